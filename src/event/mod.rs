@@ -1,0 +1,175 @@
+//! Everything a call tells, each with its cause.
+//!
+//! One bus: events of a call are strictly ordered by `seq`, a call ends with exactly one [`Kind::CallEnded`], and each of its
+//! streams ends with exactly one [`Kind::StreamEnded`], which comes before it.
+
+mod manifest;
+
+use std::sync::Arc;
+
+pub use manifest::{Manifest, ManifestError, Span, SpanKind, TrackManifest};
+
+use crate::command::{Denied, Origin};
+use crate::id::{CallId, LegId, SinkName, StreamId, Track, Tracks};
+use crate::time::{Instant, MediaTime};
+
+/// One change, told once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The call it happened in.
+    pub call: CallId,
+    /// The stream it is about, if it is about one.
+    pub stream: Option<StreamId>,
+    /// Counts from 1 within the call, without a gap.
+    pub seq: u64,
+    /// When it happened.
+    pub at: Instant,
+    /// Where the stream's clock stood.
+    pub media_time: Option<MediaTime>,
+    /// What happened.
+    pub kind: Kind,
+    /// Why.
+    pub cause: Cause,
+    /// Who caused it.
+    pub origin: Origin,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// An INVITE was accepted for routing.
+    CallInitiated {
+        /// User part of the caller's address.
+        from: String,
+        /// What was dialled.
+        to: String,
+    },
+    /// A leg joined the call.
+    LegAdded {
+        /// Its number.
+        leg: LegId,
+        /// Who is at its other end: the user part or the test number.
+        party: String,
+    },
+    /// A leg left the call.
+    LegRemoved {
+        /// Its number.
+        leg: LegId,
+    },
+    /// The called party is being alerted.
+    CallRinging,
+    /// Audio flows before the answer.
+    CallEarlyMedia,
+    /// The call was answered.
+    CallAnswered,
+    /// This leg put the other party on hold.
+    LegHeld {
+        /// The leg that asked for the hold.
+        leg: LegId,
+    },
+    /// This leg took the other party back.
+    LegResumed {
+        /// The leg that asked.
+        leg: LegId,
+    },
+    /// A key was pressed (RFC 4733 event, or INFO).
+    Dtmf {
+        /// The leg that sent it.
+        leg: LegId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+        /// How long it was held.
+        duration_ms: u32,
+    },
+    /// The call is over; nothing of it follows.
+    CallEnded {
+        /// The final SIP status towards the customer; 200 for an answered call.
+        status: u16,
+        /// How it ended, in the field's words.
+        outcome: Outcome,
+    },
+    /// A start was accepted.
+    StreamArmed {
+        /// Where it goes.
+        sink: SinkName,
+        /// What is copied.
+        tracks: Tracks,
+        /// The requester's name for it.
+        label: Option<String>,
+    },
+    /// Audio flows to the sink: at first, after a resume, after the sink or the RTP came back.
+    StreamActive,
+    /// Paused by request, or silent because no RTP arrives (cause [`Cause::MediaTimeout`]).
+    StreamPaused,
+    /// One track is muted.
+    StreamMuted(Track),
+    /// One track is heard again.
+    StreamUnmuted(Track),
+    /// A mark was put on the clock.
+    StreamMarked(String),
+    /// A change was asked for and denied.
+    StreamDenied(Denied),
+    /// The sink was lost and is being sought again.
+    SinkLost {
+        /// What went wrong, for a person.
+        reason: String,
+    },
+    /// Audio was given up by policy.
+    StreamDiscarded {
+        /// Of which track.
+        track: Track,
+        /// How many samples at the stream's rate.
+        samples: u64,
+    },
+    /// The terminal event of a stream.
+    StreamEnded {
+        /// The account of every sample; `None` when no sink was ever opened.
+        manifest: Option<Arc<Manifest>>,
+    },
+}
+
+/// How a call ended, in the field's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It was answered, and then hung up.
+    Completed,
+    /// The called party was busy.
+    Busy,
+    /// Nobody answered in time.
+    NoAnswer,
+    /// The caller gave up first.
+    Cancelled,
+    /// Anything else.
+    Failed,
+}
+
+/// Why something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// Somebody asked (the event's origin tells who).
+    Request,
+    /// A party hung up, or the call ended.
+    HangUp,
+    /// The sink could not be reached.
+    ConnectFailed,
+    /// The sink broke its protocol.
+    SinkProtocol,
+    /// The sink went away and did not come back in time.
+    SinkLost,
+    /// No RTP for the configured time.
+    MediaTimeout,
+    /// RTP, or the sink, is back.
+    MediaRecovered,
+    /// A limit or a delivery policy.
+    Policy,
+    /// The stream ended without having carried audio.
+    NotUsed,
+    /// The peer's SIP answer.
+    Rejected,
+    /// A SIP timer ran out.
+    Timeout,
+    /// The server is stopping.
+    Shutdown,
+    /// An error in this program ended this call, and no other.
+    Bug,
+}

@@ -1,0 +1,199 @@
+//! Names of things. Each is a type of its own, so that a leg is never taken for a port.
+
+mod ulid;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use ulid::ParseUlidError;
+
+macro_rules! ulid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u128);
+
+        impl $name {
+            /// A name from its 128 bits: 48 bits of milliseconds, then 80 bits of chance.
+            pub const fn from_u128(bits: u128) -> Self {
+                $name(bits)
+            }
+
+            /// The 128 bits.
+            pub const fn as_u128(self) -> u128 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                ulid::format(self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                ulid::format(self.0, f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = ParseUlidError;
+
+            fn from_str(text: &str) -> Result<Self, ParseUlidError> {
+                ulid::parse(text).map($name)
+            }
+        }
+    };
+}
+
+ulid_id! {
+    /// One contact with a customer, from its INVITE to the customer's disconnect. `contact_id` on the wire, as a ULID.
+    CallId
+}
+
+ulid_id! {
+    /// One start-to-end of copying to one sink. `streaming_id` on the wire, as a ULID. Never reused.
+    StreamId
+}
+
+/// One SIP dialog (or one built-in party) of a call, numbered within the call from 0. The customer's leg is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegId(pub u32);
+
+impl LegId {
+    /// The customer's leg, which stays for the whole call.
+    pub const CUSTOMER: LegId = LegId(0);
+}
+
+impl fmt::Display for LegId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// One pair of UDP ports (RTP and RTCP) opened for one leg. Never reused; the UDP numbers are, after a rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortId(pub u64);
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name with this text.
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
+                $name(text.into())
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                $name::new(text)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// The name of a configured sink. Commands carry this name, never an address.
+    SinkName
+}
+
+text_id! {
+    /// The name under which a phone registers and authenticates.
+    UserName
+}
+
+text_id! {
+    /// The identity that a requester gives its request: the same id twice changes nothing.
+    RequestId
+}
+
+/// One direction of the customer's audio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Track {
+    /// What the customer says, also while on hold.
+    FromCustomer,
+    /// What the customer hears: agent, prompt, music.
+    ToCustomer,
+}
+
+impl Track {
+    /// Both tracks, in the order in which channels and manifests list them.
+    pub const ALL: [Track; 2] = [Track::FromCustomer, Track::ToCustomer];
+
+    /// 0 for `from_customer`, 1 for `to_customer`.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Track::FromCustomer => "from_customer",
+            Track::ToCustomer => "to_customer",
+        }
+    }
+}
+
+impl fmt::Display for Track {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A non-empty choice of tracks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tracks {
+    /// `from_customer` alone.
+    From,
+    /// `to_customer` alone.
+    To,
+    /// Both.
+    Both,
+}
+
+impl Tracks {
+    /// The choice that holds just these tracks, `None` for an empty list.
+    pub fn of(list: &[Track]) -> Option<Tracks> {
+        match (list.contains(&Track::FromCustomer), list.contains(&Track::ToCustomer)) {
+            (true, true) => Some(Tracks::Both),
+            (true, false) => Some(Tracks::From),
+            (false, true) => Some(Tracks::To),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether `track` is chosen.
+    pub const fn contains(self, track: Track) -> bool {
+        matches!(
+            (self, track),
+            (Tracks::Both, _) | (Tracks::From, Track::FromCustomer) | (Tracks::To, Track::ToCustomer)
+        )
+    }
+
+    /// The chosen tracks in order.
+    pub fn iter(self) -> impl Iterator<Item = Track> {
+        Track::ALL.into_iter().filter(move |track| self.contains(*track))
+    }
+}
