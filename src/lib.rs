@@ -6,4 +6,5 @@
 pub mod command;
 pub mod event;
 pub mod id;
+pub mod sip;
 pub mod time;
