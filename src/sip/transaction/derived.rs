@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::sip::names::Known;
 use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Response, ResponseBuilder, parse_datagram, reason_phrase};
 
 /// How long a refused peer should wait before it tries again, in seconds.
@@ -13,21 +14,15 @@ const STATELESS_TAG: &str = "overload";
 /// The ACK for a 300-699, RFC 3261 §17.1.1.3: the INVITE's Request-URI, Via, From, Call-ID and Route, the response's To.
 pub(super) fn acknowledgement(invite: &Bytes, response: &Response) -> Option<Bytes> {
     let invite = read_again(invite)?;
-    match response.header("To") {
-        Some(to) => Some(same_hop(&invite, Method::Ack, to)?.build()),
-        // A To that came back in another character set still has the tag that counts.
-        None => {
-            let to = format!("{};tag={}", invite.header("To")?, response.to_tag()?);
-            Some(same_hop(&invite, Method::Ack, &to)?.build())
-        }
-    }
+    let to = response.head().known(Known::To).next()?;
+    Some(same_hop(&invite, Method::Ack, to)?.build())
 }
 
 /// The CANCEL of an INVITE and its branch, RFC 3261 §9.1: everything that counts is the INVITE's.
 pub(super) fn cancellation(invite: &Bytes) -> Option<(String, Bytes)> {
     let invite = read_again(invite)?;
     let branch = invite.branch()?.to_owned();
-    let cancel = same_hop(&invite, Method::Cancel, invite.header("To")?)?.build();
+    let cancel = same_hop(&invite, Method::Cancel, invite.to_value().as_bytes())?.build();
     Some((branch, cancel))
 }
 
@@ -53,11 +48,11 @@ fn read_again(bytes: &Bytes) -> Option<Request> {
     }
 }
 
-fn same_hop(invite: &Request, method: Method, to: &str) -> Option<RequestBuilder> {
+fn same_hop(invite: &Request, method: Method, to: &[u8]) -> Option<RequestBuilder> {
     let cseq = format!("{} {method}", invite.cseq());
     let mut builder = RequestBuilder::new(method, invite.uri())
         .header("Via", invite.header("Via")?)
-        .header("From", invite.header("From")?)
+        .header("From", invite.from_value())
         .header("To", to)
         .header("Call-ID", invite.call_id())
         .header("CSeq", &cseq);

@@ -13,7 +13,7 @@ use crate::sip::{Method, Request, Response};
 const MAGIC_COOKIE: &str = "z9hG4bK";
 
 /// Most keys (a branch of 40, a host of 20 and a method) fit without an allocation.
-type KeyBytes = SmallVec<[u8; 112]>;
+type KeyBytes = SmallVec<[u8; 128]>;
 
 /// A key to look up with.
 pub(super) struct MatchKey(KeyBytes);
