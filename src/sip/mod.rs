@@ -20,6 +20,8 @@ mod rejected;
 mod request;
 mod response;
 mod scan;
+pub mod dialog;
+pub mod transaction;
 mod transport;
 mod uri;
 mod via;
