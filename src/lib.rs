@@ -8,4 +8,5 @@ pub mod command;
 pub mod event;
 pub mod id;
 pub mod rtp;
+pub mod sdp;
 pub mod time;
