@@ -7,5 +7,6 @@ pub mod codec;
 pub mod command;
 pub mod event;
 pub mod id;
+pub mod media;
 pub mod rtp;
 pub mod time;
