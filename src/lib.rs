@@ -8,6 +8,7 @@ pub mod codec;
 pub mod command;
 pub mod event;
 pub mod id;
+pub mod media;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
