@@ -4,6 +4,7 @@
 //! clocks and tasks. `ARCHITECTURE.md` is the map.
 
 pub mod command;
+pub mod control;
 pub mod event;
 pub mod id;
 pub mod time;
