@@ -6,6 +6,7 @@
 pub mod call;
 pub mod codec;
 pub mod command;
+pub mod control;
 pub mod event;
 pub mod id;
 pub mod media;
