@@ -15,3 +15,7 @@ pub mod sdp;
 pub mod sip;
 pub mod switch;
 pub mod time;
+
+// The shell.
+#[cfg(feature = "server")]
+pub mod notify;
