@@ -6,5 +6,6 @@
 pub mod command;
 pub mod event;
 pub mod id;
+pub mod registrar;
 pub mod sip;
 pub mod time;
