@@ -5,6 +5,7 @@
 //! cuts streams with the same reader, so that a message has one length for everybody.
 
 mod address;
+pub mod digest;
 mod error;
 mod framer;
 mod head;
