@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::invite_client::{self, InviteClient};
-use super::machine::{Effects, Pace, Timer};
+use super::machine::{ClientEffects as Effects, ClientTimer as Timer, Pace};
 use super::non_invite_client::{self, NonInviteClient};
 use crate::sip::Method;
 

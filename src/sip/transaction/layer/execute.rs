@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 
-use super::{Owner, Transactions};
+use super::{Due, Transactions};
 use crate::sip::transaction::client::{Audience, Client};
 use crate::sip::transaction::derived;
-use crate::sip::transaction::machine::{Effect, Effects, Pace};
+use crate::sip::transaction::machine::{
+    ClientEffect, ClientEffects, Pace, ServerEffect, ServerEffects,
+};
 use crate::sip::transaction::server::Server;
 use crate::sip::transaction::{ClientKey, ServerKey, TransactionOutput};
 use crate::sip::{Flow, Method, Response};
@@ -27,7 +29,7 @@ impl Transactions {
         key: ClientKey,
         response: Option<&Response>,
         now: Instant,
-        step: impl FnOnce(&mut Client, &Pace, &mut Effects),
+        step: impl FnOnce(&mut Client, &Pace, &mut ClientEffects),
     ) -> bool {
         let timers = self.timers;
         let Some((client, flow)) = self.clients.get_mut(key) else {
@@ -37,7 +39,7 @@ impl Transactions {
             timers,
             reliable: flow.transport.is_reliable(),
         };
-        let mut effects = Effects::new();
+        let mut effects = ClientEffects::new();
         step(client, &pace, &mut effects);
         let audience = client.audience;
         if client.is_terminated() {
@@ -51,7 +53,7 @@ impl Transactions {
         &mut self,
         key: ServerKey,
         now: Instant,
-        step: impl FnOnce(&mut Server, &Pace, &mut Effects),
+        step: impl FnOnce(&mut Server, &Pace, &mut ServerEffects),
     ) -> ServerStep {
         let timers = self.timers;
         let Some((server, flow)) = self.servers.get_mut(key) else {
@@ -61,7 +63,7 @@ impl Transactions {
             timers,
             reliable: flow.transport.is_reliable(),
         };
-        let mut effects = Effects::new();
+        let mut effects = ServerEffects::new();
         step(server, &pace, &mut effects);
         let terminated = server.is_terminated();
         let outcome = self.execute_server(key, effects, flow, now);
@@ -87,38 +89,36 @@ impl Transactions {
     pub(super) fn execute_client(
         &mut self,
         key: ClientKey,
-        effects: Effects,
+        effects: ClientEffects,
         flow: Flow,
         audience: Audience,
         response: Option<&Response>,
         now: Instant,
     ) -> bool {
-        let owner = Owner::Client(key);
         let mut passed = false;
         for effect in effects {
             match effect {
-                Effect::Send(bytes) => self.send(flow, Some(bytes)),
-                Effect::Acknowledge { invite } => {
+                ClientEffect::Send(bytes) => self.send(flow, Some(bytes)),
+                ClientEffect::Acknowledge { invite } => {
                     let ack = response.and_then(|r| derived::acknowledgement(&invite, r));
                     self.send(flow, ack);
                 }
-                Effect::Cancel { invite } => self.send_cancel(&invite, flow, now),
-                Effect::Pass => passed = true,
-                Effect::Start(timer, wait) => self.deadlines.set((owner, timer), now + wait),
-                Effect::Stop(timer) => {
-                    self.deadlines.cancel(&(owner, timer));
+                ClientEffect::Cancel { invite } => self.send_cancel(&invite, flow, now),
+                ClientEffect::Pass => passed = true,
+                ClientEffect::Start(timer, wait) => {
+                    self.deadlines.set(Due::Client(key, timer), now + wait)
                 }
-                Effect::TimedOut if audience == Audience::User => {
+                ClientEffect::Stop(timer) => {
+                    self.deadlines.cancel(&Due::Client(key, timer));
+                }
+                ClientEffect::TimedOut if audience == Audience::User => {
                     self.outputs.push_back(TransactionOutput::TimedOut { key });
                 }
-                Effect::Unreachable if audience == Audience::User => {
+                ClientEffect::Unreachable if audience == Audience::User => {
                     self.outputs
                         .push_back(TransactionOutput::Unreachable { key });
                 }
-                Effect::TimedOut | Effect::Unreachable => {}
-                Effect::Try { .. } | Effect::Unacknowledged => {
-                    unreachable!("a client machine has no server's effects")
-                }
+                ClientEffect::TimedOut | ClientEffect::Unreachable => {}
             }
         }
         passed
@@ -127,37 +127,32 @@ impl Transactions {
     pub(super) fn execute_server(
         &mut self,
         key: ServerKey,
-        effects: Effects,
+        effects: ServerEffects,
         flow: Flow,
         now: Instant,
     ) -> ServerStep {
-        let owner = Owner::Server(key);
         let mut outcome = ServerStep::default();
         for effect in effects {
             match effect {
-                Effect::Send(bytes) => {
+                ServerEffect::Send(bytes) => {
                     outcome.sent = true;
                     self.send(flow, Some(bytes));
                 }
-                Effect::Try { invite } => {
+                ServerEffect::Try { invite } => {
                     if let Some(trying) = derived::trying(&invite, &flow) {
                         self.respond(key, 100, trying, now);
                     }
                 }
-                Effect::Pass => outcome.passed = true,
-                Effect::Start(timer, wait) => self.deadlines.set((owner, timer), now + wait),
-                Effect::Stop(timer) => {
-                    self.deadlines.cancel(&(owner, timer));
+                ServerEffect::Pass => outcome.passed = true,
+                ServerEffect::Start(timer, wait) => {
+                    self.deadlines.set(Due::Server(key, timer), now + wait)
                 }
-                Effect::Unacknowledged => {
+                ServerEffect::Stop(timer) => {
+                    self.deadlines.cancel(&Due::Server(key, timer));
+                }
+                ServerEffect::Unacknowledged => {
                     self.outputs
                         .push_back(TransactionOutput::Unacknowledged { key });
-                }
-                Effect::Acknowledge { .. }
-                | Effect::Cancel { .. }
-                | Effect::TimedOut
-                | Effect::Unreachable => {
-                    unreachable!("a server machine has no client's effects")
                 }
             }
         }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::client::{Audience, Client};
 use super::derived;
-use super::machine::{Effects, Pace, Timer};
+use super::machine::{ClientEffects, ClientTimer, Pace, ServerEffects, ServerTimer};
 use super::matching::MatchKey;
 use super::server::Server;
 use super::table::Table;
@@ -23,11 +23,11 @@ use crate::time::{Instant, Timers};
 /// The last eighth is kept for requests within dialogs, because a BYE makes room.
 const MAX_TRANSACTIONS: usize = 1 << 18;
 
-/// Whose deadline a timer is.
+/// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Owner {
-    Client(ClientKey),
-    Server(ServerKey),
+enum Due {
+    Client(ClientKey, ClientTimer),
+    Server(ServerKey, ServerTimer),
 }
 
 /// Every transaction of one switch.
@@ -41,7 +41,7 @@ pub struct Transactions {
     servers: Table<ServerKey, Server>,
     /// The first arrival of each request outside a dialog.
     first_arrivals: HashMap<Arc<[u8]>, ServerKey>,
-    deadlines: Timers<(Owner, Timer)>,
+    deadlines: Timers<Due>,
     /// A few for each transaction that the last input touched.
     outputs: VecDeque<TransactionOutput>,
     last_key: u64,
@@ -123,7 +123,8 @@ impl Transactions {
         };
         let (client, sent_on) = self.clients.get(key)?;
         let audience = client.audience;
-        if sent_on.connection.is_none() && flow.connection.is_some() {
+        let dialled = sent_on.transport == flow.transport && sent_on.connection.is_none();
+        if dialled && flow.connection.is_some() {
             self.clients.move_to(key, flow);
         }
         let status = response.status();
@@ -200,14 +201,14 @@ impl Transactions {
 
     /// Lets every timer fire whose deadline has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some((owner, timer)) = self.deadlines.poll_expired(now) {
-            match owner {
-                Owner::Client(key) => {
+        while let Some(due) = self.deadlines.poll_expired(now) {
+            match due {
+                Due::Client(key, timer) => {
                     self.step_client(key, None, now, |client, pace, effects| {
                         client.handle_expired(timer, pace, effects);
                     });
                 }
-                Owner::Server(key) => {
+                Due::Server(key, timer) => {
                     self.step_server(key, now, |server, pace, effects| {
                         server.handle_expired(timer, pace, effects);
                     });
@@ -292,7 +293,7 @@ impl Transactions {
     ) -> ServerKey {
         let key = ServerKey(self.next_key());
         let merged_by = MatchKey::merged(request).map(|merged| self.first_arrival(&merged, key));
-        let mut effects = Effects::new();
+        let mut effects = ServerEffects::new();
         let server = Server::start(request, merged_by, &self.pace(&flow), &mut effects);
         self.servers
             .insert(key, matched_by.to_stored(), flow, server);
@@ -320,7 +321,7 @@ impl Transactions {
     ) -> ClientKey {
         let key = ClientKey(self.next_key());
         let matched_by = MatchKey::client(method, branch).to_stored();
-        let mut effects = Effects::new();
+        let mut effects = ClientEffects::new();
         let client = Client::start(method, bytes, audience, &self.pace(&flow), &mut effects);
         self.clients.insert(key, matched_by, flow, client);
         self.execute_client(key, effects, flow, audience, None, now);

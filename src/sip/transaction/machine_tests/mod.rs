@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
-use super::machine::{Effect, Effects, Pace};
+use super::machine::{ClientEffect, Pace, ServerEffect};
 use super::{
     TransactionTimers, invite_client, invite_server, non_invite_client, non_invite_server,
 };
@@ -39,19 +40,52 @@ fn name(value: &impl Debug) -> String {
     text.split([' ', '(']).next().unwrap_or_default().to_owned()
 }
 
-fn describe(effect: &Effect) -> String {
-    match effect {
-        Effect::Send(bytes) => format!("send:{}", String::from_utf8_lossy(bytes)),
-        Effect::Acknowledge { .. } => "ack".into(),
-        Effect::Cancel { .. } => "cancel".into(),
-        Effect::Try { .. } => "try".into(),
-        Effect::Pass => "pass".into(),
-        Effect::Start(timer, wait) => format!("{timer:?}={}", wait.as_millis()),
-        Effect::Stop(timer) => format!("-{timer:?}"),
-        Effect::TimedOut => "timed-out".into(),
-        Effect::Unreachable => "unreachable".into(),
-        Effect::Unacknowledged => "unacknowledged".into(),
+/// The word of a table for an effect.
+trait Describe {
+    fn describe(&self) -> String;
+}
+
+fn sent(bytes: &Bytes) -> String {
+    format!("send:{}", String::from_utf8_lossy(bytes))
+}
+
+impl Describe for ClientEffect {
+    fn describe(&self) -> String {
+        match self {
+            ClientEffect::Send(bytes) => sent(bytes),
+            ClientEffect::Acknowledge { .. } => "ack".into(),
+            ClientEffect::Cancel { .. } => "cancel".into(),
+            ClientEffect::Pass => "pass".into(),
+            ClientEffect::Start(timer, wait) => format!("{timer:?}={}", wait.as_millis()),
+            ClientEffect::Stop(timer) => format!("-{timer:?}"),
+            ClientEffect::TimedOut => "timed-out".into(),
+            ClientEffect::Unreachable => "unreachable".into(),
+        }
     }
+}
+
+impl Describe for ServerEffect {
+    fn describe(&self) -> String {
+        match self {
+            ServerEffect::Send(bytes) => sent(bytes),
+            ServerEffect::Try { .. } => "try".into(),
+            ServerEffect::Pass => "pass".into(),
+            ServerEffect::Start(timer, wait) => format!("{timer:?}={}", wait.as_millis()),
+            ServerEffect::Stop(timer) => format!("-{timer:?}"),
+            ServerEffect::Unacknowledged => "unacknowledged".into(),
+        }
+    }
+}
+
+/// A state and what a step towards it asked for, as a table writes it.
+fn outcome<S: Debug, A: smallvec::Array>(step: impl FnOnce(&mut SmallVec<A>) -> S) -> String
+where
+    A::Item: Describe,
+{
+    let mut effects = SmallVec::new();
+    let mut words = vec![name(&step(&mut effects))];
+    words.extend(effects.iter().map(Describe::describe));
+    words.join(" ")
 }
 
 /// What a table says of each pair: the next state and the effects.
@@ -83,25 +117,25 @@ fn parse(table: &str, states: &[String], inputs: &[String]) -> BTreeMap<(String,
     rows
 }
 
-fn check_table<S: Clone + Debug, I: Clone + Debug>(
+fn check_table<S: Clone + Debug, I: Clone + Debug, A: smallvec::Array>(
     states: &[S],
     inputs: &[I],
-    step: impl Fn(S, I, &mut Effects) -> S,
+    step: impl Fn(S, I, &mut SmallVec<A>) -> S,
     table: &str,
-) {
+) where
+    A::Item: Describe,
+{
     let state_names: Vec<_> = states.iter().map(name).collect();
     let input_names: Vec<_> = inputs.iter().map(name).collect();
     let mut expected = parse(table, &state_names, &input_names);
     for state in states {
         for input in inputs {
             let pair = (name(state), name(input));
-            let mut effects = Effects::new();
-            let mut outcome = vec![name(&step(state.clone(), input.clone(), &mut effects))];
-            outcome.extend(effects.iter().map(describe));
             let row = expected
                 .remove(&pair)
                 .unwrap_or_else(|| panic!("{pair:?} has no row"));
-            assert_eq!(outcome.join(" "), row, "{pair:?}");
+            let found = outcome(|effects| step(state.clone(), input.clone(), effects));
+            assert_eq!(found, row, "{pair:?}");
         }
     }
     assert!(expected.is_empty());

@@ -3,30 +3,29 @@
 use super::clients::*;
 use super::servers::*;
 use super::*;
+use invite_client::InviteClient;
+use invite_server::InviteServer;
+use non_invite_client::NonInviteClient;
+use non_invite_server::NonInviteServer;
 
 /// The rows of a machine whose outcome over TCP differs from the one over UDP.
-fn differences<S: Clone + Debug, I: Clone + Debug>(
+fn differences<S: Clone + Debug, I: Clone + Debug, A: smallvec::Array>(
     states: &[S],
     inputs: &[I],
-    step: impl Fn(S, I, &Pace, &mut Effects) -> S,
-) -> String {
+    step: impl Fn(S, I, &Pace, &mut SmallVec<A>) -> S,
+) -> String
+where
+    A::Item: Describe,
+{
     let run = |state: &S, input: &I, pace: &Pace| {
-        let mut effects = Effects::new();
-        let mut outcome = vec![name(&step(
-            state.clone(),
-            input.clone(),
-            pace,
-            &mut effects,
-        ))];
-        outcome.extend(effects.iter().map(describe));
-        outcome.join(" ")
+        outcome(|effects| step(state.clone(), input.clone(), pace, effects))
     };
     let mut rows = String::new();
     for state in states {
         for input in inputs {
-            let outcome = run(state, input, &TCP);
-            if outcome != run(state, input, &UDP) {
-                rows += &format!("{} {} => {outcome}\n", name(state), name(input));
+            let found = run(state, input, &TCP);
+            if found != run(state, input, &UDP) {
+                rows += &format!("{} {} => {found}\n", name(state), name(input));
             }
         }
     }
@@ -87,77 +86,69 @@ fn over_tcp_nothing_is_sent_twice_nothing_lingers_and_a_broken_connection_ends_i
 
 #[test]
 fn a_first_step_sends_and_sets_the_timers_of_its_transport() {
-    let described = |effects: Effects| effects.iter().map(describe).collect::<Vec<_>>().join(" ");
-    let mut effects = Effects::new();
-    invite_client::InviteClient::start(message("INVITE"), &UDP, &mut effects);
-    assert_eq!(
-        described(std::mem::take(&mut effects)),
-        "send:INVITE A=500 B=32000"
-    );
-    invite_client::InviteClient::start(message("INVITE"), &TCP, &mut effects);
-    assert_eq!(
-        described(std::mem::take(&mut effects)),
-        "send:INVITE B=32000"
-    );
-    non_invite_client::NonInviteClient::start(message("BYE"), &UDP, &mut effects);
-    assert_eq!(
-        described(std::mem::take(&mut effects)),
-        "send:BYE E=500 F=32000"
-    );
-    non_invite_client::NonInviteClient::start(message("BYE"), &TCP, &mut effects);
-    assert_eq!(described(std::mem::take(&mut effects)), "send:BYE F=32000");
-    invite_server::InviteServer::start(message("INVITE"), &mut effects);
-    assert_eq!(described(std::mem::take(&mut effects)), "Trying=200");
-    non_invite_server::NonInviteServer::start(&UDP, &mut effects);
-    assert_eq!(described(effects), "F=32000");
+    let invite = |pace| outcome(|e| InviteClient::start(message("INVITE"), pace, e));
+    assert_eq!(invite(&UDP), "Calling send:INVITE A=500 B=32000");
+    assert_eq!(invite(&TCP), "Calling send:INVITE B=32000");
+    let bye = |pace| outcome(|e| NonInviteClient::start(message("BYE"), pace, e));
+    assert_eq!(bye(&UDP), "Trying send:BYE E=500 F=32000");
+    assert_eq!(bye(&TCP), "Trying send:BYE F=32000");
+    let invited = outcome(|e| InviteServer::start(message("INVITE"), e));
+    assert_eq!(invited, "Received Trying=200");
+    let asked = outcome(|e| NonInviteServer::start(&UDP, e));
+    assert_eq!(asked, "Trying F=32000");
+}
+
+/// What six expiries of its retransmission timer make of a machine.
+fn six_times<S: Clone + Debug, A: smallvec::Array>(
+    mut state: S,
+    step: impl Fn(S, &mut SmallVec<A>) -> S,
+) -> Vec<String>
+where
+    A::Item: Describe,
+{
+    let mut once = || {
+        outcome(|effects| {
+            state = step(state.clone(), effects);
+            state.clone()
+        })
+    };
+    (0..6).map(|_| once()).collect()
 }
 
 #[test]
 fn retransmission_intervals_double_and_only_the_invite_is_not_capped_at_t2() {
-    let intervals = |mut next: Box<dyn FnMut() -> Effects>| -> Vec<u128> {
-        (0..6)
-            .filter_map(|_| {
-                next().iter().find_map(|effect| match effect {
-                    Effect::Start(_, wait) => Some(wait.as_millis()),
-                    _ => None,
-                })
-            })
-            .collect()
-    };
-    let mut invite = invite_client::InviteClient::Calling {
-        invite: message("INVITE"),
+    let invite = message("INVITE");
+    let calling = InviteClient::Calling { invite, resend: T1 };
+    let found = six_times(calling, |state, effects| {
+        state.step(invite_client::Input::TimerA, &UDP, effects)
+    });
+    let wait_ms = [1000, 2000, 4000, 8000, 16000, 32000];
+    assert_eq!(
+        found,
+        wait_ms.map(|ms| format!("Calling send:INVITE A={ms}"))
+    );
+
+    let request = message("BYE");
+    let trying = NonInviteClient::Trying {
+        request,
         resend: T1,
     };
-    let timer_a = intervals(Box::new(move || {
-        let mut effects = Effects::new();
-        invite = invite
-            .clone()
-            .step(invite_client::Input::TimerA, &UDP, &mut effects);
-        effects
-    }));
-    assert_eq!(timer_a, [1000, 2000, 4000, 8000, 16000, 32000]);
-    let mut bye = non_invite_client::NonInviteClient::Trying {
-        request: message("BYE"),
+    let found = six_times(trying, |state, effects| {
+        state.step(non_invite_client::Input::TimerE, &UDP, effects)
+    });
+    let wait_ms = [1000, 2000, 4000, 4000, 4000, 4000];
+    assert_eq!(found, wait_ms.map(|ms| format!("Trying send:BYE E={ms}")));
+
+    let response = message("486");
+    let completed = InviteServer::Completed {
+        response,
         resend: T1,
     };
-    let timer_e = intervals(Box::new(move || {
-        let mut effects = Effects::new();
-        bye = bye
-            .clone()
-            .step(non_invite_client::Input::TimerE, &UDP, &mut effects);
-        effects
-    }));
-    assert_eq!(timer_e, [1000, 2000, 4000, 4000, 4000, 4000]);
-    let mut refusal = invite_server::InviteServer::Completed {
-        response: message("486"),
-        resend: T1,
-    };
-    let timer_g = intervals(Box::new(move || {
-        let mut effects = Effects::new();
-        refusal = refusal
-            .clone()
-            .step(invite_server::Input::TimerG, &UDP, &mut effects);
-        effects
-    }));
-    assert_eq!(timer_g, [1000, 2000, 4000, 4000, 4000, 4000]);
+    let found = six_times(completed, |state, effects| {
+        state.step(invite_server::Input::TimerG, &UDP, effects)
+    });
+    assert_eq!(
+        found,
+        wait_ms.map(|ms| format!("Completed send:486 G={ms}"))
+    );
 }
