@@ -126,10 +126,7 @@ impl Vias {
                 return Err(ParseError::Malformed("Via"));
             }
             let branch = branch.map(|branch| Span::within(head.bytes(), branch.as_bytes()));
-            top = Some(Vias {
-                top: Span::within(head.bytes(), value),
-                branch,
-            });
+            top = Some(Vias { top: Span::within(head.bytes(), value), branch });
         }
         top.ok_or(ParseError::Missing("Via"))
     }
@@ -139,9 +136,7 @@ impl Vias {
 fn is_word(text: &[u8]) -> bool {
     !text.is_empty()
         && std::str::from_utf8(text).is_ok()
-        && !text
-            .iter()
-            .any(|&byte| byte <= b' ' || byte == 0x7f || matches!(byte, b',' | b';'))
+        && !text.iter().any(|&byte| byte <= b' ' || byte == 0x7f || matches!(byte, b',' | b';'))
 }
 
 /// `1*DIGIT LWS Method`

@@ -233,10 +233,7 @@ impl Headers {
 
     fn header_bytes(&self, name: &str) -> Option<&[u8]> {
         let wanted = Wanted::new(name);
-        self.head()
-            .fields()
-            .find(|(_, name, _)| wanted.is(name))
-            .map(|(_, _, value)| value)
+        self.head().fields().find(|(_, name, _)| wanted.is(name)).map(|(_, _, value)| value)
     }
 
     /// Every value of a header in order. Lines are split at commas for the headers whose grammar is a list; values that are empty
@@ -268,10 +265,7 @@ impl Headers {
     /// All headers in order, names as written, values whole lines; those that are not UTF-8 are passed over.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.head().fields().filter_map(|(_, name, value)| {
-            Some((
-                std::str::from_utf8(name).ok()?,
-                std::str::from_utf8(value).ok()?,
-            ))
+            Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?))
         })
     }
 
@@ -299,12 +293,6 @@ impl Headers {
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Call-ID {} CSeq {} {}",
-            self.call_id(),
-            self.cseq(),
-            self.keys().cseq_method
-        )
+        write!(f, "Call-ID {} CSeq {} {}", self.call_id(), self.cseq(), self.keys().cseq_method)
     }
 }

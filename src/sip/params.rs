@@ -31,9 +31,7 @@ impl<'a> Params<'a> {
 
     /// How many parameters are named `name`.
     pub(super) fn count(&self, name: &str) -> usize {
-        self.iter()
-            .filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()))
-            .count()
+        self.iter().filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes())).count()
     }
 
     /// All parameters in order.

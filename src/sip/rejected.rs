@@ -23,10 +23,7 @@ pub struct Rejected {
 
 impl Rejected {
     pub(super) fn new(reason: ParseError, head: Head) -> Self {
-        Rejected {
-            reason,
-            head: Box::new(head),
-        }
+        Rejected { reason, head: Box::new(head) }
     }
 
     /// The response to send back to `source`, the address that the message came from.
@@ -52,11 +49,9 @@ impl Rejected {
 
     /// Copies what there is of From, To, Call-ID and CSeq, each at most once.
     fn put_identity(&self, out: &mut BytesMut) {
-        for (known, name) in [
-            (Known::From, "From"),
-            (Known::CallId, "Call-ID"),
-            (Known::CSeq, "CSeq"),
-        ] {
+        for (known, name) in
+            [(Known::From, "From"), (Known::CallId, "Call-ID"), (Known::CSeq, "CSeq")]
+        {
             if let Some(value) = self.head.known(known).next() {
                 put_header(out, name, value);
             }
@@ -89,9 +84,6 @@ fn put_phrase(out: &mut BytesMut, reason: ParseError) {
     let phrase = reason.to_string();
     let mut chars = phrase.chars();
     if let Some(first) = chars.next() {
-        put_fmt(
-            out,
-            format_args!("{}{}", first.to_uppercase(), chars.as_str()),
-        );
+        put_fmt(out, format_args!("{}{}", first.to_uppercase(), chars.as_str()));
     }
 }

@@ -80,11 +80,9 @@ impl<'a> ResponseBuilder<'a> {
         if self.keeps_route() {
             self.copy(&mut out, "Record-Route");
         }
-        for (known, name) in [
-            (Known::From, "From"),
-            (Known::CallId, "Call-ID"),
-            (Known::CSeq, "CSeq"),
-        ] {
+        for (known, name) in
+            [(Known::From, "From"), (Known::CallId, "Call-ID"), (Known::CSeq, "CSeq")]
+        {
             if let Some(value) = head.known(known).next() {
                 put_header(&mut out, name, value);
             }
