@@ -101,10 +101,18 @@ impl Party {
             return Err(ParseError::Malformed(name));
         }
         Ok(Party {
-            value: Span::within(head.bytes(), value),
+            value: Span::within(head.bytes(), without_last_separator(value)),
             tag: tag.map(|tag| Span::within(head.bytes(), tag.as_bytes())),
         })
     }
+}
+
+/// `value` without a stray semicolon at its end, so that a parameter can follow.
+pub(super) fn without_last_separator(value: &[u8]) -> &[u8] {
+    let end = value
+        .iter()
+        .rposition(|&byte| byte != b';' && !scan::is_space(byte));
+    end.and_then(|end| value.get(..=end)).unwrap_or_default()
 }
 
 struct Vias {

@@ -160,6 +160,10 @@ impl Headers {
         self.text(self.keys().from)
     }
 
+    pub(super) fn to_bytes(&self) -> &[u8] {
+        self.raw(self.keys().to)
+    }
+
     /// To as written, for headers that repeat it; empty when it is not UTF-8.
     pub fn to_value(&self) -> &str {
         self.text(self.keys().to)

@@ -1,5 +1,6 @@
 //! rsip beside us: where it reads all keys of a message, we read the same ones.
 
+use rsip::headers::ToTypedHeader;
 use rsip::message::HeadersExt;
 use rsip::prelude::UntypedHeader;
 use sidestream::sip::{Headers, Message, parse_datagram};
@@ -90,7 +91,7 @@ fn what_rsip_reads_cleanly_we_read_the_same() {
     ];
     let bodies = [
         "Content-Length: 0\n\n",
-        "Content-Type: text/plain\nContent-Length: 11\n\nhello\nyou\n",
+        "Content-Type: text/plain\nContent-Length: 12\n\nhello\nyou\n",
     ];
     let (mut compared, mut tried) = (0, 0);
     for start in starts {
