@@ -23,6 +23,16 @@ pub enum Message {
     Response(Response),
 }
 
+impl Message {
+    /// What requests and responses have in common.
+    pub fn headers(&self) -> &Headers {
+        match self {
+            Message::Request(request) => request,
+            Message::Response(response) => response,
+        }
+    }
+}
+
 /// A request. Cloning it copies a reference. Its headers are read through [`Headers`].
 #[derive(Clone)]
 pub struct Request {

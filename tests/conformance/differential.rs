@@ -3,7 +3,7 @@
 use rsip::headers::ToTypedHeader;
 use rsip::message::HeadersExt;
 use rsip::prelude::UntypedHeader;
-use sidestream::sip::{Headers, Message, parse_datagram};
+use sidestream::sip::{Message, parse_datagram};
 
 use crate::reading::wire;
 
@@ -12,10 +12,11 @@ type Keys = Vec<String>;
 
 fn ours(bytes: &[u8]) -> Option<Keys> {
     let message = parse_datagram(bytes.to_vec().into()).ok()?;
-    let (start, headers): (String, &Headers) = match &message {
-        Message::Request(request) => (request.method().to_string(), request),
-        Message::Response(response) => (response.status().to_string(), response),
+    let start = match &message {
+        Message::Request(request) => request.method().to_string(),
+        Message::Response(response) => response.status().to_string(),
     };
+    let headers = message.headers();
     let via = headers.top_via();
     Some(vec![
         start,
