@@ -95,9 +95,9 @@ impl<'a> Address<'a> {
 
     /// The header parameters in order, names as written; those that are not UTF-8 are passed over.
     pub fn params(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
-        self.params.iter().filter_map(|(name, value)| {
-            let value = value.map(std::str::from_utf8).transpose().ok()?;
-            Some((std::str::from_utf8(name).ok()?, value))
+        self.params.iter().filter_map(|param| {
+            let value = param.value.map(std::str::from_utf8).transpose().ok()?;
+            Some((std::str::from_utf8(param.name).ok()?, value))
         })
     }
 

@@ -121,10 +121,7 @@ impl Framer {
 
     /// The length of the message at the front of the buffer, once its head is complete.
     fn measure(&mut self) -> Result<Option<usize>, Rejected> {
-        if self.buffer.is_empty()
-            || b"\r\n".starts_with(&self.buffer)
-            || self.buffer[..] == *b"\r\n\r"
-        {
+        if b"\r\n\r".starts_with(&self.buffer) {
             return Ok(None);
         }
         let unsearched = self.buffer.get(self.searched..).unwrap_or_default();

@@ -23,6 +23,16 @@ pub enum Message {
     Response(Response),
 }
 
+impl Message {
+    /// What requests and responses have in common.
+    pub fn headers(&self) -> &Headers {
+        match self {
+            Message::Request(request) => request,
+            Message::Response(response) => response,
+        }
+    }
+}
+
 /// A request. Cloning it copies a reference. Its headers are read through [`Headers`].
 #[derive(Clone)]
 pub struct Request {
@@ -158,6 +168,10 @@ impl Headers {
     /// From as written, for headers that repeat it; empty when it is not UTF-8.
     pub fn from_value(&self) -> &str {
         self.text(self.keys().from)
+    }
+
+    pub(super) fn to_bytes(&self) -> &[u8] {
+        self.raw(self.keys().to)
     }
 
     /// To as written, for headers that repeat it; empty when it is not UTF-8.

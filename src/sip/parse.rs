@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes};
 
 use super::error::ParseError;
 use super::head::{Head, Span};
-use super::keys::Keys;
+use super::keys::{Keys, check_contacts};
 use super::message::{Headers, Message, Request, Response};
 use super::method::Method;
 use super::rejected::Rejected;
@@ -54,7 +54,8 @@ fn check(head: &mut Head, fault: Option<ParseError>) -> Result<(FirstLine, Keys)
         FirstLine::Request { method, .. } if *method != keys.cseq_method => {
             return Err(ParseError::MethodMismatch);
         }
-        FirstLine::Request { .. } | FirstLine::Response { .. } => {}
+        FirstLine::Request { .. } => check_contacts(head)?,
+        FirstLine::Response { .. } => {}
     }
     if let Some(length) = head.content_length()? {
         if length > head.rest().len() {

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::address::Address;
 use super::error::ParseError;
 use super::head::Head;
+use super::keys::without_last_separator;
 use super::names::Known;
 use super::parse::is_status_line;
 use super::write::{put_body, put_fmt, put_header, put_line_safe, put_vias};
@@ -58,7 +59,7 @@ impl Rejected {
         }
         if let Some(to) = self.head.known(Known::To).next() {
             out.put_slice(b"To: ");
-            put_line_safe(out, to);
+            put_line_safe(out, without_last_separator(to));
             if Address::parse_bytes(to).is_ok_and(|to| to.tag().is_none()) {
                 put_fmt(out, format_args!(";tag={:016x}", self.fingerprint()));
             }

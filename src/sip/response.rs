@@ -103,11 +103,8 @@ impl<'a> ResponseBuilder<'a> {
     }
 
     fn put_to(&self, out: &mut BytesMut) {
-        let Some(to) = self.request.head().known(Known::To).next() else {
-            return;
-        };
         out.put_slice(b"To: ");
-        put_line_safe(out, to);
+        put_line_safe(out, self.request.to_bytes());
         if let (None, Some(tag)) = (self.request.to_tag(), self.to_tag) {
             out.put_slice(b";tag=");
             put_line_safe(out, tag.as_bytes());

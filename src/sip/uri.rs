@@ -96,7 +96,8 @@ impl<'a> Uri<'a> {
             None => (None, rest),
         };
         let (user, password) = match userinfo.map(|info| (info, info.split_once(':'))) {
-            Some(("", _)) => return Err(UriError::Host),
+            // No user at all in front of the @ is outside the grammar, and what phones without an account write.
+            Some(("", _)) => (None, None),
             Some((_, Some((user, password)))) => (Some(user), Some(password)),
             Some((user, None)) => (Some(user), None),
             None => (None, None),
@@ -279,7 +280,7 @@ mod tests {
             ("sip:a@h:0", Err(UriError::Port)),
             ("sip:a@h:65536", Err(UriError::Port)),
             ("sip:a@h:", Err(UriError::Port)),
-            ("sip:@h", Err(UriError::Host)),
+            ("sip:@h", Ok(("", "h"))),
             ("sip:", Err(UriError::Scheme)),
             ("nothing", Err(UriError::Scheme)),
             ("sip:a b@h", Err(UriError::Character)),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use sidestream::sip::{Address, Headers, Message, Uri, parse_datagram};
+use sidestream::sip::{Address, Message, Uri, parse_datagram};
 
 /// The bytes of a message that is written with plain line ends.
 pub(crate) fn wire(text: &str) -> Vec<u8> {
@@ -51,10 +51,7 @@ fn status_line(answer: &[u8]) -> String {
 
 /// One named part of a message, as text.
 pub(crate) fn part(message: &Message, name: &str) -> String {
-    let headers: &Headers = match message {
-        Message::Request(request) => request,
-        Message::Response(response) => response,
-    };
+    let headers = message.headers();
     let listed = |values: Vec<String>| values.join(",");
     match name {
         "start" => start(message),
