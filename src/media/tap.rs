@@ -32,7 +32,7 @@ pub fn ring(bytes: usize) -> (TapWriter, TapReader) {
     let reader = TapReader {
         consumer,
         refused,
-        packet: Vec::with_capacity(usize::from(u16::MAX)),
+        packet: Vec::new(),
     };
     (writer, reader)
 }
