@@ -1,0 +1,173 @@
+//! What a call tells the sinks, and what the sinks tell the call.
+//!
+//! For each [`SinkCommand::Open`] there is exactly one [`SinkEvent::Finished`], whatever happens to the sink in between.
+
+use std::sync::Arc;
+
+use crate::command::PauseAs;
+use crate::event::{Cause, Manifest};
+use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
+use crate::media::{Control, PayloadMap, TapReader};
+use crate::time::Instant;
+
+/// What a call asks of the sinks.
+#[derive(Debug)]
+pub enum SinkCommand {
+    /// Connect the sink and give it what the tap's ring holds.
+    Open(Box<StreamPlan>),
+    /// Change what the sink is given from moment `at` on.
+    Control {
+        /// The stream.
+        stream: StreamId,
+        /// The moment of the change on the stream's clock.
+        at: Instant,
+        /// The change.
+        control: Control,
+    },
+    /// End the stream: nothing recorded later than `at` is given.
+    Close {
+        /// The stream.
+        stream: StreamId,
+        /// The end of the stream's clock.
+        at: Instant,
+        /// Why it ends; given back in [`SinkEvent::Finished`].
+        cause: Cause,
+    },
+}
+
+/// Everything that a sink needs to know of a stream before its first sample.
+#[derive(Debug)]
+pub struct StreamPlan {
+    /// The call.
+    pub call: CallId,
+    /// The stream.
+    pub stream: StreamId,
+    /// The requester's name for the stream.
+    pub label: Option<String>,
+    /// The configured sink that gets it.
+    pub sink: SinkName,
+    /// What is copied.
+    pub tracks: Tracks,
+    /// How a paused stretch looks at the sink.
+    pub pause_as: PauseAs,
+    /// Which codec each payload type of the customer's leg means at the start; later ones come as [`Control::Payloads`].
+    pub payloads: PayloadMap,
+    /// Sample position 0 of both tracks.
+    pub start: Instant,
+    /// Where the copied packets come out.
+    pub reader: TapReader,
+    /// User part of the caller's address.
+    pub from: String,
+    /// What was dialled.
+    pub to: String,
+    /// The contact's attributes, told to the sink in this order.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// What a sink tells the call that owns the stream.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SinkEvent {
+    /// The sink is connected and has been greeted.
+    Connected {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// The first audio was given to the sink.
+    Flowing {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// The connection was lost and is being sought again.
+    Lost {
+        /// The stream.
+        stream: StreamId,
+        /// What went wrong, for a person.
+        reason: String,
+    },
+    /// The connection that was lost is there again.
+    Back {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Audio was given up because the sink did not take it in time. Summed up: at most one per track and second.
+    Discarded {
+        /// The stream.
+        stream: StreamId,
+        /// Of which track.
+        track: Track,
+        /// How many samples at the stream's rate.
+        samples: u64,
+    },
+    /// The sink itself asks for a change.
+    Asked {
+        /// The stream.
+        stream: StreamId,
+        /// What it asks.
+        verb: SinkAsk,
+    },
+    /// How the stream is doing, each second.
+    Figures {
+        /// The stream.
+        stream: StreamId,
+        /// The sums since its start.
+        figures: StreamFigures,
+    },
+    /// The stream has left the sink room; exactly one per [`SinkCommand::Open`], and the last event of the stream.
+    Finished {
+        /// The stream.
+        stream: StreamId,
+        /// Why: the cause of the close, or what befell the sink.
+        cause: Cause,
+        /// The account of every sample; `None` when no timeline was ever begun (the sink's name is unknown, its pool is full).
+        manifest: Option<Arc<Manifest>>,
+    },
+}
+
+impl SinkEvent {
+    /// The stream it is about.
+    pub const fn stream(&self) -> StreamId {
+        match self {
+            SinkEvent::Connected { stream }
+            | SinkEvent::Flowing { stream }
+            | SinkEvent::Lost { stream, .. }
+            | SinkEvent::Back { stream }
+            | SinkEvent::Discarded { stream, .. }
+            | SinkEvent::Asked { stream, .. }
+            | SinkEvent::Figures { stream, .. }
+            | SinkEvent::Finished { stream, .. } => *stream,
+        }
+    }
+}
+
+/// What a sink may ask of its own stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SinkAsk {
+    /// End it.
+    Stop,
+    /// Withhold samples.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Put a named mark on the clock.
+    Mark(String),
+}
+
+/// How a stream is doing: sums since its start, except for the delay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamFigures {
+    /// Frames given to the sink.
+    pub frames: u64,
+    /// Bytes given to the sink, headers of its dialect included.
+    pub bytes: u64,
+    /// Samples given to the sink, both tracks together.
+    pub samples: u64,
+    /// The sample position up to which the sink has acknowledged every track; `None` if its dialect has no acknowledgement or
+    /// none came.
+    pub acknowledged: Option<u64>,
+    /// How many times the sink was lost and came back.
+    pub reconnects: u64,
+    /// Samples given up because the sink did not take them in time.
+    pub discarded_samples: u64,
+    /// How long the oldest frame that waits for the sink has waited.
+    pub lag_ms: u64,
+}
