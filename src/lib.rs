@@ -11,3 +11,8 @@ pub mod id;
 pub mod media;
 pub mod rtp;
 pub mod time;
+
+#[cfg(feature = "server")]
+pub mod http;
+#[cfg(feature = "server")]
+pub mod notify;
