@@ -82,8 +82,8 @@ enum Ended {
     Dropped,
     /// The peer does not read.
     Full,
-    /// What came was no SIP.
-    Framing,
+    /// What came was no SIP; this is the answer, when the head could be read that far.
+    Framing(Option<Bytes>),
     /// A message took too long.
     Slow,
     /// Nothing came for too long.
@@ -103,12 +103,15 @@ impl Task {
             queue,
             close,
         } = self;
-        let (read, write) = stream.into_split();
+        let (read, mut write) = stream.into_split();
         let ended = tokio::select! {
             ended = Reader { flow, shell: &shell, queue }.run(read) => ended,
-            ended = write_all(write, queued, shell.limits.message_time) => ended,
+            ended = write_all(&mut write, queued, shell.limits.message_time) => ended,
             () = close.cancelled() => Ended::Full,
         };
+        if let Ended::Framing(Some(answer)) = &ended {
+            let _ = tokio::time::timeout(shell.limits.message_time, write.write_all(answer)).await;
+        }
         drop(permit);
         if let Some(counter) = ended.counter(&shell.counters) {
             counter.count();
@@ -153,7 +156,7 @@ async fn connect(flow: Flow) -> io::Result<TcpStream> {
 
 /// Writes what is queued. One write that takes longer than `limit` ends the connection.
 async fn write_all(
-    mut write: OwnedWriteHalf,
+    write: &mut OwnedWriteHalf,
     mut queued: mpsc::Receiver<Bytes>,
     limit: Duration,
 ) -> Ended {
@@ -203,7 +206,7 @@ impl Reader<'_> {
                         Err(ended) => return ended,
                     },
                     Ok(None) => break,
-                    Err(_) => return Ended::Framing,
+                    Err(error) => return Ended::Framing(error.answer(self.flow.remote)),
                 }
             }
             begun = match complete {
@@ -245,7 +248,7 @@ impl Ended {
         match self {
             Ended::Gone | Ended::Dropped | Ended::Stopped => None,
             Ended::Full => Some(&counters.tcp_closed_full),
-            Ended::Framing => Some(&counters.tcp_closed_framing),
+            Ended::Framing(_) => Some(&counters.tcp_closed_framing),
             Ended::Slow => Some(&counters.tcp_closed_slow),
             Ended::Idle => Some(&counters.tcp_closed_idle),
         }
@@ -256,7 +259,7 @@ impl Ended {
             Ended::Gone => "gone",
             Ended::Dropped => "dropped",
             Ended::Full => "the peer does not read",
-            Ended::Framing => "no SIP",
+            Ended::Framing(_) => "no SIP",
             Ended::Slow => "a message took too long",
             Ended::Idle => "idle",
             Ended::Stopped => "stopped",

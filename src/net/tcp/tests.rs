@@ -157,6 +157,24 @@ async fn half_a_message_ends_the_connection_after_the_message_time() {
 }
 
 #[tokio::test]
+async fn a_stream_that_cannot_be_framed_is_answered_and_closed() {
+    let mut bench = Bench::with(TcpLimits::default());
+    let mut peer = bench.connect().await;
+    let unframed =
+        String::from_utf8_lossy(OPTIONS).replace("Content-Length: 0", "Content-Length: -1");
+    peer.write_all(unframed.as_bytes()).await.expect("open");
+    let answer = read_some(&mut peer).await;
+    assert!(
+        answer.starts_with(b"SIP/2.0 400 "),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+    assert_eq!(read_some(&mut peer).await, b"");
+    assert!(matches!(bench.next().await, Inbound::Closed { .. }));
+    assert_eq!(bench.counters.tcp_closed_framing.read(), 1);
+}
+
+#[tokio::test]
 async fn a_connection_that_never_speaks_or_falls_silent_is_closed() {
     let mut bench = Bench::with(brief(Duration::from_millis(60), Duration::from_millis(120)));
     let _mute = bench.connect().await;
