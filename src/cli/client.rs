@@ -36,6 +36,8 @@ pub struct Request {
     pub path: String,
     /// A JSON body.
     pub body: Option<Value>,
+    /// Sent as `Idempotency-Key`: the same id twice is one request.
+    pub id: Option<String>,
 }
 
 /// A server that answers.
@@ -67,12 +69,17 @@ impl ServerArgs {
 impl Request {
     /// A request without a body.
     pub fn get(path: impl Into<String>) -> Request {
-        Request { method: "GET", path: path.into(), body: None }
+        Request { method: "GET", path: path.into(), body: None, id: None }
     }
 
     /// A request with a body.
     pub fn post(path: impl Into<String>, body: Value) -> Request {
-        Request { method: "POST", path: path.into(), body: Some(body) }
+        Request { method: "POST", path: path.into(), body: Some(body), id: None }
+    }
+
+    /// The same request under an id of its own.
+    pub fn with_id(self, id: Option<String>) -> Request {
+        Request { id, ..self }
     }
 }
 
@@ -81,6 +88,9 @@ impl Client {
     pub async fn send(&self, request: &Request) -> anyhow::Result<Value> {
         let method = reqwest::Method::from_bytes(request.method.as_bytes())?;
         let mut builder = self.http.request(method, format!("{}{}", self.url, request.path)).bearer_auth(&self.key);
+        if let Some(id) = &request.id {
+            builder = builder.header("Idempotency-Key", id);
+        }
         if let Some(body) = &request.body {
             builder = builder.json(body);
         }
@@ -99,6 +109,9 @@ impl Client {
     pub fn curl(&self, request: &Request) -> String {
         let mut command = format!("curl -X{}", request.method);
         command.push_str(&format!(" -H {}", quoted(&format!("Authorization: Bearer {}", self.key))));
+        if let Some(id) = &request.id {
+            command.push_str(&format!(" -H {}", quoted(&format!("Idempotency-Key: {id}"))));
+        }
         if let Some(body) = &request.body {
             command.push_str(&format!(" -H {} -d {}", quoted("Content-Type: application/json"), quoted(&body.to_string())));
         }

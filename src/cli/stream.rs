@@ -32,7 +32,7 @@ enum StreamVerb {
         /// How a paused stretch looks at the sink.
         #[arg(long, value_enum)]
         pause_as: Option<PauseAsName>,
-        /// The request's own id: the same id twice changes nothing.
+        /// The request's own id: the same id twice starts one stream.
         #[arg(long)]
         id: Option<String>,
         #[command(flatten)]
@@ -83,6 +83,9 @@ struct TargetArgs {
     call: String,
     /// The stream's id or label [default: every live stream of the call].
     stream: Option<String>,
+    /// The request's own id: the same id twice is one request.
+    #[arg(long)]
+    id: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -147,10 +150,10 @@ fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
             put("sink", sink.map(Value::from));
             let tracks: Vec<&str> = tracks.into_iter().map(TrackName::as_str).collect();
             put("tracks", (!tracks.is_empty()).then(|| json!(tracks)));
-            put("stream", label.map(Value::from));
+            put("label", label.map(Value::from));
             put("pause_as", pause_as.map(|pause_as| pause_as.as_str().into()));
-            put("id", id.map(Value::from));
-            (Request::post(format!("/v1/calls/{}/streams", segment(&call)?), body.into()), server)
+            let request = Request::post(format!("/v1/calls/{}/streams", segment(&call)?), body.into());
+            (request.with_id(id), server)
         }
         StreamVerb::Stop(target) => change("stop", target, json!({}))?,
         StreamVerb::Pause(target) => change("pause", target, json!({}))?,
@@ -161,15 +164,15 @@ fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
         StreamVerb::List { call: Some(call), server } => {
             (Request::get(format!("/v1/calls/{}/streams", segment(&call)?)), server)
         }
-        StreamVerb::List { call: None, server } => (Request::get("/v1/streams"), server),
+        StreamVerb::List { call: None, server } => (Request::get("/v1/calls?state=all"), server),
     })
 }
 
-/// A change of one stream, or of every live one under the name `all`.
+/// A change of one stream, or of every live one, which the interface writes `*`.
 fn change(verb: &str, target: TargetArgs, body: Value) -> anyhow::Result<(Request, ServerArgs)> {
-    let stream = target.stream.as_deref().unwrap_or("all");
-    let path = format!("/v1/calls/{}/streams/{}/{verb}", segment(&target.call)?, segment(stream)?);
-    Ok((Request::post(path, body), target.server))
+    let stream = target.stream.as_deref().map_or(Ok("*"), segment)?;
+    let path = format!("/v1/calls/{}/streams/{stream}/{verb}", segment(&target.call)?);
+    Ok((Request::post(path, body).with_id(target.id), target.server))
 }
 
 /// A name as one segment of a path; ids and labels need no escapes.
@@ -181,15 +184,11 @@ fn segment(name: &str) -> anyhow::Result<&str> {
 
 /// The answer for a person: one row per stream.
 fn shown(answer: &Value) -> anyhow::Result<String> {
-    let streams = match answer {
-        Value::Array(streams) => streams,
-        Value::Object(members) => match members.get("streams") {
-            Some(Value::Array(streams)) => streams,
-            _ => return table::of(std::slice::from_ref(answer), COLUMNS),
-        },
-        other => return Ok(other.to_string()),
-    };
-    table::of(streams, COLUMNS)
+    let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let calls = list(answer, "calls");
+    let of_calls = calls.iter().flat_map(|call| list(call, "streams"));
+    let streams: Vec<Value> = list(answer, "streams").into_iter().chain(of_calls).collect();
+    table::of(&streams, COLUMNS)
 }
 
 const COLUMNS: &[(&str, &str)] = &[
@@ -200,3 +199,45 @@ const COLUMNS: &[(&str, &str)] = &[
     ("CLOCK MS", "media_time_ms"),
     ("CALL", "call"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        verb: StreamVerb,
+    }
+
+    fn check(line: &str, path: &str, body: Value) {
+        let parsed = Line::try_parse_from(std::iter::once("stream").chain(line.split(' '))).expect("a valid line");
+        let (request, _) = request(parsed.verb).expect("a request");
+        assert_eq!((request.path.as_str(), request.body), (path, Some(body)), "{line}");
+    }
+
+    #[test]
+    fn every_verb_becomes_the_request_that_the_interface_documents() {
+        check("start 01A", "/v1/calls/01A/streams", json!({}));
+        check(
+            "start 01A --sink asr --tracks from-customer,to-customer --label s1 --pause-as silence",
+            "/v1/calls/01A/streams",
+            json!({"sink": "asr", "tracks": ["from_customer", "to_customer"], "label": "s1", "pause_as": "silence"}),
+        );
+        check("stop 01A", "/v1/calls/01A/streams/*/stop", json!({}));
+        check("pause 01A s1", "/v1/calls/01A/streams/s1/pause", json!({}));
+        check("resume 01A s1", "/v1/calls/01A/streams/s1/resume", json!({}));
+        check("mute 01A s1 --track from-customer", "/v1/calls/01A/streams/s1/mute", json!({"track": "from_customer"}));
+        check("unmute 01A --track to-customer", "/v1/calls/01A/streams/*/unmute", json!({"track": "to_customer"}));
+        check("mark 01A s1 --name card", "/v1/calls/01A/streams/s1/mark", json!({"name": "card"}));
+    }
+
+    #[test]
+    fn a_name_that_would_leave_its_place_in_the_path_is_refused() {
+        for name in ["", "..", "a/b", "a?b", "*"] {
+            assert!(segment(name).is_err(), "{name:?}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ pub fn of(rows: &[Value], columns: &[(&str, &str)]) -> anyhow::Result<String> {
     }
     let filled: Vec<_> = columns.iter().filter(|(_, member)| rows.iter().any(|row| row.get(member).is_some())).collect();
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(filled.iter().map(|(heading, _)| *heading));
     for row in rows {
         table.add_row(filled.iter().map(|(_, member)| cell(row.get(member))));

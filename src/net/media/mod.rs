@@ -4,6 +4,8 @@
 //! forwarding crosses no thread. Commands come by a bounded queue, events leave by one; neither ever holds a packet up.
 
 mod port_sockets;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::collections::VecDeque;
