@@ -10,6 +10,7 @@ pub mod control;
 pub mod event;
 pub mod id;
 pub mod media;
+pub mod registrar;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;

@@ -4,6 +4,7 @@ use crate::codec::Codec;
 use crate::id::PortId;
 use crate::media::{MediaCommand, Prompt};
 use crate::sdp::Payload;
+use crate::time::Duration;
 
 /// A number that the switch answers by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,8 +21,12 @@ pub enum TestNumber {
 
 impl TestNumber {
     /// All of them.
-    pub const ALL: [TestNumber; 4] =
-        [TestNumber::Echo, TestNumber::ToneAndDigits, TestNumber::Music, TestNumber::TalkingAgent];
+    pub const ALL: [TestNumber; 4] = [
+        TestNumber::Echo,
+        TestNumber::ToneAndDigits,
+        TestNumber::Music,
+        TestNumber::TalkingAgent,
+    ];
 
     /// The number to dial.
     pub const fn number(self) -> &'static str {
@@ -35,14 +40,18 @@ impl TestNumber {
 
     /// The test number that `dialled` is.
     pub fn from_dialled(dialled: &str) -> Option<TestNumber> {
-        TestNumber::ALL.into_iter().find(|number| number.number() == dialled)
+        TestNumber::ALL
+            .into_iter()
+            .find(|number| number.number() == dialled)
     }
 
     /// The codecs that it can speak, best first. An echo speaks whatever it hears.
     pub(super) const fn codecs(self) -> &'static [Codec] {
         match self {
             TestNumber::Echo => &[Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma],
-            TestNumber::ToneAndDigits | TestNumber::Music | TestNumber::TalkingAgent => &[Codec::Pcmu, Codec::Pcma, Codec::G722],
+            TestNumber::ToneAndDigits | TestNumber::Music | TestNumber::TalkingAgent => {
+                &[Codec::Pcmu, Codec::Pcma, Codec::G722]
+            }
         }
     }
 
@@ -52,15 +61,39 @@ impl TestNumber {
             return Some(MediaCommand::Echo { port });
         }
         let number_of = |wanted: fn(Codec) -> bool| {
-            payloads.iter().find_map(|payload| payload.codec.filter(|codec| wanted(*codec)).map(|codec| (codec, payload.number)))
+            payloads.iter().find_map(|payload| {
+                payload
+                    .codec
+                    .filter(|codec| wanted(*codec))
+                    .map(|codec| (codec, payload.number))
+            })
         };
-        let (codec, payload_type) = number_of(|codec| !matches!(codec, Codec::TelephoneEvent | Codec::ComfortNoise))?;
-        let telephone_event = number_of(|codec| codec == Codec::TelephoneEvent).map(|(_, number)| number);
+        let (codec, payload_type) = number_of(|codec| {
+            !matches!(codec, Codec::TelephoneEvent { .. } | Codec::ComfortNoise)
+        })?;
+        let telephone_event = number_of(|codec| matches!(codec, Codec::TelephoneEvent { .. }))
+            .map(|(_, number)| number);
         let (prompt, repeat) = match self {
             TestNumber::Echo | TestNumber::TalkingAgent => (Prompt::Speech, true),
-            TestNumber::ToneAndDigits => (Prompt::ToneAndDigits, false),
+            TestNumber::ToneAndDigits => (tone_and_digits(), false),
             TestNumber::Music => (Prompt::Music, true),
         };
-        Some(MediaCommand::Play { port, prompt, codec, payload_type, telephone_event, repeat })
+        Some(MediaCommand::Play {
+            port,
+            prompt,
+            codec,
+            payload_type,
+            telephone_event,
+            repeat,
+        })
     }
+}
+
+/// One second of the ITU reference tone, then every key that a telephone has.
+fn tone_and_digits() -> Prompt {
+    let tone = Prompt::Tone {
+        hz: 1_004,
+        duration: Duration::from_secs(1),
+    };
+    Prompt::Sequence(vec![tone, Prompt::Digits("1234567890*#".into())])
 }

@@ -11,7 +11,8 @@ use crate::command::Denied;
 use crate::event::Event;
 use crate::id::{CallId, LegId, PortId, SinkName, StreamId};
 use crate::media::{MediaCommand, PortFigures, PortPool};
-use crate::sip::{ClientKey, Flow, ServerKey, Transactions};
+use crate::sip::Flow;
+use crate::sip::transaction::{ClientKey, ServerKey, Transactions};
 use crate::time::Instant;
 
 /// The surroundings of a call for the time of one input.
@@ -80,11 +81,13 @@ pub struct Owners {
 
 impl Owners {
     pub(super) fn add_dialog(&mut self, call_id: &str, local_tag: &str, owner: (CallId, LegId)) {
-        self.dialogs.insert((call_id.into(), local_tag.into()), owner);
+        self.dialogs
+            .insert((call_id.into(), local_tag.into()), owner);
     }
 
     pub(super) fn remove_dialog(&mut self, call_id: &str, local_tag: &str) {
-        self.dialogs.remove(&(Box::from(call_id), Box::from(local_tag)));
+        self.dialogs
+            .remove(&(Box::from(call_id), Box::from(local_tag)));
     }
 
     pub(super) fn add_client(&mut self, key: ClientKey, owner: (CallId, LegId)) {
@@ -112,7 +115,9 @@ impl Owners {
 
     /// The leg whose dialog has this Call-ID and local tag.
     pub fn dialog(&self, call_id: &str, local_tag: &str) -> Option<(CallId, LegId)> {
-        self.dialogs.get(&(Box::from(call_id), Box::from(local_tag))).copied()
+        self.dialogs
+            .get(&(Box::from(call_id), Box::from(local_tag)))
+            .copied()
     }
 
     /// The leg that sent this request.
@@ -150,6 +155,30 @@ impl Owners {
         self.ports.remove(&port);
     }
 
+    /// The open ports of a call. Looks at every entry.
+    pub fn ports_of(&self, call: CallId) -> Vec<PortId> {
+        let mut ports: Vec<_> = self
+            .ports
+            .iter()
+            .filter(|(_, owner)| owner.0 == call)
+            .map(|(port, _)| *port)
+            .collect();
+        ports.sort_unstable();
+        ports
+    }
+
+    /// The streams of a call that have not ended. Looks at every entry.
+    pub fn streams_of(&self, call: CallId) -> Vec<StreamId> {
+        let mut streams: Vec<_> = self
+            .streams
+            .iter()
+            .filter(|(_, owner)| **owner == call)
+            .map(|(id, _)| *id)
+            .collect();
+        streams.sort_unstable();
+        streams
+    }
+
     /// Forgets everything of a call. Looks at every entry: for a call that ended by a bug and could not clean up.
     pub fn remove_call(&mut self, call: CallId) {
         self.dialogs.retain(|_, owner| owner.0 != call);
@@ -178,7 +207,12 @@ pub struct SinkPool {
 impl SinkPool {
     /// The pool of these sinks, all idle.
     pub fn new(sinks: &BTreeMap<SinkName, SinkLimits>) -> Self {
-        SinkPool { sinks: sinks.iter().map(|(name, limits)| (name.clone(), (*limits, 0))).collect() }
+        SinkPool {
+            sinks: sinks
+                .iter()
+                .map(|(name, limits)| (name.clone(), (*limits, 0)))
+                .collect(),
+        }
     }
 
     /// Takes a place at `sink`.

@@ -19,19 +19,40 @@ impl Call {
     }
 
     /// Ends the call; `status` is the final response of a customer's INVITE that has none yet.
-    pub(super) fn end(&mut self, cx: &mut Context<'_>, status: u16, outcome: Outcome, cause: Cause, origin: Origin) {
+    pub(super) fn end(
+        &mut self,
+        cx: &mut Context<'_>,
+        status: u16,
+        outcome: Outcome,
+        cause: Cause,
+        origin: Origin,
+    ) {
         if self.is_ending() {
             return;
         }
-        self.phase = Phase::Ending { status, outcome, cause, origin };
+        self.phase = Phase::Ending {
+            status,
+            outcome,
+            cause,
+            origin,
+        };
         self.timers.cancel(&Timer::Ring);
         self.give_up_exchange(cx);
-        self.stop_all_streams(cx, if cause == Cause::Request { Cause::HangUp } else { cause }, origin);
+        self.stop_all_streams(
+            cx,
+            if cause == Cause::Request {
+                Cause::HangUp
+            } else {
+                cause
+            },
+            origin,
+        );
         let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
         for id in legs {
             self.take_down(cx, id, status);
         }
-        self.timers.set(Timer::Accounts, cx.now + cx.settings.account_timeout);
+        self.timers
+            .set(Timer::Accounts, cx.now + cx.settings.account_timeout);
         self.finish_if_all_accounted(cx);
     }
 
@@ -60,7 +81,9 @@ impl Call {
     /// INFOs that this leg's peer will not answer any more.
     fn answer_owed_infos(&mut self, cx: &mut Context<'_>, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let (owed, kept) = std::mem::take(&mut leg.requests).into_iter().partition(|(_, p)| matches!(p, Purpose::RelayedInfo { .. }));
+        let (owed, kept) = std::mem::take(&mut leg.requests)
+            .into_iter()
+            .partition(|(_, p)| matches!(p, Purpose::RelayedInfo { .. }));
         leg.requests = kept;
         let owed: Vec<_> = owed;
         for (client, purpose) in owed {
@@ -74,21 +97,29 @@ impl Call {
     /// Ends a confirmed dialog: at once, or when the ACK that it is waiting for has come (RFC 3261 §15).
     pub(super) fn say_bye(&mut self, cx: &mut Context<'_>, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let State::Talking { dialog } | State::Leaving { dialog } = &mut leg.state else { return };
+        let (State::Talking { dialog } | State::Leaving { dialog }) = &mut leg.state else {
+            return;
+        };
         if leg.unacknowledged.is_some() {
-            leg.state = State::Leaving { dialog: dialog.clone() };
+            leg.state = State::Leaving {
+                dialog: dialog.clone(),
+            };
             return;
         }
         let branch = cx.tokens.branch();
         let bye = dialog.request(Method::Bye, &branch).build();
         // Its answer matters to nobody: the transaction alone sees to the repetitions.
-        cx.transactions.request(Method::Bye, &branch, bye, dialog.destination(), cx.now);
+        cx.transactions
+            .request(Method::Bye, &branch, bye, dialog.destination(), cx.now);
         self.drop_leg(cx, id);
     }
 
     /// The BYE that waited for an ACK. Returns whether one did.
     pub(super) fn say_owed_bye(&mut self, cx: &mut Context<'_>, id: LegId) -> bool {
-        let owed = matches!(self.leg(id).map(|leg| &leg.state), Some(State::Leaving { .. }));
+        let owed = matches!(
+            self.leg(id).map(|leg| &leg.state),
+            Some(State::Leaving { .. })
+        );
         if owed {
             self.say_bye(cx, id);
         }
@@ -107,17 +138,34 @@ impl Call {
         leg.unacknowledged = None;
         leg.close_port(cx);
         cx.owners.remove_dialog(&leg.call_id, &leg.local_tag);
-        let clients = leg.requests.iter().map(|(key, _)| *key).chain(leg.answered_invites.drain(..));
+        let clients = leg
+            .requests
+            .iter()
+            .map(|(key, _)| *key)
+            .chain(leg.answered_invites.drain(..));
         for key in clients {
             cx.owners.remove_client(key);
         }
         let party_origin = Origin::Leg(id);
-        self.tell(cx, Kind::LegRemoved { leg: id }, Cause::HangUp, party_origin);
+        self.tell(
+            cx,
+            Kind::LegRemoved { leg: id },
+            Cause::HangUp,
+            party_origin,
+        );
     }
 
     /// The call's last event, once every stream has given its account.
     pub(super) fn finish_if_all_accounted(&mut self, cx: &mut Context<'_>) {
-        let Phase::Ending { status, outcome, cause, origin } = self.phase else { return };
+        let Phase::Ending {
+            status,
+            outcome,
+            cause,
+            origin,
+        } = self.phase
+        else {
+            return;
+        };
         if self.streams.iter().any(|stream| !stream.is_over()) {
             return;
         }

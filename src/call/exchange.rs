@@ -24,7 +24,8 @@ use super::{Call, has_session_description};
 use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::LegId;
-use crate::sip::{Method, Request, Response, ServerKey};
+use crate::sip::transaction::ServerKey;
+use crate::sip::{Method, Request, Response};
 
 /// An offer that has not been answered.
 #[derive(Debug)]
@@ -55,21 +56,33 @@ enum Stage {
 impl Call {
     /// The other leg's 2xx to the first INVITE was an offer: its answer comes in the customer's ACK.
     pub(super) fn await_answer_in_ack(&mut self, to: LegId, cseq: u32) {
-        self.exchange = Some(Exchange { from: LegId::CUSTOMER, stage: Stage::AnswerInAck { to, cseq } });
+        self.exchange = Some(Exchange {
+            from: LegId::CUSTOMER,
+            stage: Stage::AnswerInAck { to, cseq },
+        });
     }
 
     /// We offered on behalf of a test number.
     pub(super) fn await_answer_for(&mut self, number: TestNumber) {
-        self.exchange = Some(Exchange { from: LegId::CUSTOMER, stage: Stage::AnswerForTest { number } });
+        self.exchange = Some(Exchange {
+            from: LegId::CUSTOMER,
+            stage: Stage::AnswerForTest { number },
+        });
     }
 
     /// A re-INVITE or UPDATE from a leg's peer.
-    pub(super) fn handle_offer(&mut self, cx: &mut Context<'_>, id: LegId, key: ServerKey, request: Request) {
+    pub(super) fn handle_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        key: ServerKey,
+        request: Request,
+    ) {
         let Some(leg) = self.leg_mut(id) else { return };
         if !leg.is_talking() {
             return self.respond(cx, id, key, &request, 491);
         }
-        if let Err(status) = leg.session.accept(&request, cx.settings) {
+        if let Err(status) = leg.session.accept(&request) {
             return self.respond(cx, id, key, &request, status);
         }
         let offer = match has_session_description(&request) {
@@ -86,10 +99,17 @@ impl Call {
         }
         self.refresh_target(id, &request);
         if self.is_mere_refresh(id, &request, offer.as_deref()) {
-            let text = self.leg(id).and_then(|leg| leg.local.last().cloned()).filter(|_| offer.is_some());
+            let text = self
+                .leg(id)
+                .and_then(|leg| leg.local.last().cloned())
+                .filter(|_| offer.is_some());
             return self.accept_offer(cx, id, key, &request, text.as_ref());
         }
-        match self.other_leg(id).and_then(|to| self.leg(to)).map(|to| (to.id, matches!(to.state, State::Builtin))) {
+        match self
+            .other_leg(id)
+            .and_then(|to| self.leg(to))
+            .map(|to| (to.id, matches!(to.state, State::Builtin)))
+        {
             Some((_, true)) => self.answer_offer_ourselves(cx, id, key, &request, offer),
             Some((to, false)) => self.carry_offer(cx, id, to, key, request, offer),
             None => self.respond(cx, id, key, &request, 480),
@@ -104,7 +124,10 @@ impl Call {
             None => {}
         }
         let own = self.leg(id).is_some_and(|leg| leg.is_negotiating());
-        let other = self.other_leg(id).and_then(|other| self.leg(other)).is_some_and(|leg| leg.is_negotiating());
+        let other = self
+            .other_leg(id)
+            .and_then(|other| self.leg(other))
+            .is_some_and(|leg| leg.is_negotiating());
         (own || other).then_some(491)
     }
 
@@ -117,9 +140,21 @@ impl Call {
         }
     }
 
-    fn answer_offer_ourselves(&mut self, cx: &mut Context<'_>, id: LegId, key: ServerKey, request: &Request, offer: Option<Box<Remote>>) {
-        let number = self.other_leg(id).and_then(|other| self.leg(other)).and_then(|leg| TestNumber::from_dialled(&leg.party.name));
-        let (Some(number), Some(leg)) = (number, self.leg_mut(id)) else { return self.respond(cx, id, key, request, 488) };
+    fn answer_offer_ourselves(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        key: ServerKey,
+        request: &Request,
+        offer: Option<Box<Remote>>,
+    ) {
+        let number = self
+            .other_leg(id)
+            .and_then(|other| self.leg(other))
+            .and_then(|leg| TestNumber::from_dialled(&leg.party.name));
+        let (Some(number), Some(leg)) = (number, self.leg_mut(id)) else {
+            return self.respond(cx, id, key, request, 488);
+        };
         let Some(offer) = offer else {
             let text = leg.local.offer(number.codecs());
             self.await_answer_for(number);
@@ -138,31 +173,75 @@ impl Call {
         }
     }
 
-    fn carry_offer(&mut self, cx: &mut Context<'_>, from: LegId, to: LegId, key: ServerKey, request: Request, offer: Option<Box<Remote>>) {
+    fn carry_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: LegId,
+        to: LegId,
+        key: ServerKey,
+        request: Request,
+        offer: Option<Box<Remote>>,
+    ) {
         let call = self.id;
         let Some(leg) = self.leg_mut(to) else { return };
         let before = leg.local.last().cloned();
-        let text = offer.as_ref().map(|offer| leg.local.relay(&offer.description));
+        let text = offer
+            .as_ref()
+            .map(|offer| leg.local.relay(&offer.description));
         // RFC 3311 §5.1: UPDATE only to a peer that lists it; a re-INVITE serves as well in a confirmed dialog.
-        let method = if *request.method() == Method::Update && leg.allows_update { Method::Update } else { Method::Invite };
+        let method = if *request.method() == Method::Update && leg.allows_update {
+            Method::Update
+        } else {
+            Method::Invite
+        };
         let contact = leg.contact();
         let session = leg.session.clone();
         leg.send_request(cx, call, method, Purpose::Exchange, |builder| {
-            let builder = session.write_offer(builder.header("Contact", &contact).header("Allow", super::ALLOW).header("Supported", super::SUPPORTED));
+            let builder = session.write_offer(
+                builder
+                    .header("Contact", &contact)
+                    .header("Allow", super::ALLOW)
+                    .header("Supported", super::SUPPORTED),
+            );
             match &text {
                 Some(text) => builder.body("application/sdp", text),
                 None => builder,
             }
         });
-        self.exchange = Some(Exchange { from, stage: Stage::Offered { key, request, offer, to, before } });
+        self.exchange = Some(Exchange {
+            from,
+            stage: Stage::Offered {
+                key,
+                request,
+                offer,
+                to,
+                before,
+            },
+        });
     }
 
     /// The other leg's final response to the offer that we carried there.
-    pub(super) fn handle_exchange_response(&mut self, cx: &mut Context<'_>, to: LegId, response: &Response) {
+    pub(super) fn handle_exchange_response(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: LegId,
+        response: &Response,
+    ) {
         let status = response.status();
         let is_invite = response.cseq_method() == Method::Invite;
         let taken = self.exchange.take();
-        let Some(Exchange { from, stage: Stage::Offered { key, request, offer, before, .. } }) = taken else {
+        let Some(Exchange {
+            from,
+            stage:
+                Stage::Offered {
+                    key,
+                    request,
+                    offer,
+                    before,
+                    ..
+                },
+        }) = taken
+        else {
             // The exchange was given up by the call's end: a 2xx still wants its ACK.
             self.exchange = taken;
             if is_invite && status < 300 {
@@ -202,13 +281,22 @@ impl Call {
             }
             None => {
                 self.apply_remote(cx, to, remote);
-                self.exchange = Some(Exchange { from, stage: Stage::AnswerInAck { to, cseq: response.cseq() } });
+                self.exchange = Some(Exchange {
+                    from,
+                    stage: Stage::AnswerInAck {
+                        to,
+                        cseq: response.cseq(),
+                    },
+                });
             }
         }
         self.accept_offer(cx, from, key, &request, Some(&text));
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one exchange, taken apart by its only caller")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one exchange, taken apart by its only caller"
+    )]
     fn handle_refused_offer(
         &mut self,
         cx: &mut Context<'_>,
@@ -222,7 +310,11 @@ impl Call {
         if let Some(leg) = self.leg_mut(to) {
             leg.local.restore(before);
         }
-        let told = if matches!(status, 401 | 407) { 488 } else { status };
+        let told = if matches!(status, 401 | 407) {
+            488
+        } else {
+            status
+        };
         self.respond(cx, from, key, request, told);
         // RFC 3261 §12.2.1.2: these two say that the dialog is gone.
         if matches!(status, 408 | 481) {
@@ -231,10 +323,24 @@ impl Call {
     }
 
     /// The 2xx to a re-INVITE or UPDATE.
-    fn accept_offer(&mut self, cx: &mut Context<'_>, id: LegId, key: ServerKey, request: &Request, text: Option<&Bytes>) {
+    fn accept_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        key: ServerKey,
+        request: &Request,
+        text: Option<&Bytes>,
+    ) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let mut response = leg.response(request, 200).header("Contact", &leg.contact()).header("Allow", super::ALLOW);
-        response = leg.session.write_answer(response.header("Supported", super::SUPPORTED).header("Recv-Info", super::INFO_PACKAGE));
+        let mut response = leg
+            .response(request, 200)
+            .header("Contact", leg.contact())
+            .header("Allow", super::ALLOW);
+        response = leg.session.write_answer(
+            response
+                .header("Supported", super::SUPPORTED)
+                .header("Recv-Info", super::INFO_PACKAGE),
+        );
         if let Some(text) = text {
             response = response.body("application/sdp", text);
         }
@@ -258,17 +364,30 @@ impl Call {
             return;
         }
         match self.exchange.take() {
-            Some(Exchange { from, stage: Stage::AnswerInAck { to, cseq } }) if from == id => {
+            Some(Exchange {
+                from,
+                stage: Stage::AnswerInAck { to, cseq },
+            }) if from == id => {
                 self.handle_answer_in_ack(cx, id, to, cseq, request);
             }
-            Some(Exchange { from, stage: Stage::AnswerForTest { number } }) if from == id => {
+            Some(Exchange {
+                from,
+                stage: Stage::AnswerForTest { number },
+            }) if from == id => {
                 self.handle_answer_for_test(cx, id, number, request);
             }
             other => self.exchange = other,
         }
     }
 
-    fn handle_answer_in_ack(&mut self, cx: &mut Context<'_>, from: LegId, to: LegId, cseq: u32, request: &Request) {
+    fn handle_answer_in_ack(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: LegId,
+        to: LegId,
+        cseq: u32,
+        request: &Request,
+    ) {
         let Ok(remote) = read_description(request.body()) else {
             self.acknowledge(cx, to, cseq, None);
             return self.hang_up(cx, Cause::Rejected, Origin::Leg(from));
@@ -281,11 +400,21 @@ impl Call {
         self.open_waiting_streams(cx);
     }
 
-    fn handle_answer_for_test(&mut self, cx: &mut Context<'_>, from: LegId, number: TestNumber, request: &Request) {
+    fn handle_answer_for_test(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: LegId,
+        number: TestNumber,
+        request: &Request,
+    ) {
         let Ok(remote) = read_description(request.body()) else {
             return self.hang_up(cx, Cause::Rejected, Origin::Leg(from));
         };
-        let payloads = remote.description.audio().map(|audio| audio.payloads).unwrap_or_default();
+        let payloads = remote
+            .description
+            .audio()
+            .map(|audio| audio.payloads)
+            .unwrap_or_default();
         self.apply_remote(cx, from, remote);
         let port = self.leg(from).and_then(|leg| leg.port);
         if let Some(command) = port.and_then(|port| number.begin(port.id, &payloads)) {
@@ -296,11 +425,21 @@ impl Call {
 
     /// CANCEL of a re-INVITE that we carried over: the other side is asked to give up, and its 487 is carried back.
     pub(super) fn cancel_exchange(&mut self, cx: &mut Context<'_>, key: ServerKey) {
-        let Some(Exchange { stage: Stage::Offered { key: pending, to, .. }, .. }) = &self.exchange else { return };
+        let Some(Exchange {
+            stage: Stage::Offered {
+                key: pending, to, ..
+            },
+            ..
+        }) = &self.exchange
+        else {
+            return;
+        };
         if *pending != key {
             return;
         }
-        let client = self.leg(*to).and_then(|leg| leg.request_of(|purpose| matches!(purpose, Purpose::Exchange)));
+        let client = self
+            .leg(*to)
+            .and_then(|leg| leg.request_of(|purpose| matches!(purpose, Purpose::Exchange)));
         if let Some(client) = client {
             cx.transactions.cancel(client, cx.now);
         }
@@ -309,9 +448,19 @@ impl Call {
     /// The call ends: whoever still waits for an answer gets one.
     pub(super) fn give_up_exchange(&mut self, cx: &mut Context<'_>) {
         match self.exchange.take() {
-            Some(Exchange { from, stage: Stage::Offered { key, request, .. } }) => self.respond(cx, from, key, &request, 487),
-            Some(Exchange { stage: Stage::AnswerInAck { to, cseq }, .. }) => self.acknowledge(cx, to, cseq, None),
-            Some(Exchange { stage: Stage::AnswerForTest { .. }, .. }) | None => {}
+            Some(Exchange {
+                from,
+                stage: Stage::Offered { key, request, .. },
+            }) => self.respond(cx, from, key, &request, 487),
+            Some(Exchange {
+                stage: Stage::AnswerInAck { to, cseq },
+                ..
+            }) => self.acknowledge(cx, to, cseq, None),
+            Some(Exchange {
+                stage: Stage::AnswerForTest { .. },
+                ..
+            })
+            | None => {}
         }
     }
 
@@ -322,7 +471,10 @@ impl Call {
     }
 
     fn refresh_target(&mut self, id: LegId, request: &Request) {
-        if let (Some(contact), Some(dialog)) = (request.contact(), self.leg_mut(id).and_then(|leg| leg.dialog_mut())) {
+        if let (Some(contact), Some(dialog)) = (
+            request.contact(),
+            self.leg_mut(id).and_then(|leg| leg.dialog_mut()),
+        ) {
             dialog.refresh_target(contact.uri);
         }
     }

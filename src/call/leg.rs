@@ -9,7 +9,9 @@ use super::settings::Party;
 use crate::id::{CallId, LegId, PortId};
 use crate::media::{LocalPort, MediaCommand, PayloadMap};
 use crate::sdp::{Description, Direction};
-use crate::sip::{ClientKey, Dialog, Flow, Method, Request, RequestBuilder, Retransmit2xx, ServerKey};
+use crate::sip::dialog::{Dialog, Retransmit2xx};
+use crate::sip::transaction::{ClientKey, ServerKey};
+use crate::sip::{Flow, Method, Request, RequestBuilder};
 
 /// What we tell peers that we can do.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
@@ -58,9 +60,17 @@ pub(super) struct Leg {
 #[derive(Debug)]
 pub(super) enum State {
     /// Its INVITE came in and has no final response.
-    Incoming { key: ServerKey, invite: Request, dialog: Dialog },
+    Incoming {
+        key: ServerKey,
+        invite: Request,
+        dialog: Dialog,
+    },
     /// Our INVITE went out and has no final response.
-    Outgoing { key: ClientKey, invite: Request, early: Option<Dialog> },
+    Outgoing {
+        key: ClientKey,
+        invite: Request,
+        early: Option<Dialog>,
+    },
     /// Confirmed.
     Talking { dialog: Dialog },
     /// It is to be ended, but its 2xx has no ACK yet (RFC 3261 §15).
@@ -81,7 +91,11 @@ pub(super) enum Purpose {
     /// A re-INVITE or UPDATE that keeps the session alive.
     Refresh { method: Method },
     /// An INFO of the other leg, whose answer is relayed.
-    RelayedInfo { from: LegId, key: ServerKey, request: Request },
+    RelayedInfo {
+        from: LegId,
+        key: ServerKey,
+        request: Request,
+    },
     /// A stream's news.
     Notice,
 }
@@ -110,11 +124,18 @@ pub(super) struct SentAck {
 }
 
 impl Leg {
-    pub(super) fn new(id: LegId, party: Party, flow: Flow, call_id: String, local_tag: String, state: State) -> Self {
+    pub(super) fn new(
+        id: LegId,
+        party: Party,
+        flow: Flow,
+        call_id: String,
+        local_tag: String,
+        session: SessionTimer,
+    ) -> Self {
         Leg {
             id,
             party,
-            state,
+            state: State::Gone,
             flow,
             call_id,
             local_tag,
@@ -127,7 +148,7 @@ impl Leg {
             requests: Vec::new(),
             unacknowledged: None,
             last_ack: None,
-            session: SessionTimer::default(),
+            session,
             takes_notices: false,
             is_silent: false,
             holds: false,
@@ -137,7 +158,9 @@ impl Leg {
     /// The dialog, early or confirmed.
     pub(super) fn dialog_mut(&mut self) -> Option<&mut Dialog> {
         match &mut self.state {
-            State::Incoming { dialog, .. } | State::Talking { dialog } | State::Leaving { dialog } => Some(dialog),
+            State::Incoming { dialog, .. }
+            | State::Talking { dialog }
+            | State::Leaving { dialog } => Some(dialog),
             State::Outgoing { early, .. } => early.as_mut(),
             State::Builtin | State::Gone => None,
         }
@@ -146,7 +169,9 @@ impl Leg {
     /// The dialog, early or confirmed.
     pub(super) fn dialog(&self) -> Option<&Dialog> {
         match &self.state {
-            State::Incoming { dialog, .. } | State::Talking { dialog } | State::Leaving { dialog } => Some(dialog),
+            State::Incoming { dialog, .. }
+            | State::Talking { dialog }
+            | State::Leaving { dialog } => Some(dialog),
             State::Outgoing { early, .. } => early.as_ref(),
             State::Builtin | State::Gone => None,
         }
@@ -169,26 +194,46 @@ impl Leg {
     pub(super) fn is_negotiating(&self) -> bool {
         self.unacknowledged.is_some()
             || self.requests.iter().any(|(_, purpose)| {
-                matches!(purpose, Purpose::Invite | Purpose::Exchange | Purpose::Refresh { method: Method::Invite })
+                matches!(
+                    purpose,
+                    Purpose::Invite
+                        | Purpose::Exchange
+                        | Purpose::Refresh {
+                            method: Method::Invite
+                        }
+                )
             })
     }
 
     /// Takes the purpose of a request that has had its final response.
     pub(super) fn take_purpose(&mut self, key: ClientKey) -> Option<Purpose> {
-        let place = self.requests.iter().position(|(pending, _)| *pending == key)?;
+        let place = self
+            .requests
+            .iter()
+            .position(|(pending, _)| *pending == key)?;
         Some(self.requests.swap_remove(place).1)
     }
 
     pub(super) fn purpose(&self, key: ClientKey) -> Option<&Purpose> {
-        self.requests.iter().find(|(pending, _)| *pending == key).map(|(_, purpose)| purpose)
+        self.requests
+            .iter()
+            .find(|(pending, _)| *pending == key)
+            .map(|(_, purpose)| purpose)
     }
 
     /// What the payload types of this leg mean: its peer's description and ours agree on them, for we relay the numbers as they are.
     pub(super) fn payloads(&self) -> PayloadMap {
-        let audio = self.remote.as_ref().and_then(|remote| remote.description.audio());
-        PayloadMap::from_iter(
-            audio.iter().flat_map(|audio| &audio.payloads).filter_map(|payload| Some((payload.number, payload.codec?))),
-        )
+        let audio = self
+            .remote
+            .as_ref()
+            .and_then(|remote| remote.description.audio());
+        audio
+            .iter()
+            .flat_map(|audio| &audio.payloads)
+            .fold(PayloadMap::EMPTY, |map, payload| match payload.codec {
+                Some(codec) => map.with(payload.number, codec),
+                None => map.with_passed_through(payload.number),
+            })
     }
 
     /// Opens a pair of ports for the leg, if it has none. `false` when none is free.
@@ -196,19 +241,30 @@ impl Leg {
         if self.port.is_some() {
             return true;
         }
-        let Some(local) = cx.ports.allocate(cx.now) else { return false };
+        let Some(local) = cx.ports.allocate(cx.now) else {
+            return false;
+        };
         let id = cx.owners.new_port((call, self.id));
         self.port = Some(Port { id, local });
-        self.local.begin(cx.tokens.session_id(), cx.settings.media_address_for(&self.flow), local);
+        self.local.begin(
+            cx.tokens.session_id(),
+            cx.settings.media_address_for(&self.flow),
+            local,
+        );
         let address = cx.settings.media_address_for(&self.flow);
-        cx.effects.push_back(Effect::Media(MediaCommand::Open { port: id, address, local }));
+        cx.effects.push_back(Effect::Media(MediaCommand::Open {
+            port: id,
+            address,
+            local,
+        }));
         true
     }
 
     /// Closes the ports. The number rests before another call gets it.
     pub(super) fn close_port(&mut self, cx: &mut Context<'_>) {
         let Some(port) = self.port.take() else { return };
-        cx.effects.push_back(Effect::Media(MediaCommand::Close { port: port.id }));
+        cx.effects
+            .push_back(Effect::Media(MediaCommand::Close { port: port.id }));
         cx.ports.free(port.local, cx.now);
     }
 
@@ -222,10 +278,14 @@ impl Leg {
         finish: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) {
         let id = self.id;
-        let Some(dialog) = self.dialog_mut() else { return };
+        let Some(dialog) = self.dialog_mut() else {
+            return;
+        };
         let branch = cx.tokens.branch();
         let bytes = finish(dialog.request(method.clone(), &branch)).build();
-        let key = cx.transactions.request(method, &branch, bytes, dialog.destination(), cx.now);
+        let key = cx
+            .transactions
+            .request(method, &branch, bytes, dialog.destination(), cx.now);
         cx.owners.add_client(key, (call, id));
         self.requests.push((key, purpose));
     }
@@ -233,13 +293,18 @@ impl Leg {
     /// Acknowledges a 2xx of ours, and remembers the ACK for a 2xx that comes again.
     pub(super) fn acknowledge(&mut self, cx: &mut Context<'_>, cseq: u32, body: Option<&[u8]>) {
         let branch = cx.tokens.branch();
-        let Some(dialog) = self.dialog_mut() else { return };
+        let Some(dialog) = self.dialog_mut() else {
+            return;
+        };
         let mut ack = dialog.ack(cseq, &branch);
         if let Some(body) = body {
             ack = ack.body("application/sdp", body);
         }
         let (flow, bytes) = (dialog.destination(), ack.build());
-        cx.effects.push_back(Effect::Send { flow, bytes: bytes.clone() });
+        cx.effects.push_back(Effect::Send {
+            flow,
+            bytes: bytes.clone(),
+        });
         self.last_ack = Some(SentAck { cseq, flow, bytes });
     }
 }
@@ -248,6 +313,10 @@ impl Leg {
 pub(super) fn contact_of(flow: &Flow) -> String {
     match flow.transport {
         crate::sip::Transport::Udp => format!("<sip:{}>", flow.local),
-        transport => format!("<sip:{};transport={}>", flow.local, transport.as_str().to_ascii_lowercase()),
+        transport => format!(
+            "<sip:{};transport={}>",
+            flow.local,
+            transport.as_str().to_ascii_lowercase()
+        ),
     }
 }

@@ -74,7 +74,12 @@ enum Phase {
     /// Answered.
     Talking,
     /// Taken down; the accounts of its streams are awaited.
-    Ending { status: u16, outcome: Outcome, cause: Cause, origin: Origin },
+    Ending {
+        status: u16,
+        outcome: Outcome,
+        cause: Cause,
+        origin: Origin,
+    },
     /// [`Kind::CallEnded`] has been told.
     Over,
 }
@@ -115,7 +120,9 @@ impl Call {
 
     /// Whether a request inside this leg's dialog may come over `flow` without fresh credentials.
     pub fn leg_lives_on(&self, leg: LegId, flow: &Flow) -> bool {
-        let Some(leg) = self.leg(leg) else { return false };
+        let Some(leg) = self.leg(leg) else {
+            return false;
+        };
         leg.flow == *flow || leg.dialog().is_some_and(|dialog| dialog.owns(flow))
     }
 
@@ -160,16 +167,23 @@ impl Call {
     }
 
     fn customer_mut(&mut self) -> &mut Leg {
-        self.legs.first_mut().expect("a call is made with its customer's leg, and legs are never taken out of the list")
+        self.legs.first_mut().expect(
+            "a call is made with its customer's leg, and legs are never taken out of the list",
+        )
     }
 
     fn customer(&self) -> &Leg {
-        self.legs.first().expect("a call is made with its customer's leg, and legs are never taken out of the list")
+        self.legs.first().expect(
+            "a call is made with its customer's leg, and legs are never taken out of the list",
+        )
     }
 
     /// The leg that is bridged with `id`: with two legs, the other one.
     fn other_leg(&self, id: LegId) -> Option<LegId> {
-        self.legs.iter().find(|leg| leg.id != id && !leg.is_gone()).map(|leg| leg.id)
+        self.legs
+            .iter()
+            .find(|leg| leg.id != id && !leg.is_gone())
+            .map(|leg| leg.id)
     }
 
     /// Tells the world, in order.
@@ -177,13 +191,31 @@ impl Call {
         self.tell_of(cx, None, kind, cause, origin);
     }
 
-    fn tell_of(&mut self, cx: &mut Context<'_>, stream: Option<StreamId>, kind: Kind, cause: Cause, origin: Origin) {
+    fn tell_of(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: Option<StreamId>,
+        kind: Kind,
+        cause: Cause,
+        origin: Origin,
+    ) {
         if self.phase == Phase::Over {
             return;
         }
         self.seq += 1;
-        let media_time = stream.and_then(|id| self.streams.iter().find(|stream| stream.id == id)).map(|s| s.media_time(cx.now));
-        let event = Event { call: self.id, stream, seq: self.seq, at: cx.now, media_time, kind, cause, origin };
+        let media_time = stream
+            .and_then(|id| self.streams.iter().find(|stream| stream.id == id))
+            .map(|s| s.media_time(cx.now));
+        let event = Event {
+            call: self.id,
+            stream,
+            seq: self.seq,
+            at: cx.now,
+            media_time,
+            kind,
+            cause,
+            origin,
+        };
         cx.effects.push_back(Effect::Event(event));
     }
 }
@@ -193,8 +225,15 @@ fn has_session_description(request: &Request) -> Result<bool, UnsupportedBody> {
     if request.body().is_empty() {
         return Ok(false);
     }
-    let media_type = request.content_type().and_then(|value| value.split(';').next()).map(str::trim);
-    if media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/sdp")) { Ok(true) } else { Err(UnsupportedBody) }
+    let media_type = request
+        .content_type()
+        .and_then(|value| value.split(';').next())
+        .map(str::trim);
+    if media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/sdp")) {
+        Ok(true)
+    } else {
+        Err(UnsupportedBody)
+    }
 }
 
 /// The body is not a session description: 415.

@@ -26,15 +26,31 @@ impl RequestsSeen {
     /// The answer that this very request got before; [`Denied::RequestReused`] when its id was used for another one.
     /// Each door numbers its requests for itself.
     pub(super) fn answer(&self, command: &Command) -> Option<Result<Accepted, Denied>> {
-        let seen = self.seen.iter().find(|seen| seen.request == command.request && seen.origin == command.origin)?;
-        Some(if seen.verb == command.verb { seen.answer.clone() } else { Err(Denied::RequestReused) })
+        let seen = self
+            .seen
+            .iter()
+            .find(|seen| seen.request == command.request && seen.origin == command.origin)?;
+        Some(if seen.verb == command.verb {
+            seen.answer.clone()
+        } else {
+            Err(Denied::RequestReused)
+        })
     }
 
     pub(super) fn remember(&mut self, command: Command, answer: Result<Accepted, Denied>) {
         if self.seen.len() == REMEMBERED {
             self.seen.pop_front();
         }
-        let Command { request, origin, verb } = command;
-        self.seen.push_back(Seen { request, origin, verb, answer });
+        let Command {
+            request,
+            origin,
+            verb,
+        } = command;
+        self.seen.push_back(Seen {
+            request,
+            origin,
+            verb,
+            answer,
+        });
     }
 }

@@ -20,8 +20,14 @@ pub(super) struct LocalText {
 impl Default for LocalText {
     fn default() -> Self {
         LocalText {
-            media: LocalMedia { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port: 0 },
-            origin: Origin { session_id: 0, version: 1 },
+            media: LocalMedia {
+                address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                port: 0,
+            },
+            origin: Origin {
+                session_id: 0,
+                version: 1,
+            },
             last: None,
         }
     }
@@ -30,8 +36,14 @@ impl Default for LocalText {
 impl LocalText {
     /// The leg has a port: descriptions name it from here on.
     pub(super) fn begin(&mut self, session_id: u64, address: IpAddr, port: LocalPort) {
-        self.media = LocalMedia { address, port: port.rtp() };
-        self.origin = Origin { session_id, version: 1 };
+        self.media = LocalMedia {
+            address,
+            port: port.rtp(),
+        };
+        self.origin = Origin {
+            session_id,
+            version: 1,
+        };
     }
 
     /// The last description that we sent.
@@ -50,7 +62,11 @@ impl LocalText {
     }
 
     /// Our own answer to the peer's offer, for a built-in party.
-    pub(super) fn answer(&mut self, offer: &Description, codecs: &[Codec]) -> Result<(Bytes, Vec<Payload>), SdpError> {
+    pub(super) fn answer(
+        &mut self,
+        offer: &Description,
+        codecs: &[Codec],
+    ) -> Result<(Bytes, Vec<Payload>), SdpError> {
         let (_, payloads) = offer.answer(self.media, self.origin, codecs)?;
         let text = self.settle(|media, origin| match offer.answer(media, origin, codecs) {
             Ok((description, _)) => description,

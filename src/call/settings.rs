@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use crate::command::StartStream;
 use crate::id::{SinkName, UserName};
 use crate::sip::Flow;
+use crate::sip::dialog::SessionTimerSettings;
+use crate::sip::transaction::TransactionTimers;
 use crate::time::Duration;
 
 /// Settings that every call shares.
@@ -15,10 +17,10 @@ pub struct Settings {
     pub media_addresses: Vec<IpAddr>,
     /// How long a called party may be alerted before the call ends as not answered.
     pub ring_timeout: Duration,
-    /// Session timer, RFC 4028: the interval that we ask for. `None` switches it off for our own requests.
-    pub session_expires: Option<Duration>,
-    /// The smallest session interval that we accept, RFC 4028 §5.
-    pub min_session_expires: Duration,
+    /// Session timers, RFC 4028.
+    pub session: SessionTimerSettings,
+    /// The timers of RFC 3261.
+    pub timers: TransactionTimers,
     /// Whether a call ends when no leg of it has sent RTP for the media room's inactivity time.
     pub hang_up_on_media_timeout: bool,
     /// How long the account of a closed stream is awaited before the call ends without it.
@@ -31,7 +33,11 @@ impl Settings {
     /// The media address for a leg on this flow: the first of the flow's address family, else the first.
     pub(super) fn media_address_for(&self, flow: &Flow) -> IpAddr {
         let same_family = |address: &&IpAddr| address.is_ipv4() == flow.local.is_ipv4();
-        let address = self.media_addresses.iter().find(same_family).or(self.media_addresses.first());
+        let address = self
+            .media_addresses
+            .iter()
+            .find(same_family)
+            .or(self.media_addresses.first());
         address.copied().unwrap_or(flow.local.ip())
     }
 }
@@ -41,8 +47,8 @@ impl Default for Settings {
         Settings {
             media_addresses: vec![IpAddr::from([127, 0, 0, 1])],
             ring_timeout: Duration::from_secs(60),
-            session_expires: Some(Duration::from_secs(1_800)),
-            min_session_expires: Duration::from_secs(90),
+            session: SessionTimerSettings::default(),
+            timers: TransactionTimers::DEFAULT,
             hang_up_on_media_timeout: true,
             account_timeout: Duration::from_secs(5),
             streaming: Streaming::default(),

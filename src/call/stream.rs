@@ -46,7 +46,11 @@ enum State {
     /// The sink and the clock are kept.
     Paused { start: Instant },
     /// Told to the sink; its account is awaited.
-    Closing { start: Instant, at: Instant, origin: Origin },
+    Closing {
+        start: Instant,
+        at: Instant,
+        origin: Origin,
+    },
     /// Final.
     Ended { media_time: MediaTime },
 }
@@ -64,7 +68,12 @@ pub(super) enum Step {
 
 impl Stream {
     pub(super) fn new(id: StreamId, spec: Spec) -> Self {
-        Stream { id, spec, state: State::Waiting, muted: [false; 2] }
+        Stream {
+            id,
+            spec,
+            state: State::Waiting,
+            muted: [false; 2],
+        }
     }
 
     pub(super) fn state(&self) -> StreamState {
@@ -88,14 +97,19 @@ impl Stream {
 
     /// Whether a tap and a sink are open for it, so that controls reach somebody.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.state, State::Armed { .. } | State::Active { .. } | State::Paused { .. })
+        matches!(
+            self.state,
+            State::Armed { .. } | State::Active { .. } | State::Paused { .. }
+        )
     }
 
     /// Where its clock stands.
     pub(super) fn media_time(&self, now: Instant) -> MediaTime {
         match self.state {
             State::Waiting => MediaTime::ZERO,
-            State::Armed { start } | State::Active { start } | State::Paused { start } => MediaTime::between(start, now),
+            State::Armed { start } | State::Active { start } | State::Paused { start } => {
+                MediaTime::between(start, now)
+            }
             State::Closing { start, at, .. } => MediaTime::between(start, at),
             State::Ended { media_time } => media_time,
         }
@@ -119,7 +133,9 @@ impl Stream {
 
     /// The first audio reached the sink. Returns whether that made it active.
     pub(super) fn handle_flowing(&mut self) -> bool {
-        let State::Armed { start } = self.state else { return false };
+        let State::Armed { start } = self.state else {
+            return false;
+        };
         self.state = State::Active { start };
         true
     }
@@ -128,11 +144,17 @@ impl Stream {
     pub(super) fn stop(&mut self, now: Instant, origin: Origin) -> Step {
         match self.state {
             State::Waiting => {
-                self.state = State::Ended { media_time: MediaTime::ZERO };
+                self.state = State::Ended {
+                    media_time: MediaTime::ZERO,
+                };
                 Step::EndedUnopened
             }
             State::Armed { start } | State::Active { start } | State::Paused { start } => {
-                self.state = State::Closing { start, at: now, origin };
+                self.state = State::Closing {
+                    start,
+                    at: now,
+                    origin,
+                };
                 Step::Changed
             }
             State::Closing { .. } | State::Ended { .. } => Step::Unchanged,
@@ -146,7 +168,9 @@ impl Stream {
                 Ok(Step::Changed)
             }
             State::Paused { .. } => Ok(Step::Unchanged),
-            State::Waiting | State::Armed { .. } | State::Closing { .. } | State::Ended { .. } => self.wrong_state(),
+            State::Waiting | State::Armed { .. } | State::Closing { .. } | State::Ended { .. } => {
+                self.wrong_state()
+            }
         }
     }
 
@@ -157,7 +181,9 @@ impl Stream {
                 Ok(Step::Changed)
             }
             State::Active { .. } => Ok(Step::Unchanged),
-            State::Waiting | State::Armed { .. } | State::Closing { .. } | State::Ended { .. } => self.wrong_state(),
+            State::Waiting | State::Armed { .. } | State::Closing { .. } | State::Ended { .. } => {
+                self.wrong_state()
+            }
         }
     }
 
@@ -185,7 +211,9 @@ impl Stream {
     pub(super) fn mark(&self) -> Result<Step, Denied> {
         match self.state {
             State::Active { .. } | State::Paused { .. } => Ok(Step::Changed),
-            State::Waiting | State::Armed { .. } | State::Closing { .. } | State::Ended { .. } => self.wrong_state(),
+            State::Waiting | State::Armed { .. } | State::Closing { .. } | State::Ended { .. } => {
+                self.wrong_state()
+            }
         }
     }
 
@@ -193,16 +221,20 @@ impl Stream {
     pub(super) fn closed_by(&self) -> Option<Origin> {
         match self.state {
             State::Closing { origin, .. } => Some(origin),
-            State::Waiting | State::Armed { .. } | State::Active { .. } | State::Paused { .. } | State::Ended { .. } => None,
+            State::Waiting
+            | State::Armed { .. }
+            | State::Active { .. }
+            | State::Paused { .. }
+            | State::Ended { .. } => None,
         }
     }
 
     /// The sink's last word. The clock of the manifest, when there is one, tells where the stream stopped.
     pub(super) fn finish(&mut self, manifest: Option<&Arc<Manifest>>, now: Instant) {
         let media_time = match manifest {
-            Some(manifest) if manifest.sample_rate > 0 => {
-                MediaTime::from_micros(manifest.clock.saturating_mul(1_000_000) / u64::from(manifest.sample_rate))
-            }
+            Some(manifest) if manifest.sample_rate > 0 => MediaTime::from_micros(
+                manifest.clock.saturating_mul(1_000_000) / u64::from(manifest.sample_rate),
+            ),
             _ => self.media_time(now),
         };
         self.state = State::Ended { media_time };
@@ -216,7 +248,8 @@ impl Stream {
 /// The cause of the terminal event: a stream that never carried audio ends as not used, unless something went wrong.
 pub(super) fn terminal_cause(cause: Cause, manifest: Option<&Arc<Manifest>>) -> Cause {
     use crate::event::SpanKind::Audio;
-    let carried = manifest.is_some_and(|manifest| manifest.tracks.iter().any(|track| track.samples(Audio) > 0));
+    let carried = manifest
+        .is_some_and(|manifest| manifest.tracks.iter().any(|track| track.samples(Audio) > 0));
     match cause {
         Cause::Request | Cause::HangUp | Cause::Shutdown if !carried => Cause::NotUsed,
         cause => cause,
@@ -230,7 +263,12 @@ mod tests {
     const AT: Instant = Instant::from_millis(1_000);
 
     fn stream(state: &str) -> Stream {
-        let spec = Spec { sink: "s".into(), tracks: Tracks::From, label: None, pause_as: PauseAs::Omit };
+        let spec = Spec {
+            sink: "s".into(),
+            tracks: Tracks::From,
+            label: None,
+            pause_as: PauseAs::Omit,
+        };
         let mut stream = Stream::new(StreamId::from_u128(1), spec);
         let steps: &[&str] = match state {
             "waiting" => &[],
@@ -253,7 +291,14 @@ mod tests {
                 stream.open(AT);
                 return "opened".into();
             }
-            "flow" => return if stream.handle_flowing() { "changed" } else { "-" }.into(),
+            "flow" => {
+                return if stream.handle_flowing() {
+                    "changed"
+                } else {
+                    "-"
+                }
+                .into();
+            }
             "finish" => {
                 stream.finish(None, AT);
                 return "-".into();
@@ -278,7 +323,16 @@ mod tests {
 
     #[test]
     fn every_state_answers_every_verb_as_the_table_says() {
-        let inputs = ["flow", "stop", "pause", "resume", "mute", "mute-other", "mark", "finish"];
+        let inputs = [
+            "flow",
+            "stop",
+            "pause",
+            "resume",
+            "mute",
+            "mute-other",
+            "mark",
+            "finish",
+        ];
         #[rustfmt::skip]
         let table = [
             // state      flow               stop               pause              resume             mute               mute-other          mark              finish
@@ -293,7 +347,11 @@ mod tests {
             for (input, expected) in inputs.iter().zip(row) {
                 let mut stream = stream(state);
                 let answer = apply(&mut stream, input);
-                assert_eq!(format!("{answer} {}", stream.state().as_str()), expected, "{input} in {state}");
+                assert_eq!(
+                    format!("{answer} {}", stream.state().as_str()),
+                    expected,
+                    "{input} in {state}"
+                );
             }
         }
     }
@@ -302,8 +360,14 @@ mod tests {
     fn the_clock_stands_still_after_the_stop() {
         let mut stream = stream("active");
         stream.stop(Instant::from_millis(3_500), Origin::Rest);
-        assert_eq!(stream.media_time(Instant::from_millis(9_000)).as_millis(), 2_500);
+        assert_eq!(
+            stream.media_time(Instant::from_millis(9_000)).as_millis(),
+            2_500
+        );
         stream.finish(None, Instant::from_millis(9_500));
-        assert_eq!(stream.media_time(Instant::from_millis(99_000)).as_millis(), 2_500);
+        assert_eq!(
+            stream.media_time(Instant::from_millis(99_000)).as_millis(),
+            2_500
+        );
     }
 }

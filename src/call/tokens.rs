@@ -18,7 +18,10 @@ pub struct Tokens {
 impl Tokens {
     /// Names from `seed`; `unix_origin_ms` is the wall time of [`Instant::ZERO`], which call ids begin with.
     pub fn new(seed: [u8; 32], unix_origin_ms: u64) -> Self {
-        Tokens { rng: StdRng::from_seed(seed), unix_origin_ms }
+        Tokens {
+            rng: StdRng::from_seed(seed),
+            unix_origin_ms,
+        }
     }
 
     /// A From or To tag: 64 bits (RFC 3261 §19.3 asks for 32).
@@ -30,7 +33,13 @@ impl Tokens {
     pub fn branch(&mut self) -> String {
         let mut branch = String::with_capacity(7 + 24);
         branch.push_str("z9hG4bK");
-        write!(branch, "{:016x}{:08x}", self.rng.next_u64(), self.rng.next_u32()).expect("a String takes all");
+        write!(
+            branch,
+            "{:016x}{:08x}",
+            self.rng.next_u64(),
+            self.rng.next_u32()
+        )
+        .expect("a String takes all");
         branch
     }
 
@@ -54,6 +63,13 @@ impl Tokens {
         self.rng.next_u64() >> 2
     }
 
+    /// A key for message authentication.
+    pub fn key(&mut self) -> [u8; 32] {
+        let mut key = [0; 32];
+        self.rng.fill_bytes(&mut key);
+        key
+    }
+
     /// A number below `limit`.
     pub fn below(&mut self, limit: u32) -> u32 {
         self.rng.next_u32() % limit.max(1)
@@ -61,7 +77,8 @@ impl Tokens {
 
     fn ulid(&mut self, now: Instant) -> u128 {
         let millis = u128::from(self.unix_origin_ms + now.as_nanos() / 1_000_000) & ((1 << 48) - 1);
-        let chance = u128::from(self.rng.next_u64()) << 16 | u128::from(self.rng.next_u32() & 0xffff);
+        let chance =
+            u128::from(self.rng.next_u64()) << 16 | u128::from(self.rng.next_u32() & 0xffff);
         millis << 80 | chance
     }
 }

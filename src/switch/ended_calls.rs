@@ -32,7 +32,9 @@ impl EndedCalls {
 
     /// The answer to a command for a call that is not alive.
     pub(super) fn answer(&self, call: CallId, verb: &Verb) -> Result<Accepted, Denied> {
-        let (Verb::Stop(target) | Verb::Status(target)) = verb else { return Err(Denied::NoSuchCall) };
+        let (Verb::Stop(target) | Verb::Status(target)) = verb else {
+            return Err(Denied::NoSuchCall);
+        };
         let streams = self.streams.get(&call).ok_or(Denied::NoSuchCall)?;
         let meant = |status: &&StreamStatus| match target {
             Target::Id(id) => status.stream == *id,
@@ -42,7 +44,10 @@ impl EndedCalls {
         let found: Vec<_> = streams.iter().filter(meant).cloned().collect();
         match target {
             Target::Id(_) | Target::Label(_) if found.is_empty() => Err(Denied::NoSuchStream),
-            Target::Id(_) | Target::Label(_) | Target::All => Ok(Accepted { streams: found, changed: false }),
+            Target::Id(_) | Target::Label(_) | Target::All => Ok(Accepted {
+                streams: found,
+                changed: false,
+            }),
         }
     }
 }

@@ -9,7 +9,13 @@ use crate::id::{CallId, LegId, RequestId};
 use crate::time::Instant;
 
 impl Switch {
-    pub(super) fn handle_info(&mut self, call: CallId, leg: LegId, info: InfoRequest, now: Instant) {
+    pub(super) fn handle_info(
+        &mut self,
+        call: CallId,
+        leg: LegId,
+        info: InfoRequest,
+        now: Instant,
+    ) {
         let request = &info.request;
         let content = InfoContent {
             info_package: request.header("Info-Package"),
@@ -32,7 +38,9 @@ impl Switch {
                 });
             }
             Ok(Parsed::Empty) => {
-                self.with_call(call, now, |call, cx| call.respond(cx, leg, info.key, &info.request, 200));
+                self.with_call(call, now, |call, cx| {
+                    call.respond(cx, leg, info.key, &info.request, 200)
+                });
             }
             Ok(Parsed::Other) => {
                 self.with_call(call, now, |call, cx| call.relay_info(cx, leg, info));
@@ -50,37 +58,67 @@ impl Switch {
         verb: Verb,
         now: Instant,
     ) -> Result<Accepted, Denied> {
-        let granted = self.calls.get(&call).and_then(|call| call.party(leg)).is_some_and(|party| party.may_control_streams);
+        let granted = self
+            .calls
+            .get(&call)
+            .and_then(|call| call.party(leg))
+            .is_some_and(|party| party.may_control_streams);
         if !granted {
             return Err(Denied::NotPermitted);
         }
         let request = request.unwrap_or_else(|| RequestId::new(self.tokens.call_id()));
-        let command = Command { request, origin: Origin::Info(leg), verb };
-        self.with_call(call, now, |call, cx| call.handle_command(cx, command)).unwrap_or(Err(Denied::NoSuchCall))
+        let command = Command {
+            request,
+            origin: Origin::Info(leg),
+            verb,
+        };
+        self.with_call(call, now, |call, cx| call.handle_command(cx, command))
+            .unwrap_or(Err(Denied::NoSuchCall))
     }
 
-    fn answer_info(&mut self, call: CallId, leg: LegId, info: InfoRequest, answer: &InfoAnswer, now: Instant) {
+    fn answer_info(
+        &mut self,
+        call: CallId,
+        leg: LegId,
+        info: InfoRequest,
+        answer: &InfoAnswer,
+        now: Instant,
+    ) {
+        let is_type =
+            |(name, _): &&(&'static str, String)| name.eq_ignore_ascii_case("Content-Type");
+        let content_type = answer
+            .headers
+            .iter()
+            .find(is_type)
+            .map(|(_, value)| value.as_str());
+        let headers: Vec<_> = answer
+            .headers
+            .iter()
+            .filter(|header| !is_type(header))
+            .cloned()
+            .collect();
+        let body = content_type.map(|content_type| (content_type, answer.body.as_slice()));
         self.with_call(call, now, |call, cx| {
-            call.respond_with(cx, leg, info.key, &info.request, answer.status, |response| {
-                let mut content_type = None;
-                let response = answer.headers.iter().fold(response, |response, (name, value)| {
-                    if name.eq_ignore_ascii_case("Content-Type") {
-                        content_type = Some(value);
-                        return response;
-                    }
-                    response.header(name, value)
-                });
-                match content_type {
-                    Some(content_type) => response.body(content_type, &answer.body),
-                    None => response,
-                }
-            });
+            call.respond_with(
+                cx,
+                leg,
+                info.key,
+                &info.request,
+                answer.status,
+                &headers,
+                body,
+            );
         });
     }
 
     fn record_profile(&self) -> RecordProfile {
         let configured = self.settings.call.streaming.record.clone();
-        let start = configured.unwrap_or(StartStream { sink: None, tracks: DEFAULT_TRACKS, label: None, pause_as: None });
+        let start = configured.unwrap_or(StartStream {
+            sink: None,
+            tracks: DEFAULT_TRACKS,
+            label: None,
+            pause_as: None,
+        });
         RecordProfile { start }
     }
 }

@@ -10,7 +10,8 @@ mod routing;
 mod settings;
 
 pub use settings::{
-    Listener, Network, NetworkError, Pattern, Peer, Route, RouteTarget, RouteTargetError, Settings, User,
+    Listener, Network, NetworkError, Pattern, Peer, Route, RouteTarget, RouteTargetError, Settings,
+    User,
 };
 
 use std::collections::{HashMap, VecDeque};
@@ -18,14 +19,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
-use crate::call::{Call, Context, Effect, Owners, SinkCommand, SinkEvent, SinkPool, StreamFigures, Tokens};
+use crate::call::{
+    Call, Context, Effect, Owners, SinkCommand, SinkEvent, SinkPool, StreamFigures, Tokens,
+};
 use crate::command::{Accepted, Command, Denied, Origin};
 use crate::event::{Cause, Event, Kind, Outcome};
 use crate::id::{CallId, LegId, StreamId};
 use crate::media::{MediaCommand, MediaEvent, PortFigures, PortPool};
 use crate::registrar::Registrar;
-use crate::sip::digest::Digest;
-use crate::sip::{Flow, Message, TransactionOutput, Transactions, parse_datagram};
+use crate::sip::digest::{Digest, DigestSettings};
+use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
+use crate::sip::{Flow, Message, parse_datagram};
 use crate::time::{Instant, Timers};
 use ended_calls::EndedCalls;
 
@@ -173,9 +177,13 @@ impl Switch {
         Switch {
             calls: HashMap::new(),
             ended: EndedCalls::default(),
-            transactions: Transactions::new(settings.timers),
-            registrar: Registrar::new(settings.registrar.clone()),
-            digest: Digest::new(settings.realm.clone(), tokens.key()),
+            transactions: Transactions::new(settings.call.timers),
+            registrar: Registrar::new(settings.registrar),
+            digest: Digest::new(
+                settings.realm.clone(),
+                tokens.key(),
+                DigestSettings::default(),
+            ),
             owners: Owners::default(),
             ports: PortPool::new(settings.ports.clone()),
             sinks: SinkPool::new(&settings.call.streaming.sinks),
@@ -200,7 +208,11 @@ impl Switch {
                 self.transactions.handle_transport_error(&flow, now);
             }
             Input::FlowFailed { flow } => self.transactions.handle_transport_error(&flow, now),
-            Input::Command { call, command, ticket } => self.handle_command(call, command, ticket, now),
+            Input::Command {
+                call,
+                command,
+                ticket,
+            } => self.handle_command(call, command, ticket, now),
             Input::Media(event) => self.handle_media(event, now),
             Input::Sink(event) => {
                 if let Some(call) = self.owners.stream(event.stream()) {
@@ -226,7 +238,14 @@ impl Switch {
 
     /// The next deadline.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.timers.poll_timeout(), self.transactions.poll_timeout(), self.registrar.poll_timeout()].into_iter().flatten().min()
+        [
+            self.timers.poll_timeout(),
+            self.transactions.poll_timeout(),
+            self.registrar.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// What is to be done next.
@@ -271,7 +290,9 @@ impl Switch {
                 match self.transactions.handle_response(response, flow, now) {
                     Some((key, response, flow)) => {
                         if let Some((call, leg)) = self.owners.client(key) {
-                            self.with_call(call, now, |call, cx| call.handle_response(cx, leg, key, &response, flow));
+                            self.with_call(call, now, |call, cx| {
+                                call.handle_response(cx, leg, key, &response, flow)
+                            });
                         }
                     }
                     None => self.counters.stray_responses += 1,
@@ -279,7 +300,7 @@ impl Switch {
             }
             Err(rejected) => {
                 self.counters.malformed += 1;
-                if let Some(bytes) = rejected.answer {
+                if let Some(bytes) = rejected.answer(flow.remote) {
                     self.outputs.push_back(Output::Send { flow, bytes });
                 }
             }
@@ -288,7 +309,8 @@ impl Switch {
 
     fn handle_command(&mut self, id: CallId, command: Command, ticket: Ticket, now: Instant) {
         let answer = if self.calls.get(&id).is_some_and(|call| !call.is_over()) {
-            self.with_call(id, now, |call, cx| call.handle_command(cx, command)).unwrap_or(Err(Denied::NoSuchCall))
+            self.with_call(id, now, |call, cx| call.handle_command(cx, command))
+                .unwrap_or(Err(Denied::NoSuchCall))
         } else {
             self.ended.answer(id, &command.verb)
         };
@@ -297,7 +319,10 @@ impl Switch {
 
     fn handle_media(&mut self, event: MediaEvent, now: Instant) {
         let port = event.port();
-        let last = matches!(event, MediaEvent::Closed { .. } | MediaEvent::OpenFailed { .. });
+        let last = matches!(
+            event,
+            MediaEvent::Closed { .. } | MediaEvent::OpenFailed { .. }
+        );
         if let Some((call, leg)) = self.owners.port(port) {
             self.with_call(call, now, |call, cx| call.handle_media(cx, leg, event));
         }
@@ -310,7 +335,9 @@ impl Switch {
         let mut ids: Vec<CallId> = self.calls.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
-            self.with_call(id, now, |call, cx| call.hang_up(cx, Cause::Shutdown, Origin::Switch));
+            self.with_call(id, now, |call, cx| {
+                call.hang_up(cx, Cause::Shutdown, Origin::Switch)
+            });
         }
     }
 
@@ -318,24 +345,36 @@ impl Switch {
     fn drain_transactions(&mut self, now: Instant) {
         while let Some(output) = self.transactions.poll_output() {
             match output {
-                TransactionOutput::Send { flow, bytes } => self.outputs.push_back(Output::Send { flow, bytes }),
+                TransactionOutput::Send { flow, bytes } => {
+                    self.outputs.push_back(Output::Send { flow, bytes })
+                }
                 TransactionOutput::TimedOut { key } => self.handle_client_failure(key, true, now),
-                TransactionOutput::Unreachable { key } => self.handle_client_failure(key, false, now),
-                TransactionOutput::Unacknowledged { key } | TransactionOutput::ServerEnded { key } => {
+                TransactionOutput::Unreachable { key } => {
+                    self.handle_client_failure(key, false, now)
+                }
+                TransactionOutput::Unacknowledged { key }
+                | TransactionOutput::ServerEnded { key } => {
                     self.owners.remove_server(key);
                 }
             }
         }
     }
 
-    fn handle_client_failure(&mut self, key: crate::sip::ClientKey, timed_out: bool, now: Instant) {
+    fn handle_client_failure(&mut self, key: ClientKey, timed_out: bool, now: Instant) {
         if let Some((call, leg)) = self.owners.client(key) {
-            self.with_call(call, now, |call, cx| call.handle_request_failure(cx, leg, key, timed_out));
+            self.with_call(call, now, |call, cx| {
+                call.handle_request_failure(cx, leg, key, timed_out)
+            });
         }
     }
 
     /// Lends a call its surroundings for one input. A bug ends that call, and no other: this is the one place that catches it.
-    fn with_call<T>(&mut self, id: CallId, now: Instant, act: impl FnOnce(&mut Call, &mut Context<'_>) -> T) -> Option<T> {
+    fn with_call<T>(
+        &mut self,
+        id: CallId,
+        now: Instant,
+        act: impl FnOnce(&mut Call, &mut Context<'_>) -> T,
+    ) -> Option<T> {
         let mut call = self.calls.remove(&id)?;
         let result = self.guarded(id, now, |cx| {
             let result = act(&mut call, cx);
@@ -347,7 +386,12 @@ impl Switch {
     }
 
     /// Runs `act` with the surroundings of call `id`, and takes its effects. After a panic nothing of the call is left.
-    fn guarded<T>(&mut self, id: CallId, now: Instant, act: impl FnOnce(&mut Context<'_>) -> T) -> Option<T> {
+    fn guarded<T>(
+        &mut self,
+        id: CallId,
+        now: Instant,
+        act: impl FnOnce(&mut Context<'_>) -> T,
+    ) -> Option<T> {
         let mut cx = Context {
             now,
             settings: &self.settings.call,
@@ -368,10 +412,17 @@ impl Switch {
         self.counters.bugs += 1;
         tracing::error!(call = %id, "a bug ended this call");
         for port in self.owners.ports_of(id) {
-            self.outputs.push_back(Output::Media { call: id, command: MediaCommand::Close { port } });
+            self.outputs.push_back(Output::Media {
+                call: id,
+                command: MediaCommand::Close { port },
+            });
         }
         for stream in self.owners.streams_of(id) {
-            self.outputs.push_back(Output::Sink(SinkCommand::Close { stream, at: now, cause: Cause::Bug }));
+            self.outputs.push_back(Output::Sink(SinkCommand::Close {
+                stream,
+                at: now,
+                cause: Cause::Bug,
+            }));
         }
         self.owners.remove_call(id);
         self.timers.cancel(&id);
@@ -381,7 +432,10 @@ impl Switch {
             seq: u64::MAX,
             at: now,
             media_time: None,
-            kind: Kind::CallEnded { status: 500, outcome: Outcome::Failed },
+            kind: Kind::CallEnded {
+                status: 500,
+                outcome: Outcome::Failed,
+            },
             cause: Cause::Bug,
             origin: Origin::Switch,
         }));
@@ -411,8 +465,14 @@ impl Switch {
                 Effect::Media(command) => Output::Media { call, command },
                 Effect::Sink(command) => Output::Sink(command),
                 Effect::Event(event) => Output::Event(event),
-                Effect::PortFigures { leg, figures } => Output::Figures(Figures::Port { call, leg, figures }),
-                Effect::StreamFigures { stream, figures } => Output::Figures(Figures::Stream { call, stream, figures }),
+                Effect::PortFigures { leg, figures } => {
+                    Output::Figures(Figures::Port { call, leg, figures })
+                }
+                Effect::StreamFigures { stream, figures } => Output::Figures(Figures::Stream {
+                    call,
+                    stream,
+                    figures,
+                }),
             });
         }
     }

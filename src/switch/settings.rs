@@ -8,7 +8,7 @@ use crate::command::StartStream;
 use crate::id::UserName;
 use crate::registrar;
 use crate::sip::digest::Secret;
-use crate::sip::{Transport, TransactionTimers, Uri};
+use crate::sip::{Transport, Uri};
 
 /// Settings of the switch.
 #[derive(Clone, Debug)]
@@ -31,8 +31,6 @@ pub struct Settings {
     pub ports: RangeInclusive<u16>,
     /// The registrar.
     pub registrar: registrar::Settings,
-    /// RFC 3261 timers.
-    pub timers: TransactionTimers,
     /// The calls and their streams.
     pub call: call::Settings,
 }
@@ -131,13 +129,20 @@ impl RouteTarget {
         let sample = template.replace("{number}", "0");
         let not_uri = || RouteTargetError::NotUri(template.to_owned());
         let uri = Uri::parse(&sample).map_err(|_| not_uri())?;
-        let remote = uri.socket_addr(5060).ok_or_else(|| RouteTargetError::NotLiteral(template.to_owned()))?;
-        Ok(RouteTarget { template: template.to_owned(), remote, transport: uri.transport().unwrap_or(Transport::Udp) })
+        let remote = uri
+            .socket_addr(5060)
+            .ok_or_else(|| RouteTargetError::NotLiteral(template.to_owned()))?;
+        Ok(RouteTarget {
+            template: template.to_owned(),
+            remote,
+            transport: uri.transport().unwrap_or(Transport::Udp),
+        })
     }
 
     /// The Request-URI for a dialled number.
     pub fn uri(&self, dialled: &str) -> String {
-        self.template.replace("{number}", &Uri::escape_user(dialled))
+        self.template
+            .replace("{number}", &Uri::escape_user(dialled))
     }
 
     /// Where its INVITE is sent.
@@ -197,7 +202,11 @@ impl std::str::FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| error())?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.unwrap_or(bits);
-        if prefix > bits { Err(error()) } else { Ok(Network { address, prefix }) }
+        if prefix > bits {
+            Err(error())
+        } else {
+            Ok(Network { address, prefix })
+        }
     }
 }
 
@@ -207,7 +216,12 @@ mod tests {
 
     #[test]
     fn a_network_holds_its_addresses_and_no_others() {
-        let check = |network: &str, address: &str| network.parse::<Network>().unwrap().contains(address.parse().unwrap());
+        let check = |network: &str, address: &str| {
+            network
+                .parse::<Network>()
+                .unwrap()
+                .contains(address.parse().unwrap())
+        };
         assert!(check("127.0.0.0/8", "127.1.2.3"));
         assert!(check("127.0.0.1", "::ffff:127.0.0.1"));
         assert!(!check("127.0.0.1", "127.0.0.2"));
@@ -225,7 +239,10 @@ mod tests {
         let target = RouteTarget::parse("sip:{number}@192.0.2.7;transport=tcp").unwrap();
         assert_eq!(target.remote(), "192.0.2.7:5060".parse().unwrap());
         assert_eq!(target.transport(), Transport::Tcp);
-        assert_eq!(target.uri("12@evil"), "sip:12%40evil@192.0.2.7;transport=tcp");
+        assert_eq!(
+            target.uri("12@evil"),
+            "sip:12%40evil@192.0.2.7;transport=tcp"
+        );
         assert!(RouteTarget::parse("sip:{number}@gateway.example").is_err());
         assert!(RouteTarget::parse("gateway").is_err());
     }
