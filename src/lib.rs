@@ -19,6 +19,8 @@ pub mod time;
 
 // The shell.
 #[cfg(feature = "server")]
+pub mod http;
+#[cfg(feature = "server")]
 pub mod net;
 #[cfg(feature = "server")]
 pub mod notify;

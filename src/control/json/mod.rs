@@ -13,7 +13,7 @@ pub use event::{
 };
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use stream::{AcceptedView, StreamFiguresView, StreamStatusView, StreamView};
-pub use timestamp::timestamp;
+pub use timestamp::Timestamp;
 
 use serde::Serialize;
 
