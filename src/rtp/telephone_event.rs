@@ -210,3 +210,201 @@ pub fn encode(digit: char, duration: u16, step: u16) -> Option<impl Iterator<Ite
             }),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays lines "at_ms timestamp code[!] duration" (`!` is the end bit) and ticks the timeout each 10 ms in between;
+    /// gives "digit duration" for each press.
+    fn heard(script: &str) -> Vec<String> {
+        let mut detector = Detector::new();
+        let mut digits = Vec::new();
+        let mut clock_ms = 0;
+        let mut tick_until = |detector: &mut Detector, at_ms: u64, digits: &mut Vec<Digit>| {
+            while clock_ms < at_ms {
+                clock_ms += 10;
+                digits.extend(detector.handle_timeout(Instant::from_millis(clock_ms)));
+            }
+        };
+        for line in script
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+        {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let at_ms: u64 = fields[0].parse().unwrap();
+            let code: u8 = fields[2].trim_end_matches('!').parse().unwrap();
+            let flags = if fields[2].ends_with('!') { 0x8a } else { 0x0a };
+            let [high, low] = fields[3].parse::<u16>().unwrap().to_be_bytes();
+            tick_until(&mut detector, at_ms, &mut digits);
+            let timestamp = fields[1].parse().unwrap();
+            digits.extend(detector.handle_payload(
+                timestamp,
+                &[code, flags, high, low],
+                Instant::from_millis(at_ms),
+            ));
+        }
+        tick_until(&mut detector, 1_000_000, &mut digits);
+        assert_eq!(detector.poll_timeout(), None, "nothing is left to wait for");
+        digits
+            .iter()
+            .map(|digit| format!("{} {}", digit.digit, digit.duration))
+            .collect()
+    }
+
+    #[track_caller]
+    fn check(script: &str, presses: &[&str]) {
+        assert_eq!(heard(script), presses);
+    }
+
+    #[test]
+    fn a_press_with_three_end_packets_is_one_digit() {
+        check(
+            "0 1000 5 160\n 20 1000 5 320\n 40 1000 5 480\n 60 1000 5! 640\n 80 1000 5! 640\n 100 1000 5! 640",
+            &["5 640"],
+        );
+    }
+
+    #[test]
+    fn a_press_whose_end_is_lost_ends_by_silence() {
+        check("0 1000 10 160\n 20 1000 10 320", &["* 320"]);
+    }
+
+    #[test]
+    fn a_press_of_which_only_one_end_packet_arrives_is_a_digit() {
+        check("0 1000 11! 800", &["# 800"]);
+    }
+
+    #[test]
+    fn an_end_packet_after_the_silence_tells_nothing_twice() {
+        check("0 1000 3 160\n 400 1000 3! 3200", &["3 160"]);
+    }
+
+    #[test]
+    fn two_equal_digits_in_a_row_are_two() {
+        check(
+            "0 1000 5 160\n 20 1000 5! 320\n 40 1000 5! 320\n 100 1800 5 160\n 120 1800 5! 320",
+            &["5 320", "5 320"],
+        );
+    }
+
+    #[test]
+    fn the_next_press_ends_one_whose_end_was_lost() {
+        check(
+            "0 1000 1 160\n 20 1000 1 320\n 60 1480 2 160\n 80 1480 2! 320",
+            &["1 320", "2 320"],
+        );
+    }
+
+    #[test]
+    fn nothing_is_lost_when_the_next_press_arrives_as_its_end_only() {
+        check("0 1000 1 160\n 60 1480 2! 320", &["1 160", "2 320"]);
+        check(
+            "0 1000 1 160\n 60 1480 2! 320\n 80 1480 2! 320",
+            &["1 160", "2 320"],
+        );
+        check(
+            "0 1000 1 160\n 60 1480 2! 320\n 61 1960 3! 320",
+            &["1 160", "2 320", "3 320"],
+        );
+    }
+
+    #[test]
+    fn a_late_packet_of_the_press_before_changes_nothing() {
+        check(
+            "0 1000 1! 320\n 60 1480 2 160\n 61 1000 1! 320\n 80 1480 2! 320",
+            &["1 320", "2 320"],
+        );
+    }
+
+    #[test]
+    fn packets_of_a_press_in_the_wrong_order_are_one_digit() {
+        check(
+            "0 1000 4 320\n 1 1000 4 160\n 2 1000 4! 640\n 3 1000 4 480",
+            &["4 640"],
+        );
+    }
+
+    #[test]
+    fn a_press_longer_than_the_duration_field_is_one_digit() {
+        // RFC 4733 §2.5.1.3: the second segment's timestamp is the first's plus its duration.
+        check(
+            "0 1000 9 65120\n 20 1000 9 65280\n 40 1000 9 65440\n 60 1000 9 65535\n 80 66535 9 160\n 100 66535 9 320\n 120 66535 9! 480",
+            &["9 66015"],
+        );
+        // With the segment's last packet lost.
+        check(
+            "0 1000 9 65440\n 80 66535 9 160\n 120 66535 9! 480",
+            &["9 66015"],
+        );
+    }
+
+    #[test]
+    fn a_long_press_without_a_pause_between_packets_does_not_end() {
+        let script: String = (1..=300)
+            .map(|n| format!("{} 1000 0 {}\n", n * 20, n * 160))
+            .collect();
+        check(&format!("{script} 6020 1000 0! 48160"), &["0 48160"]);
+    }
+
+    #[test]
+    fn a_sender_that_starts_its_timestamps_over_is_heard() {
+        check("0 3000000000 1! 320\n 500 100 2! 320", &["1 320", "2 320"]);
+        check("0 4294967200 1! 320\n 500 8000 2! 320", &["1 320", "2 320"]);
+    }
+
+    #[test]
+    fn what_is_no_key_is_passed_over() {
+        let mut detector = Detector::new();
+        for payload in [
+            &[16, 0x80, 1, 0][..],
+            &[255, 0x80, 1, 0],
+            &[1, 0x80, 1],
+            &[],
+        ] {
+            assert_eq!(detector.handle_payload(0, payload, Instant::ZERO), None);
+        }
+        assert_eq!(detector.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_press_that_we_send_is_the_press_that_we_hear() {
+        for key in KEYS {
+            let mut detector = Detector::new();
+            let packets: Vec<EventPacket> = encode(key, 800, 160).unwrap().collect();
+            let digits = packets
+                .iter()
+                .filter_map(|packet| detector.handle_payload(77, &packet.payload, Instant::ZERO));
+            assert_eq!(
+                digits.collect::<Vec<_>>(),
+                [Digit {
+                    digit: key,
+                    duration: 800,
+                    timestamp: 77
+                }]
+            );
+        }
+    }
+
+    #[test]
+    fn a_press_is_sent_as_updates_and_three_ends() {
+        let packets: Vec<EventPacket> = encode('b', 400, 160).unwrap().collect();
+        let payloads: Vec<[u8; 4]> = packets.iter().map(|packet| packet.payload).collect();
+        assert_eq!(
+            payloads,
+            [
+                [13, 10, 0, 160],
+                [13, 10, 1, 64],
+                [13, 138, 1, 144],
+                [13, 138, 1, 144],
+                [13, 138, 1, 144]
+            ]
+        );
+        assert_eq!(packets.iter().position(|packet| packet.marker), Some(0));
+        assert_eq!(packets.iter().filter(|packet| packet.marker).count(), 1);
+        assert!(encode('x', 400, 160).is_none());
+        // The longest press does not overflow.
+        assert_eq!(encode('1', u16::MAX, 160).unwrap().count(), 409 + 3);
+    }
+}
