@@ -1,0 +1,1 @@
+//! Where every sample of a track went.
