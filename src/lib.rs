@@ -3,8 +3,10 @@
 //! Two pure machines, [`switch`] (signalling and calls) and [`media`] (the relay), are driven by a thin shell of sockets,
 //! clocks and tasks. `ARCHITECTURE.md` is the map.
 
+pub mod call;
 pub mod codec;
 pub mod command;
+pub mod dialect;
 pub mod event;
 pub mod id;
 pub mod media;

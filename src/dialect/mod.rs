@@ -34,14 +34,6 @@ pub struct Format {
 impl Format {
     /// 8000 Hz, 16 bit linear: what the telephone gives, without loss.
     pub const TELEPHONE: Format = Format { sample_rate: 8000, encoding: Encoding::L16 };
-
-    /// Bytes per sample.
-    pub const fn sample_bytes(self) -> usize {
-        match self.encoding {
-            Encoding::L16 => 2,
-            Encoding::Pcmu => 1,
-        }
-    }
 }
 
 /// Everything that a greeting tells of a stream.

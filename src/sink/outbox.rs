@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   push            next                    acknowledge
-//!  -------> waiting ------> sent, unsettled ------------> settled (in the hash)
+//!  -------> waiting ------> sent, unsettled ------------> settled
 //!              |  ^              |
 //!     too much |  +--------------+ connection lost: again to the front
 //!              v
@@ -10,8 +10,6 @@
 //! ```
 
 use std::collections::VecDeque;
-
-use sha2::{Digest as _, Sha256};
 
 use crate::call::StreamFigures;
 use crate::dialect::{Delivery, Note};
@@ -62,8 +60,8 @@ pub(super) struct Outbox {
     unsettled_samples: [u64; 2],
     acknowledged: [Option<u64>; 2],
     given_end: [u64; 2],
-    hashes: [Sha256; 2],
-    given_up: Vec<(Track, Span)>,
+    settled: [u64; 2],
+    given_up: Vec<Frame>,
     figures: StreamFigures,
     /// Whether a frame of kind audio was given.
     gave_audio: bool,
@@ -84,7 +82,7 @@ impl Outbox {
             unsettled_samples: [0; 2],
             acknowledged: [None; 2],
             given_end: [0; 2],
-            hashes: [Sha256::new(), Sha256::new()],
+            settled: [0; 2],
             given_up: Vec::new(),
             figures: StreamFigures::default(),
             gave_audio: false,
@@ -156,7 +154,7 @@ impl Outbox {
         2 * usize::try_from(self.limit / 80).unwrap_or(usize::MAX)
     }
 
-    /// Leaves the unsettled ones: its place in the hash is fixed.
+    /// Leaves the unsettled ones: it counts as taken.
     fn forget(&mut self, entry: &Entry) {
         if let Entry::Item(Item::Frame(frame)) = entry {
             self.unsettled_samples[frame.track.index()] -= u64::from(frame.samples);
@@ -166,7 +164,7 @@ impl Outbox {
 
     fn settle(&mut self, entry: &Entry) {
         if let Entry::Item(Item::Frame(frame)) = entry {
-            self.hashes[frame.track.index()].update(&frame.data);
+            self.settled[frame.track.index()] = frame.position + u64::from(frame.samples);
         }
     }
 
@@ -188,7 +186,7 @@ impl Outbox {
                     let end = frame.position + u64::from(frame.samples);
                     self.acknowledged[frame.track.index()].is_some_and(|have| end <= have)
                 }
-                Entry::Item(Item::Gap { span, .. }) => all.is_some_and(|have| span.start < have),
+                Entry::Item(Item::Gap(_, span)) => all.is_some_and(|have| span.start < have),
                 Entry::Item(Item::Dtmf { position, .. } | Item::Mark { position, .. }) | Entry::Note(_, position) => {
                     all.is_some_and(|have| *position < have)
                 }
@@ -252,29 +250,21 @@ impl Outbox {
         self.waiting_samples[track.index()] -= samples;
         self.figures.discarded_samples += samples;
         let span = Span { kind: SpanKind::Discarded, start: frame.position, samples };
-        self.note_given_up(track, span);
+        self.given_up.push(frame);
         self.put_gap(place, track, span, waiting.since);
         true
-    }
-
-    fn note_given_up(&mut self, track: Track, span: Span) {
-        let before = self.given_up.iter_mut().rev().find(|(other, _)| *other == track);
-        match before {
-            Some((_, before)) if before.start + before.samples == span.start => before.samples += span.samples,
-            Some(_) | None => self.given_up.push((track, span)),
-        }
     }
 
     /// A gap stands where the frame was; neighbours become one.
     fn put_gap(&mut self, place: usize, track: Track, gap: Span, since: Instant) {
         for earlier in self.waiting.iter_mut().take(place).rev() {
-            let Entry::Item(Item::Gap { track: other, span }) = &mut earlier.entry else { continue };
+            let Entry::Item(Item::Gap(other, span)) = &mut earlier.entry else { continue };
             if *other == track && span.kind == gap.kind && span.start + span.samples == gap.start {
                 span.samples += gap.samples;
                 return;
             }
         }
-        let entry = Entry::Item(Item::Gap { track, span: gap });
+        let entry = Entry::Item(Item::Gap(track, gap));
         self.waiting.insert(place, Waiting { entry, since, delivery: Delivery::First });
         self.waiting_notes += 1;
         self.drop_old_notes();
@@ -299,8 +289,8 @@ impl Outbox {
         self.waiting_notes = 0;
     }
 
-    /// Takes the spans that were given up since the last call, neighbours joined.
-    pub(super) fn take_given_up(&mut self) -> Vec<(Track, Span)> {
+    /// Takes the frames that were given up since the last call.
+    pub(super) fn take_given_up(&mut self) -> Vec<Frame> {
         std::mem::take(&mut self.given_up)
     }
 
@@ -347,16 +337,8 @@ impl Outbox {
         StreamFigures { acknowledged: self.acknowledged_by_all(), lag_ms: lag, ..self.figures }
     }
 
-    /// SHA-256 over what was given of `track`.
-    pub(super) fn hash(&self, track: Track) -> [u8; 32] {
-        let mut hash = self.hashes[track.index()].clone();
-        for entry in &self.unsettled {
-            if let Entry::Item(Item::Frame(frame)) = entry
-                && frame.track == track
-            {
-                hash.update(&frame.data);
-            }
-        }
-        hash.finalize().into()
+    /// The end of what is sent for good, by [`Track::index`].
+    pub(super) fn settled(&self) -> [u64; 2] {
+        self.settled
     }
 }

@@ -43,7 +43,7 @@ pub struct FrameHeader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// Shorter than the header.
-    #[error("a frame has at least {} bytes, this has {0}", FrameHeader::LENGTH)]
+    #[error("a frame has at least 24 bytes, this has {0}")]
     Short(usize),
     /// Another version, or another type of message.
     #[error("version and type {0:#04x} are not known here")]

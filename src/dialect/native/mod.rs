@@ -75,7 +75,7 @@ impl Native {
     pub(super) fn item(&mut self, item: &Item, delivery: Delivery) -> Message {
         match item {
             Item::Frame(frame) => Message::Binary(self.frame(frame, delivery)),
-            Item::Gap { track, span } => Telling::Gap {
+            Item::Gap(track, span) => Telling::Gap {
                 track: *track,
                 kind: span.kind,
                 position: span.start,

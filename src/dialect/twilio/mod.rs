@@ -92,7 +92,7 @@ impl Twilio {
     pub(super) fn item(&mut self, item: &Item) -> Option<Message> {
         match item {
             Item::Frame(frame) => Some(self.media(frame)),
-            Item::Gap { .. } => None,
+            Item::Gap(..) => None,
             Item::Dtmf { track, digit, .. } => Some(self.dtmf(*track, *digit)),
             Item::Mark { name, .. } => Some(self.mark(name)),
         }
