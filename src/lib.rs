@@ -11,4 +11,5 @@ pub mod event;
 pub mod id;
 pub mod media;
 pub mod rtp;
+pub mod sip;
 pub mod time;
