@@ -13,3 +13,12 @@ pub mod media;
 pub mod rtp;
 pub mod sip;
 pub mod time;
+
+#[cfg(feature = "server")]
+pub mod net {
+    //! The clock of the shell.
+    mod clock;
+    pub use clock::Clock;
+}
+#[cfg(feature = "server")]
+pub mod sink;

@@ -12,9 +12,9 @@ use tracing::{error, warn};
 
 use super::link::{FileLink, Link, MemoryLink, SocketLink};
 use super::outbox::{Keeping, Outbox};
-use super::pool::{Place, Pool, PoolFigures};
+use super::pool::{Place, Pool, PoolFigures, Way};
 use super::scope::Scope;
-use super::settings::{Kind, Settings};
+use super::settings::Settings;
 use super::stream::{Close, Ending, Letter, Stream, Told};
 use super::target::TargetError;
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
@@ -70,6 +70,12 @@ struct Mailbox {
     pool: Arc<Pool>,
 }
 
+/// The other end of a [`Mailbox`].
+struct Inbox {
+    letters: mpsc::Receiver<Letter>,
+    closed: watch::Receiver<Option<Close>>,
+}
+
 impl SinkHandle {
     /// Does what the call asks. Never blocks and never fails: what cannot be done ends the stream with
     /// [`SinkEvent::Finished`]. A command for a stream that has finished is without effect.
@@ -110,8 +116,8 @@ impl SinkHandle {
         let (letters, letter_box) = mpsc::channel(LETTERS_LIMIT);
         let (close, closed) = watch::channel(None);
         self.0.streams.insert(stream, Mailbox { letters, close, pool: Arc::clone(&pool) });
-        let task = self.0.stream(plan, Arc::clone(&pool), letter_box, closed);
-        self.0.runtime.spawn(run(Arc::clone(&self.0), stream, task, pool, place));
+        let inbox = Inbox { letters: letter_box, closed };
+        self.0.runtime.spawn(run(Arc::clone(&self.0), plan, pool, inbox, place));
     }
 
     fn refuse(&self, stream: StreamId, cause: Cause) {
@@ -153,8 +159,10 @@ impl Mailbox {
 }
 
 /// Runs the task of one stream and tells its end, whatever that is.
-async fn run(room: Arc<Room>, stream: StreamId, task: Stream, pool: Arc<Pool>, place: Place) {
-    let ending = AssertUnwindSafe(task.run()).catch_unwind().await.unwrap_or_else(|_| {
+async fn run(room: Arc<Room>, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox, place: Place) {
+    let stream = plan.stream;
+    let life = async { room.stream(plan, Arc::clone(&pool), inbox).run().await };
+    let ending = AssertUnwindSafe(life).catch_unwind().await.unwrap_or_else(|_| {
         error!(%stream, "a stream's task panicked");
         pool.counters.panicked();
         Ending { cause: Cause::Bug, manifest: None }
@@ -171,15 +179,9 @@ impl Room {
         self.pools.iter().find(|pool| pool.settings.name == *name).cloned()
     }
 
-    fn stream(
-        &self,
-        plan: StreamPlan,
-        pool: Arc<Pool>,
-        letters: mpsc::Receiver<Letter>,
-        close: watch::Receiver<Option<Close>>,
-    ) -> Stream {
+    fn stream(&self, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
         let format = pool.settings.effective_format();
-        let dialect = pool.settings.dialect();
+        let dialect = pool.dialect();
         let keeping = match dialect {
             Some(DialectKind::Native) => Keeping::UntilAcknowledged,
             Some(DialectKind::Twilio) | None => Keeping::Nothing,
@@ -193,8 +195,8 @@ impl Room {
             outbox: Outbox::new(pool.settings.queue_samples(), keeping, plan.tracks),
             assembler: assembler(plan, format, dialect),
             link,
-            letters,
-            close,
+            letters: inbox.letters,
+            close: inbox.closed,
             events: self.events.clone(),
             pool,
             clock: self.clock,
@@ -203,18 +205,16 @@ impl Room {
     }
 
     fn link(&self, plan: &StreamPlan, pool: &Pool, format: Format) -> Link {
-        match (&pool.settings.kind, &pool.target) {
-            (Kind::WebSocket(socket), Some(target)) => {
-                let dialect = Dialect::new(socket.dialect, self.info(plan, format));
+        match &pool.way {
+            Way::Socket(target, dialect) => {
+                let dialect = Dialect::new(*dialect, self.info(plan, format));
                 Link::Socket(Box::new(SocketLink::new(Arc::clone(target), dialect, pool.settings.reconnect)))
             }
-            (Kind::Wav { directory }, _) => {
+            Way::Wav(directory) => {
                 let name = format!("{}-{}", plan.call, plan.stream);
                 Link::File(Box::new(FileLink::new(directory.join(name), plan.tracks, format.sample_rate)))
             }
-            (Kind::Scope | Kind::WebSocket(_), _) => {
-                Link::Memory(MemoryLink::new(self.scope.begin(plan, format.sample_rate)))
-            }
+            Way::Scope => Link::Memory(MemoryLink::new(self.scope.begin(plan, format.sample_rate))),
         }
     }
 

@@ -320,6 +320,11 @@ impl Outbox {
         self.waiting.is_empty()
     }
 
+    /// How many things wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether a frame of kind audio was given.
     pub(super) fn gave_audio(&self) -> bool {
         self.gave_audio

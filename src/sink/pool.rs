@@ -1,19 +1,27 @@
 //! How many streams a sink serves, and what happened on the way to it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::settings::{Kind, Settings};
 use super::target::{Target, TargetError};
+use crate::dialect::DialectKind;
 use crate::id::SinkName;
 
 /// One configured sink at run time.
 pub(super) struct Pool {
     pub(super) settings: Settings,
-    /// For sinks behind a socket.
-    pub(super) target: Option<Arc<Target>>,
+    pub(super) way: Way,
     pub(super) counters: Counters,
     active: AtomicUsize,
+}
+
+/// How its streams leave.
+pub(super) enum Way {
+    Socket(Arc<Target>, DialectKind),
+    Wav(PathBuf),
+    Scope,
 }
 
 /// Sums since the start, for metrics.
@@ -61,11 +69,14 @@ pub struct PoolFigures {
 
 impl Pool {
     pub(super) fn new(settings: Settings) -> Result<Pool, TargetError> {
-        let target = match &settings.kind {
-            Kind::WebSocket(socket) => Some(Arc::new(Target::new(socket, settings.connect_timeout_ms)?)),
-            Kind::Wav { .. } | Kind::Scope => None,
+        let way = match &settings.kind {
+            Kind::WebSocket(socket) => {
+                Way::Socket(Arc::new(Target::new(socket, settings.connect_timeout_ms)?), socket.dialect)
+            }
+            Kind::Wav { directory } => Way::Wav(directory.clone()),
+            Kind::Scope => Way::Scope,
         };
-        Ok(Pool { settings, target, counters: Counters::default(), active: AtomicUsize::new(0) })
+        Ok(Pool { settings, way, counters: Counters::default(), active: AtomicUsize::new(0) })
     }
 
     /// A place for one stream, or `None` when the sink is full.
@@ -81,6 +92,14 @@ impl Pool {
                 count(&self.counters.refused_opens, 1);
                 None
             }
+        }
+    }
+
+    /// What its sockets speak.
+    pub(super) fn dialect(&self) -> Option<DialectKind> {
+        match &self.way {
+            Way::Socket(_, dialect) => Some(*dialect),
+            Way::Wav(_) | Way::Scope => None,
         }
     }
 

@@ -236,7 +236,7 @@ impl Stream {
     }
 
     /// The switch drains this queue; when it is gone the program is ending and nobody is left to be told.
-    async fn tell(&self, event: SinkEvent) {
+    async fn tell(&mut self, event: SinkEvent) {
         if self.events.send(event).await.is_err() {
             debug!(stream = %self.id, "nobody listens to sink events any more");
         }

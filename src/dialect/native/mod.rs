@@ -24,7 +24,7 @@ pub use wire::{Answer, Hello, PROTOCOL, Resume, Telling, VERSION, encoding_name}
 
 use bytes::Bytes;
 
-use super::{Delivery, Message, Note, SinkSays, StreamInfo, names};
+use super::{Delivery, Message, Note, SinkSays, StreamInfo};
 use crate::event::{Cause, Manifest};
 use crate::id::Track;
 use crate::media::{Frame, Item};
@@ -130,7 +130,7 @@ impl Native {
     }
 
     pub(super) fn farewell(&self, cause: Cause, manifest: &Manifest) -> Message {
-        Telling::Manifest { cause: names::cause(cause).to_owned(), manifest: ManifestView::from(manifest) }.message()
+        Telling::last(cause, manifest).message()
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ManifestView;
 use crate::dialect::names;
 use crate::dialect::Message;
-use crate::event::SpanKind;
+use crate::event::{Cause, Manifest, SpanKind};
 use crate::id::Track;
 use crate::media::Encoding;
 
@@ -118,9 +118,19 @@ pub enum Telling {
 }
 
 impl Telling {
+    /// The last message of a stream.
+    pub fn last(cause: Cause, manifest: &Manifest) -> Telling {
+        Telling::Manifest { cause: names::cause(cause).to_owned(), manifest: ManifestView::from(manifest) }
+    }
+
+    /// The message as JSON.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("text keys and plain values always make JSON")
+    }
+
     /// The text message.
     pub fn message(&self) -> Message {
-        Message::Text(serde_json::to_string(self).expect("text keys and plain values always make JSON"))
+        Message::Text(self.json())
     }
 }
 

@@ -61,6 +61,14 @@ impl Link {
         }
     }
 
+    /// The stream is ending: what waits to be written together is written now.
+    pub(super) fn hurry(&mut self) {
+        match self {
+            Link::File(file) => file.hurry(),
+            Link::Socket(_) | Link::Memory(_) => {}
+        }
+    }
+
     /// Tells the sink that the stream has ended. The caller bounds the time.
     pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) {
         match self {
