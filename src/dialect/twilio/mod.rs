@@ -163,6 +163,11 @@ pub fn track_named(name: &str) -> Option<Track> {
     Track::ALL.into_iter().find(|track| track_name(*track) == name)
 }
 
+/// The sample position that a media message's timestamp means.
+pub fn position(media: &Media) -> Option<u64> {
+    media.timestamp.parse::<u64>().ok()?.checked_mul(SAMPLES_PER_MS)
+}
+
 /// The samples of a media message's payload.
 pub fn payload(media: &Media) -> Result<Vec<u8>, base64::DecodeError> {
     BASE64.decode(&media.payload)
