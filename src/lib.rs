@@ -11,6 +11,7 @@ pub mod event;
 pub mod id;
 pub mod media;
 pub mod rtp;
+pub mod sdp;
 pub mod sip;
 pub mod time;
 

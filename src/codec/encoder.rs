@@ -38,7 +38,7 @@ impl Encoder {
             Codec::Opus => {
                 let rate = codec.sample_rate().cast_signed();
                 let mut encoder =
-                    OpusEncoder::new(rate, 1, Application::Voip).map_err(CodecError::Opus)?;
+                    OpusEncoder::new(rate, 1, Application::Audio).map_err(CodecError::Opus)?;
                 encoder.bitrate_bps = OPUS_BITRATE;
                 encoder.complexity = OPUS_COMPLEXITY;
                 State::Opus(Box::new(encoder))

@@ -248,8 +248,15 @@ impl Outbox {
         let Entry::Item(Item::Frame(frame)) = waiting.entry else { return false };
         let samples = u64::from(frame.samples);
         self.waiting_samples[track.index()] -= samples;
-        self.figures.discarded_samples += samples;
-        let span = Span { kind: SpanKind::Discarded, start: frame.position, samples };
+        let kind = match frame.kind {
+            SpanKind::Audio => {
+                self.figures.discarded_samples += samples;
+                SpanKind::Discarded
+            }
+            // Zeros that are not sent are still the silence that they were.
+            silent => silent,
+        };
+        let span = Span { kind, start: frame.position, samples };
         self.given_up.push(frame);
         self.put_gap(place, track, span, waiting.since);
         true

@@ -11,6 +11,10 @@ use crate::dialect::{DialectKind, Format};
 use crate::id::SinkName;
 use crate::media::Encoding;
 
+/// The longest queue. The account can take back what was given up to 5 s ago, and a frame may wait twice: for the socket, and
+/// after a loss for the acknowledgement that never came.
+pub const QUEUE_MS_LIMIT: u32 = 2400;
+
 /// One configured sink. Commands name it; its address is never in a command.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -22,7 +26,8 @@ pub struct Settings {
     pub format: Format,
     /// How many streams it serves at once; one more is refused.
     pub max_streams: usize,
-    /// How much audio waits for a sink that does not take it: older audio is given up, and told as such.
+    /// How much audio waits for a sink that does not take it: older audio is given up, and told as such. At most
+    /// [`QUEUE_MS_LIMIT`].
     pub queue_ms: u32,
     /// How long one attempt to connect may take, TLS and WebSocket handshake included.
     pub connect_timeout_ms: u32,
@@ -56,7 +61,7 @@ impl Settings {
     }
 
     pub(super) fn queue_samples(&self) -> u64 {
-        u64::from(self.queue_ms) * u64::from(self.effective_format().sample_rate) / 1000
+        u64::from(self.queue_ms.min(QUEUE_MS_LIMIT)) * u64::from(self.effective_format().sample_rate) / 1000
     }
 
     pub(super) fn drain(&self) -> Duration {

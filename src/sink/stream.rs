@@ -147,8 +147,7 @@ impl Stream {
     /// Tells the account what the sink will never get, and what it surely has.
     fn account(&mut self) {
         for frame in self.outbox.take_given_up() {
-            self.told.discarded[frame.track.index()] += u64::from(frame.samples);
-            self.assembler.discard(&frame);
+            self.told.discarded[frame.track.index()] += self.assembler.discard(&frame);
         }
         let settled = self.outbox.settled();
         for track in self.tracks.iter() {
