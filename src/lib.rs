@@ -6,20 +6,26 @@
 pub mod call;
 pub mod codec;
 pub mod command;
+pub mod control;
 pub mod dialect;
 pub mod event;
 pub mod id;
 pub mod media;
+pub mod registrar;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod switch;
 pub mod time;
 
+// The shell.
 #[cfg(feature = "server")]
 pub mod net {
     //! The clock of the shell.
     mod clock;
     pub use clock::Clock;
 }
+#[cfg(feature = "server")]
+pub mod notify;
 #[cfg(feature = "server")]
 pub mod sink;

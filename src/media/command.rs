@@ -1,6 +1,6 @@
 //! What the relay is told, and what it tells.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use smallvec::SmallVec;
 
@@ -41,6 +41,8 @@ pub enum MediaCommand {
     Open {
         /// Its name from here on.
         port: PortId,
+        /// The address that it is bound to.
+        address: IpAddr,
         /// The bound pair.
         local: LocalPort,
     },
@@ -196,6 +198,23 @@ pub enum MediaEvent {
         /// The counts.
         figures: PortFigures,
     },
+}
+
+impl MediaEvent {
+    /// The port that it is about.
+    pub const fn port(&self) -> PortId {
+        match self {
+            MediaEvent::OpenFailed { port, .. }
+            | MediaEvent::Latched { port, .. }
+            | MediaEvent::FirstMedia { port }
+            | MediaEvent::Silent { port }
+            | MediaEvent::Recovered { port }
+            | MediaEvent::Dtmf { port, .. }
+            | MediaEvent::PromptDone { port }
+            | MediaEvent::Figures { port, .. }
+            | MediaEvent::Closed { port, .. } => *port,
+        }
+    }
 }
 
 /// Where a packet that was just handed in goes, unchanged.

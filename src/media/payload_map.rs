@@ -76,6 +76,11 @@ impl PayloadMap {
         self.payload(payload_type).is_some()
     }
 
+    /// Whether any payload type is audio that we can decode.
+    pub fn has_audio(&self) -> bool {
+        self.codecs().any(|(_, codec)| codec.is_audio())
+    }
+
     /// The payload types of known codecs, in the order in which they were negotiated.
     pub fn codecs(&self) -> impl Iterator<Item = (u8, Codec)> {
         self.codecs.iter().map_while(|slot| *slot)

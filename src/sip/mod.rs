@@ -5,6 +5,7 @@
 //! cuts streams with the same reader, so that a message has one length for everybody.
 
 mod address;
+pub mod digest;
 mod error;
 mod framer;
 mod head;
@@ -19,6 +20,8 @@ mod rejected;
 mod request;
 mod response;
 mod scan;
+pub mod dialog;
+pub mod transaction;
 mod transport;
 mod uri;
 mod via;

@@ -10,9 +10,7 @@ use super::error::ParseError;
 use super::head::Head;
 use super::names::Known;
 use super::parse::is_status_line;
-use super::scan::Elements;
-use super::via::Via;
-use super::write::{put_body, put_completed_via, put_fmt, put_header, put_line_safe};
+use super::write::{put_body, put_fmt, put_header, put_line_safe, put_vias};
 
 /// A message that was refused.
 #[derive(Clone, Debug, Error)]
@@ -30,26 +28,20 @@ impl Rejected {
 
     /// The response to send back to `source`, the address that the message came from.
     ///
-    /// `None` for responses and ACKs, which are never answered, and for input without a readable Via: an answer that its receiver
-    /// cannot match is only noise, and a reflector for whoever forges addresses. The answer keeps no state: the same bytes get
-    /// the same answer, To-tag included (RFC 3261 §8.2.7).
+    /// `None` for responses and ACKs, which are never answered, and for input without a Via: an answer that its receiver cannot
+    /// match is only noise. The answer keeps no state: the same bytes get the same answer, To-tag included (RFC 3261 §8.2.7).
     pub fn answer(&self, source: SocketAddr) -> Option<Bytes> {
         let line = self.head.first_line();
         let method = line.split(|&byte| byte == b' ').next().unwrap_or_default();
         if line.is_empty() || is_status_line(line) || method == b"ACK" {
             return None;
         }
-        let mut vias = self.head.known(Known::Via).flat_map(Elements::of);
-        let top = Via::parse_bytes(vias.next()?).ok()?;
+        self.head.known(Known::Via).next()?;
         let mut out = BytesMut::with_capacity(512);
         put_fmt(&mut out, format_args!("SIP/2.0 {} ", self.reason.status()));
         put_phrase(&mut out, self.reason);
-        out.put_slice(b"\r\nVia: ");
-        put_completed_via(&mut out, &top, source);
         out.put_slice(b"\r\n");
-        for via in vias {
-            put_header(&mut out, "Via", via);
-        }
+        put_vias(&mut out, self.head.known(Known::Via), Some(source));
         self.put_identity(&mut out);
         put_body(&mut out, None);
         Some(out.freeze())

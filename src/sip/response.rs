@@ -7,8 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::message::Request;
 use super::method::Method;
 use super::names::Known;
-use super::scan::Elements;
-use super::write::{put_body, put_completed_via, put_fmt, put_header, put_line_safe};
+use super::write::{put_body, put_fmt, put_header, put_line_safe, put_vias};
 
 /// A response in the making. It has the request's Via, From, To, Call-ID and CSeq, Timestamp on a 100, and Record-Route on the
 /// provisional and success responses to a request that may form a dialog.
@@ -77,7 +76,7 @@ impl<'a> ResponseBuilder<'a> {
         put_fmt(&mut out, format_args!("SIP/2.0 {} ", self.status));
         put_line_safe(&mut out, self.reason.as_bytes());
         out.put_slice(b"\r\n");
-        self.put_vias(&mut out);
+        put_vias(&mut out, head.known(Known::Via), self.source);
         if self.keeps_route() {
             self.copy(&mut out, "Record-Route");
         }
@@ -103,23 +102,6 @@ impl<'a> ResponseBuilder<'a> {
     fn keeps_route(&self) -> bool {
         let method = self.request.method();
         (101..300).contains(&self.status) && (method.forms_dialog() || *method == Method::Notify)
-    }
-
-    fn put_vias(&self, out: &mut BytesMut) {
-        let mut lines = self.request.head().known(Known::Via);
-        if let (Some(source), Some(first)) = (self.source, lines.next()) {
-            out.put_slice(b"Via: ");
-            put_completed_via(out, &self.request.top_via(), source);
-            out.put_slice(b"\r\n");
-            for via in Elements::of(first).skip(1) {
-                put_header(out, "Via", via);
-            }
-        } else {
-            lines = self.request.head().known(Known::Via);
-        }
-        for line in lines {
-            put_header(out, "Via", line);
-        }
     }
 
     fn put_to(&self, out: &mut BytesMut) {

@@ -303,7 +303,7 @@ mod tests {
             ),
             ("sip:a@192.0.2.256", Err(UriError::Host)),
             ("sip:a@[2001:db8::1", Err(UriError::Host)),
-            ("sip:a@2001:db8::1", Err(UriError::Port)),
+            ("sip:a@2001:db8::1", Err(UriError::Host)),
             ("sip:a@h:0", Err(UriError::Port)),
             ("sip:a@h:65536", Err(UriError::Port)),
             ("sip:a@h:", Err(UriError::Port)),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::{BufMut, BytesMut};
 
-use super::scan;
+use super::scan::{self, Elements};
 use super::via::Via;
 
 /// Appends `text`, each CR, LF and NUL of which becomes a space: a value that came from elsewhere cannot become a header.
@@ -49,9 +49,35 @@ pub(super) fn put_body(out: &mut BytesMut, body: Option<(&str, &[u8])>) {
     out.put_slice(body);
 }
 
+/// Appends a request's Vias to its response: each as it came, but the topmost completed when the source is known. One that cannot
+/// be read goes back untouched: it means something to its writer.
+pub(super) fn put_vias<'a>(
+    out: &mut BytesMut,
+    lines: impl Iterator<Item = &'a [u8]>,
+    source: Option<SocketAddr>,
+) {
+    let mut source = source;
+    for line in lines {
+        let mut elements = Elements::of(line);
+        let top = source
+            .take()
+            .and_then(|source| Some((source, Via::parse_bytes(elements.next()?).ok()?)));
+        let Some((source, top)) = top else {
+            put_header(out, "Via", line);
+            continue;
+        };
+        out.put_slice(b"Via: ");
+        put_completed_via(out, &top, source);
+        out.put_slice(b"\r\n");
+        for via in elements {
+            put_header(out, "Via", via);
+        }
+    }
+}
+
 /// Appends a Via as its receiver completes it: `received` where the sender's host is another or RFC 3581 asks for it, `rport`
 /// filled where it stands. Whatever the sender itself wrote there is replaced.
-pub(super) fn put_completed_via(out: &mut BytesMut, via: &Via<'_>, source: SocketAddr) {
+fn put_completed_via(out: &mut BytesMut, via: &Via<'_>, source: SocketAddr) {
     let ip = source.ip().to_canonical();
     put_fmt(out, format_args!("SIP/2.0/{} ", via.transport));
     put_host(out, via.host);

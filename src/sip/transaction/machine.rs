@@ -1,0 +1,105 @@
+//! The vocabulary that the four machines of RFC 3261 §17 share: their timers, their effects, and the pace at which they run.
+//!
+//! A machine is a state and one total function `step(state, input) -> state` that writes down its effects. It knows no
+//! parser, no table and no clock; the layer above executes the effects.
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::TransactionTimers;
+use crate::time::Duration;
+
+/// A timer of RFC 3261 Table 4 and RFC 6026 §8.2, or one of the two waits that the text describes without a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Timer {
+    /// INVITE request retransmission.
+    A,
+    /// INVITE client gives up.
+    B,
+    /// Wait for retransmissions of a 300-699 to INVITE.
+    D,
+    /// Non-INVITE request retransmission.
+    E,
+    /// Non-INVITE client gives up; at the server, the moment from which an answer is of no use to it.
+    F,
+    /// Retransmission of a 300-699 to INVITE.
+    G,
+    /// Wait for the ACK of a 300-699.
+    H,
+    /// Wait for retransmissions of the ACK.
+    I,
+    /// Wait for retransmissions of a non-INVITE request.
+    J,
+    /// Wait for retransmissions of a non-INVITE response.
+    K,
+    /// Wait for retransmissions of an accepted INVITE, RFC 6026.
+    L,
+    /// Wait for retransmissions of a 2xx and for those of other branches, RFC 6026.
+    M,
+    /// The 200 ms after which the INVITE server answers 100 by itself, §17.2.1.
+    Trying,
+    /// The 64*T1 that a cancelled INVITE may take for its final response, §9.1.
+    Cancelled,
+}
+
+/// What a step asks of the layer, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Put these bytes on the transaction's flow.
+    Send(Bytes),
+    /// Make the ACK of this INVITE for the response just received, and send it.
+    Acknowledge { invite: Bytes },
+    /// Make the CANCEL of this INVITE and run its transaction.
+    Cancel { invite: Bytes },
+    /// Answer this INVITE with 100, as if the user had.
+    Try { invite: Bytes },
+    /// Give the message just received to the user.
+    Pass,
+    /// Set a timer.
+    Start(Timer, Duration),
+    /// Forget a timer.
+    Stop(Timer),
+    /// Tell the user that no final response came.
+    TimedOut,
+    /// Tell the user that the flow broke before the final response.
+    Unreachable,
+    /// Tell the user that no ACK came.
+    Unacknowledged,
+}
+
+/// The effects of one step. No step has more than five.
+pub(super) type Effects = SmallVec<[Effect; 5]>;
+
+/// How fast a machine runs: the configured estimates, and whether its transport retransmits for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) timers: TransactionTimers,
+    /// A reliable transport: nothing is retransmitted and nothing lingers, §17.1.1.1.
+    pub(super) reliable: bool,
+}
+
+impl Pace {
+    /// 64*T1: Timers B, F, H, L, M.
+    pub(super) fn give_up(&self) -> Duration {
+        self.timers.t1 * 64
+    }
+
+    /// The wait before the first retransmission, if there is any: Timers A, E, G.
+    pub(super) fn first_resend(&self) -> Option<Duration> {
+        (!self.reliable).then_some(self.timers.t1)
+    }
+
+    /// The wait after one of `last`, doubled up to T2: Timers E, G.
+    pub(super) fn next_resend(&self, last: Duration) -> Duration {
+        (last * 2).min(self.timers.t2)
+    }
+
+    /// How long to absorb what an unreliable transport may still bring: Timers D, I, J, K.
+    pub(super) fn linger(&self, unreliable: Duration) -> Duration {
+        if self.reliable {
+            Duration::ZERO
+        } else {
+            unreliable
+        }
+    }
+}
