@@ -7,6 +7,7 @@ pub mod call;
 pub mod codec;
 pub mod command;
 pub mod control;
+pub mod dialect;
 pub mod event;
 pub mod id;
 pub mod media;
@@ -24,3 +25,5 @@ pub mod http;
 pub mod net;
 #[cfg(feature = "server")]
 pub mod notify;
+#[cfg(feature = "server")]
+pub mod sink;

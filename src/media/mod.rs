@@ -12,13 +12,20 @@
 
 mod account;
 mod assembly;
+mod clock;
 mod command;
+mod conditions;
 mod figures;
+mod outbox;
 mod payload_map;
 mod plan;
 mod ports;
 mod relay;
+mod sequencer;
+mod source;
 mod tap;
+mod timeline;
+mod transcoder;
 
 pub use assembly::Assembler;
 pub use command::{Forward, MediaCommand, MediaEvent, Prompt, Settings, Transmit};
