@@ -20,6 +20,8 @@ pub mod time;
 
 // The shell.
 #[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]
 pub mod net;
