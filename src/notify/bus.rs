@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use crate::control::json::Timestamp;
 use crate::event::Event;
 
 /// How many events are kept for listeners that come back. At 100 calls a second with 10 events each, 10 s.
@@ -20,7 +20,7 @@ pub struct Told {
     /// Counts from 1.
     pub number: u64,
     /// When it happened, on the wall's clock.
-    pub at: SystemTime,
+    pub at: Timestamp,
     /// The event.
     pub event: Event,
 }
@@ -59,7 +59,7 @@ impl Bus {
     }
 
     /// Numbers an event, keeps it and tells it.
-    pub fn publish(&self, event: Event, at: SystemTime) {
+    pub fn publish(&self, event: Event, at: Timestamp) {
         // Told under the lock: a listener that subscribes in between would hear an event twice or never.
         let mut history = self.history();
         history.last += 1;

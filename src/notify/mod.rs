@@ -9,18 +9,17 @@ mod tests;
 
 pub use board::{Board, BoardLimits};
 pub use bus::{Bus, Heard, Subscription, Told};
-pub use metrics::{Levels, Metrics};
+pub use metrics::{Figure, FigureKind, Figures, Metrics};
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use crate::control::json::{LegFiguresView, StreamFiguresView};
+use crate::control::json::{LegFiguresView, StreamFiguresView, Timestamp};
 use crate::event::Event;
 use crate::id::{CallId, LegId, StreamId};
 use crate::time::Instant;
 
 /// The wall's time of a moment on the process's clock.
-pub type WallClock = Arc<dyn Fn(Instant) -> SystemTime + Send + Sync>;
+pub type WallClock = Arc<dyn Fn(Instant) -> Timestamp + Send + Sync>;
 
 /// The consumers of the bus that every server has.
 pub struct Notify {
@@ -61,7 +60,7 @@ impl Notify {
     }
 
     /// The wall's time of a moment.
-    pub fn wall(&self, at: Instant) -> SystemTime {
+    pub fn wall(&self, at: Instant) -> Timestamp {
         (self.wall)(at)
     }
 }

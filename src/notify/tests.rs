@@ -1,4 +1,4 @@
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::*;
 use crate::command::Origin;
@@ -8,8 +8,15 @@ use crate::id::{SinkName, Track, Tracks};
 use crate::time::MediaTime;
 
 fn notify(ended_calls: usize) -> Notify {
-    let wall: WallClock = Arc::new(|at: Instant| UNIX_EPOCH + Duration::from_nanos(at.as_nanos()));
-    Notify::new(wall, BoardLimits { ended_calls, ended_age: Duration::from_secs(60) })
+    let wall: WallClock =
+        Arc::new(|at: Instant| Timestamp::from_unix_millis(at.as_nanos() / 1_000_000));
+    Notify::new(
+        wall,
+        BoardLimits {
+            ended_calls,
+            ended_age: Duration::from_secs(60),
+        },
+    )
 }
 
 fn event(call: u128, stream: Option<u128>, at_ms: u64, kind: Kind) -> Event {
@@ -172,7 +179,22 @@ fn figures_are_counted_by_what_they_grew() {
         let figures = StreamFiguresView { frames, lag_ms: 30, ..StreamFiguresView::default() };
         notify.handle_stream_figures(StreamId::from_u128(7), figures);
     }
-    notify.metrics.set_levels(Levels { ports_in_use: 4, ..Levels::default() });
+    let ports = Figure {
+        name: "ports_in_use",
+        help: "Open port pairs",
+        value: 4,
+    };
+    notify
+        .metrics
+        .attach(FigureKind::Levels, Box::new(move || vec![ports]));
+    let received = Figure {
+        name: "udp_received",
+        help: "SIP datagrams",
+        value: 9,
+    };
+    notify
+        .metrics
+        .attach(FigureKind::Sums, Box::new(move || vec![received]));
     let text = notify.metrics.to_text();
     for line in [
         r#"sidestream_rtp_packets_total{direction="received"} 35"#,
@@ -182,7 +204,8 @@ fn figures_are_counted_by_what_they_grew() {
         r#"sidestream_sink_lag_seconds_count 2"#,
         r#"sidestream_calls_active 1"#,
         r#"sidestream_streams_active 1"#,
-        r#"sidestream_in_use{table="ports"} 4"#,
+        r#"sidestream_ports_in_use 4"#,
+        r#"sidestream_udp_received_total 9"#,
     ] {
         assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
     }

@@ -61,6 +61,11 @@ impl Framer {
         }
     }
 
+    /// Whether no part of a message is held: nothing at all, or line ends that may become a ping.
+    pub fn is_empty(&self) -> bool {
+        self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+    }
+
     /// The next message or ping; `None` when more bytes are needed.
     ///
     /// # Errors

@@ -1,10 +1,8 @@
 //! Events as they are told.
 
-use std::time::SystemTime;
-
 use serde::Serialize;
 
-use super::{ErrorView, ManifestView, timestamp};
+use super::{ErrorView, ManifestView, Timestamp};
 use crate::command::Origin;
 use crate::control::{tables, tapi};
 use crate::event::{Cause, Event, Kind, Outcome};
@@ -127,13 +125,13 @@ pub enum KindView {
 
 impl EventView {
     /// The `number`-th event of the server, which happened at `at` on the wall's clock.
-    pub fn new(number: u64, at: SystemTime, event: &Event) -> Self {
+    pub fn new(number: u64, at: Timestamp, event: &Event) -> Self {
         EventView {
             number,
             call: event.call.to_string(),
             stream: event.stream.map(|stream| stream.to_string()),
             seq: event.seq,
-            at: timestamp(at),
+            at: at.to_string(),
             media_time_ms: event.media_time.map(|time| time.as_millis()),
             kind: KindView::from(&event.kind),
             cause: cause_name(event.cause),
@@ -283,8 +281,6 @@ pub const fn outcome_name(outcome: Outcome) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
     use expect_test::expect;
 
     use super::*;
@@ -306,7 +302,7 @@ mod tests {
     }
 
     fn written(kind: Kind) -> String {
-        let view = EventView::new(17, UNIX_EPOCH + Duration::from_millis(1_500), &event(kind));
+        let view = EventView::new(17, Timestamp::from_unix_millis(1_500), &event(kind));
         let value = serde_json::to_value(&view).unwrap();
         assert_eq!(value["kind"], view.kind.name());
         serde_json::to_string(&view).unwrap()
