@@ -162,7 +162,7 @@ impl Mailbox {
 async fn run(room: Arc<Room>, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox, place: Place) {
     let stream = plan.stream;
     let life = async { room.stream(plan, Arc::clone(&pool), inbox).run().await };
-    let ending = AssertUnwindSafe(life).catch_unwind().await.unwrap_or_else(|_| {
+    let ending = guard(life).await.unwrap_or_else(|| {
         error!(%stream, "a stream's task panicked");
         pool.counters.panicked();
         Ending { cause: Cause::Bug, manifest: None }
@@ -172,6 +172,11 @@ async fn run(room: Arc<Room>, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox, p
     let Ending { cause, manifest } = ending;
     // An error means that the switch is gone, and with it whoever asked.
     let _ = room.events.send(SinkEvent::Finished { stream, cause, manifest }).await;
+}
+
+/// A panic ends one stream, and no other; `None` tells of it.
+async fn guard(life: impl Future<Output = Ending>) -> Option<Ending> {
+    AssertUnwindSafe(life).catch_unwind().await.ok()
 }
 
 impl Room {

@@ -193,7 +193,7 @@ impl Door {
     fn serve(&self, stream: TcpStream) -> impl Future<Output = Result<(), session::SessionError>> + 'static {
         let session = session::Session::new(&self.options, &self.table, self.answers.subscribe());
         let tls = self.options.tls.clone();
-        let resets = matches!(self.options.behaviour, Behaviour::Reset(_));
+        let resets = matches!(self.options.behaviour, Behaviour::Reset(_) | Behaviour::ResetOnce(_));
         async move {
             stream.set_nodelay(true)?;
             if resets {

@@ -45,6 +45,8 @@ pub(super) struct Session {
     /// The stream that this connection brings, once it is known.
     stream: Option<String>,
     protocol: Protocol,
+    /// Counts the listener's connections from 1.
+    connection: u64,
     frames: u64,
 }
 
@@ -63,6 +65,7 @@ impl Session {
             answers,
             stream: None,
             protocol: options.protocol,
+            connection: 0,
             frames: 0,
         }
     }
@@ -72,7 +75,7 @@ impl Session {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let socket = accept_async(stream).await.map_err(Box::new)?;
-        self.table.count_connection();
+        self.connection = self.table.count_connection();
         match self.options.behaviour {
             Behaviour::NeverRead => std::future::pending().await,
             Behaviour::ByteASecond => read_slowly(socket.into_inner()).await,
@@ -84,6 +87,7 @@ impl Session {
             }
             Behaviour::Good
             | Behaviour::Reset(_)
+            | Behaviour::ResetOnce(_)
             | Behaviour::CloseAfter(_)
             | Behaviour::Enough(_)
             | Behaviour::Garbage => self.read(socket).await,
@@ -127,9 +131,11 @@ impl Session {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let code = match self.options.behaviour {
-            Behaviour::Reset(_) => return Ok(()),
+            Behaviour::Reset(_) | Behaviour::ResetOnce(_) if self.stream.is_some() => return Ok(()),
             Behaviour::CloseAfter(_) => CloseCode::Away,
             Behaviour::Good
+            | Behaviour::Reset(_)
+            | Behaviour::ResetOnce(_)
             | Behaviour::Enough(_)
             | Behaviour::Garbage
             | Behaviour::NeverRead
@@ -308,9 +314,11 @@ impl Session {
             {
                 Next::Done
             }
+            Behaviour::ResetOnce(limit) if self.frames >= limit && self.connection == 1 => Next::Done,
             Behaviour::Garbage => Next::Answer(vec![Message::Text("{\"nonsense\":".to_owned())]),
             Behaviour::Good
             | Behaviour::Reset(_)
+            | Behaviour::ResetOnce(_)
             | Behaviour::CloseAfter(_)
             | Behaviour::Enough(_)
             | Behaviour::Flap(_)

@@ -34,9 +34,11 @@ impl Table {
         }
     }
 
-    pub(super) fn count_connection(&self) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
+    /// Returns the number of the connection, from 1.
+    pub(super) fn count_connection(&self) -> u64 {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
         self.changed.send_modify(|count| *count += 1);
+        before + 1
     }
 
     pub(super) fn connections(&self) -> u64 {
