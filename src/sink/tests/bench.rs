@@ -28,6 +28,7 @@ pub(super) struct Bench {
     pub(super) handle: SinkHandle,
     pub(super) clock: Clock,
     events: mpsc::Receiver<SinkEvent>,
+    past: Vec<SinkEvent>,
     next_stream: u128,
 }
 
@@ -54,15 +55,24 @@ pub(super) fn socket(listener: &Listener, dialect: DialectKind) -> Settings {
 
 pub(super) fn at_url(url: &str, dialect: DialectKind) -> Settings {
     let url = url.parse().expect("a WebSocket URL");
-    let mut settings = Settings::new(SinkName::from("asr"), Kind::WebSocket(WebSocket::new(url, dialect)));
-    settings.reconnect = Reconnect { attempts: 5, first_delay_ms: 10, max_delay_ms: 50 };
+    let mut settings = Settings::new(
+        SinkName::from("asr"),
+        Kind::WebSocket(WebSocket::new(url, dialect)),
+    );
+    settings.reconnect = Reconnect {
+        attempts: 5,
+        first_delay_ms: 10,
+        max_delay_ms: 50,
+    };
     settings
 }
 
 /// What the customer says in frame `number`: the same for everybody who asks.
 pub(super) fn speech(track: Track, number: u64) -> Vec<i16> {
     let wave = |n: u64| ((n * (37 + 11 * track.index() as u64)) % 8000) as i16 - 4000;
-    (0..160).map(|i| g711::ulaw_decode(g711::ulaw_encode(wave(number * 160 + i)))).collect()
+    (0..160)
+        .map(|i| g711::ulaw_decode(g711::ulaw_encode(wave(number * 160 + i))))
+        .collect()
 }
 
 pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
@@ -74,7 +84,13 @@ impl Bench {
         let clock = Clock::start();
         let (sender, events) = mpsc::channel(1000);
         let handle = start(settings, clock, sender).expect("the sinks start");
-        Bench { handle, clock, events, next_stream: 1 }
+        Bench {
+            handle,
+            clock,
+            events,
+            past: Vec::new(),
+            next_stream: 1,
+        }
     }
 
     pub(super) fn plan(&mut self, sink: &str) -> (StreamPlan, TapWriter) {
@@ -106,25 +122,44 @@ impl Bench {
         let (plan, tap) = self.plan(sink);
         let (stream, start) = (plan.stream, plan.start);
         self.handle.send(SinkCommand::Open(Box::new(plan)));
-        Fed { stream, start, tap, frames: 0 }
+        Fed {
+            stream,
+            start,
+            tap,
+            frames: 0,
+        }
     }
 
     /// Ends a stream just behind what it was fed.
     pub(super) fn close(&self, fed: &Fed) {
-        let command = SinkCommand::Close { stream: fed.stream, at: fed.now(), cause: Cause::Request };
+        let command = SinkCommand::Close {
+            stream: fed.stream,
+            at: fed.now(),
+            cause: Cause::Request,
+        };
         self.handle.send(command);
     }
 
     pub(super) fn control(&self, fed: &Fed, control: Control) {
-        self.handle.send(SinkCommand::Control { stream: fed.stream, at: fed.now(), control });
+        self.handle.send(SinkCommand::Control {
+            stream: fed.stream,
+            at: fed.now(),
+            control,
+        });
     }
 
-    pub(super) async fn event(&mut self) -> SinkEvent {
-        soon(self.events.recv()).await.expect("the sinks run")
+    async fn event(&mut self) -> SinkEvent {
+        let event = soon(self.events.recv()).await.expect("the sinks run");
+        self.past.push(event.clone());
+        event
     }
 
-    /// Waits for an event of `stream` that `wanted` accepts; others are dropped.
-    pub(super) async fn until(&mut self, stream: StreamId, wanted: impl Fn(&SinkEvent) -> bool) -> SinkEvent {
+    /// Waits for an event of `stream` that `wanted` accepts.
+    pub(super) async fn until(
+        &mut self,
+        stream: StreamId,
+        wanted: impl Fn(&SinkEvent) -> bool,
+    ) -> SinkEvent {
         loop {
             let event = self.event().await;
             if event.stream() == stream && wanted(&event) {
@@ -135,16 +170,23 @@ impl Bench {
 
     /// Waits for the end of `stream`, and makes sure that there is no second one.
     pub(super) async fn finished(&mut self, stream: StreamId) -> Told {
-        let mut events = Vec::new();
-        loop {
-            match self.event().await {
-                SinkEvent::Finished { stream: of, cause, manifest } if of == stream => {
-                    self.expect_silence(stream);
-                    return Told { events, cause, manifest };
-                }
-                event if event.stream() == stream => events.push(event),
-                _ => {}
-            }
+        let end = self
+            .until(stream, |event| matches!(event, SinkEvent::Finished { .. }))
+            .await;
+        let SinkEvent::Finished {
+            cause, manifest, ..
+        } = end
+        else {
+            unreachable!("just asked for")
+        };
+        self.expect_silence(stream);
+        let before = |event: &&SinkEvent| {
+            event.stream() == stream && !matches!(event, SinkEvent::Finished { .. })
+        };
+        Told {
+            events: self.past.iter().filter(before).cloned().collect(),
+            cause,
+            manifest,
         }
     }
 
@@ -170,8 +212,19 @@ impl Fed {
             let arrival = self.now();
             for track in Track::ALL {
                 let mut packet = Vec::new();
-                write_header(&mut packet, false, 0, number as u16, number as u32 * 160, 1 + track.index() as u32);
-                packet.extend(speech(track, number).iter().map(|sample| g711::ulaw_encode(*sample)));
+                write_header(
+                    &mut packet,
+                    false,
+                    0,
+                    number as u16,
+                    number as u32 * 160,
+                    1 + track.index() as u32,
+                );
+                packet.extend(
+                    speech(track, number)
+                        .iter()
+                        .map(|sample| g711::ulaw_encode(*sample)),
+                );
                 self.tap.write(track, &packet, arrival);
             }
         }

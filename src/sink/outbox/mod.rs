@@ -9,6 +9,9 @@
 //!          discarded: a gap stands in its place
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use crate::call::StreamFigures;
@@ -102,7 +105,11 @@ impl Outbox {
                 None
             }
         };
-        self.waiting.push_back(Waiting { entry, since: now, delivery: Delivery::First });
+        self.waiting.push_back(Waiting {
+            entry,
+            since: now,
+            delivery: Delivery::First,
+        });
         match track {
             Some(track) => self.shorten(track),
             None => self.drop_old_notes(),
@@ -111,7 +118,9 @@ impl Outbox {
 
     /// Takes the next thing to tell. It counts as given.
     pub(super) fn next(&mut self) -> Option<(Entry, Delivery)> {
-        let Waiting { entry, delivery, .. } = self.waiting.pop_front()?;
+        let Waiting {
+            entry, delivery, ..
+        } = self.waiting.pop_front()?;
         match &entry {
             Entry::Item(Item::Frame(frame)) => self.give(frame, delivery),
             Entry::Item(_) | Entry::Note(..) => self.waiting_notes -= 1,
@@ -141,10 +150,15 @@ impl Outbox {
         }
         self.unsettled.push_back(entry);
         // A sink that does not acknowledge is not waited for: what is older than the limit counts as taken.
-        while self.unsettled_samples.iter().any(|samples| *samples > self.limit)
+        while self
+            .unsettled_samples
+            .iter()
+            .any(|samples| *samples > self.limit)
             || self.unsettled.len() > NOTES_LIMIT + self.frames_limit()
         {
-            let Some(entry) = self.unsettled.pop_front() else { break };
+            let Some(entry) = self.unsettled.pop_front() else {
+                break;
+            };
             self.forget(&entry);
         }
     }
@@ -187,9 +201,8 @@ impl Outbox {
                     self.acknowledged[frame.track.index()].is_some_and(|have| end <= have)
                 }
                 Entry::Item(Item::Gap(_, span)) => all.is_some_and(|have| span.start < have),
-                Entry::Item(Item::Dtmf { position, .. } | Item::Mark { position, .. }) | Entry::Note(_, position) => {
-                    all.is_some_and(|have| *position < have)
-                }
+                Entry::Item(Item::Dtmf { position, .. } | Item::Mark { position, .. })
+                | Entry::Note(_, position) => all.is_some_and(|have| *position < have),
             };
             if done {
                 self.forget(&entry);
@@ -202,7 +215,11 @@ impl Outbox {
 
     /// The position up to which every track is acknowledged.
     fn acknowledged_by_all(&self) -> Option<u64> {
-        self.tracks.iter().map(|track| self.acknowledged[track.index()]).min().flatten()
+        self.tracks
+            .iter()
+            .map(|track| self.acknowledged[track.index()])
+            .min()
+            .flatten()
     }
 
     /// The connection is lost. What a sink that acknowledges did not acknowledge waits again, in front.
@@ -222,7 +239,11 @@ impl Outbox {
                 }
                 Entry::Item(_) | Entry::Note(..) => self.waiting_notes += 1,
             }
-            self.waiting.push_front(Waiting { entry, since: now, delivery: Delivery::Repeated });
+            self.waiting.push_front(Waiting {
+                entry,
+                since: now,
+                delivery: Delivery::Repeated,
+            });
         }
         for track in Track::ALL {
             self.shorten(track);
@@ -243,9 +264,15 @@ impl Outbox {
             Entry::Item(Item::Frame(frame)) => frame.track == track,
             Entry::Item(_) | Entry::Note(..) => false,
         };
-        let Some(place) = self.waiting.iter().position(of_track) else { return false };
-        let Some(waiting) = self.waiting.remove(place) else { return false };
-        let Entry::Item(Item::Frame(frame)) = waiting.entry else { return false };
+        let Some(place) = self.waiting.iter().position(of_track) else {
+            return false;
+        };
+        let Some(waiting) = self.waiting.remove(place) else {
+            return false;
+        };
+        let Entry::Item(Item::Frame(frame)) = waiting.entry else {
+            return false;
+        };
         let samples = u64::from(frame.samples);
         self.waiting_samples[track.index()] -= samples;
         let kind = match frame.kind {
@@ -256,7 +283,11 @@ impl Outbox {
             // Zeros that are not sent are still the silence that they were.
             silent => silent,
         };
-        let span = Span { kind, start: frame.position, samples };
+        let span = Span {
+            kind,
+            start: frame.position,
+            samples,
+        };
         self.given_up.push(frame);
         self.put_gap(place, track, span, waiting.since);
         true
@@ -265,14 +296,23 @@ impl Outbox {
     /// A gap stands where the frame was; neighbours become one.
     fn put_gap(&mut self, place: usize, track: Track, gap: Span, since: Instant) {
         for earlier in self.waiting.iter_mut().take(place).rev() {
-            let Entry::Item(Item::Gap(other, span)) = &mut earlier.entry else { continue };
+            let Entry::Item(Item::Gap(other, span)) = &mut earlier.entry else {
+                continue;
+            };
             if *other == track && span.kind == gap.kind && span.start + span.samples == gap.start {
                 span.samples += gap.samples;
                 return;
             }
         }
         let entry = Entry::Item(Item::Gap(track, gap));
-        self.waiting.insert(place, Waiting { entry, since, delivery: Delivery::First });
+        self.waiting.insert(
+            place,
+            Waiting {
+                entry,
+                since,
+                delivery: Delivery::First,
+            },
+        );
         self.waiting_notes += 1;
         self.drop_old_notes();
     }
@@ -280,7 +320,9 @@ impl Outbox {
     fn drop_old_notes(&mut self) {
         while self.waiting_notes > NOTES_LIMIT {
             let note = |waiting: &Waiting| !matches!(waiting.entry, Entry::Item(Item::Frame(_)));
-            let Some(place) = self.waiting.iter().position(note) else { return };
+            let Some(place) = self.waiting.iter().position(note) else {
+                return;
+            };
             self.waiting.remove(place);
             self.waiting_notes -= 1;
             self.notes_dropped += 1;
@@ -344,151 +386,20 @@ impl Outbox {
 
     /// How the stream is doing.
     pub(super) fn figures(&self, now: Instant) -> StreamFigures {
-        let oldest = self.waiting.iter().find(|waiting| waiting.delivery == Delivery::First);
+        let oldest = self
+            .waiting
+            .iter()
+            .find(|waiting| waiting.delivery == Delivery::First);
         let lag = oldest.map_or(0, |waiting| now.since(waiting.since).as_millis() as u64);
-        StreamFigures { acknowledged: self.acknowledged_by_all(), lag_ms: lag, ..self.figures }
+        StreamFigures {
+            acknowledged: self.acknowledged_by_all(),
+            lag_ms: lag,
+            ..self.figures
+        }
     }
 
     /// The end of what is sent for good, by [`Track::index`].
     pub(super) fn settled(&self) -> [u64; 2] {
         self.settled
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    const NOW: Instant = Instant::from_millis(1000);
-
-    fn frame(track: Track, number: u64) -> Entry {
-        Entry::Item(Item::Frame(Frame {
-            track,
-            sequence: number,
-            position: number * 160,
-            data: Bytes::from(vec![number as u8; 320]),
-            samples: 160,
-            kind: SpanKind::Audio,
-            arrival: None,
-        }))
-    }
-
-    fn outbox(keeping: Keeping) -> Outbox {
-        Outbox::new(5 * 160, keeping, Tracks::Both)
-    }
-
-    /// What comes out: `f3` and `t3` are frame 3 of each track, `F0+2` is a gap of two frames, `*` marks a repetition.
-    fn drain(outbox: &mut Outbox) -> String {
-        let mut shown = Vec::new();
-        while let Some((entry, delivery)) = outbox.next() {
-            let word = match entry {
-                Entry::Item(Item::Frame(frame)) => {
-                    format!("{}{}", &frame.track.as_str()[..1], frame.position / 160)
-                }
-                Entry::Item(Item::Gap(track, span)) => {
-                    let letter = track.as_str()[..1].to_uppercase();
-                    format!("{letter}{}+{}", span.start / 160, span.samples / 160)
-                }
-                Entry::Item(Item::Dtmf { digit, .. }) => digit.to_string(),
-                Entry::Item(Item::Mark { name, .. }) => name,
-                Entry::Note(note, _) => format!("{note:?}"),
-            };
-            shown.push(if delivery == Delivery::Repeated { word + "*" } else { word });
-        }
-        shown.join(" ")
-    }
-
-    fn fill(outbox: &mut Outbox, tracks: &[Track], numbers: std::ops::Range<u64>) {
-        for number in numbers {
-            tracks.iter().for_each(|track| outbox.push(frame(*track, number), NOW));
-        }
-    }
-
-    #[test]
-    fn the_oldest_frames_give_way_and_one_gap_per_track_stands_in_their_place() {
-        let mut outbox = outbox(Keeping::Nothing);
-        fill(&mut outbox, &Track::ALL, 0..2);
-        outbox.push(Entry::Note(Note::Paused, 320), NOW);
-        fill(&mut outbox, &Track::ALL, 2..8);
-        assert_eq!(outbox.resume(), [3 * 160, 3 * 160]);
-        assert_eq!(outbox.figures(NOW).discarded_samples, 6 * 160);
-        let given_up: Vec<_> = outbox.take_given_up().iter().map(|frame| (frame.track, frame.sequence)).collect();
-        let (from, to) = (Track::FromCustomer, Track::ToCustomer);
-        assert_eq!(given_up, [(from, 0), (to, 0), (from, 1), (to, 1), (from, 2), (to, 2)]);
-        assert_eq!(drain(&mut outbox), "F0+3 T0+3 Paused f3 t3 f4 t4 f5 t5 f6 t6 f7 t7");
-        assert_eq!(outbox.settled(), [8 * 160, 8 * 160]);
-    }
-
-    #[test]
-    fn what_was_not_acknowledged_comes_again_after_a_loss_and_nothing_else() {
-        let mut outbox = outbox(Keeping::UntilAcknowledged);
-        fill(&mut outbox, &Track::ALL, 0..3);
-        outbox.push(Entry::Note(Note::Paused, 320), NOW);
-        assert_eq!(drain(&mut outbox), "f0 t0 f1 t1 f2 t2 Paused");
-        assert!(outbox.acknowledge(Track::FromCustomer, 2 * 160));
-        assert!(outbox.acknowledge(Track::ToCustomer, 160));
-        assert_eq!(outbox.settled(), [320, 160]);
-        assert_eq!(outbox.figures(NOW).acknowledged, Some(160));
-        fill(&mut outbox, &[Track::FromCustomer], 3..4);
-        outbox.handle_loss(NOW);
-        assert_eq!(outbox.resume(), [320, 160]);
-        assert_eq!(drain(&mut outbox), "t1* f2* t2* Paused* f3");
-        assert_eq!(outbox.figures(NOW).frames, 7);
-    }
-
-    #[test]
-    fn a_sink_that_never_acknowledged_is_not_told_anything_twice() {
-        let mut outbox = outbox(Keeping::UntilAcknowledged);
-        fill(&mut outbox, &Track::ALL, 0..3);
-        drain(&mut outbox);
-        outbox.handle_loss(NOW);
-        assert_eq!(drain(&mut outbox), "");
-        assert_eq!(outbox.settled(), [480, 480]);
-    }
-
-    #[test]
-    fn unacknowledged_audio_beyond_the_limit_counts_as_taken() {
-        let mut outbox = outbox(Keeping::UntilAcknowledged);
-        for number in 0..8 {
-            outbox.push(frame(Track::FromCustomer, number), NOW);
-            drain(&mut outbox);
-        }
-        assert_eq!(outbox.settled(), [3 * 160, 0]);
-    }
-
-    #[test]
-    fn only_samples_that_were_given_can_be_acknowledged() {
-        let mut outbox = Outbox::new(800, Keeping::UntilAcknowledged, Tracks::From);
-        fill(&mut outbox, &[Track::FromCustomer], 0..2);
-        drain(&mut outbox);
-        assert!(!outbox.acknowledge(Track::FromCustomer, 321));
-        assert!(!outbox.acknowledge(Track::ToCustomer, 0));
-        assert!(outbox.acknowledge(Track::FromCustomer, 320));
-        assert!(outbox.acknowledge(Track::FromCustomer, 160), "an old one changes nothing");
-        assert_eq!(outbox.figures(NOW).acknowledged, Some(320));
-    }
-
-    #[test]
-    fn notes_are_bounded_and_the_dropped_ones_are_counted() {
-        let mut outbox = outbox(Keeping::Nothing);
-        fill(&mut outbox, &Track::ALL, 0..1);
-        for position in 0..NOTES_LIMIT as u64 + 7 {
-            outbox.push(Entry::Note(Note::Paused, position), NOW);
-        }
-        assert_eq!((outbox.notes_dropped(), outbox.len()), (7, NOTES_LIMIT + 2));
-    }
-
-    #[test]
-    fn giving_everything_up_leaves_nothing_untold_to_the_account() {
-        let mut outbox = outbox(Keeping::UntilAcknowledged);
-        fill(&mut outbox, &Track::ALL, 0..3);
-        outbox.push(Entry::Note(Note::Paused, 320), NOW);
-        outbox.give_up_all();
-        assert!(outbox.is_empty());
-        assert_eq!(outbox.take_given_up().len(), 6);
-        outbox.push(frame(Track::FromCustomer, 3), NOW);
-        assert_eq!(drain(&mut outbox), "f3");
     }
 }
