@@ -166,6 +166,7 @@ impl Stream {
                 info!(%stream, %reason, "sink lost");
                 self.tell(SinkEvent::Lost { stream, reason }).await;
             }
+            Happening::NotYet(reason) => debug!(%stream, %reason, "not connected"),
             Happening::Gave => self.tell_flowing().await,
             Happening::Said(says) => self.handle_words(says).await,
             Happening::SaidGoodbye => self.ask(SinkAsk::Stop).await,

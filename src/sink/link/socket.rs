@@ -40,6 +40,9 @@ const RETIREMENT: Duration = Duration::from_secs(2);
 /// Messages that make no sense, per stream; a sink that sends more does not speak our protocol.
 const GARBAGE_LIMIT: u32 = 16;
 
+/// Refusals beyond this are not told: the sink counts for itself what it is not reading.
+const FIRST_LIMIT: usize = 16;
+
 enum State {
     Connecting(BoxFuture<'static, Result<Connection, ConnectError>>),
     Up(Up),
@@ -70,7 +73,7 @@ pub(in crate::sink) struct SocketLink {
     delays: ExponentialBackoff,
     state: State,
     past: Past,
-    /// Messages that go before the outbox: the greeting, refusals. A handful at most.
+    /// Messages that go before the outbox: the greeting, refusals. At most [`FIRST_LIMIT`].
     first: VecDeque<Message>,
     garbage: u32,
 }
@@ -168,7 +171,7 @@ impl SocketLink {
                 self.state = State::Waiting(Box::pin(sleep(delay)));
                 match was_up {
                     true => Happening::Lost(reason),
-                    false => Happening::Gave,
+                    false => Happening::NotYet(reason),
                 }
             }
             None => {
@@ -229,6 +232,9 @@ impl SocketLink {
     }
 
     pub(super) fn refuse(&mut self, reason: &str) {
+        if self.first.len() >= FIRST_LIMIT {
+            return;
+        }
         self.first.extend(self.dialect.refuse(reason));
     }
 

@@ -11,6 +11,7 @@
 
 #[cfg(test)]
 mod tests;
+mod unsettled;
 
 use std::collections::VecDeque;
 
@@ -20,6 +21,7 @@ use crate::event::{Span, SpanKind};
 use crate::id::{Track, Tracks};
 use crate::media::{Frame, Item};
 use crate::time::Instant;
+use unsettled::Unsettled;
 
 /// Gaps, keys, marks and notes that wait beside the frames. When a sink is away so long that more come, the oldest are
 /// dropped and counted; the positions of later frames still tell the time.
@@ -59,11 +61,9 @@ pub(super) struct Outbox {
     waiting: VecDeque<Waiting>,
     waiting_samples: [u64; 2],
     waiting_notes: usize,
-    unsettled: VecDeque<Entry>,
-    unsettled_samples: [u64; 2],
+    unsettled: Unsettled,
     acknowledged: [Option<u64>; 2],
     given_end: [u64; 2],
-    settled: [u64; 2],
     given_up: Vec<Frame>,
     figures: StreamFigures,
     /// Whether a frame of kind audio was given.
@@ -81,11 +81,9 @@ impl Outbox {
             waiting: VecDeque::new(),
             waiting_samples: [0; 2],
             waiting_notes: 0,
-            unsettled: VecDeque::new(),
-            unsettled_samples: [0; 2],
+            unsettled: Unsettled::new(limit),
             acknowledged: [None; 2],
             given_end: [0; 2],
-            settled: [0; 2],
             given_up: Vec::new(),
             figures: StreamFigures::default(),
             gave_audio: false,
@@ -126,8 +124,8 @@ impl Outbox {
             Entry::Item(_) | Entry::Note(..) => self.waiting_notes -= 1,
         }
         match self.keeping {
-            Keeping::UntilAcknowledged => self.keep(entry.clone()),
-            Keeping::Nothing => self.settle(&entry),
+            Keeping::UntilAcknowledged => self.unsettled.keep(entry.clone()),
+            Keeping::Nothing => self.unsettled.settle(&entry),
         }
         Some((entry, delivery))
     }
@@ -144,44 +142,6 @@ impl Outbox {
         }
     }
 
-    fn keep(&mut self, entry: Entry) {
-        if let Entry::Item(Item::Frame(frame)) = &entry {
-            self.unsettled_samples[frame.track.index()] += u64::from(frame.samples);
-        }
-        self.unsettled.push_back(entry);
-        // A sink that does not acknowledge is not waited for: what is older than the limit counts as taken.
-        while self
-            .unsettled_samples
-            .iter()
-            .any(|samples| *samples > self.limit)
-            || self.unsettled.len() > NOTES_LIMIT + self.frames_limit()
-        {
-            let Some(entry) = self.unsettled.pop_front() else {
-                break;
-            };
-            self.forget(&entry);
-        }
-    }
-
-    /// Frames of the shortest kind (10 ms of 8000 Hz) that fit the limit, both tracks.
-    fn frames_limit(&self) -> usize {
-        2 * usize::try_from(self.limit / 80).unwrap_or(usize::MAX)
-    }
-
-    /// Leaves the unsettled ones: it counts as taken.
-    fn forget(&mut self, entry: &Entry) {
-        if let Entry::Item(Item::Frame(frame)) = entry {
-            self.unsettled_samples[frame.track.index()] -= u64::from(frame.samples);
-        }
-        self.settle(entry);
-    }
-
-    fn settle(&mut self, entry: &Entry) {
-        if let Entry::Item(Item::Frame(frame)) = entry {
-            self.settled[frame.track.index()] = frame.position + u64::from(frame.samples);
-        }
-    }
-
     /// The sink has every sample of `track` before `position`. False when it was never given that much.
     pub(super) fn acknowledge(&mut self, track: Track, position: u64) -> bool {
         let index = track.index();
@@ -193,23 +153,7 @@ impl Outbox {
         }
         self.acknowledged[index] = Some(position);
         let all = self.acknowledged_by_all();
-        let unsettled = std::mem::take(&mut self.unsettled);
-        for entry in unsettled {
-            let done = match &entry {
-                Entry::Item(Item::Frame(frame)) => {
-                    let end = frame.position + u64::from(frame.samples);
-                    self.acknowledged[frame.track.index()].is_some_and(|have| end <= have)
-                }
-                Entry::Item(Item::Gap(_, span)) => all.is_some_and(|have| span.start < have),
-                Entry::Item(Item::Dtmf { position, .. } | Item::Mark { position, .. })
-                | Entry::Note(_, position) => all.is_some_and(|have| *position < have),
-            };
-            if done {
-                self.forget(&entry);
-            } else {
-                self.unsettled.push_back(entry);
-            }
-        }
+        self.unsettled.acknowledge(self.acknowledged, all);
         true
     }
 
@@ -224,17 +168,12 @@ impl Outbox {
 
     /// The connection is lost. What a sink that acknowledges did not acknowledge waits again, in front.
     pub(super) fn handle_loss(&mut self, now: Instant) {
-        let unsettled = std::mem::take(&mut self.unsettled);
         if self.acknowledged.iter().all(Option::is_none) {
-            for entry in &unsettled {
-                self.forget(entry);
-            }
-            return;
+            return self.unsettled.settle_all();
         }
-        for entry in unsettled.into_iter().rev() {
+        for entry in self.unsettled.take().into_iter().rev() {
             match &entry {
                 Entry::Item(Item::Frame(frame)) => {
-                    self.unsettled_samples[frame.track.index()] -= u64::from(frame.samples);
                     self.waiting_samples[frame.track.index()] += u64::from(frame.samples);
                 }
                 Entry::Item(_) | Entry::Note(..) => self.waiting_notes += 1,
@@ -400,6 +339,6 @@ impl Outbox {
 
     /// The end of what is sent for good, by [`Track::index`].
     pub(super) fn settled(&self) -> [u64; 2] {
-        self.settled
+        self.unsettled.settled()
     }
 }
