@@ -6,4 +6,6 @@
 pub mod command;
 pub mod event;
 pub mod id;
+#[cfg(feature = "server")]
+pub mod phone;
 pub mod time;
