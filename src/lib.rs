@@ -3,9 +3,12 @@
 //! Two pure machines, [`switch`] (signalling and calls) and [`media`] (the relay), are driven by a thin shell of sockets,
 //! clocks and tasks. `ARCHITECTURE.md` is the map.
 
+pub mod codec;
 pub mod command;
 pub mod event;
 pub mod id;
 #[cfg(feature = "server")]
 pub mod phone;
+pub mod rtp;
+pub mod sdp;
 pub mod time;

@@ -176,7 +176,10 @@ pub enum Tracks {
 impl Tracks {
     /// The choice that holds just these tracks, `None` for an empty list.
     pub fn of(list: &[Track]) -> Option<Tracks> {
-        match (list.contains(&Track::FromCustomer), list.contains(&Track::ToCustomer)) {
+        match (
+            list.contains(&Track::FromCustomer),
+            list.contains(&Track::ToCustomer),
+        ) {
             (true, true) => Some(Tracks::Both),
             (true, false) => Some(Tracks::From),
             (false, true) => Some(Tracks::To),
@@ -188,12 +191,16 @@ impl Tracks {
     pub const fn contains(self, track: Track) -> bool {
         matches!(
             (self, track),
-            (Tracks::Both, _) | (Tracks::From, Track::FromCustomer) | (Tracks::To, Track::ToCustomer)
+            (Tracks::Both, _)
+                | (Tracks::From, Track::FromCustomer)
+                | (Tracks::To, Track::ToCustomer)
         )
     }
 
     /// The chosen tracks in order.
     pub fn iter(self) -> impl Iterator<Item = Track> {
-        Track::ALL.into_iter().filter(move |track| self.contains(*track))
+        Track::ALL
+            .into_iter()
+            .filter(move |track| self.contains(*track))
     }
 }

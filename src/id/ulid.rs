@@ -29,7 +29,10 @@ pub(super) fn parse(text: &str) -> Result<u128, ParseUlidError> {
         return Err(ParseUlidError::Length(text.len()));
     }
     text.bytes().try_fold(0u128, |bits, byte| {
-        let digit = ALPHABET.iter().position(|c| *c == byte.to_ascii_uppercase()).ok_or(ParseUlidError::Character)?;
+        let digit = ALPHABET
+            .iter()
+            .position(|c| *c == byte.to_ascii_uppercase())
+            .ok_or(ParseUlidError::Character)?;
         if bits >> 123 != 0 {
             return Err(ParseUlidError::Character);
         }
@@ -54,7 +57,13 @@ mod tests {
     #[test]
     fn a_wrong_text_is_refused() {
         assert_eq!(parse("01J"), Err(ParseUlidError::Length(3)));
-        assert_eq!(parse("ZZZZZZZZZZZZZZZZZZZZZZZZZZ"), Err(ParseUlidError::Character));
-        assert_eq!(parse("0000000000000000000000000U"), Err(ParseUlidError::Character));
+        assert_eq!(
+            parse("ZZZZZZZZZZZZZZZZZZZZZZZZZZ"),
+            Err(ParseUlidError::Character)
+        );
+        assert_eq!(
+            parse("0000000000000000000000000U"),
+            Err(ParseUlidError::Character)
+        );
     }
 }

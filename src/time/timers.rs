@@ -15,7 +15,11 @@ pub struct Timers<K> {
 
 impl<K> Default for Timers<K> {
     fn default() -> Self {
-        Timers { by_deadline: BTreeMap::new(), by_key: HashMap::new(), set_count: 0 }
+        Timers {
+            by_deadline: BTreeMap::new(),
+            by_key: HashMap::new(),
+            set_count: 0,
+        }
     }
 }
 
@@ -36,7 +40,9 @@ impl<K: Clone + Eq + Hash> Timers<K> {
 
     /// Forgets `key`. Returns whether it had a deadline.
     pub fn cancel(&mut self, key: &K) -> bool {
-        let Some(slot) = self.by_key.remove(key) else { return false };
+        let Some(slot) = self.by_key.remove(key) else {
+            return false;
+        };
         self.by_deadline.remove(&slot);
         true
     }
@@ -65,7 +71,9 @@ impl<K: Clone + Eq + Hash> Timers<K> {
 
     /// The earliest deadline.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.by_deadline.first_key_value().map(|((deadline, _), _)| *deadline)
+        self.by_deadline
+            .first_key_value()
+            .map(|((deadline, _), _)| *deadline)
     }
 
     /// How many deadlines are set.

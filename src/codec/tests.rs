@@ -1,0 +1,459 @@
+use super::g711::{alaw_decode, alaw_encode, ulaw_decode, ulaw_encode};
+use super::*;
+use proptest::prelude::*;
+use std::f64::consts::TAU;
+
+const CODECS: [Codec; 7] = [
+    Codec::Pcmu,
+    Codec::Pcma,
+    Codec::G722,
+    Codec::Opus,
+    Codec::L16 {
+        rate: 16_000,
+        channels: 1,
+    },
+    Codec::ComfortNoise,
+    Codec::TELEPHONE_EVENT,
+];
+
+fn sine(hz: f64, rate: u32, samples: usize) -> Vec<i16> {
+    let step = TAU * hz / f64::from(rate);
+    (0..samples)
+        .map(|n| ((step * n as f64).sin() * 12_000.0) as i16)
+        .collect()
+}
+
+/// Signal to noise in dB of `wave` as a sine of `hz`: what the best fit of that frequency leaves over is the noise.
+fn sine_snr(wave: &[i16], hz: f64, rate: u32) -> f64 {
+    let step = TAU * hz / f64::from(rate);
+    let (mut ss, mut cc, mut sc, mut xs, mut xc, mut xx) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
+    for (index, sample) in wave.iter().enumerate() {
+        let (sin, cos) = (step * index as f64).sin_cos();
+        let x = f64::from(*sample);
+        (ss, cc, sc) = (ss + sin * sin, cc + cos * cos, sc + sin * cos);
+        (xs, xc, xx) = (xs + x * sin, xc + x * cos, xx + x * x);
+    }
+    let determinant = ss * cc - sc * sc;
+    let (a, b) = (
+        (xs * cc - xc * sc) / determinant,
+        (xc * ss - xs * sc) / determinant,
+    );
+    let signal = a * xs + b * xc;
+    10.0 * (signal / (xx - signal).max(1e-9)).log10()
+}
+
+fn correlation(a: &[i16], b: &[i16]) -> f64 {
+    let dot = |x: &[i16], y: &[i16]| {
+        x.iter()
+            .zip(y)
+            .map(|(x, y)| f64::from(*x) * f64::from(*y))
+            .sum::<f64>()
+    };
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+/// Encodes and decodes in frames of 20 ms.
+fn round_trip(codec: Codec, wave: &[i16]) -> Vec<i16> {
+    let (mut encoder, mut decoder) = (Encoder::new(codec).unwrap(), Decoder::new(codec).unwrap());
+    let mut heard = Vec::new();
+    for frame in wave.chunks_exact(codec.sample_rate() as usize / 50) {
+        let mut payload = Vec::new();
+        encoder.encode(frame, &mut payload).unwrap();
+        decoder.decode(&payload, &mut heard).unwrap();
+    }
+    heard
+}
+
+#[test]
+fn g711_bytes_decode_to_the_values_of_the_recommendation() {
+    // ITU-T G.711 tables 1 and 2, scaled to 16 bits as in G.191.
+    for (byte, sample) in [
+        (0x00, -32124),
+        (0x80, 32124),
+        (0x8f, 16764),
+        (0x7f, 0),
+        (0xff, 0),
+        (0xfe, 8),
+        (0x7e, -8),
+    ] {
+        assert_eq!(ulaw_decode(byte), sample, "µ-law {byte:#04x}");
+    }
+    for (byte, sample) in [
+        (0x55, -8),
+        (0xd5, 8),
+        (0xd4, 24),
+        (0x2a, -32256),
+        (0xaa, 32256),
+        (0x80, 5504),
+    ] {
+        assert_eq!(alaw_decode(byte), sample, "A-law {byte:#04x}");
+    }
+    for (sample, byte) in [
+        (0, 0xff),
+        (-1, 0x7f),
+        (32767, 0x80),
+        (-32768, 0x00),
+        (1000, 0xce),
+        (-1000, 0x4e),
+    ] {
+        assert_eq!(ulaw_encode(sample), byte, "µ-law of {sample}");
+    }
+    for (sample, byte) in [
+        (0, 0xd5),
+        (-1, 0x55),
+        (32767, 0xaa),
+        (-32768, 0x2a),
+        (1000, 0xfa),
+        (-1000, 0x7a),
+    ] {
+        assert_eq!(alaw_encode(sample), byte, "A-law of {sample}");
+    }
+    assert_eq!(
+        (
+            ulaw_decode(g711::ULAW_SILENCE),
+            alaw_decode(g711::ALAW_SILENCE)
+        ),
+        (0, 8)
+    );
+}
+
+#[test]
+fn every_g711_byte_survives_being_decoded_and_encoded() {
+    for byte in 0..=255 {
+        assert_eq!(alaw_encode(alaw_decode(byte)), byte);
+        // µ-law has two zeros; the negative one comes back as the positive.
+        assert_eq!(
+            ulaw_encode(ulaw_decode(byte)),
+            if byte == 0x7f { 0xff } else { byte }
+        );
+    }
+}
+
+#[test]
+fn g711_errs_by_half_a_step_at_most() {
+    for sample in i16::MIN..=i16::MAX {
+        let error = |decoded: i16| u32::from(i32::from(decoded).abs_diff(i32::from(sample)) as u16);
+        let magnitude = u32::from(sample.unsigned_abs());
+        // Sixteen steps to a segment, and a segment begins at 16 of its own steps (µ-law: less the bias of 132).
+        assert!(
+            error(ulaw_decode(ulaw_encode(sample))) <= (magnitude + 132) / 32 + 1,
+            "{sample}"
+        );
+        assert!(
+            error(alaw_decode(alaw_encode(sample))) <= (magnitude / 32 + 1).max(8),
+            "{sample}"
+        );
+    }
+}
+
+#[test]
+fn a_sine_survives_each_telephone_codec() {
+    for (codec, at_least_db) in [
+        (Codec::Pcmu, 36.0),
+        (Codec::Pcma, 36.0),
+        (Codec::G722, 35.0),
+        (
+            Codec::L16 {
+                rate: 16_000,
+                channels: 1,
+            },
+            70.0,
+        ),
+        (
+            Codec::L16 {
+                rate: 8_000,
+                channels: 2,
+            },
+            70.0,
+        ),
+    ] {
+        let rate = codec.sample_rate();
+        let heard = round_trip(codec, &sine(1004.0, rate, rate as usize));
+        assert_eq!(heard.len(), rate as usize, "{codec}");
+        let settled = &heard[rate as usize / 4..];
+        let snr = sine_snr(settled, 1004.0, rate);
+        assert!(snr > at_least_db, "{codec}: {snr:.1} dB");
+    }
+}
+
+#[test]
+fn g722_carries_what_lies_above_the_telephone_band() {
+    let heard = round_trip(Codec::G722, &sine(5500.0, 16_000, 16_000));
+    let snr = sine_snr(&heard[4000..], 5500.0, 16_000);
+    assert!(snr > 15.0, "{snr:.1} dB");
+}
+
+#[test]
+fn opus_gives_back_what_was_spoken() {
+    // Three tones that come and go like syllables: the correlation has one clear maximum.
+    let wave: Vec<i16> = (0..48_000)
+        .map(|n| {
+            let t = f64::from(n) / 48_000.0;
+            let voice = (TAU * 210.0 * t).sin()
+                + 0.6 * (TAU * 730.0 * t).sin()
+                + 0.3 * (TAU * 1900.0 * t).sin();
+            (voice * (TAU * 3.0 * t).sin() * 8_000.0) as i16
+        })
+        .collect();
+    let heard = round_trip(Codec::Opus, &wave);
+    assert_eq!(heard.len(), wave.len());
+    let best = (0..960)
+        .map(|delay| correlation(&wave[..40_000], &heard[delay..delay + 40_000]))
+        .fold(0.0, f64::max);
+    assert!(best > 0.98, "correlation {best:.4}");
+}
+
+#[test]
+fn opus_decodes_straight_to_the_rate_that_is_wanted() {
+    let mut encoder = Encoder::new(Codec::Opus).unwrap();
+    let mut decoder = Decoder::near_rate(Codec::Opus, 16_000).unwrap();
+    assert_eq!(decoder.sample_rate(), 16_000);
+    let mut heard = Vec::new();
+    for frame in sine(440.0, 48_000, 48_000).chunks_exact(960) {
+        let mut payload = Vec::new();
+        encoder.encode(frame, &mut payload).unwrap();
+        decoder.decode(&payload, &mut heard).unwrap();
+    }
+    assert_eq!(heard.len(), 16_000);
+    let snr = sine_snr(&heard[8000..], 440.0, 16_000);
+    assert!(snr > 15.0, "{snr:.1} dB");
+}
+
+#[test]
+fn a_codec_that_cannot_decode_to_the_wanted_rate_keeps_its_own() {
+    for codec in CODECS.into_iter().filter(|codec| codec.is_audio()) {
+        let decoder = Decoder::near_rate(codec, 11_025).unwrap();
+        assert_eq!(decoder.sample_rate(), codec.sample_rate(), "{codec}");
+    }
+}
+
+#[test]
+fn what_is_no_audio_is_neither_decoded_nor_encoded() {
+    for codec in [Codec::ComfortNoise, Codec::TELEPHONE_EVENT] {
+        assert_eq!(Decoder::new(codec).err(), Some(CodecError::NotAudio(codec)));
+        assert_eq!(Encoder::new(codec).err(), Some(CodecError::NotAudio(codec)));
+    }
+}
+
+#[test]
+fn a_bad_payload_leaves_the_output_as_it_was() {
+    for (codec, payload) in [
+        (
+            Codec::L16 {
+                rate: 8000,
+                channels: 1,
+            },
+            vec![1, 2, 3],
+        ),
+        (
+            Codec::L16 {
+                rate: 8000,
+                channels: 2,
+            },
+            vec![1, 2, 3, 4, 5, 6],
+        ),
+        (Codec::Opus, vec![]),
+        // RFC 6716 §3.2.5: code 3 with a frame count of zero.
+        (Codec::Opus, vec![0x03, 0x00, 0x01]),
+    ] {
+        let mut out = vec![7];
+        assert!(
+            Decoder::new(codec)
+                .unwrap()
+                .decode(&payload, &mut out)
+                .is_err(),
+            "{codec}"
+        );
+        assert_eq!(out, [7]);
+    }
+    let mut out = vec![7];
+    assert!(
+        Encoder::new(Codec::Opus)
+            .unwrap()
+            .encode(&[0; 123], &mut out)
+            .is_err()
+    );
+    assert!(
+        Encoder::new(Codec::G722)
+            .unwrap()
+            .encode(&[0; 3], &mut out)
+            .is_err()
+    );
+    assert_eq!(out, [7]);
+}
+
+#[test]
+fn two_channels_become_their_mean() {
+    let mut out = Vec::new();
+    let payload: Vec<u8> = [1000i16, 3000, -5, -5]
+        .iter()
+        .flat_map(|sample| sample.to_be_bytes())
+        .collect();
+    Decoder::new(Codec::L16 {
+        rate: 8000,
+        channels: 2,
+    })
+    .unwrap()
+    .decode(&payload, &mut out)
+    .unwrap();
+    assert_eq!(out, [2000, -5]);
+}
+
+#[test]
+fn a_codec_is_found_again_by_what_it_prints() {
+    for codec in CODECS {
+        let text = codec.to_string();
+        let mut parts = text.split('/');
+        let (name, rate) = (
+            parts.next().unwrap(),
+            parts.next().unwrap().parse().unwrap(),
+        );
+        let channels = parts.next().map_or(1, |channels| channels.parse().unwrap());
+        assert_eq!(
+            Codec::from_rtpmap(&name.to_lowercase(), rate, channels),
+            Some(codec),
+            "{text}"
+        );
+        if let Some(number) = codec.static_payload_type() {
+            assert_eq!(Codec::from_static_payload_type(number), Some(codec));
+        }
+    }
+    for (name, rate, channels) in [
+        ("PCMU", 16_000, 1),
+        ("opus", 16_000, 2),
+        ("L16", 12_345, 1),
+        ("L16", 8000, 3),
+        ("G729", 8000, 1),
+    ] {
+        assert_eq!(
+            Codec::from_rtpmap(name, rate, channels),
+            None,
+            "{name}/{rate}/{channels}"
+        );
+    }
+}
+
+#[test]
+fn a_resampler_gives_the_exact_length_at_every_moment() {
+    for (from, to) in [
+        (8000, 16_000),
+        (16_000, 8000),
+        (8000, 48_000),
+        (48_000, 8000),
+        (24_000, 16_000),
+        (16_000, 24_000),
+        (48_000, 16_000),
+        (44_100, 8000),
+        (8000, 8000),
+    ] {
+        let mut resampler = Resampler::new(from, to);
+        let (mut out, mut given) = (Vec::new(), 0);
+        for length in [160, 1, 7, 0, 480, 33, 160, 160, 959, 2] {
+            resampler.process(&vec![0; length], &mut out);
+            given += length as u64;
+            assert_eq!(
+                out.len() as u64,
+                (given * u64::from(to)).div_ceil(u64::from(from)),
+                "{from} -> {to} after {given}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_sine_survives_a_change_of_rate() {
+    for (from, to) in [
+        (8000, 16_000),
+        (16_000, 8000),
+        (8000, 48_000),
+        (48_000, 8000),
+        (24_000, 16_000),
+        (16_000, 24_000),
+        (48_000, 16_000),
+        (44_100, 8000),
+    ] {
+        for hz in [300.0, 1004.0, 3200.0] {
+            let mut out = Vec::new();
+            let mut resampler = Resampler::new(from, to);
+            for frame in sine(hz, from, from as usize).chunks(from as usize / 50) {
+                resampler.process(frame, &mut out);
+            }
+            let settled = &out[to as usize / 10..];
+            let snr = sine_snr(settled, hz, to);
+            assert!(snr > 60.0, "{from} -> {to} at {hz} Hz: {snr:.1} dB");
+            let level = settled
+                .iter()
+                .map(|sample| sample.unsigned_abs())
+                .max()
+                .unwrap();
+            assert!(
+                (11_300..=12_500).contains(&level),
+                "{from} -> {to} at {hz} Hz: level {level}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_the_lower_rate_cannot_carry_is_filtered_out() {
+    for (from, to, hz) in [
+        (16_000, 8000, 5000.0),
+        (48_000, 8000, 4700.0),
+        (48_000, 16_000, 9500.0),
+    ] {
+        let mut out = Vec::new();
+        Resampler::new(from, to).process(&sine(hz, from, from as usize), &mut out);
+        let loudest = out[to as usize / 10..]
+            .iter()
+            .map(|sample| sample.unsigned_abs())
+            .max()
+            .unwrap();
+        assert!(
+            loudest <= 6,
+            "{from} -> {to} at {hz} Hz: {loudest} of 12000"
+        );
+    }
+}
+
+#[test]
+fn the_cut_between_two_calls_is_not_heard() {
+    let wave = sine(700.0, 48_000, 4800);
+    let (mut whole, mut pieces) = (Vec::new(), Vec::new());
+    Resampler::new(48_000, 16_000).process(&wave, &mut whole);
+    let mut resampler = Resampler::new(48_000, 16_000);
+    for piece in wave.chunks(77) {
+        resampler.process(piece, &mut pieces);
+    }
+    assert_eq!(whole, pieces);
+}
+
+proptest! {
+    #[test]
+    fn no_payload_makes_a_decoder_panic(payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 1..8)) {
+        for codec in CODECS.into_iter().filter(|codec| codec.is_audio()) {
+            let mut decoder = Decoder::new(codec).unwrap();
+            let mut out = Vec::new();
+            for payload in &payloads {
+                let before = out.len();
+                if decoder.decode(payload, &mut out).is_err() {
+                    prop_assert_eq!(out.len(), before);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_damaged_opus_packet_makes_the_decoder_panic(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>()) {
+        let mut encoder = Encoder::new(Codec::Opus).unwrap();
+        let mut decoder = Decoder::near_rate(Codec::Opus, 16_000).unwrap();
+        let mut out = Vec::new();
+        for (frame, (at, byte)) in sine(440.0, 48_000, 960 * 6).chunks_exact(960).zip(&damage) {
+            let mut payload = Vec::new();
+            encoder.encode(frame, &mut payload).unwrap();
+            let at = at.index(payload.len());
+            payload[at] = *byte;
+            payload.truncate(cut.index(payload.len()) + 1);
+            let _ = decoder.decode(&payload, &mut out);
+        }
+    }
+}
