@@ -51,7 +51,9 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    pub(super) async fn start(config: PhoneConfig) -> Result<(Arc<Agent>, mpsc::Receiver<IncomingCall>), PhoneError> {
+    pub(super) async fn start(
+        config: PhoneConfig,
+    ) -> Result<(Arc<Agent>, mpsc::Receiver<IncomingCall>), PhoneError> {
         let stop = CancellationToken::new();
         let (wire, inbound) = Wire::bind(config.transport, config.local, stop.clone()).await?;
         let (incoming, ringing) = mpsc::channel(RINGING_CALLS);
@@ -88,7 +90,10 @@ impl Agent {
     /// The value of our Contact header.
     pub(super) fn contact(&self) -> String {
         let transport = self.wire.transport.as_str().to_ascii_lowercase();
-        format!("<sip:{}@{};transport={transport}>", self.config.user, self.wire.local)
+        format!(
+            "<sip:{}@{};transport={transport}>",
+            self.config.user, self.wire.local
+        )
     }
 
     /// Our own address of record, as From and To carry it.
@@ -98,7 +103,11 @@ impl Agent {
 
     /// The URI that a person's `target` means: itself, or a user at the server.
     pub(super) fn target_uri(&self, target: &str) -> String {
-        if target.starts_with("sip:") { target.to_owned() } else { format!("sip:{target}@{}", self.config.server) }
+        if target.starts_with("sip:") {
+            target.to_owned()
+        } else {
+            format!("sip:{target}@{}", self.config.server)
+        }
     }
 
     /// A fresh word for tags, branches, Call-IDs and nonces.
@@ -107,7 +116,10 @@ impl Agent {
     }
 
     pub(super) fn random_u64(&self) -> u64 {
-        self.random.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
+        self.random
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next_u64()
     }
 
     /// Requests of this dialog come out of the receiver from here on.
@@ -129,7 +141,10 @@ impl Agent {
     /// Registers our contact for `expires`; zero removes it (RFC 3261 §10.2).
     pub(super) async fn register(&self, expires: Duration) -> Result<Registration, PhoneError> {
         let mut headers = Headers::default();
-        headers.push(header("From", format!("{};tag={}", self.address(), self.token())));
+        headers.push(header(
+            "From",
+            format!("{};tag={}", self.address(), self.token()),
+        ));
         headers.push(header("To", self.address()));
         headers.push(header("Call-ID", self.register_call_id.clone()));
         headers.push(header("Contact", self.contact()));
@@ -142,32 +157,55 @@ impl Agent {
             headers,
             body: Vec::new(),
         };
-        let response = self.request(&outgoing, None).await?.into_success("REGISTER")?;
-        let granted = message::values(&response.headers, "Contact").iter().find_map(|contact| granted(contact));
-        let header = || message::value(&response.headers, "Expires").and_then(|text| text.parse().ok());
+        let response = self
+            .request(&outgoing, None)
+            .await?
+            .into_success("REGISTER")?;
+        let granted = message::values(&response.headers, "Contact")
+            .iter()
+            .find_map(|contact| granted(contact));
+        let header =
+            || message::value(&response.headers, "Expires").and_then(|text| text.parse().ok());
         let seconds = granted.or_else(header).unwrap_or_else(|| expires.as_secs());
-        Ok(Registration { expires: Duration::from_secs(seconds) })
+        Ok(Registration {
+            expires: Duration::from_secs(seconds),
+        })
     }
 
     /// An OPTIONS outside any dialog.
     pub(super) async fn options(&self, target: &str) -> Result<Answer, PhoneError> {
         let uri = self.target_uri(target);
         let mut headers = Headers::default();
-        headers.push(header("From", format!("{};tag={}", self.address(), self.token())));
+        headers.push(header(
+            "From",
+            format!("{};tag={}", self.address(), self.token()),
+        ));
         headers.push(header("To", format!("<{uri}>")));
         headers.push(header("Call-ID", self.token()));
         headers.push(header("Accept", "application/sdp"));
         let to = self.config.server;
-        let outgoing =
-            Outgoing { method: Method::Options, uri, to, sequence: Arc::default(), headers, body: Vec::new() };
+        let outgoing = Outgoing {
+            method: Method::Options,
+            uri,
+            to,
+            sequence: Arc::default(),
+            headers,
+            body: Vec::new(),
+        };
         let response = self.request(&outgoing, None).await?.response;
         Ok(Answer::from(&response))
     }
 
     async fn handle_request(self: &Arc<Self>, request: Request, from: SocketAddr) {
-        let Some(branch) = message::branch(&request) else { return self.count_unreadable() };
+        let Some(branch) = message::branch(&request) else {
+            return self.count_unreadable();
+        };
         let method = request.inner.method;
-        let received = ServerRequest { request, from, branch };
+        let received = ServerRequest {
+            request,
+            from,
+            branch,
+        };
         if method == Method::Ack {
             self.answers.acknowledge(&received);
             return self.give_to_dialog(received).await;
@@ -183,15 +221,28 @@ impl Agent {
         }
         match method {
             Method::Invite => self.ring(received).await,
-            Method::Options => self.respond(&received, Reply::status(200).with("Accept", "application/sdp")).await,
-            Method::Bye | Method::Info | Method::Update => self.respond(&received, Reply::status(481)).await,
+            Method::Options => {
+                self.respond(
+                    &received,
+                    Reply::status(200).with("Accept", "application/sdp"),
+                )
+                .await
+            }
+            Method::Bye | Method::Info | Method::Update => {
+                self.respond(&received, Reply::status(481)).await
+            }
             _ => self.respond(&received, Reply::status(405)).await,
         }
     }
 
     async fn give_to_dialog(&self, received: ServerRequest) {
-        let local_tag = message::tag(received.request.to()).unwrap_or_default().to_owned();
-        let key = DialogKey { call_id: received.request.call_id().to_owned(), local_tag };
+        let local_tag = message::tag(received.request.to())
+            .unwrap_or_default()
+            .to_owned();
+        let key = DialogKey {
+            call_id: received.request.call_id().to_owned(),
+            local_tag,
+        };
         let dialog = self.dialogs().get(&key).cloned();
         let is_ack = received.request.inner.method == Method::Ack;
         match dialog {
@@ -215,13 +266,20 @@ impl Agent {
         let Some(ringing) = self.answers.take_ringing(&cancel.branch) else {
             return self.respond(cancel, Reply::status(481)).await;
         };
-        self.respond(cancel, Reply::status(200).tagged(&ringing.local_tag)).await;
-        self.respond(&ringing.invite, Reply::status(487).tagged(&ringing.local_tag)).await;
+        self.respond(cancel, Reply::status(200).tagged(&ringing.local_tag))
+            .await;
+        self.respond(
+            &ringing.invite,
+            Reply::status(487).tagged(&ringing.local_tag),
+        )
+        .await;
         ringing.cancelled.cancel();
     }
 
     async fn handle_response(&self, response: rsip::Response) {
-        let (Some(branch), Some((_, method))) = (message::branch(&response), message::cseq(&response)) else {
+        let (Some(branch), Some((_, method))) =
+            (message::branch(&response), message::cseq(&response))
+        else {
             return self.count_unreadable();
         };
         if let Some((ack, to)) = self.clients.handle_response(&branch, method, response) {
@@ -255,7 +313,9 @@ async fn read(agent: Arc<Agent>, mut inbound: mpsc::Receiver<Inbound>) {
 /// The expiry of a Contact as the registrar lists it.
 fn granted(contact: &str) -> Option<u64> {
     let (_, parameters) = contact.rsplit_once('>')?;
-    parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("expires=")?.parse().ok())
+    parameters
+        .split(';')
+        .find_map(|parameter| parameter.trim().strip_prefix("expires=")?.parse().ok())
 }
 
 impl From<&rsip::Response> for Answer {
@@ -272,11 +332,15 @@ impl From<&rsip::Response> for Answer {
 /// The reason phrase: `rsip` prints code and phrase together.
 pub(super) fn reason(response: &rsip::Response) -> String {
     let text = response.status_code.to_string();
-    text.split_once(' ').map_or(text.clone(), |(_, reason)| reason.to_owned())
+    text.split_once(' ')
+        .map_or(text.clone(), |(_, reason)| reason.to_owned())
 }
 
 /// The Call-ID of any message; empty when there is none.
 pub(super) fn call_id(headers: &impl HeadersExt) -> String {
     use rsip::headers::UntypedHeader;
-    headers.call_id_header().map(|header| header.value().to_owned()).unwrap_or_default()
+    headers
+        .call_id_header()
+        .map(|header| header.value().to_owned())
+        .unwrap_or_default()
 }

@@ -35,7 +35,12 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn status(status: u16) -> Reply {
-        Reply { status, tag: None, headers: Vec::new(), body: Vec::new() }
+        Reply {
+            status,
+            tag: None,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 
     /// Our tag, for answers that create a dialog.
@@ -140,7 +145,10 @@ impl Agent {
         reply: Reply,
     ) -> impl Future<Output = bool> + use<> {
         let acknowledged = CancellationToken::new();
-        let key = (received.request.call_id().to_owned(), received.request.sequence());
+        let key = (
+            received.request.call_id().to_owned(),
+            received.request.sequence(),
+        );
         lock(&self.answers.unacknowledged).insert(key.clone(), acknowledged.clone());
         let agent = Arc::clone(self);
         let received = received.clone();
@@ -166,7 +174,9 @@ impl Agent {
 
     /// A final refusal of a ringing INVITE, unless a CANCEL was faster.
     pub(super) async fn finish(self: &Arc<Self>, received: &ServerRequest, reply: Reply) -> bool {
-        let Some(ringing) = self.answers.take_ringing(&received.branch) else { return false };
+        let Some(ringing) = self.answers.take_ringing(&received.branch) else {
+            return false;
+        };
         let reply = reply.tagged(&ringing.local_tag);
         tokio::spawn(self.respond_until_acknowledged(received, reply));
         true
@@ -175,8 +185,18 @@ impl Agent {
     fn print_reply(&self, received: &ServerRequest, reply: Reply) -> Vec<u8> {
         let request = &received.request;
         let mut headers = Headers::default();
-        for (place, via) in message::values(&request.inner.headers, "Via").into_iter().enumerate() {
-            headers.push(header("Via", if place == 0 { self.arrived(&via, received.from) } else { via }));
+        for (place, via) in message::values(&request.inner.headers, "Via")
+            .into_iter()
+            .enumerate()
+        {
+            headers.push(header(
+                "Via",
+                if place == 0 {
+                    self.arrived(&via, received.from)
+                } else {
+                    via
+                },
+            ));
         }
         headers.push(header("From", request.from()));
         let tag = if message::tag(request.to()).is_some() || reply.status == 100 {
@@ -186,7 +206,10 @@ impl Agent {
         };
         headers.push(header("To", format!("{}{tag}", request.to())));
         headers.push(header("Call-ID", request.call_id()));
-        headers.push(header("CSeq", message::value(&request.inner.headers, "CSeq").unwrap_or_default()));
+        headers.push(header(
+            "CSeq",
+            message::value(&request.inner.headers, "CSeq").unwrap_or_default(),
+        ));
         for route in message::values(&request.inner.headers, "Record-Route") {
             headers.push(header("Record-Route", route));
         }
@@ -207,7 +230,13 @@ impl Agent {
         let rport = format!("rport={}", from.port());
         let with_port: Vec<String> = via
             .split(';')
-            .map(|part| if part.trim().eq_ignore_ascii_case("rport") { rport.clone() } else { part.to_owned() })
+            .map(|part| {
+                if part.trim().eq_ignore_ascii_case("rport") {
+                    rport.clone()
+                } else {
+                    part.to_owned()
+                }
+            })
             .collect();
         format!("{};received={}", with_port.join(";"), from.ip())
     }

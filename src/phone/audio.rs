@@ -38,7 +38,10 @@ impl AudioSource {
     /// # Errors
     /// [`PhoneError::Wav`] when the file cannot be read.
     pub fn wav(path: &Path) -> Result<AudioSource, PhoneError> {
-        Ok(AudioSource::Samples { samples: read_wav(path)?.into(), repeat: false })
+        Ok(AudioSource::Samples {
+            samples: read_wav(path)?.into(),
+            repeat: false,
+        })
     }
 
     /// Fills `frame` with the samples at `position` of the source; `false` when the source says nothing.
@@ -54,8 +57,16 @@ impl AudioSource {
             }
             AudioSource::Samples { samples, repeat } => {
                 for (sample, index) in frame.iter_mut().zip(position..) {
-                    let index = if *repeat { index % samples.len().max(1) as u64 } else { index };
-                    *sample = usize::try_from(index).ok().and_then(|index| samples.get(index)).copied().unwrap_or(0);
+                    let index = if *repeat {
+                        index % samples.len().max(1) as u64
+                    } else {
+                        index
+                    };
+                    *sample = usize::try_from(index)
+                        .ok()
+                        .and_then(|index| samples.get(index))
+                        .copied()
+                        .unwrap_or(0);
                 }
             }
         }
@@ -68,7 +79,10 @@ impl AudioSource {
 /// # Errors
 /// [`PhoneError::Wav`] when the file cannot be read.
 pub fn read_wav(path: &Path) -> Result<Vec<i16>, PhoneError> {
-    let failed = |source| PhoneError::Wav { path: path.display().to_string(), source };
+    let failed = |source| PhoneError::Wav {
+        path: path.display().to_string(),
+        source,
+    };
     decode_wav(hound::WavReader::open(path).map_err(failed)?).map_err(failed)
 }
 
@@ -83,12 +97,26 @@ fn decode_wav<R: std::io::Read>(mut reader: hound::WavReader<R>) -> Result<Vec<i
     let samples: Vec<i16> = match spec.sample_format {
         hound::SampleFormat::Int => {
             let bits = spec.bits_per_sample;
-            let scale = |sample: i32| (if bits > 16 { sample >> (bits - 16) } else { sample << (16 - bits) }) as i16;
-            reader.samples::<i32>().step_by(channels).map(|sample| sample.map(scale)).collect::<Result<_, _>>()?
+            let scale = |sample: i32| {
+                (if bits > 16 {
+                    sample >> (bits - 16)
+                } else {
+                    sample << (16 - bits)
+                }) as i16
+            };
+            reader
+                .samples::<i32>()
+                .step_by(channels)
+                .map(|sample| sample.map(scale))
+                .collect::<Result<_, _>>()?
         }
         hound::SampleFormat::Float => {
             let scale = |sample: f32| (sample * 32767.0) as i16;
-            reader.samples::<f32>().step_by(channels).map(|sample| sample.map(scale)).collect::<Result<_, _>>()?
+            reader
+                .samples::<f32>()
+                .step_by(channels)
+                .map(|sample| sample.map(scale))
+                .collect::<Result<_, _>>()?
         }
     };
     Ok(resample(&samples, spec.sample_rate, SAMPLE_RATE))
@@ -99,9 +127,17 @@ fn decode_wav<R: std::io::Read>(mut reader: hound::WavReader<R>) -> Result<Vec<i
 /// # Errors
 /// [`PhoneError::Wav`] when the file cannot be written.
 pub fn write_wav(path: &Path, samples: &[i16]) -> Result<(), PhoneError> {
-    let failed = |source| PhoneError::Wav { path: path.display().to_string(), source };
+    let failed = |source| PhoneError::Wav {
+        path: path.display().to_string(),
+        source,
+    };
     let sample_format = hound::SampleFormat::Int;
-    let spec = hound::WavSpec { channels: 1, sample_rate: SAMPLE_RATE, bits_per_sample: 16, sample_format };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: SAMPLE_RATE,
+        bits_per_sample: 16,
+        sample_format,
+    };
     let mut writer = hound::WavWriter::create(path, spec).map_err(failed)?;
     for sample in samples {
         writer.write_sample(*sample).map_err(failed)?;
@@ -121,7 +157,11 @@ pub(super) fn resample(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
     let weigh = |distance: f64| {
         let window = 0.5 + 0.5 * (std::f64::consts::PI * distance / reach).cos();
         let angle = std::f64::consts::PI * distance * cutoff;
-        if angle == 0.0 { cutoff } else { cutoff * window * angle.sin() / angle }
+        if angle == 0.0 {
+            cutoff
+        } else {
+            cutoff * window * angle.sin() / angle
+        }
     };
     let sample_at = |index: usize| {
         let centre = index as f64 * step;
@@ -151,7 +191,10 @@ mod tests {
     }
 
     fn level(samples: &[i16]) -> f64 {
-        let sum: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+        let sum: f64 = samples
+            .iter()
+            .map(|sample| f64::from(*sample).powi(2))
+            .sum();
         (sum / samples.len() as f64).sqrt()
     }
 
@@ -160,10 +203,20 @@ mod tests {
         let speech_band = resample(&tone(1000.0, 16_000, 16_000), 16_000, 8000);
         assert_eq!(speech_band.len(), 8000);
         let expected = tone(1000.0, 8000, 8000);
-        let worst = speech_band.iter().zip(&expected).skip(100).take(7800).map(|(a, b)| a.abs_diff(*b)).max();
+        let worst = speech_band
+            .iter()
+            .zip(&expected)
+            .skip(100)
+            .take(7800)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
         assert!(worst < Some(100), "{worst:?}");
         let above = resample(&tone(6000.0, 16_000, 16_000), 16_000, 8000);
-        assert!(level(&above[100..7900]) < 20.0, "{}", level(&above[100..7900]));
+        assert!(
+            level(&above[100..7900]) < 20.0,
+            "{}",
+            level(&above[100..7900])
+        );
     }
 
     #[test]
@@ -180,9 +233,21 @@ mod tests {
     fn samples_end_in_silence_or_begin_again() {
         let samples: Arc<[i16]> = [1, 2, 3].into();
         let mut frame = [9; 5];
-        assert!(AudioSource::Samples { samples: Arc::clone(&samples), repeat: false }.fill(1, &mut frame));
+        assert!(
+            AudioSource::Samples {
+                samples: Arc::clone(&samples),
+                repeat: false
+            }
+            .fill(1, &mut frame)
+        );
         assert_eq!(frame, [2, 3, 0, 0, 0]);
-        assert!(AudioSource::Samples { samples, repeat: true }.fill(1, &mut frame));
+        assert!(
+            AudioSource::Samples {
+                samples,
+                repeat: true
+            }
+            .fill(1, &mut frame)
+        );
         assert_eq!(frame, [2, 3, 1, 2, 3]);
         assert!(!AudioSource::Nothing.fill(0, &mut frame));
     }

@@ -70,7 +70,10 @@ pub struct InfoResult {
 impl InfoResult {
     /// The value of the first header of this name, in any letter case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -114,26 +117,50 @@ impl Parts {
     /// The call, answered with `status` to an INVITE of `since`.
     pub(super) fn begin(self, since: Instant, status: u16) -> Call {
         let setup = since.elapsed();
-        let (leg, events) = Leg::start(self.agent, self.dialog, self.media, self.options.codecs, setup, status);
+        let (leg, events) = Leg::start(
+            self.agent,
+            self.dialog,
+            self.media,
+            self.options.codecs,
+            setup,
+            status,
+        );
         tokio::spawn(Arc::clone(&leg).run(self.requests));
-        Call { leg, events, record: self.options.record }
+        Call {
+            leg,
+            events,
+            record: self.options.record,
+        }
     }
 }
 
 pub(super) async fn open_media(agent: &Agent, options: &CallOptions) -> Result<Media, PhoneError> {
     let source = options.play.clone();
-    Ok(Media::open(agent.config.local, source, options.impairment, agent.random_u64()).await?)
+    Ok(Media::open(
+        agent.config.local,
+        source,
+        options.impairment,
+        agent.random_u64(),
+    )
+    .await?)
 }
 
 /// Sends the INVITE and waits for its end.
-pub(super) async fn place(agent: &Arc<Agent>, target: &str, options: CallOptions) -> Result<Call, PhoneError> {
+pub(super) async fn place(
+    agent: &Arc<Agent>,
+    target: &str,
+    options: CallOptions,
+) -> Result<Call, PhoneError> {
     let since = Instant::now();
     let media = open_media(agent, &options).await?;
     let local_tag = agent.token();
     let local = format!("{};tag={local_tag}", agent.address());
     let uri = agent.target_uri(target);
     let call_id = agent.token();
-    let requests = agent.open_dialog(DialogKey { call_id: call_id.clone(), local_tag: local_tag.clone() });
+    let requests = agent.open_dialog(DialogKey {
+        call_id: call_id.clone(),
+        local_tag: local_tag.clone(),
+    });
     let session = agent.random_u64() >> 1;
     let mut headers = Headers::default();
     headers.push(header("From", local.clone()));
@@ -141,21 +168,59 @@ pub(super) async fn place(agent: &Arc<Agent>, target: &str, options: CallOptions
     headers.push(header("Call-ID", call_id.clone()));
     headers.push(header("Contact", agent.contact()));
     headers.push(header("Allow", ALLOW));
-    headers.extend(options.headers.iter().map(|(name, value)| header(name, value.clone())).collect());
+    headers.extend(
+        options
+            .headers
+            .iter()
+            .map(|(name, value)| header(name, value.clone()))
+            .collect(),
+    );
     headers.push(header("Content-Type", "application/sdp"));
     let body = super::sdp::offer(
-        super::sdp::Local { rtp: media.local, session, version: 1 },
+        super::sdp::Local {
+            rtp: media.local,
+            session,
+            version: 1,
+        },
         &options.codecs,
         Direction::SendRecv,
     );
     let to = agent.config.server;
-    let invite = Outgoing { method: Method::Invite, uri, to, sequence: Arc::default(), headers, body };
-    let forget = Forget { agent, key: Some(DialogKey { call_id, local_tag }) };
-    let exchange = Placing { agent, invite: &invite, media: &media, options: &options }.run().await?;
-    let dialog = Dialog::caller(&local, exchange.attempt.sequence, &exchange.response, agent.config.server);
+    let invite = Outgoing {
+        method: Method::Invite,
+        uri,
+        to,
+        sequence: Arc::default(),
+        headers,
+        body,
+    };
+    let forget = Forget {
+        agent,
+        key: Some(DialogKey { call_id, local_tag }),
+    };
+    let exchange = Placing {
+        agent,
+        invite: &invite,
+        media: &media,
+        options: &options,
+    }
+    .run()
+    .await?;
+    let dialog = Dialog::caller(
+        &local,
+        exchange.attempt.sequence,
+        &exchange.response,
+        agent.config.server,
+    );
     forget.keep();
     let status = exchange.response.status_code.code();
-    let parts = Parts { agent: Arc::clone(agent), dialog, media, requests, options };
+    let parts = Parts {
+        agent: Arc::clone(agent),
+        dialog,
+        media,
+        requests,
+        options,
+    };
     let call = parts.begin(since, status);
     call.leg.set_session(session);
     call.leg.acknowledge(&exchange).await;
@@ -220,7 +285,9 @@ impl Placing<'_> {
     /// RFC 3261 §13.2.1: a description in a provisional answer starts early media.
     async fn hear_early(&self, heard: &Provisional) {
         if let Ok(remote) = super::sdp::parse(&heard.response.body, &self.options.codecs) {
-            self.media.follow(Path::between(&remote, Direction::SendRecv)).await;
+            self.media
+                .follow(Path::between(&remote, Direction::SendRecv))
+                .await;
         }
     }
 
@@ -244,7 +311,12 @@ impl Placing<'_> {
 
     async fn end_at_once(&self, exchange: &Exchange) {
         let local = message::value(&self.invite.headers, "From").unwrap_or_default();
-        let dialog = Dialog::caller(&local, exchange.attempt.sequence, &exchange.response, self.invite.to);
+        let dialog = Dialog::caller(
+            &local,
+            exchange.attempt.sequence,
+            &exchange.response,
+            self.invite.to,
+        );
         let ack = dialog.request(Method::Ack, Vec::new(), Vec::new());
         acknowledge(self.agent, &ack, exchange).await;
         let bye = dialog.request(Method::Bye, Vec::new(), Vec::new());
@@ -257,16 +329,25 @@ fn answered(exchange: Exchange) -> Result<Exchange, PhoneError> {
     if (200..300).contains(&status) {
         return Ok(exchange);
     }
-    Err(PhoneError::Rejected { method: "INVITE", status, reason: reason(&exchange.response) })
+    Err(PhoneError::Rejected {
+        method: "INVITE",
+        status,
+        reason: reason(&exchange.response),
+    })
 }
 
 /// RFC 3261 §13.2.2.4: the ACK of a 2xx is a request of the dialog with the INVITE's number and a branch of its own. It
 /// is kept for a 2xx that comes again.
 pub(super) async fn acknowledge(agent: &Agent, ack: &Outgoing, exchange: &Exchange) {
-    let attempt = Attempt { branch: format!("z9hG4bK{}", agent.token()), sequence: exchange.attempt.sequence };
+    let attempt = Attempt {
+        branch: format!("z9hG4bK{}", agent.token()),
+        sequence: exchange.attempt.sequence,
+    };
     let bytes = agent.print_request(ack, Method::Ack, &attempt, None);
     agent.send_quietly(&bytes, ack.to).await;
-    agent.clients.remember_ack(&exchange.attempt.branch, bytes, ack.to);
+    agent
+        .clients
+        .remember_ack(&exchange.attempt.branch, bytes, ack.to);
 }
 
 impl Call {
@@ -294,8 +375,15 @@ impl Call {
     ///
     /// # Errors
     /// When no final answer came.
-    pub async fn info(&self, headers: &[(&str, &str)], body: &[u8]) -> Result<InfoResult, PhoneError> {
-        let headers = headers.iter().map(|(name, value)| header(name, *value)).collect();
+    pub async fn info(
+        &self,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<InfoResult, PhoneError> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| header(name, *value))
+            .collect();
         self.ask(Method::Info, headers, body.to_vec()).await
     }
 
@@ -338,18 +426,37 @@ impl Call {
                 200..300 => return Ok(()),
                 // Both sides asked at once: whoever waits shorter asks first (RFC 3261 §14.1).
                 491 => tokio::time::sleep(self.leg.glare_pause()).await,
-                status => return Err(PhoneError::Rejected { method: "INVITE", status, reason: result.reason }),
+                status => {
+                    return Err(PhoneError::Rejected {
+                        method: "INVITE",
+                        status,
+                        reason: result.reason,
+                    });
+                }
             }
         }
-        Err(PhoneError::Rejected { method: "INVITE", status: 491, reason: "Request Pending".to_owned() })
+        Err(PhoneError::Rejected {
+            method: "INVITE",
+            status: 491,
+            reason: "Request Pending".to_owned(),
+        })
     }
 
-    async fn offer(&self, method: Method, direction: Option<Direction>) -> Result<InfoResult, PhoneError> {
+    async fn offer(
+        &self,
+        method: Method,
+        direction: Option<Direction>,
+    ) -> Result<InfoResult, PhoneError> {
         let exchange = self.leg.offer(method, direction).await?;
         Ok(InfoResult::from(&exchange.response))
     }
 
-    async fn ask(&self, method: Method, headers: Vec<Header>, body: Vec<u8>) -> Result<InfoResult, PhoneError> {
+    async fn ask(
+        &self,
+        method: Method,
+        headers: Vec<Header>,
+        body: Vec<u8>,
+    ) -> Result<InfoResult, PhoneError> {
         let exchange = self.leg.ask(method, headers, body).await?;
         Ok(InfoResult::from(&exchange.response))
     }
@@ -357,7 +464,10 @@ impl Call {
     /// Presses keys (`0`–`9`, `*`, `#`, `A`–`D`) as RFC 4733 events, 100 ms each, and waits until the last is released.
     /// Other characters are passed over.
     pub async fn dtmf(&self, keys: &str) {
-        self.leg.media.press(keys.chars().filter_map(super::media::event_code).collect()).await;
+        self.leg
+            .media
+            .press(keys.chars().filter_map(super::media::event_code).collect())
+            .await;
     }
 
     /// Says something else from here on.
@@ -387,7 +497,10 @@ impl Call {
     pub async fn hangup(self) -> Result<CallReport, PhoneError> {
         let bye_status = if self.leg.end(EndedBy::Local) {
             let bye = self.leg.ask(Method::Bye, Vec::new(), Vec::new()).await;
-            Some(bye.map_or_else(|error| error.status(), |exchange| exchange.response.status_code.code()))
+            Some(bye.map_or_else(
+                |error| error.status(),
+                |exchange| exchange.response.status_code.code(),
+            ))
         } else {
             None
         };
@@ -431,7 +544,17 @@ impl Drop for Call {
 
 impl From<&rsip::Response> for InfoResult {
     fn from(response: &rsip::Response) -> InfoResult {
-        let super::Answer { status, reason, headers, body } = super::Answer::from(response);
-        InfoResult { status, reason, headers, body }
+        let super::Answer {
+            status,
+            reason,
+            headers,
+            body,
+        } = super::Answer::from(response);
+        InfoResult {
+            status,
+            reason,
+            headers,
+            body,
+        }
     }
 }

@@ -28,7 +28,12 @@ pub(super) struct Dialog {
 
 impl Dialog {
     /// The caller's dialog, from the answer to its INVITE (RFC 3261 §12.1.2).
-    pub(super) fn caller(local: &str, sequence: u32, response: &rsip::Response, fallback: SocketAddr) -> Dialog {
+    pub(super) fn caller(
+        local: &str,
+        sequence: u32,
+        response: &rsip::Response,
+        fallback: SocketAddr,
+    ) -> Dialog {
         let of = |name: &str| message::value(&response.headers, name).unwrap_or_default();
         let mut routes = message::values(&response.headers, "Record-Route");
         routes.reverse();
@@ -61,7 +66,10 @@ impl Dialog {
 
     pub(super) fn key(&self) -> DialogKey {
         let local_tag = message::tag(&self.local).unwrap_or_default().to_owned();
-        DialogKey { call_id: self.call_id.clone(), local_tag }
+        DialogKey {
+            call_id: self.call_id.clone(),
+            local_tag,
+        }
     }
 
     pub(super) fn call_id(&self) -> &str {
@@ -85,7 +93,12 @@ impl Dialog {
     }
 
     /// A request inside the dialog; the CSeq is drawn when it is sent.
-    pub(super) fn request(&self, method: Method, extra: Vec<rsip::Header>, body: Vec<u8>) -> Outgoing {
+    pub(super) fn request(
+        &self,
+        method: Method,
+        extra: Vec<rsip::Header>,
+        body: Vec<u8>,
+    ) -> Outgoing {
         let mut headers = Headers::default();
         for route in &self.routes {
             headers.push(header("Route", route.clone()));
@@ -94,8 +107,18 @@ impl Dialog {
         headers.push(header("To", self.remote.clone()));
         headers.push(header("Call-ID", self.call_id.clone()));
         headers.extend(extra);
-        let next_hop = self.routes.first().map_or(self.target.as_str(), |route| message::address_uri(route));
+        let next_hop = self
+            .routes
+            .first()
+            .map_or(self.target.as_str(), |route| message::address_uri(route));
         let to = message::uri_socket(next_hop).unwrap_or(self.fallback);
-        Outgoing { method, uri: self.target.clone(), to, sequence: Arc::clone(&self.sequence), headers, body }
+        Outgoing {
+            method,
+            uri: self.target.clone(),
+            to,
+            sequence: Arc::clone(&self.sequence),
+            headers,
+            body,
+        }
     }
 }

@@ -62,7 +62,10 @@ impl PhoneError {
             PhoneError::Timeout { .. } => 408,
             PhoneError::Cancelled => 487,
             PhoneError::Description(_) => 488,
-            PhoneError::Network(_) | PhoneError::Over | PhoneError::Malformed(_) | PhoneError::Wav { .. } => 0,
+            PhoneError::Network(_)
+            | PhoneError::Over
+            | PhoneError::Malformed(_)
+            | PhoneError::Wav { .. } => 0,
         }
     }
 }

@@ -28,14 +28,24 @@ impl IncomingCall {
     pub(super) fn new(agent: Arc<Agent>, invite: ServerRequest) -> IncomingCall {
         let local_tag = agent.token();
         let cancelled = CancellationToken::new();
-        let key = DialogKey { call_id: invite.request.call_id().to_owned(), local_tag: local_tag.clone() };
+        let key = DialogKey {
+            call_id: invite.request.call_id().to_owned(),
+            local_tag: local_tag.clone(),
+        };
         let requests = agent.open_dialog(key);
         agent.answers.insert_ringing(Ringing {
             invite: invite.clone(),
             local_tag: local_tag.clone(),
             cancelled: cancelled.clone(),
         });
-        IncomingCall { agent, invite, local_tag, requests, cancelled, arrived: Instant::now() }
+        IncomingCall {
+            agent,
+            invite,
+            local_tag,
+            requests,
+            cancelled,
+            arrived: Instant::now(),
+        }
     }
 
     /// The From value, without its tag.
@@ -60,7 +70,9 @@ impl IncomingCall {
 
     /// Sends 180 Ringing.
     pub async fn ring(&self) {
-        self.agent.respond(&self.invite, Reply::status(180).tagged(&self.local_tag)).await;
+        self.agent
+            .respond(&self.invite, Reply::status(180).tagged(&self.local_tag))
+            .await;
     }
 
     /// Refuses the call; 486 is busy, 603 a decline.
@@ -85,7 +97,11 @@ impl IncomingCall {
     /// answered: the call has then been refused with 488.
     pub async fn answer(self, options: CallOptions) -> Result<Call, PhoneError> {
         let offered = &self.invite.request.inner.body;
-        let offered = if offered.is_empty() { Ok(None) } else { sdp::parse(offered, &options.codecs).map(Some) };
+        let offered = if offered.is_empty() {
+            Ok(None)
+        } else {
+            sdp::parse(offered, &options.codecs).map(Some)
+        };
         let offered = match offered {
             Ok(offered) => offered,
             Err(error) => {
@@ -98,13 +114,21 @@ impl IncomingCall {
             return Err(PhoneError::Cancelled);
         };
         let dialog = Dialog::callee(&self.invite, &ringing.local_tag);
-        let call = call::Parts { agent: self.agent, dialog, media, requests: self.requests, options };
+        let call = call::Parts {
+            agent: self.agent,
+            dialog,
+            media,
+            requests: self.requests,
+            options,
+        };
         let call = call.begin(self.arrived, 200);
         let body = match offered {
             Some(offered) => call.answer_offer(&offered).await,
             None => call.own_offer(Direction::SendRecv).await,
         };
-        let reply = Reply::status(200).tagged(&ringing.local_tag).description(body);
+        let reply = Reply::status(200)
+            .tagged(&ringing.local_tag)
+            .description(body);
         call.confirm(&self.invite, reply);
         Ok(call)
     }

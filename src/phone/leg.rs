@@ -66,7 +66,13 @@ impl Leg {
     ) -> (Arc<Leg>, mpsc::Receiver<CallEvent>) {
         let (events, receiver) = mpsc::channel(EVENTS);
         let id = agent.random_u64() >> 1;
-        let session = Session { id, version: 0, wanted: Direction::SendRecv, remote: None, awaits_ack: false };
+        let session = Session {
+            id,
+            version: 0,
+            wanted: Direction::SendRecv,
+            remote: None,
+            awaits_ack: false,
+        };
         let leg = Leg {
             agent,
             key: dialog.key(),
@@ -145,11 +151,29 @@ impl Leg {
             Method::Update => self.handle_update(received).await,
             Method::Info => {
                 self.agent.respond(&received, Reply::status(200)).await;
-                let headers = received.request.inner.headers.iter().map(message::split).collect();
-                self.tell(CallEvent::Info { headers, body: received.request.inner.body });
+                let headers = received
+                    .request
+                    .inner
+                    .headers
+                    .iter()
+                    .map(message::split)
+                    .collect();
+                self.tell(CallEvent::Info {
+                    headers,
+                    body: received.request.inner.body,
+                });
             }
-            Method::Options => self.agent.respond(&received, Reply::status(200).with("Accept", "application/sdp")).await,
-            Method::Message | Method::Notify => self.agent.respond(&received, Reply::status(200)).await,
+            Method::Options => {
+                self.agent
+                    .respond(
+                        &received,
+                        Reply::status(200).with("Accept", "application/sdp"),
+                    )
+                    .await
+            }
+            Method::Message | Method::Notify => {
+                self.agent.respond(&received, Reply::status(200)).await
+            }
             Method::Refer => self.agent.respond(&received, Reply::status(603)).await,
             _ => self.agent.respond(&received, Reply::status(405)).await,
         }
@@ -195,7 +219,9 @@ impl Leg {
             }
         };
         self.dialog().refresh_target(&received.request);
-        self.agent.respond(&received, reply.with("Contact", self.agent.contact())).await;
+        self.agent
+            .respond(&received, reply.with("Contact", self.agent.contact()))
+            .await;
     }
 
     async fn answer(&self, offered: &[u8]) -> Result<Vec<u8>, PhoneError> {
@@ -219,7 +245,14 @@ impl Leg {
     fn next_version(&self) -> (Direction, Local) {
         let mut session = self.session();
         session.version += 1;
-        (session.wanted, Local { rtp: self.media.local, session: session.id, version: session.version })
+        (
+            session.wanted,
+            Local {
+                rtp: self.media.local,
+                session: session.id,
+                version: session.version,
+            },
+        )
     }
 
     /// The answer to our offer. None is no news: the answer came in an earlier response.
@@ -247,12 +280,19 @@ impl Leg {
     }
 
     /// Offers a direction, or what stands, by re-INVITE or UPDATE. A refusal leaves everything as it was.
-    pub(super) async fn offer(&self, method: Method, wanted: Option<Direction>) -> Result<Exchange, PhoneError> {
+    pub(super) async fn offer(
+        &self,
+        method: Method,
+        wanted: Option<Direction>,
+    ) -> Result<Exchange, PhoneError> {
         let _offering = self.offering.lock().await;
         let (standing, local) = self.next_version();
         let wanted = wanted.unwrap_or(standing);
         let body = sdp::offer(local, &self.codecs, wanted);
-        let headers = vec![header("Contact", self.agent.contact()), header("Content-Type", "application/sdp")];
+        let headers = vec![
+            header("Contact", self.agent.contact()),
+            header("Content-Type", "application/sdp"),
+        ];
         let exchange = self.ask(method, headers, body).await?;
         if (200..300).contains(&exchange.response.status_code.code()) {
             self.dialog().refresh_target(&exchange.response);
@@ -335,7 +375,10 @@ impl Leg {
         let mut end = self.end.subscribe();
         let ended = end.wait_for(Option::is_some).await;
         // The sender lives in `self`, so the wait ends with a value.
-        ended.ok().and_then(|end| *end).map_or(EndedBy::Failure, |end| end.by)
+        ended
+            .ok()
+            .and_then(|end| *end)
+            .map_or(EndedBy::Failure, |end| end.by)
     }
 
     /// Lets go of everything without a word to the peer.

@@ -31,9 +31,11 @@ pub(super) enum Message {
 
 /// Reads one message. A body longer than Content-Length is cut (RFC 3261 §18.3).
 pub(super) fn parse(bytes: &[u8]) -> Result<Message, PhoneError> {
-    let head_end = find(bytes, b"\r\n\r\n").ok_or(PhoneError::Malformed("the head does not end"))? + 4;
+    let head_end =
+        find(bytes, b"\r\n\r\n").ok_or(PhoneError::Malformed("the head does not end"))? + 4;
     let line_end = find(bytes, b"\r\n").ok_or(PhoneError::Malformed("no start line"))?;
-    let line = std::str::from_utf8(&bytes[..line_end]).map_err(|_| PhoneError::Malformed("start line"))?;
+    let line =
+        std::str::from_utf8(&bytes[..line_end]).map_err(|_| PhoneError::Malformed("start line"))?;
     let message = if line.starts_with("SIP/2.0 ") {
         Message::Response(match SipMessage::try_from(bytes) {
             Ok(SipMessage::Response(response)) => response,
@@ -41,14 +43,18 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Message, PhoneError> {
         })
     } else {
         let mut words = line.split(' ');
-        let (Some(method), Some(uri), Some("SIP/2.0"), None) = (words.next(), words.next(), words.next(), words.next())
+        let (Some(method), Some(uri), Some("SIP/2.0"), None) =
+            (words.next(), words.next(), words.next(), words.next())
         else {
             return Err(PhoneError::Malformed("request line"));
         };
         let mut readable = format!("{method} sip:phone SIP/2.0").into_bytes();
         readable.extend_from_slice(&bytes[line_end..]);
         match SipMessage::try_from(readable) {
-            Ok(SipMessage::Request(inner)) => Message::Request(Request { uri: uri.to_owned(), inner }),
+            Ok(SipMessage::Request(inner)) => Message::Request(Request {
+                uri: uri.to_owned(),
+                inner,
+            }),
             Ok(SipMessage::Response(_)) | Err(_) => return Err(PhoneError::Malformed("request")),
         }
     };
@@ -60,22 +66,35 @@ fn cut_body(mut message: Message, have: usize) -> Result<Message, PhoneError> {
         Message::Request(request) => (&request.inner.headers, &mut request.inner.body),
         Message::Response(response) => (&response.headers, &mut response.body),
     };
-    let Some(claimed) = value(headers, "Content-Length") else { return Ok(message) };
-    let claimed: usize = claimed.trim().parse().map_err(|_| PhoneError::Malformed("Content-Length"))?;
+    let Some(claimed) = value(headers, "Content-Length") else {
+        return Ok(message);
+    };
+    let claimed: usize = claimed
+        .trim()
+        .parse()
+        .map_err(|_| PhoneError::Malformed("Content-Length"))?;
     if claimed > have {
-        return Err(PhoneError::Malformed("the body is shorter than Content-Length"));
+        return Err(PhoneError::Malformed(
+            "the body is shorter than Content-Length",
+        ));
     }
     body.truncate(claimed);
     Ok(message)
 }
 
 pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 /// Writes a message: Content-Length is added, the body is untouched.
 pub(super) fn print(start_line: &str, headers: &Headers, body: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("{start_line}\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+    let mut bytes = format!(
+        "{start_line}\r\n{headers}Content-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
     bytes.extend_from_slice(body);
     bytes
 }
@@ -109,11 +128,15 @@ pub(super) fn header(name: &str, value: impl Into<String>) -> Header {
 pub(super) fn tag(address: &str) -> Option<&str> {
     let parameters = match address.rsplit_once('>') {
         Some((_, parameters)) => parameters,
-        None => address.split_once(';').map_or("", |(_, parameters)| parameters),
+        None => address
+            .split_once(';')
+            .map_or("", |(_, parameters)| parameters),
     };
     parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("tag").then(|| value.trim())
+        name.trim()
+            .eq_ignore_ascii_case("tag")
+            .then(|| value.trim())
     })
 }
 
@@ -136,16 +159,20 @@ pub(super) fn uri_socket(uri: &str) -> Option<SocketAddr> {
     let (_, rest) = uri.split_once(':')?;
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     let host = rest.split([';', '?']).next().unwrap_or(rest);
-    host.parse()
-        .ok()
-        .or_else(|| host.trim_matches(['[', ']']).parse().ok().map(|address| SocketAddr::new(address, 5060)))
+    host.parse().ok().or_else(|| {
+        host.trim_matches(['[', ']'])
+            .parse()
+            .ok()
+            .map(|address| SocketAddr::new(address, 5060))
+    })
 }
 
 /// What identifies a transaction: the branch of the top Via and the method, where ACK and CANCEL are their INVITE's
 /// (RFC 3261 §17.1.3, §17.2.3).
 pub(super) fn branch(headers: &impl HeadersExt) -> Option<String> {
     let via = headers.via_header().ok()?.value();
-    via.split(';').find_map(|parameter| parameter.trim().strip_prefix("branch=").map(str::to_owned))
+    via.split(';')
+        .find_map(|parameter| parameter.trim().strip_prefix("branch=").map(str::to_owned))
 }
 
 /// CSeq number and method.
@@ -169,22 +196,30 @@ impl HeadersExt for Request {}
 impl Request {
     /// The Call-ID; empty when there is none.
     pub(super) fn call_id(&self) -> &str {
-        self.call_id_header().map(UntypedHeader::value).unwrap_or_default()
+        self.call_id_header()
+            .map(UntypedHeader::value)
+            .unwrap_or_default()
     }
 
     /// The From value.
     pub(super) fn from(&self) -> &str {
-        self.from_header().map(UntypedHeader::value).unwrap_or_default()
+        self.from_header()
+            .map(UntypedHeader::value)
+            .unwrap_or_default()
     }
 
     /// The To value.
     pub(super) fn to(&self) -> &str {
-        self.to_header().map(UntypedHeader::value).unwrap_or_default()
+        self.to_header()
+            .map(UntypedHeader::value)
+            .unwrap_or_default()
     }
 
     /// The URI of the Contact.
     pub(super) fn contact(&self) -> Option<String> {
-        self.contact_header().ok().map(|contact| address_uri(contact.value()).to_owned())
+        self.contact_header()
+            .ok()
+            .map(|contact| address_uri(contact.value()).to_owned())
     }
 
     /// The CSeq number.
@@ -201,11 +236,16 @@ mod tests {
     fn a_request_to_an_ipv6_target_is_read_and_its_body_cut_at_content_length() {
         let text = b"INFO sip:1000@[::1]:5070 SIP/2.0\r\nVia: SIP/2.0/UDP [::1]:5060;branch=z9hG4bKa\r\nFrom: <sip:a@[::1]>;tag=x\r\n\
             To: <sip:b@[::1]>;tag=y\r\nCall-ID: c\r\nCSeq: 7 INFO\r\nContent-Length: 2\r\n\r\n\xff\x00junk";
-        let Ok(Message::Request(request)) = parse(text) else { panic!("not a request") };
+        let Ok(Message::Request(request)) = parse(text) else {
+            panic!("not a request")
+        };
         assert_eq!(request.uri, "sip:1000@[::1]:5070");
         assert_eq!(request.inner.body, [0xff, 0]);
         assert_eq!((request.call_id(), request.sequence()), ("c", 7));
-        assert_eq!((tag(request.from()), tag(request.to())), (Some("x"), Some("y")));
+        assert_eq!(
+            (tag(request.from()), tag(request.to())),
+            (Some("x"), Some("y"))
+        );
         assert_eq!(branch(&request).as_deref(), Some("z9hG4bKa"));
     }
 
@@ -232,7 +272,11 @@ mod tests {
             ("sip:a@example.com", None),
         ];
         for (uri, expected) in cases {
-            assert_eq!(uri_socket(uri), expected.map(|text| text.parse().expect("an address")), "{uri}");
+            assert_eq!(
+                uri_socket(uri),
+                expected.map(|text| text.parse().expect("an address")),
+                "{uri}"
+            );
         }
     }
 

@@ -25,10 +25,13 @@ mod error;
 mod framing;
 mod incoming;
 mod leg;
+pub mod measure;
 mod media;
 mod message;
 mod report;
 mod sdp;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 use std::net::{IpAddr, SocketAddr};
@@ -37,7 +40,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 
-pub use audio::{AudioSource, SAMPLE_RATE};
+pub use audio::{AudioSource, SAMPLE_RATE, read_wav, write_wav};
 pub use call::{Call, CallEvent, CallOptions, InfoResult};
 pub use error::PhoneError;
 pub use incoming::IncomingCall;
@@ -96,7 +99,10 @@ impl Phone {
     /// When the address cannot be bound.
     pub async fn bind(config: PhoneConfig) -> Result<Phone, PhoneError> {
         let (agent, incoming) = Agent::start(config).await?;
-        Ok(Phone { agent, incoming: Mutex::new(incoming) })
+        Ok(Phone {
+            agent,
+            incoming: Mutex::new(incoming),
+        })
     }
 
     /// Where the phone's SIP is reached.

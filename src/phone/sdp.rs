@@ -45,7 +45,12 @@ pub(super) enum Direction {
 }
 
 impl Direction {
-    const ALL: [Direction; 4] = [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
+    const ALL: [Direction; 4] = [
+        Direction::SendRecv,
+        Direction::SendOnly,
+        Direction::RecvOnly,
+        Direction::Inactive,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -66,7 +71,10 @@ impl Direction {
 
     /// What an answerer who would like `self` may say to an offer of `offered` (RFC 3264 §6.1).
     pub(super) fn answering(self, offered: Direction) -> Direction {
-        match (self.sends() && offered.receives(), self.receives() && offered.sends()) {
+        match (
+            self.sends() && offered.receives(),
+            self.receives() && offered.sends(),
+        ) {
             (true, true) => Direction::SendRecv,
             (true, false) => Direction::SendOnly,
             (false, true) => Direction::RecvOnly,
@@ -113,7 +121,13 @@ pub(super) fn answer(local: Local, offered: &Remote, direction: Direction) -> Ve
             Some(refused) => {
                 let _ = write!(text, "{refused}\r\n");
             }
-            None => push_audio(&mut text, local, &[offered.codec], offered.telephone_event, direction),
+            None => push_audio(
+                &mut text,
+                local,
+                &[offered.codec],
+                offered.telephone_event,
+                direction,
+            ),
         }
     }
     text.into_bytes()
@@ -126,18 +140,42 @@ fn session(local: Local) -> String {
         IpAddr::V6(_) => "IP6",
     };
     let (session, version) = (local.session, local.version);
-    format!("v=0\r\no=phone {session} {version} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n")
+    format!(
+        "v=0\r\no=phone {session} {version} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n"
+    )
 }
 
-fn push_audio(text: &mut String, local: Local, codecs: &[Codec], telephone_event: Option<u8>, direction: Direction) {
-    let numbers = codecs.iter().map(|codec| codec.payload_type()).chain(telephone_event);
+fn push_audio(
+    text: &mut String,
+    local: Local,
+    codecs: &[Codec],
+    telephone_event: Option<u8>,
+    direction: Direction,
+) {
+    let numbers = codecs
+        .iter()
+        .map(|codec| codec.payload_type())
+        .chain(telephone_event);
     let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
-    let _ = write!(text, "m=audio {} RTP/AVP {}\r\n", local.rtp.port(), numbers.join(" "));
+    let _ = write!(
+        text,
+        "m=audio {} RTP/AVP {}\r\n",
+        local.rtp.port(),
+        numbers.join(" ")
+    );
     for codec in codecs {
-        let _ = write!(text, "a=rtpmap:{} {}/8000\r\n", codec.payload_type(), codec.name());
+        let _ = write!(
+            text,
+            "a=rtpmap:{} {}/8000\r\n",
+            codec.payload_type(),
+            codec.name()
+        );
     }
     if let Some(number) = telephone_event {
-        let _ = write!(text, "a=rtpmap:{number} telephone-event/8000\r\na=fmtp:{number} 0-15\r\n");
+        let _ = write!(
+            text,
+            "a=rtpmap:{number} telephone-event/8000\r\na=fmtp:{number} 0-15\r\n"
+        );
     }
     let _ = write!(text, "a=ptime:20\r\na={}\r\n", direction.as_str());
 }
@@ -156,7 +194,11 @@ pub(super) fn parse(text: &[u8], supported: &[Codec]) -> Result<Remote, PhoneErr
     for line in text.lines() {
         let line = line.trim_end();
         if let Some(media) = line.strip_prefix("m=") {
-            let line = if audio.is_none() { AudioLine::parse(media) } else { None };
+            let line = if audio.is_none() {
+                AudioLine::parse(media)
+            } else {
+                None
+            };
             in_audio = line.is_some();
             sections.push(if in_audio { None } else { Some(refusal(media)) });
             audio = line.or(audio);
@@ -169,21 +211,41 @@ pub(super) fn parse(text: &[u8], supported: &[Codec]) -> Result<Remote, PhoneErr
         } else if let Some(attribute) = line.strip_prefix("a=") {
             match &mut audio {
                 Some(audio) if in_audio => audio.read_attribute(attribute),
-                Some(_) | None if sections.is_empty() => session_direction = direction(attribute).or(session_direction),
+                Some(_) | None if sections.is_empty() => {
+                    session_direction = direction(attribute).or(session_direction)
+                }
                 Some(_) | None => {}
             }
         }
     }
     let audio = audio.ok_or(PhoneError::Description("no audio line in use"))?;
-    let address = audio.address.or(session_address).ok_or(PhoneError::Description("no connection address"))?;
-    let codec = audio.codec(supported).ok_or(PhoneError::Description("no codec in common"))?;
-    let mut direction = audio.direction.or(session_direction).unwrap_or(Direction::SendRecv);
+    let address = audio
+        .address
+        .or(session_address)
+        .ok_or(PhoneError::Description("no connection address"))?;
+    let codec = audio
+        .codec(supported)
+        .ok_or(PhoneError::Description("no codec in common"))?;
+    let mut direction = audio
+        .direction
+        .or(session_direction)
+        .unwrap_or(Direction::SendRecv);
     // RFC 3264 §8.4: the old way of hold, still met, is a connection address of zeros.
     if address.is_unspecified() {
-        direction = if direction.sends() { Direction::SendOnly } else { Direction::Inactive };
+        direction = if direction.sends() {
+            Direction::SendOnly
+        } else {
+            Direction::Inactive
+        };
     }
     let rtp = SocketAddr::new(address, audio.port);
-    Ok(Remote { rtp, codec, telephone_event: audio.telephone_event, direction, sections })
+    Ok(Remote {
+        rtp,
+        codec,
+        telephone_event: audio.telephone_event,
+        direction,
+        sections,
+    })
 }
 
 /// One `m=audio` section while it is read.
@@ -198,12 +260,20 @@ struct AudioLine {
 impl AudioLine {
     fn parse(media: &str) -> Option<AudioLine> {
         let mut words = media.split_ascii_whitespace();
-        let (Some("audio"), Some(port), Some("RTP/AVP" | "RTP/AVPF")) = (words.next(), words.next(), words.next()) else {
+        let (Some("audio"), Some(port), Some("RTP/AVP" | "RTP/AVPF")) =
+            (words.next(), words.next(), words.next())
+        else {
             return None;
         };
         let port = port.parse().ok().filter(|port| *port != 0)?;
         let numbers = words.filter_map(|word| word.parse().ok()).collect();
-        Some(AudioLine { port, numbers, address: None, telephone_event: None, direction: None })
+        Some(AudioLine {
+            port,
+            numbers,
+            address: None,
+            telephone_event: None,
+            direction: None,
+        })
     }
 
     fn read_attribute(&mut self, attribute: &str) {
@@ -219,12 +289,19 @@ impl AudioLine {
     }
 
     fn codec(&self, supported: &[Codec]) -> Option<Codec> {
-        self.numbers.iter().find_map(|number| supported.iter().copied().find(|codec| codec.payload_type() == *number))
+        self.numbers.iter().find_map(|number| {
+            supported
+                .iter()
+                .copied()
+                .find(|codec| codec.payload_type() == *number)
+        })
     }
 }
 
 fn direction(attribute: &str) -> Option<Direction> {
-    Direction::ALL.into_iter().find(|direction| direction.as_str() == attribute)
+    Direction::ALL
+        .into_iter()
+        .find(|direction| direction.as_str() == attribute)
 }
 
 fn connection(value: &str) -> Option<IpAddr> {
@@ -247,14 +324,25 @@ mod tests {
     const BOTH: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
 
     fn local() -> Local {
-        Local { rtp: "127.0.0.1:4000".parse().expect("an address"), session: 1, version: 2 }
+        Local {
+            rtp: "127.0.0.1:4000".parse().expect("an address"),
+            session: 1,
+            version: 2,
+        }
     }
 
     #[test]
     fn an_offer_reads_back_as_what_it_says() {
-        let remote = parse(&offer(local(), &[Codec::Pcma, Codec::Pcmu], Direction::SendOnly), &BOTH).expect("readable");
+        let remote = parse(
+            &offer(local(), &[Codec::Pcma, Codec::Pcmu], Direction::SendOnly),
+            &BOTH,
+        )
+        .expect("readable");
         assert_eq!((remote.rtp, remote.codec), (local().rtp, Codec::Pcma));
-        assert_eq!((remote.telephone_event, remote.direction), (Some(101), Direction::SendOnly));
+        assert_eq!(
+            (remote.telephone_event, remote.direction),
+            (Some(101), Direction::SendOnly)
+        );
     }
 
     #[test]
@@ -271,12 +359,20 @@ mod tests {
     #[test]
     fn a_connection_address_of_zeros_is_hold() {
         let held = b"v=0\r\nc=IN IP4 0.0.0.0\r\nm=audio 8 RTP/AVP 0\r\n";
-        assert_eq!(parse(held, &BOTH).expect("readable").direction, Direction::SendOnly);
+        assert_eq!(
+            parse(held, &BOTH).expect("readable").direction,
+            Direction::SendOnly
+        );
     }
 
     #[test]
     fn a_description_without_usable_audio_is_refused() {
-        for text in ["", "m=audio 0 RTP/AVP 0\r\nc=IN IP4 1.1.1.1", "m=audio 9 RTP/AVP 0", "c=IN IP4 1.1.1.1\r\nm=audio 9 RTP/AVP 9"] {
+        for text in [
+            "",
+            "m=audio 0 RTP/AVP 0\r\nc=IN IP4 1.1.1.1",
+            "m=audio 9 RTP/AVP 0",
+            "c=IN IP4 1.1.1.1\r\nm=audio 9 RTP/AVP 9",
+        ] {
             assert!(parse(text.as_bytes(), &BOTH).is_err(), "{text}");
         }
     }

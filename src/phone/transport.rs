@@ -60,22 +60,41 @@ impl Wire {
         stop: CancellationToken,
     ) -> io::Result<(Wire, mpsc::Receiver<Inbound>)> {
         let (inbound, receiver) = mpsc::channel(INBOUND_MESSAGES);
-        let streams = Arc::new(Streams { connections: Mutex::default(), inbound: inbound.clone(), stop: stop.clone() });
+        let streams = Arc::new(Streams {
+            connections: Mutex::default(),
+            inbound: inbound.clone(),
+            stop: stop.clone(),
+        });
         let any_port = SocketAddr::new(local, 0);
         let (local, datagrams) = match transport {
             Transport::Udp => {
                 let socket = Arc::new(UdpSocket::bind(any_port).await?);
-                tokio::spawn(stop.run_until_cancelled_owned(read_datagrams(Arc::clone(&socket), inbound)));
+                tokio::spawn(
+                    stop.run_until_cancelled_owned(read_datagrams(Arc::clone(&socket), inbound)),
+                );
                 (socket.local_addr()?, Some(socket))
             }
             Transport::Tcp => {
                 let listener = TcpListener::bind(any_port).await?;
                 let local = listener.local_addr()?;
-                tokio::spawn(stop.run_until_cancelled_owned(take_connections(listener, Arc::clone(&streams))));
+                tokio::spawn(
+                    stop.run_until_cancelled_owned(take_connections(
+                        listener,
+                        Arc::clone(&streams),
+                    )),
+                );
                 (local, None)
             }
         };
-        Ok((Wire { transport, local, datagrams, streams }, receiver))
+        Ok((
+            Wire {
+                transport,
+                local,
+                datagrams,
+                streams,
+            },
+            receiver,
+        ))
     }
 
     /// Sends one message; over TCP by the connection to that peer, which is made if there is none.
@@ -91,7 +110,9 @@ async fn read_datagrams(socket: Arc<UdpSocket>, inbound: mpsc::Sender<Inbound>) 
     let mut buffer = vec![0; DATAGRAM_BYTES];
     loop {
         // An error here is the ICMP echo of an earlier send; the socket itself lives on.
-        let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
+        let Ok((length, from)) = socket.recv_from(&mut buffer).await else {
+            continue;
+        };
         let bytes = buffer[..length].to_vec();
         if inbound.send(Inbound { bytes, from }).await.is_err() {
             return;
@@ -113,7 +134,10 @@ impl Streams {
             Some(writer) if !writer.is_closed() => writer,
             Some(_) | None => self.adopt(TcpStream::connect(to).await?, to),
         };
-        writer.send(bytes.to_vec()).await.map_err(|_| io::ErrorKind::ConnectionReset.into())
+        writer
+            .send(bytes.to_vec())
+            .await
+            .map_err(|_| io::ErrorKind::ConnectionReset.into())
     }
 
     /// Reads and writes a connection from here on.
@@ -125,14 +149,18 @@ impl Streams {
         let streams = Arc::clone(self);
         let stop = self.stop.clone();
         tokio::spawn(async move {
-            let _ = stop.run_until_cancelled(run_connection(stream, peer, &streams.inbound, outbound)).await;
+            let _ = stop
+                .run_until_cancelled(run_connection(stream, peer, &streams.inbound, outbound))
+                .await;
             streams.table().remove(&peer);
         });
         writer
     }
 
     fn table(&self) -> std::sync::MutexGuard<'_, HashMap<SocketAddr, mpsc::Sender<Vec<u8>>>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

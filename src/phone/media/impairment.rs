@@ -31,19 +31,29 @@ pub(super) struct Fates {
 
 impl Fates {
     pub(super) fn new(impairment: Impairment) -> Fates {
-        Fates { impairment, random: StdRng::seed_from_u64(impairment.seed) }
+        Fates {
+            impairment,
+            random: StdRng::seed_from_u64(impairment.seed),
+        }
     }
 
     pub(super) fn next(&mut self) -> Fate {
         // All are drawn for every packet, so that one figure does not change the fate that another decides.
-        let [lost, reordered, doubled] =
-            [self.impairment.loss_percent, self.impairment.reorder_percent, self.impairment.duplicate_percent]
-                .map(|percent| self.random.random_range(0.0..100.0) < percent);
+        let [lost, reordered, doubled] = [
+            self.impairment.loss_percent,
+            self.impairment.reorder_percent,
+            self.impairment.duplicate_percent,
+        ]
+        .map(|percent| self.random.random_range(0.0..100.0) < percent);
         let share: f64 = self.random.random_range(0.0..1.0);
         if lost {
             return [None, None];
         }
-        let held = if reordered { Duration::from_millis(30) } else { Duration::ZERO };
+        let held = if reordered {
+            Duration::from_millis(30)
+        } else {
+            Duration::ZERO
+        };
         let delay = self.impairment.jitter.mul_f64(share) + held;
         [Some(delay), doubled.then_some(delay)]
     }
@@ -55,7 +65,12 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_fates_and_the_shares_asked_for() {
-        let impairment = Impairment { loss_percent: 10.0, duplicate_percent: 5.0, seed: 7, ..Impairment::default() };
+        let impairment = Impairment {
+            loss_percent: 10.0,
+            duplicate_percent: 5.0,
+            seed: 7,
+            ..Impairment::default()
+        };
         let draw = || {
             let mut fates = Fates::new(impairment);
             (0..10_000).map(|_| fates.next()).collect::<Vec<_>>()

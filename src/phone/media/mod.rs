@@ -48,7 +48,12 @@ impl Path {
     /// The path to a peer whose description is `remote`, for a phone that wants `wanted`. A phone that holds says nothing.
     pub(super) fn between(remote: &Remote, wanted: Direction) -> Path {
         let sends = wanted == Direction::SendRecv && wanted.answering(remote.direction).sends();
-        Path { to: remote.rtp, codec: remote.codec, telephone_event: remote.telephone_event, sends }
+        Path {
+            to: remote.rtp,
+            codec: remote.codec,
+            telephone_event: remote.telephone_event,
+            sends,
+        }
     }
 }
 
@@ -56,7 +61,10 @@ impl Path {
 enum Instruction {
     Follow(Path),
     Say(AudioSource),
-    Press { keys: Vec<u8>, done: oneshot::Sender<()> },
+    Press {
+        keys: Vec<u8>,
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// The running media of one call.
@@ -82,10 +90,19 @@ impl Media {
         let hearing = Arc::new(Mutex::new(Hearing::default()));
         let speaking = Arc::new(Mutex::new(SpeakingLog::default()));
         let (instructions, receiver) = mpsc::channel(INSTRUCTIONS);
-        tokio::spawn(stop.clone().run_until_cancelled_owned(hear(Arc::clone(&socket), Arc::clone(&hearing))));
+        tokio::spawn(
+            stop.clone()
+                .run_until_cancelled_owned(hear(Arc::clone(&socket), Arc::clone(&hearing))),
+        );
         let pacer = Pacer::new(socket, source, impairment, Arc::clone(&speaking), seed);
         tokio::spawn(stop.clone().run_until_cancelled_owned(pacer.run(receiver)));
-        Ok(Media { local, instructions, hearing, speaking, stop })
+        Ok(Media {
+            local,
+            instructions,
+            hearing,
+            speaking,
+            stop,
+        })
     }
 
     /// Sends, and understands, as `path` says from here on.
@@ -102,7 +119,12 @@ impl Media {
     /// Presses keys (RFC 4733 event codes) and waits until the last is released.
     pub(super) async fn press(&self, keys: Vec<u8>) {
         let (done, pressed) = oneshot::channel();
-        if self.instructions.send(Instruction::Press { keys, done }).await.is_ok() {
+        if self
+            .instructions
+            .send(Instruction::Press { keys, done })
+            .await
+            .is_ok()
+        {
             let _ = pressed.await;
         }
     }
@@ -155,7 +177,9 @@ async fn hear(socket: Arc<UdpSocket>, hearing: Arc<Mutex<Hearing>>) {
     let mut buffer = [0; PACKET_BYTES];
     loop {
         // An error here is the ICMP echo of a packet that found no listener.
-        let Ok((length, _)) = socket.recv_from(&mut buffer).await else { continue };
+        let Ok((length, _)) = socket.recv_from(&mut buffer).await else {
+            continue;
+        };
         lock(&hearing).handle_packet(&buffer[..length], Instant::now());
     }
 }

@@ -139,7 +139,9 @@ impl Pacer {
         loop {
             if self.pressing.is_none() {
                 match self.keys.pop_front() {
-                    Some(Key::Press(code)) => self.pressing = Some(KeyPress::new(code, self.timestamp)),
+                    Some(Key::Press(code)) => {
+                        self.pressing = Some(KeyPress::new(code, self.timestamp))
+                    }
                     Some(Key::Tell(done)) => {
                         let _ = done.send(());
                         continue;
@@ -147,10 +149,21 @@ impl Pacer {
                     None => return false,
                 }
             }
-            let Some(pressing) = &mut self.pressing else { return false };
+            let Some(pressing) = &mut self.pressing else {
+                return false;
+            };
             match pressing.step() {
-                KeyStep::Event { payload, timestamp, marker } => {
-                    let packet = self.packet(payload_type, timestamp, marker, Bytes::copy_from_slice(&payload));
+                KeyStep::Event {
+                    payload,
+                    timestamp,
+                    marker,
+                } => {
+                    let packet = self.packet(
+                        payload_type,
+                        timestamp,
+                        marker,
+                        Bytes::copy_from_slice(&payload),
+                    );
                     self.send(path, packet).await;
                     self.begins = true;
                     return true;
@@ -168,10 +181,21 @@ impl Pacer {
             return;
         }
         let payload: Bytes = match path.codec {
-            Codec::Pcmu => frame.iter().map(|sample| g711::ulaw_encode(*sample)).collect(),
-            Codec::Pcma => frame.iter().map(|sample| g711::alaw_encode(*sample)).collect(),
+            Codec::Pcmu => frame
+                .iter()
+                .map(|sample| g711::ulaw_encode(*sample))
+                .collect(),
+            Codec::Pcma => frame
+                .iter()
+                .map(|sample| g711::alaw_encode(*sample))
+                .collect(),
         };
-        let packet = self.packet(path.codec.payload_type(), self.timestamp, self.begins, payload);
+        let packet = self.packet(
+            path.codec.payload_type(),
+            self.timestamp,
+            self.begins,
+            payload,
+        );
         self.begins = false;
         self.log_speech();
         self.position += PACKET_SAMPLES as u64;
@@ -181,7 +205,11 @@ impl Pacer {
     fn log_speech(&self) {
         let mut speaking = lock(&self.speaking);
         if speaking.log.len() < LOGGED_PACKETS {
-            let sent = Sent { at: Instant::now(), position: self.position, timestamp: self.timestamp };
+            let sent = Sent {
+                at: Instant::now(),
+                position: self.position,
+                timestamp: self.timestamp,
+            };
             speaking.log.push(sent);
         }
     }
@@ -201,7 +229,9 @@ impl Pacer {
     }
 
     async fn send(&mut self, path: Path, packet: Packet) {
-        let bytes = packet.marshal().expect("a packet without extensions has the size that it claims");
+        let bytes = packet
+            .marshal()
+            .expect("a packet without extensions has the size that it claims");
         let fate = self.fates.next();
         if fate[0].is_none() {
             lock(&self.speaking).withheld += 1;
@@ -217,7 +247,8 @@ impl Pacer {
 
     async fn send_delayed(&mut self) {
         let now = Instant::now();
-        let (due, waiting): (Vec<_>, Vec<_>) = self.delayed.drain(..).partition(|(at, _)| *at <= now);
+        let (due, waiting): (Vec<_>, Vec<_>) =
+            self.delayed.drain(..).partition(|(at, _)| *at <= now);
         self.delayed = waiting;
         let Some(path) = self.path else { return };
         for (_, bytes) in due {
