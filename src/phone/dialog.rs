@@ -72,10 +72,6 @@ impl Dialog {
         }
     }
 
-    pub(super) fn call_id(&self) -> &str {
-        &self.call_id
-    }
-
     /// Takes note of a request's place in the peer's order; `false` when it comes too late (RFC 3261 §12.2.2).
     pub(super) fn accept(&mut self, sequence: u32) -> bool {
         let in_order = self.remote_sequence.is_none_or(|last| sequence > last);

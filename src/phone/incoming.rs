@@ -123,13 +123,13 @@ impl IncomingCall {
         };
         let call = call.begin(self.arrived, 200);
         let body = match offered {
-            Some(offered) => call.answer_offer(&offered).await,
-            None => call.own_offer(Direction::SendRecv).await,
+            Some(offered) => call.leg.answer_offer(&offered).await,
+            None => call.leg.own_offer(Direction::SendRecv).await,
         };
         let reply = Reply::status(200)
             .tagged(&ringing.local_tag)
             .description(body);
-        call.confirm(&self.invite, reply);
+        call.leg.confirm(&self.invite, reply);
         Ok(call)
     }
 }

@@ -8,12 +8,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::agent::{Agent, DialogKey};
 use super::answer::{Reply, ServerRequest};
-use super::call::{CallEvent, acknowledge};
+use super::call::CallEvent;
 use super::client::Exchange;
 use super::dialog::Dialog;
 use super::error::PhoneError;
 use super::media::{Media, Path};
 use super::message::{self, header};
+use super::placing::acknowledge;
 use super::report::EndedBy;
 use super::sdp::{self, Codec, Direction, Local, Remote};
 

@@ -28,6 +28,7 @@ mod leg;
 pub mod measure;
 mod media;
 mod message;
+mod placing;
 mod report;
 mod sdp;
 #[cfg(test)]
@@ -41,7 +42,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 
 pub use audio::{AudioSource, SAMPLE_RATE, read_wav, write_wav};
-pub use call::{Call, CallEvent, CallOptions, InfoResult};
+pub use call::{Call, CallEvent, CallOptions};
 pub use error::PhoneError;
 pub use incoming::IncomingCall;
 pub use media::{Heard, Impairment, MediaStats, Sent};
@@ -73,7 +74,7 @@ pub struct Registration {
     pub expires: Duration,
 }
 
-/// The answer to a request outside a call.
+/// The final answer to a request that is not about beginning or ending anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// SIP status code.
@@ -84,6 +85,17 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The body as it came.
     pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of the first header of this name, in any letter case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let named = |(key, _): &&(String, String)| key.eq_ignore_ascii_case(name);
+        self.headers
+            .iter()
+            .find(named)
+            .map(|(_, value)| value.as_str())
+    }
 }
 
 /// A phone with one line. Dropping it closes its sockets.
@@ -145,7 +157,7 @@ impl Phone {
     /// [`PhoneError::Rejected`] with the final status; [`PhoneError::NotAnswered`] after `options.answer_timeout`, when the
     /// call has been cancelled.
     pub async fn call(&self, target: &str, options: CallOptions) -> Result<Call, PhoneError> {
-        call::place(&self.agent, target, options).await
+        placing::place(&self.agent, target, options).await
     }
 
     /// The next call that comes in; `None` when the phone's socket is gone.

@@ -320,10 +320,7 @@ async fn a_recording_is_what_was_heard() {
         .await;
     heard_at_least(&alice, 1600).await;
     let report = alice.hangup().await.expect("a report");
-    assert_eq!(
-        audio::read_wav(&path).expect("a recording"),
-        report.heard.samples
-    );
+    assert_eq!(read_wav(&path).expect("a recording"), report.heard.samples);
     assert!(
         report
             .heard
