@@ -18,6 +18,7 @@ mod agent;
 mod answer;
 mod audio;
 mod call;
+pub mod cli;
 mod client;
 mod dialog;
 mod digest;
@@ -30,6 +31,7 @@ mod media;
 mod message;
 mod placing;
 mod report;
+pub mod script;
 mod sdp;
 #[cfg(test)]
 mod tests;

@@ -329,3 +329,164 @@ async fn a_recording_is_what_was_heard() {
     );
     drop(bob);
 }
+
+fn plan_to(bob: SocketAddr) -> script::CallPlan {
+    script::CallPlan {
+        target: "bob".to_owned(),
+        server: bob,
+        transport: Transport::Udp,
+        local: bob.ip(),
+        user: "alice".to_owned(),
+        password: String::new(),
+        register: false,
+        play: None,
+        record: None,
+        keys: vec![
+            script::KeyStep::Press("4".to_owned()),
+            script::KeyStep::Pause(Duration::from_millis(20)),
+            script::KeyStep::Press("2".to_owned()),
+        ],
+        infos: vec![script::TimedInfo {
+            after: Duration::from_millis(100),
+            headers: vec![("Record".to_owned(), "on".to_owned())],
+            body: Vec::new(),
+        }],
+        duration: Some(Duration::from_millis(700)),
+        answer_timeout: Duration::from_secs(5),
+    }
+}
+
+#[tokio::test]
+async fn a_planned_call_tells_what_came_of_it() {
+    let pair = udp_pair().await;
+    let plan = plan_to(pair.bob.local_addr());
+    let (outcome, bob) = tokio::join!(script::run(&plan), async {
+        let call = pair
+            .bob
+            .accept()
+            .await
+            .expect("a call")
+            .answer(saying(440.0))
+            .await;
+        let call = call.expect("answered");
+        call.ended().await;
+        call
+    });
+    assert!(outcome.ok, "{outcome:?}");
+    assert_eq!(
+        outcome.infos,
+        [script::InfoOutcome {
+            status: 200,
+            body: String::new()
+        }]
+    );
+    assert_eq!(bob.stats().digits, "42");
+    let json = serde_json::to_value(&outcome).expect("JSON");
+    assert_eq!(json["status"], 200);
+    assert_eq!(json["media"]["lost"], 0);
+}
+
+#[tokio::test]
+async fn a_planned_call_that_hears_silence_or_nobody_fails() {
+    let pair = udp_pair().await;
+    let plan = plan_to(pair.bob.local_addr());
+    let (outcome, ()) = tokio::join!(script::run(&plan), async {
+        let call = pair
+            .bob
+            .accept()
+            .await
+            .expect("a call")
+            .answer(CallOptions::default())
+            .await;
+        call.expect("answered").ended().await;
+    });
+    assert!(outcome.answered && !outcome.ok, "{outcome:?}");
+    assert!(outcome.heard.is_some_and(|heard| heard.silent));
+    let (outcome, ()) = tokio::join!(script::run(&plan), async {
+        pair.bob.accept().await.expect("a call").reject(603).await;
+    });
+    assert_eq!(
+        (outcome.ok, outcome.answered, outcome.status),
+        (false, false, 603)
+    );
+}
+
+/// Answers one datagram after the other with the response that `answer` makes of it.
+async fn raw_server(
+    answers: usize,
+    answer: impl Fn(&str, usize) -> String + Send + 'static,
+) -> SocketAddr {
+    let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a socket");
+    let address = socket.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let mut buffer = [0; 4096];
+        for count in 0..answers {
+            let (length, from) = socket.recv_from(&mut buffer).await.expect("a datagram");
+            let request = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            let copied: String = request
+                .split_inclusive("\r\n")
+                .filter(|line| {
+                    ["Via:", "From:", "To:", "Call-ID:", "CSeq:"]
+                        .iter()
+                        .any(|name| line.starts_with(name))
+                })
+                .collect();
+            let response = answer(&request, count).replace("COPIED\r\n", &copied);
+            socket
+                .send_to(response.as_bytes(), from)
+                .await
+                .expect("sent");
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_registration_answers_the_challenge_once_and_reads_the_expiry() {
+    let server = raw_server(2, |request, count| {
+        if count == 0 {
+            assert!(!request.contains("Authorization:"), "{request}");
+            return "SIP/2.0 401 Unauthorized\r\nCOPIED\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\", \
+                algorithm=SHA-256, qop=\"auth\"\r\nContent-Length: 0\r\n\r\n"
+                .to_owned();
+        }
+        assert!(request.contains("CSeq: 2 REGISTER\r\n"), "{request}");
+        assert!(request.contains("username=\"1000\", realm=\"r\", nonce=\"n\""), "{request}");
+        assert!(request.contains("algorithm=SHA-256, qop=auth, nc=00000001, cnonce="), "{request}");
+        "SIP/2.0 200 OK\r\nCOPIED\r\nContact: <sip:1000@127.0.0.1>;expires=120\r\nContent-Length: 0\r\n\r\n".to_owned()
+    })
+    .await;
+    let config = PhoneConfig {
+        server,
+        transport: Transport::Udp,
+        user: "1000".to_owned(),
+        password: "secret".to_owned(),
+        local: server.ip(),
+    };
+    let phone = Phone::bind(config).await.expect("a socket");
+    let registration = phone.register().await.expect("registered");
+    assert_eq!(registration.expires, Duration::from_secs(120));
+}
+
+#[tokio::test]
+async fn a_registration_that_is_refused_says_with_what() {
+    let server = raw_server(1, |_, _| {
+        "SIP/2.0 403 Forbidden\r\nCOPIED\r\nContent-Length: 0\r\n\r\n".to_owned()
+    })
+    .await;
+    let config = PhoneConfig {
+        server,
+        transport: Transport::Udp,
+        user: "1000".to_owned(),
+        password: "secret".to_owned(),
+        local: server.ip(),
+    };
+    let phone = Phone::bind(config).await.expect("a socket");
+    let refused = phone.register().await.err();
+    assert!(
+        matches!(&refused, Some(PhoneError::Rejected { status: 403, reason, .. }) if reason == "Forbidden"),
+        "{refused:?}"
+    );
+}
