@@ -1,12 +1,13 @@
 //! `sidestream call`: a phone that makes one call from the command line.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use super::Transport;
-use super::message::{uri_socket, uri_user};
+use super::message::{uri_host, uri_socket};
 use super::script::{self, CallOutcome, CallPlan, KeyStep, TimedInfo};
 
 /// Call a number, say and hear something, hang up. Exits with 0 only when the call was answered and something was heard.
@@ -55,7 +56,13 @@ pub struct CallArgs {
 /// Makes the call and tells what came of it on standard output.
 pub async fn run(args: CallArgs) -> ExitCode {
     let json = args.json;
-    let outcome = script::run(&plan(args)).await;
+    let outcome = match plan(args).await {
+        Ok(plan) => script::run(&plan).await,
+        Err(error) => CallOutcome {
+            problem: Some(error.to_string()),
+            ..CallOutcome::default()
+        },
+    };
     if json {
         println!(
             "{}",
@@ -71,27 +78,18 @@ pub async fn run(args: CallArgs) -> ExitCode {
     }
 }
 
-fn plan(args: CallArgs) -> CallPlan {
-    let named = if args.target.starts_with("sip:") {
-        uri_socket(&args.target)
-    } else {
-        None
-    };
-    let server = args
-        .server
-        .or(named)
-        .unwrap_or_else(|| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 5060));
-    // A host name in the target is for the server to read; what is left of it is the number.
-    let target = match (named, uri_user(&args.target)) {
-        (None, Some(user)) if args.target.starts_with("sip:") && args.server.is_none() => {
-            user.to_owned()
-        }
-        (Some(_) | None, Some(_) | None) => args.target,
+/// # Errors
+/// When the target's host name leads nowhere.
+async fn plan(args: CallArgs) -> io::Result<CallPlan> {
+    let server = match args.server {
+        Some(server) => server,
+        None if args.target.starts_with("sip:") => resolve(&args.target).await?,
+        None => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 5060),
     };
     let mut infos = args.info;
     infos.sort_by_key(|info| info.after);
-    CallPlan {
-        target,
+    Ok(CallPlan {
+        target: args.target,
         server,
         transport: if args.tcp {
             Transport::Tcp
@@ -108,7 +106,25 @@ fn plan(args: CallArgs) -> CallPlan {
         infos,
         duration: args.duration,
         answer_timeout: args.answer_timeout,
+    })
+}
+
+/// The address of a URI's host: a literal, or what the system's resolver says.
+async fn resolve(uri: &str) -> io::Result<SocketAddr> {
+    if let Some(address) = uri_socket(uri) {
+        return Ok(address);
     }
+    let host = uri_host(uri);
+    let named = if host.contains(':') {
+        host.to_owned()
+    } else {
+        format!("{host}:5060")
+    };
+    let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
+    tokio::net::lookup_host(named)
+        .await?
+        .next()
+        .ok_or_else(unknown)
 }
 
 /// The address from which the system would reach the server; connecting a datagram socket sends nothing.
@@ -228,15 +244,17 @@ mod tests {
         call: CallArgs,
     }
 
-    fn planned(words: &str) -> Result<CallPlan, clap::Error> {
+    async fn planned(words: &str) -> Result<CallPlan, clap::Error> {
         let words = std::iter::once("call").chain(words.split(' '));
-        Command::try_parse_from(words).map(|command| plan(command.call))
+        let call = Command::try_parse_from(words)?.call;
+        Ok(plan(call).await?)
     }
 
-    #[test]
-    fn a_literal_target_names_the_server_too() {
-        let plan =
-            planned("sip:5000@127.0.0.1:5070 --dtmf 1,250ms,2# --duration 1.5").expect("readable");
+    #[tokio::test]
+    async fn a_literal_target_names_the_server_too() {
+        let plan = planned("sip:5000@127.0.0.1:5070 --dtmf 1,250ms,2# --duration 1.5")
+            .await
+            .expect("readable");
         assert_eq!(plan.server, "127.0.0.1:5070".parse().expect("an address"));
         assert_eq!(plan.target, "sip:5000@127.0.0.1:5070");
         let keys = ["1", "2#"].map(|keys| KeyStep::Press(keys.to_owned()));
@@ -249,9 +267,20 @@ mod tests {
         assert!(plan.local.is_loopback());
     }
 
-    #[test]
-    fn a_number_is_called_at_the_server() {
-        let plan = planned("9196 --server [::1]:5080 --tcp").expect("readable");
+    #[tokio::test]
+    async fn a_host_name_is_looked_up() {
+        let plan = planned("sip:5000@localhost:5070").await.expect("readable");
+        assert!(plan.server.ip().is_loopback());
+        assert_eq!(plan.server.port(), 5070);
+        let unknown = planned("sip:5000@nowhere.invalid").await;
+        assert!(unknown.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_number_is_called_at_the_server() {
+        let plan = planned("9196 --server [::1]:5080 --tcp")
+            .await
+            .expect("readable");
         assert_eq!(
             (plan.server.to_string().as_str(), plan.target.as_str()),
             ("[::1]:5080", "9196")
@@ -259,10 +288,11 @@ mod tests {
         assert_eq!(plan.transport, Transport::Tcp);
     }
 
-    #[test]
-    fn infos_come_in_the_order_of_their_times() {
-        let plan =
-            planned("9196 --info 900:Record=off --info 100:{\"op\":\"pause\"}").expect("readable");
+    #[tokio::test]
+    async fn infos_come_in_the_order_of_their_times() {
+        let plan = planned("9196 --info 900:Record=off --info 100:{\"op\":\"pause\"}")
+            .await
+            .expect("readable");
         assert_eq!(plan.infos[0].body, b"{\"op\":\"pause\"}");
         assert!(
             plan.infos[0]
@@ -275,8 +305,8 @@ mod tests {
         );
     }
 
-    #[test]
-    fn what_cannot_be_done_is_refused_before_the_call() {
+    #[tokio::test]
+    async fn what_cannot_be_done_is_refused_before_the_call() {
         for words in [
             "9196 --dtmf x",
             "9196 --duration -1",
@@ -284,7 +314,7 @@ mod tests {
             "9196 --server nowhere",
             "9196 --dtmf ms",
         ] {
-            assert!(planned(words).is_err(), "{words}");
+            assert!(planned(words).await.is_err(), "{words}");
         }
     }
 }

@@ -154,17 +154,20 @@ pub(super) fn uri_user(uri: &str) -> Option<&str> {
     rest.split_once('@').map(|(user, _)| user)
 }
 
+/// Host and port of a SIP URI, as written.
+pub(super) fn uri_host(uri: &str) -> &str {
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    rest.split([';', '?']).next().unwrap_or(rest)
+}
+
 /// The socket address of a SIP URI whose host is a literal; port 5060 where it names none (RFC 3261 §19.1.2).
 pub(super) fn uri_socket(uri: &str) -> Option<SocketAddr> {
-    let (_, rest) = uri.split_once(':')?;
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    let host = rest.split([';', '?']).next().unwrap_or(rest);
-    host.parse().ok().or_else(|| {
-        host.trim_matches(['[', ']'])
-            .parse()
-            .ok()
-            .map(|address| SocketAddr::new(address, 5060))
-    })
+    let host = uri_host(uri);
+    let without_port = || host.trim_matches(['[', ']']).parse().ok();
+    host.parse()
+        .ok()
+        .or_else(|| without_port().map(|address| SocketAddr::new(address, 5060)))
 }
 
 /// What identifies a transaction: the branch of the top Via and the method, where ACK and CANCEL are their INVITE's

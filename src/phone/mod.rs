@@ -20,6 +20,7 @@ mod audio;
 mod call;
 pub mod cli;
 mod client;
+pub mod demo;
 mod dialog;
 mod digest;
 mod error;
