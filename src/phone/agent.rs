@@ -166,7 +166,7 @@ impl Agent {
             .find_map(|contact| granted(contact));
         let header =
             || message::value(&response.headers, "Expires").and_then(|text| text.parse().ok());
-        let seconds = granted.or_else(header).unwrap_or_else(|| expires.as_secs());
+        let seconds = granted.or_else(header).unwrap_or(expires.as_secs());
         Ok(Registration {
             expires: Duration::from_secs(seconds),
         })

@@ -256,7 +256,7 @@ impl Leg {
         )
     }
 
-    /// The answer to our offer. None is no news: the answer came in an earlier response.
+    /// The answer to our offer, which is followed from here on.
     pub(super) async fn take_answer(&self, body: &[u8]) -> Result<(), PhoneError> {
         let remote = sdp::parse(body, &self.codecs)?;
         let wanted = self.session().wanted;

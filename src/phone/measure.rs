@@ -44,7 +44,7 @@ pub fn align(spoken: &[i16], heard: &[i16], max_lag: usize) -> Option<Alignment>
         .into_iter()
         .flat_map(|(_, lag)| full.best(step * (lag - 1)..=step * (lag + 1), 1));
     let (_, lag) = refined.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-    let correlation = correlate(spoken, heard, lag, [0..heard.len()]);
+    let correlation = correlate(spoken, heard, lag, std::iter::once(0..heard.len()));
     (correlation != 0.0).then_some(Alignment { lag, correlation })
 }
 
