@@ -3,12 +3,22 @@
 //! Two pure machines, [`switch`] (signalling and calls) and [`media`] (the relay), are driven by a thin shell of sockets,
 //! clocks and tasks. `ARCHITECTURE.md` is the map.
 
+pub mod call;
 pub mod codec;
 pub mod command;
+pub mod control;
 pub mod event;
 pub mod id;
-#[cfg(feature = "server")]
-pub mod phone;
+pub mod media;
+pub mod registrar;
 pub mod rtp;
 pub mod sdp;
+pub mod sip;
+pub mod switch;
 pub mod time;
+
+// The shell.
+#[cfg(feature = "server")]
+pub mod notify;
+#[cfg(feature = "server")]
+pub mod phone;

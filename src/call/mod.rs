@@ -1,5 +1,241 @@
-//! The B2BUA: legs, bridge, hold, transfer, streams.
+//! The B2BUA: legs, bridge, hold, and the streams of one call.
+//!
+//! A [`Call`] is a pure machine. Its owner (the `switch`) finds it for each input and lends it a [`Context`]; the call answers
+//! with [`Effect`]s. Files follow the life of a call: `setup` rings and answers, `exchange` carries offers across the bridge
+//! in mid-call, `ending` takes everything down; `door` is the one way to change a stream.
 
-pub mod sink_port;
+mod builtin;
+mod context;
+mod door;
+mod ending;
+mod exchange;
+mod in_dialog;
+mod leg;
+mod media_path;
+mod requests_seen;
+mod sdp_text;
+mod session_timer;
+mod settings;
+mod setup;
+mod sink_port;
+mod stream;
+mod streams;
+mod tokens;
 
-pub use sink_port::*;
+pub use builtin::TestNumber;
+pub use context::{Context, Effect, Owners, SinkPool};
+pub use in_dialog::InfoRequest;
+pub use settings::{Party, Settings, SinkLimits, Streaming};
+pub use setup::{Destination, Invitation};
+pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};
+pub use tokens::Tokens;
+
+use exchange::Exchange;
+use leg::Leg;
+use requests_seen::RequestsSeen;
+use stream::Stream;
+
+use crate::command::{Origin, StartStream};
+use crate::event::{Cause, Event, Kind, Outcome};
+use crate::id::{CallId, LegId, StreamId};
+use crate::sip::{Flow, Request};
+use crate::time::{Instant, Timers};
+
+/// The methods that a dialog of ours takes, as the Allow header lists them.
+pub const ALLOW: &str = leg::ALLOW;
+/// The option tags that we support.
+pub const SUPPORTED: &str = leg::SUPPORTED;
+/// The INFO package that we take (RFC 6086).
+pub const INFO_PACKAGE: &str = leg::INFO_PACKAGE;
+
+/// One contact with a customer, from its INVITE to the customer's disconnect.
+#[derive(Debug)]
+pub struct Call {
+    id: CallId,
+    from: String,
+    to: String,
+    phase: Phase,
+    /// The customer's leg first.
+    legs: Vec<Leg>,
+    /// The offer that is crossing the bridge.
+    exchange: Option<Exchange>,
+    streams: Vec<Stream>,
+    /// What the dial plan wants started with the answer.
+    start_on_answer: Option<StartStream>,
+    requests: RequestsSeen,
+    seq: u64,
+    timers: Timers<Timer>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The customer's INVITE has no final response.
+    Setup { alerted: bool },
+    /// Answered.
+    Talking,
+    /// Taken down; the accounts of its streams are awaited.
+    Ending {
+        status: u16,
+        outcome: Outcome,
+        cause: Cause,
+        origin: Origin,
+    },
+    /// [`Kind::CallEnded`] has been told.
+    Over,
+}
+
+/// The deadlines of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Timer {
+    /// The called party has been alerted long enough.
+    Ring,
+    /// The 2xx of this leg's INVITE is due again, RFC 3261 §13.3.1.4.
+    Repeat2xx(LegId),
+    /// The session of this leg is to be refreshed, or has run out, RFC 4028 §10.
+    Session(LegId),
+    /// The accounts of the closed streams are overdue.
+    Accounts,
+}
+
+impl Call {
+    /// The call's id.
+    pub fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// Whether nothing of the call is left, so that its owner may drop it.
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over && self.legs.iter().all(Leg::is_gone)
+    }
+
+    /// Whether the call's end has begun.
+    pub fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Ending { .. } | Phase::Over)
+    }
+
+    /// Who is at the other end of a leg.
+    pub fn party(&self, leg: LegId) -> Option<&Party> {
+        self.leg(leg).map(|leg| &leg.party)
+    }
+
+    /// Whether a request inside this leg's dialog may come over `flow` without fresh credentials.
+    pub fn leg_lives_on(&self, leg: LegId, flow: &Flow) -> bool {
+        let Some(leg) = self.leg(leg) else {
+            return false;
+        };
+        leg.flow == *flow || leg.dialog().is_some_and(|dialog| dialog.owns(flow))
+    }
+
+    /// Moves a leg's dialog to the flow over which its user has just shown fresh credentials.
+    pub fn move_leg(&mut self, leg: LegId, flow: Flow) {
+        if let Some(leg) = self.leg_mut(leg) {
+            leg.flow = flow;
+            if let Some(dialog) = leg.dialog_mut() {
+                dialog.move_to(flow);
+            }
+        }
+    }
+
+    /// The ids of its streams, live and ended.
+    pub fn stream_ids(&self) -> impl Iterator<Item = StreamId> {
+        self.streams.iter().map(|stream| stream.id)
+    }
+
+    /// Lets deadlines that have come take their effect.
+    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        while let Some(timer) = self.timers.poll_expired(cx.now) {
+            match timer {
+                Timer::Ring => self.handle_ring_timeout(cx),
+                Timer::Repeat2xx(leg) => self.handle_repeat_2xx(cx, leg),
+                Timer::Session(leg) => self.handle_session_timer(cx, leg),
+                Timer::Accounts => self.handle_accounts_overdue(cx),
+            }
+        }
+    }
+
+    /// The call's next deadline.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.poll_timeout()
+    }
+
+    fn leg(&self, id: LegId) -> Option<&Leg> {
+        self.legs.iter().find(|leg| leg.id == id)
+    }
+
+    fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        self.legs.iter_mut().find(|leg| leg.id == id)
+    }
+
+    fn customer_mut(&mut self) -> &mut Leg {
+        self.legs.first_mut().expect(
+            "a call is made with its customer's leg, and legs are never taken out of the list",
+        )
+    }
+
+    fn customer(&self) -> &Leg {
+        self.legs.first().expect(
+            "a call is made with its customer's leg, and legs are never taken out of the list",
+        )
+    }
+
+    /// The leg that is bridged with `id`: with two legs, the other one.
+    fn other_leg(&self, id: LegId) -> Option<LegId> {
+        self.legs
+            .iter()
+            .find(|leg| leg.id != id && !leg.is_gone())
+            .map(|leg| leg.id)
+    }
+
+    /// Tells the world, in order.
+    fn tell(&mut self, cx: &mut Context<'_>, kind: Kind, cause: Cause, origin: Origin) {
+        self.tell_of(cx, None, kind, cause, origin);
+    }
+
+    fn tell_of(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: Option<StreamId>,
+        kind: Kind,
+        cause: Cause,
+        origin: Origin,
+    ) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        self.seq += 1;
+        let media_time = stream
+            .and_then(|id| self.streams.iter().find(|stream| stream.id == id))
+            .map(|s| s.media_time(cx.now));
+        let event = Event {
+            call: self.id,
+            stream,
+            seq: self.seq,
+            at: cx.now,
+            media_time,
+            kind,
+            cause,
+            origin,
+        };
+        cx.effects.push_back(Effect::Event(event));
+    }
+}
+
+/// Whether a request carries a session description, and whether we can read its type.
+fn has_session_description(request: &Request) -> Result<bool, UnsupportedBody> {
+    if request.body().is_empty() {
+        return Ok(false);
+    }
+    let media_type = request
+        .content_type()
+        .and_then(|value| value.split(';').next())
+        .map(str::trim);
+    if media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/sdp")) {
+        Ok(true)
+    } else {
+        Err(UnsupportedBody)
+    }
+}
+
+/// The body is not a session description: 415.
+#[derive(Debug)]
+struct UnsupportedBody;

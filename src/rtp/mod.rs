@@ -9,6 +9,8 @@ mod packet;
 mod receiver_stats;
 pub mod rtcp;
 pub mod telephone_event;
+#[cfg(test)]
+mod tests;
 
 pub use extended::{ExtendedSequence, ExtendedTimestamp};
 pub use packet::{HEADER_BYTES, Packet, RtpError, header, is_rtcp, write_header};

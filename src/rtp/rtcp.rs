@@ -116,36 +116,29 @@ impl ReceptionReport {
 /// Reads the reports of a compound packet.
 ///
 /// # Errors
-/// A length, version or count that does not hold.
+/// A length, version or count that does not hold. What is inside packets of other types is not looked at.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Report>, RtcpError> {
+    // Checks the lengths of all packets before the first is read.
+    Compound::parse(bytes)?;
     let mut reports = Vec::new();
-    for packet in Compound::parse(bytes)? {
-        match packet? {
-            rtcp_types::Packet::Sr(report) => reports.push(Report::Sender {
-                ssrc: report.ssrc(),
-                sent: SenderInfo {
-                    ntp: NtpTime(report.ntp_timestamp()),
-                    rtp_timestamp: report.rtp_timestamp(),
-                    packets: report.packet_count(),
-                    octets: report.octet_count(),
-                },
-                heard: report
-                    .report_blocks()
-                    .map(|block| ReceptionReport::from_wire(&block))
-                    .collect(),
-            }),
-            rtcp_types::Packet::Rr(report) => reports.push(Report::Receiver {
-                ssrc: report.ssrc(),
-                heard: report
-                    .report_blocks()
-                    .map(|block| ReceptionReport::from_wire(&block))
-                    .collect(),
-            }),
-            rtcp_types::Packet::Bye(bye) => reports.push(Report::Bye {
-                sources: bye.ssrcs().collect(),
+    let mut rest = bytes;
+    while let [_, packet_type, high, low, ..] = *rest {
+        // RFC 3550 §6.4.1: the length in 32-bit words minus one.
+        let length = (usize::from(u16::from_be_bytes([high, low])) + 1) * 4;
+        let (packet, following) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        match packet_type {
+            SenderReport::PACKET_TYPE => {
+                reports.push(Report::from_sender(&SenderReport::parse(packet)?))
+            }
+            ReceiverReport::PACKET_TYPE => {
+                reports.push(Report::from_receiver(&ReceiverReport::parse(packet)?))
+            }
+            Bye::PACKET_TYPE => reports.push(Report::Bye {
+                sources: Bye::parse(packet)?.ssrcs().collect(),
             }),
             _ => {}
         }
+        rest = following;
     }
     Ok(reports)
 }
@@ -193,6 +186,35 @@ pub fn write(reports: &[Report], cname: &str) -> Result<Vec<u8>, RtcpError> {
 fn named<'a>(compound: CompoundBuilder<'a>, ssrc: u32, cname: &'a str) -> CompoundBuilder<'a> {
     let chunk = SdesChunk::builder(ssrc).add_item(SdesItem::builder(SdesItem::CNAME, cname));
     compound.add_packet(Sdes::builder().add_chunk(chunk))
+}
+
+impl Report {
+    fn from_sender(report: &SenderReport<'_>) -> Self {
+        Report::Sender {
+            ssrc: report.ssrc(),
+            sent: SenderInfo {
+                ntp: NtpTime(report.ntp_timestamp()),
+                rtp_timestamp: report.rtp_timestamp(),
+                packets: report.packet_count(),
+                octets: report.octet_count(),
+            },
+            heard: report
+                .report_blocks()
+                .map(|block| ReceptionReport::from_wire(&block))
+                .collect(),
+        }
+    }
+
+    fn from_receiver(report: &ReceiverReport<'_>) -> Self {
+        let heard = report
+            .report_blocks()
+            .map(|block| ReceptionReport::from_wire(&block))
+            .collect();
+        Report::Receiver {
+            ssrc: report.ssrc(),
+            heard,
+        }
+    }
 }
 
 impl ReceptionReport {

@@ -1,0 +1,99 @@
+//! The parties that live in the switch itself: the test numbers.
+
+use crate::codec::Codec;
+use crate::id::PortId;
+use crate::media::{MediaCommand, Prompt};
+use crate::sdp::Payload;
+use crate::time::Duration;
+
+/// A number that the switch answers by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TestNumber {
+    /// 9196: what comes in goes back.
+    Echo,
+    /// 9197: a tone, then every key.
+    ToneAndDigits,
+    /// 9664: music without end.
+    Music,
+    /// 9000: an agent who talks.
+    TalkingAgent,
+}
+
+impl TestNumber {
+    /// All of them.
+    pub const ALL: [TestNumber; 4] = [
+        TestNumber::Echo,
+        TestNumber::ToneAndDigits,
+        TestNumber::Music,
+        TestNumber::TalkingAgent,
+    ];
+
+    /// The number to dial.
+    pub const fn number(self) -> &'static str {
+        match self {
+            TestNumber::Echo => "9196",
+            TestNumber::ToneAndDigits => "9197",
+            TestNumber::Music => "9664",
+            TestNumber::TalkingAgent => "9000",
+        }
+    }
+
+    /// The test number that `dialled` is.
+    pub fn from_dialled(dialled: &str) -> Option<TestNumber> {
+        TestNumber::ALL
+            .into_iter()
+            .find(|number| number.number() == dialled)
+    }
+
+    /// The codecs that it can speak, best first. An echo speaks whatever it hears.
+    pub(super) const fn codecs(self) -> &'static [Codec] {
+        match self {
+            TestNumber::Echo => &[Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma],
+            TestNumber::ToneAndDigits | TestNumber::Music | TestNumber::TalkingAgent => {
+                &[Codec::Pcmu, Codec::Pcma, Codec::G722]
+            }
+        }
+    }
+
+    /// What makes its media begin on `port`, in the format that the answer chose.
+    pub(super) fn begin(self, port: PortId, payloads: &[Payload]) -> Option<MediaCommand> {
+        if self == TestNumber::Echo {
+            return Some(MediaCommand::Echo { port });
+        }
+        let number_of = |wanted: fn(Codec) -> bool| {
+            payloads.iter().find_map(|payload| {
+                payload
+                    .codec
+                    .filter(|codec| wanted(*codec))
+                    .map(|codec| (codec, payload.number))
+            })
+        };
+        let (codec, payload_type) = number_of(|codec| {
+            !matches!(codec, Codec::TelephoneEvent { .. } | Codec::ComfortNoise)
+        })?;
+        let telephone_event = number_of(|codec| matches!(codec, Codec::TelephoneEvent { .. }))
+            .map(|(_, number)| number);
+        let (prompt, repeat) = match self {
+            TestNumber::Echo | TestNumber::TalkingAgent => (Prompt::Speech, true),
+            TestNumber::ToneAndDigits => (tone_and_digits(), false),
+            TestNumber::Music => (Prompt::Music, true),
+        };
+        Some(MediaCommand::Play {
+            port,
+            prompt,
+            codec,
+            payload_type,
+            telephone_event,
+            repeat,
+        })
+    }
+}
+
+/// One second of the ITU reference tone, then every key that a telephone has.
+fn tone_and_digits() -> Prompt {
+    let tone = Prompt::Tone {
+        hz: 1_004,
+        duration: Duration::from_secs(1),
+    };
+    Prompt::Sequence(vec![tone, Prompt::Digits("1234567890*#".into())])
+}

@@ -1,0 +1,275 @@
+//! The one door: every change of a stream, whoever asks, is a [`Command`] handled here.
+
+use super::context::Context;
+use super::stream::{Spec, Step, Stream};
+use super::{Call, Phase};
+use crate::command::{Accepted, Command, Denied, Origin, StartStream, Target, Verb};
+use crate::event::{Cause, Kind};
+use crate::id::{StreamId, Track};
+use crate::media::Control;
+
+impl Call {
+    /// Carries out a command, or says why not. The same request id twice changes nothing and gets the same answer.
+    pub fn handle_command(
+        &mut self,
+        cx: &mut Context<'_>,
+        command: Command,
+    ) -> Result<Accepted, Denied> {
+        if let Some(answer) = self.requests.answer(&command) {
+            return answer;
+        }
+        let answer = self.carry_out(cx, &command);
+        if let Err(denied) = &answer {
+            let stream = self.find_stream(&command.verb).map(|stream| stream.id);
+            self.tell_of(
+                cx,
+                stream,
+                Kind::StreamDenied(*denied),
+                Cause::Request,
+                command.origin,
+            );
+        }
+        self.requests.remember(command, answer.clone());
+        answer
+    }
+
+    fn carry_out(&mut self, cx: &mut Context<'_>, command: &Command) -> Result<Accepted, Denied> {
+        let origin = command.origin;
+        match &command.verb {
+            Verb::Start(start) => self.start(cx, start, origin),
+            Verb::Stop(target) => self.each(cx, target, |call, cx, id| {
+                Ok(call.stop_stream(cx, id, Cause::Request, origin))
+            }),
+            Verb::Pause(target) => self.each(cx, target, |call, cx, id| call.pause(cx, id, origin)),
+            Verb::Resume(target) => {
+                self.each(cx, target, |call, cx, id| call.resume(cx, id, origin))
+            }
+            Verb::Mute(target, track) => self.each(cx, target, |call, cx, id| {
+                call.set_muted(cx, id, *track, true, origin)
+            }),
+            Verb::Unmute(target, track) => self.each(cx, target, |call, cx, id| {
+                call.set_muted(cx, id, *track, false, origin)
+            }),
+            Verb::Mark(target, name) => {
+                self.each(cx, target, |call, cx, id| call.mark(cx, id, name, origin))
+            }
+            Verb::Status(target) => self.each(cx, target, |_, _, _| Ok(false)),
+            Verb::HangUp => {
+                let changed = !self.is_ending();
+                self.hang_up(cx, Cause::Request, origin);
+                Ok(Accepted {
+                    streams: Vec::new(),
+                    changed,
+                })
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        cx: &mut Context<'_>,
+        start: &StartStream,
+        origin: Origin,
+    ) -> Result<Accepted, Denied> {
+        let streaming = &cx.settings.streaming;
+        if !streaming.enabled {
+            return Err(Denied::StreamingDisabled);
+        }
+        if self.is_ending() {
+            return Err(Denied::NoSuchCall);
+        }
+        let sink = start
+            .sink
+            .clone()
+            .or_else(|| streaming.default_sink.clone())
+            .ok_or(Denied::NoSinkChosen)?;
+        if !streaming.sinks.contains_key(&sink) {
+            return Err(Denied::NoSuchSink);
+        }
+        if start.label.is_some()
+            && self
+                .live_streams()
+                .any(|stream| stream.spec.label == start.label)
+        {
+            return Err(Denied::AlreadyStarted);
+        }
+        if self.live_streams().count() >= streaming.max_per_call {
+            return Err(Denied::TooManyStreams);
+        }
+        if self.phase == Phase::Talking && !self.customer().payloads().has_audio() {
+            return Err(Denied::NoAudio);
+        }
+        cx.sinks.acquire(&sink)?;
+        let id = cx.tokens.new_stream(cx.now);
+        let spec = Spec {
+            sink,
+            tracks: start.tracks,
+            label: start.label.clone(),
+            pause_as: start.pause_as.unwrap_or_default(),
+        };
+        let kind = Kind::StreamArmed {
+            sink: spec.sink.clone(),
+            tracks: spec.tracks,
+            label: spec.label.clone(),
+        };
+        cx.owners.add_stream(id, self.id);
+        self.streams.push(Stream::new(id, spec));
+        self.tell_of(cx, Some(id), kind, Cause::Request, origin);
+        if self.phase == Phase::Talking {
+            self.open_stream(cx, id);
+        }
+        Ok(self.accepted(cx, vec![id], true))
+    }
+
+    /// Applies `change` to every stream that `target` names. "All" means those live streams that can: it is denied only when none can.
+    fn each(
+        &mut self,
+        cx: &mut Context<'_>,
+        target: &Target,
+        change: impl Fn(&mut Call, &mut Context<'_>, StreamId) -> Result<bool, Denied>,
+    ) -> Result<Accepted, Denied> {
+        let ids = self.targets(target)?;
+        let mut changed = false;
+        let mut denied = None;
+        let mut done = Vec::with_capacity(ids.len());
+        for id in ids {
+            match change(self, cx, id) {
+                Ok(this_one) => {
+                    changed |= this_one;
+                    done.push(id);
+                }
+                Err(reason) => denied = denied.or(Some(reason)),
+            }
+        }
+        match denied {
+            Some(reason) if done.is_empty() => Err(reason),
+            _ => Ok(self.accepted(cx, done, changed)),
+        }
+    }
+
+    fn targets(&self, target: &Target) -> Result<Vec<StreamId>, Denied> {
+        match target {
+            Target::Id(id) if self.streams.iter().any(|stream| stream.id == *id) => Ok(vec![*id]),
+            Target::Label(label) => self
+                .find_label(label)
+                .map(|stream| vec![stream.id])
+                .ok_or(Denied::NoSuchStream),
+            Target::Id(_) => Err(Denied::NoSuchStream),
+            Target::All => Ok(self.live_streams().map(|stream| stream.id).collect()),
+        }
+    }
+
+    /// The stream of this label: the live one, else the one that ended last.
+    fn find_label(&self, label: &str) -> Option<&Stream> {
+        let labelled = |stream: &&Stream| stream.spec.label.as_deref() == Some(label);
+        self.live_streams()
+            .find(labelled)
+            .or_else(|| self.streams.iter().rev().find(labelled))
+    }
+
+    fn find_stream(&self, verb: &Verb) -> Option<&Stream> {
+        match verb {
+            Verb::Stop(target)
+            | Verb::Pause(target)
+            | Verb::Resume(target)
+            | Verb::Mute(target, _)
+            | Verb::Unmute(target, _)
+            | Verb::Mark(target, _)
+            | Verb::Status(target) => match target {
+                Target::Id(id) => self.streams.iter().find(|stream| stream.id == *id),
+                Target::Label(label) => self.find_label(label),
+                Target::All => None,
+            },
+            Verb::Start(_) | Verb::HangUp => None,
+        }
+    }
+
+    fn pause(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: StreamId,
+        origin: Origin,
+    ) -> Result<bool, Denied> {
+        let step = self.stream_mut(id)?.pause()?;
+        Ok(self.take_step(cx, id, step, Control::Pause, Kind::StreamPaused, origin))
+    }
+
+    fn resume(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: StreamId,
+        origin: Origin,
+    ) -> Result<bool, Denied> {
+        let step = self.stream_mut(id)?.resume()?;
+        Ok(self.take_step(cx, id, step, Control::Resume, Kind::StreamActive, origin))
+    }
+
+    fn set_muted(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: StreamId,
+        track: Track,
+        muted: bool,
+        origin: Origin,
+    ) -> Result<bool, Denied> {
+        let step = self.stream_mut(id)?.set_muted(track, muted)?;
+        let (control, kind) = if muted {
+            (Control::Mute(track), Kind::StreamMuted(track))
+        } else {
+            (Control::Unmute(track), Kind::StreamUnmuted(track))
+        };
+        Ok(self.take_step(cx, id, step, control, kind, origin))
+    }
+
+    fn mark(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: StreamId,
+        name: &str,
+        origin: Origin,
+    ) -> Result<bool, Denied> {
+        let step = self.stream_mut(id)?.mark()?;
+        Ok(self.take_step(
+            cx,
+            id,
+            step,
+            Control::Mark(name.into()),
+            Kind::StreamMarked(name.into()),
+            origin,
+        ))
+    }
+
+    fn take_step(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: StreamId,
+        step: Step,
+        control: Control,
+        kind: Kind,
+        origin: Origin,
+    ) -> bool {
+        if step == Step::Unchanged {
+            return false;
+        }
+        self.control_stream(cx, id, control);
+        self.tell_of(cx, Some(id), kind, Cause::Request, origin);
+        true
+    }
+
+    fn stream_mut(&mut self, id: StreamId) -> Result<&mut Stream, Denied> {
+        self.streams
+            .iter_mut()
+            .find(|stream| stream.id == id)
+            .ok_or(Denied::NoSuchStream)
+    }
+
+    fn accepted(&self, cx: &Context<'_>, ids: Vec<StreamId>, changed: bool) -> Accepted {
+        let streams = self
+            .streams
+            .iter()
+            .filter(|stream| ids.contains(&stream.id))
+            .map(|stream| stream.status(cx.now))
+            .collect();
+        Accepted { streams, changed }
+    }
+}

@@ -1,0 +1,176 @@
+//! Taking a call down: every leg gets what it is due, every port is closed, every stream gives its account.
+
+use super::context::Context;
+use super::leg::{Purpose, State};
+use super::{Call, Phase, Timer};
+use crate::command::Origin;
+use crate::event::{Cause, Kind, Outcome};
+use crate::id::LegId;
+use crate::sip::Method;
+
+impl Call {
+    /// Ends the call, whatever it is doing.
+    pub fn hang_up(&mut self, cx: &mut Context<'_>, cause: Cause, origin: Origin) {
+        let (status, outcome) = match self.phase {
+            Phase::Setup { .. } => (480, Outcome::Failed),
+            Phase::Talking | Phase::Ending { .. } | Phase::Over => (200, Outcome::Completed),
+        };
+        self.end(cx, status, outcome, cause, origin);
+    }
+
+    /// Ends the call; `status` is the final response of a customer's INVITE that has none yet.
+    pub(super) fn end(
+        &mut self,
+        cx: &mut Context<'_>,
+        status: u16,
+        outcome: Outcome,
+        cause: Cause,
+        origin: Origin,
+    ) {
+        if self.is_ending() {
+            return;
+        }
+        self.phase = Phase::Ending {
+            status,
+            outcome,
+            cause,
+            origin,
+        };
+        self.timers.cancel(&Timer::Ring);
+        self.give_up_exchange(cx);
+        self.stop_all_streams(
+            cx,
+            if cause == Cause::Request {
+                Cause::HangUp
+            } else {
+                cause
+            },
+            origin,
+        );
+        let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
+        for id in legs {
+            self.take_down(cx, id, status);
+        }
+        self.timers
+            .set(Timer::Accounts, cx.now + cx.settings.account_timeout);
+        self.finish_if_all_accounted(cx);
+    }
+
+    fn take_down(&mut self, cx: &mut Context<'_>, id: LegId, status: u16) {
+        self.timers.cancel(&Timer::Session(id));
+        let Some(leg) = self.leg_mut(id) else { return };
+        leg.close_port(cx);
+        self.answer_owed_infos(cx, id);
+        let Some(leg) = self.leg_mut(id) else { return };
+        match &leg.state {
+            State::Incoming { key, invite, .. } => {
+                let (key, invite) = (*key, invite.clone());
+                self.respond(cx, id, key, &invite, status);
+                self.drop_leg(cx, id);
+            }
+            // The leg stays until its INVITE has a final response, in case that is an answer which crosses our CANCEL.
+            State::Outgoing { key, .. } => {
+                cx.transactions.cancel(*key, cx.now);
+            }
+            State::Talking { .. } => self.say_bye(cx, id),
+            State::Leaving { .. } | State::Gone => {}
+            State::Builtin => self.drop_leg(cx, id),
+        }
+    }
+
+    /// INFOs that this leg's peer will not answer any more.
+    fn answer_owed_infos(&mut self, cx: &mut Context<'_>, id: LegId) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        let (owed, kept) = std::mem::take(&mut leg.requests)
+            .into_iter()
+            .partition(|(_, p)| matches!(p, Purpose::RelayedInfo { .. }));
+        leg.requests = kept;
+        let owed: Vec<_> = owed;
+        for (client, purpose) in owed {
+            cx.owners.remove_client(client);
+            if let Purpose::RelayedInfo { from, key, request } = purpose {
+                self.respond(cx, from, key, &request, 487);
+            }
+        }
+    }
+
+    /// Ends a confirmed dialog: at once, or when the ACK that it is waiting for has come (RFC 3261 §15).
+    pub(super) fn say_bye(&mut self, cx: &mut Context<'_>, id: LegId) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        let (State::Talking { dialog } | State::Leaving { dialog }) = &mut leg.state else {
+            return;
+        };
+        if leg.unacknowledged.is_some() {
+            leg.state = State::Leaving {
+                dialog: dialog.clone(),
+            };
+            return;
+        }
+        let branch = cx.tokens.branch();
+        let bye = dialog.request(Method::Bye, &branch).build();
+        // Its answer matters to nobody: the transaction alone sees to the repetitions.
+        cx.transactions
+            .request(Method::Bye, &branch, bye, dialog.destination(), cx.now);
+        self.drop_leg(cx, id);
+    }
+
+    /// The BYE that waited for an ACK. Returns whether one did.
+    pub(super) fn say_owed_bye(&mut self, cx: &mut Context<'_>, id: LegId) -> bool {
+        let owed = matches!(
+            self.leg(id).map(|leg| &leg.state),
+            Some(State::Leaving { .. })
+        );
+        if owed {
+            self.say_bye(cx, id);
+        }
+        owed
+    }
+
+    /// Forgets a leg whose dialog is over.
+    pub(super) fn drop_leg(&mut self, cx: &mut Context<'_>, id: LegId) {
+        self.timers.cancel(&Timer::Repeat2xx(id));
+        self.timers.cancel(&Timer::Session(id));
+        let Some(leg) = self.leg_mut(id) else { return };
+        if leg.is_gone() {
+            return;
+        }
+        leg.state = State::Gone;
+        leg.unacknowledged = None;
+        leg.close_port(cx);
+        cx.owners.remove_dialog(&leg.call_id, &leg.local_tag);
+        let clients = leg
+            .requests
+            .iter()
+            .map(|(key, _)| *key)
+            .chain(leg.answered_invites.drain(..));
+        for key in clients {
+            cx.owners.remove_client(key);
+        }
+        let party_origin = Origin::Leg(id);
+        self.tell(
+            cx,
+            Kind::LegRemoved { leg: id },
+            Cause::HangUp,
+            party_origin,
+        );
+    }
+
+    /// The call's last event, once every stream has given its account.
+    pub(super) fn finish_if_all_accounted(&mut self, cx: &mut Context<'_>) {
+        let Phase::Ending {
+            status,
+            outcome,
+            cause,
+            origin,
+        } = self.phase
+        else {
+            return;
+        };
+        if self.streams.iter().any(|stream| !stream.is_over()) {
+            return;
+        }
+        self.timers.cancel(&Timer::Accounts);
+        self.tell(cx, Kind::CallEnded { status, outcome }, cause, origin);
+        self.phase = Phase::Over;
+    }
+}

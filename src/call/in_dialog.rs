@@ -1,0 +1,416 @@
+//! Requests and responses inside the dialogs of a call, sorted to whom they concern.
+
+use bytes::Bytes;
+
+use super::context::{Context, Effect};
+use super::leg::{ALLOW, Purpose, SUPPORTED, State};
+use super::{Call, Timer};
+use crate::command::Origin;
+use crate::event::{Cause, Kind, Outcome};
+use crate::id::LegId;
+use crate::sip::dialog::{Dialog, Resend, Retransmit2xx};
+use crate::sip::transaction::{ClientKey, ServerKey};
+use crate::sip::{Flow, Method, Request, Response, ResponseBuilder, reason_phrase};
+
+/// An INFO that passed the dialog's checks; what its body asks is for the owner of the call to find out.
+#[derive(Debug)]
+pub struct InfoRequest {
+    /// Its server transaction.
+    pub key: ServerKey,
+    /// The INFO.
+    pub request: Request,
+}
+
+impl Call {
+    /// A request inside a leg's dialog, over the flow that the dialog lives on. An INFO comes back to the caller.
+    pub fn handle_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        key: ServerKey,
+        request: Request,
+    ) -> Option<InfoRequest> {
+        cx.owners.add_server(key, (self.id, id));
+        let Some(leg) = self.leg_mut(id) else {
+            self.respond(cx, id, key, &request, 481);
+            return None;
+        };
+        // RFC 3261 §12.2.2: a CSeq below the last one is an error of the peer, not a repetition.
+        let in_order = leg
+            .dialog_mut()
+            .map(|dialog| dialog.accept_request(&request));
+        match in_order {
+            None => self.respond(cx, id, key, &request, 481),
+            Some(Err(_)) => self.respond(cx, id, key, &request, 500),
+            Some(Ok(())) => return self.sort_request(cx, id, key, request),
+        }
+        None
+    }
+
+    fn sort_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        key: ServerKey,
+        request: Request,
+    ) -> Option<InfoRequest> {
+        match request.method() {
+            Method::Bye => self.handle_bye(cx, id, key, &request),
+            Method::Invite | Method::Update => self.handle_offer(cx, id, key, request),
+            Method::Info => return Some(InfoRequest { key, request }),
+            Method::Options => {
+                let headers = [
+                    ("Accept", "application/sdp".to_owned()),
+                    ("Supported", SUPPORTED.to_owned()),
+                ];
+                self.respond_with(cx, id, key, &request, 200, &headers, None);
+            }
+            Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Prack
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => self.respond(cx, id, key, &request, 405),
+        }
+        None
+    }
+
+    fn handle_bye(&mut self, cx: &mut Context<'_>, id: LegId, key: ServerKey, request: &Request) {
+        self.respond(cx, id, key, request, 200);
+        let early = matches!(
+            self.leg(id).map(|leg| &leg.state),
+            Some(State::Incoming { .. })
+        );
+        if early {
+            // RFC 3261 §15.1.2: the caller of an early dialog hangs up; the INVITE gets its 487.
+            return self.end(cx, 487, Outcome::Cancelled, Cause::HangUp, Origin::Leg(id));
+        }
+        self.drop_leg(cx, id);
+        self.hang_up(cx, Cause::HangUp, Origin::Leg(id));
+    }
+
+    /// The caller gives up: RFC 3261 §9.2. The CANCEL itself has been answered.
+    pub fn handle_cancel(&mut self, cx: &mut Context<'_>, id: LegId, key: ServerKey) {
+        let is_first = matches!(self.leg(id).map(|leg| &leg.state), Some(State::Incoming { key: first, .. }) if *first == key);
+        if is_first {
+            self.end(cx, 487, Outcome::Cancelled, Cause::Request, Origin::Leg(id));
+        } else {
+            self.cancel_exchange(cx, key);
+        }
+    }
+
+    /// A response to a request of ours.
+    pub fn handle_response(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        key: ClientKey,
+        response: &Response,
+        flow: Flow,
+    ) {
+        let is_final = response.status() >= 200;
+        let Some(leg) = self.leg_mut(id) else { return };
+        let purpose = if is_final {
+            leg.take_purpose(key)
+        } else {
+            leg.purpose(key).cloned()
+        };
+        let Some(purpose) = purpose else {
+            return self.handle_repeated_answer(cx, id, response, flow);
+        };
+        if is_final && response.cseq_method() != Method::Invite {
+            cx.owners.remove_client(key);
+        }
+        if is_final && response.cseq_method() == Method::Invite {
+            leg.answered_invites.push(key);
+        }
+        match purpose {
+            Purpose::Invite => self.handle_invite_response(cx, id, response, flow),
+            Purpose::Exchange if is_final => self.handle_exchange_response(cx, id, response),
+            Purpose::Refresh { .. } if is_final => self.handle_refresh_response(cx, id, response),
+            Purpose::RelayedInfo { from, key, request } if is_final => {
+                self.relay_info_answer(cx, from, key, &request, response)
+            }
+            Purpose::Exchange
+            | Purpose::Refresh { .. }
+            | Purpose::RelayedInfo { .. }
+            | Purpose::Notice => {}
+        }
+    }
+
+    /// A 2xx that comes again wants its ACK again; a 2xx of another branch of a fork wants an ACK and a BYE (RFC 3261 §13.2.2.4).
+    fn handle_repeated_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        response: &Response,
+        flow: Flow,
+    ) {
+        if response.cseq_method() != Method::Invite || !(200..300).contains(&response.status()) {
+            return;
+        }
+        let Some(leg) = self.leg_mut(id) else { return };
+        let ours = leg
+            .dialog()
+            .is_some_and(|dialog| response.to_tag() == Some(dialog.id().remote_tag.as_str()));
+        match &leg.last_ack {
+            Some(ack) if ours && ack.cseq == response.cseq() => {
+                cx.effects.push_back(Effect::Send {
+                    flow: ack.flow,
+                    bytes: ack.bytes.clone(),
+                });
+            }
+            _ if ours => {}
+            _ => {
+                let Some(mut other) = leg
+                    .invite
+                    .as_ref()
+                    .map(|invite| Dialog::uac(invite, response, flow))
+                else {
+                    return;
+                };
+                let ack = other.ack(response.cseq(), &cx.tokens.branch()).build();
+                cx.effects.push_back(Effect::Send {
+                    flow: other.destination(),
+                    bytes: ack,
+                });
+                let branch = cx.tokens.branch();
+                let bye = other.request(Method::Bye, &branch).build();
+                cx.transactions
+                    .request(Method::Bye, &branch, bye, other.destination(), cx.now);
+            }
+        }
+    }
+
+    /// No answer came, or the peer cannot be reached: as RFC 3261 §8.1.3.1 says, a 408 or 503 that we make ourselves.
+    pub fn handle_request_failure(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        key: ClientKey,
+        timed_out: bool,
+    ) {
+        cx.owners.remove_client(key);
+        let Some(purpose) = self.leg_mut(id).and_then(|leg| leg.take_purpose(key)) else {
+            return;
+        };
+        let cause = if timed_out {
+            Cause::Timeout
+        } else {
+            Cause::ConnectFailed
+        };
+        match purpose {
+            Purpose::Invite => {
+                self.drop_leg(cx, id);
+                let (status, outcome) = if timed_out {
+                    (408, Outcome::NoAnswer)
+                } else {
+                    (503, Outcome::Failed)
+                };
+                self.end(cx, status, outcome, cause, Origin::Leg(id));
+            }
+            Purpose::Exchange => {
+                self.give_up_exchange(cx);
+                self.hang_up(cx, cause, Origin::Leg(id));
+            }
+            Purpose::Refresh { .. } => self.hang_up(cx, cause, Origin::Leg(id)),
+            Purpose::RelayedInfo { from, key, request } => {
+                self.respond(cx, from, key, &request, 408)
+            }
+            Purpose::Notice => {}
+        }
+    }
+
+    /// Carries an INFO that is no affair of ours to the other leg.
+    pub fn relay_info(&mut self, cx: &mut Context<'_>, id: LegId, info: InfoRequest) {
+        let InfoRequest { key, request } = info;
+        let call = self.id;
+        let other = self
+            .other_leg(id)
+            .and_then(|other| self.leg_mut(other))
+            .filter(|leg| leg.is_talking());
+        let Some(other) = other else {
+            return self.respond(cx, id, key, &request, 415);
+        };
+        let body: Bytes = request.body().clone();
+        let content_type = request.content_type().map(str::to_owned);
+        let purpose = Purpose::RelayedInfo {
+            from: id,
+            key,
+            request,
+        };
+        other.send_request(
+            cx,
+            call,
+            Method::Info,
+            purpose,
+            |builder| match content_type {
+                Some(content_type) => builder.body(&content_type, &body),
+                None => builder,
+            },
+        );
+    }
+
+    fn relay_info_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: LegId,
+        key: ServerKey,
+        request: &Request,
+        response: &Response,
+    ) {
+        let status = if matches!(response.status(), 401 | 407) {
+            403
+        } else {
+            response.status()
+        };
+        self.respond(cx, from, key, request, status);
+    }
+
+    /// A key press that a leg sent by INFO.
+    pub fn handle_dtmf_info(
+        &mut self,
+        cx: &mut Context<'_>,
+        leg: LegId,
+        digit: char,
+        duration_ms: u32,
+    ) {
+        self.tell(
+            cx,
+            Kind::Dtmf {
+                leg,
+                digit,
+                duration_ms,
+            },
+            Cause::Request,
+            Origin::Leg(leg),
+        );
+    }
+
+    /// Whether the party at the other end of this leg has a dialog that an INFO could be carried to.
+    pub fn can_relay_info(&self, id: LegId) -> bool {
+        self.other_leg(id)
+            .and_then(|other| self.leg(other))
+            .is_some_and(|leg| leg.is_talking())
+    }
+
+    /// Tells a stream's news to every leg that takes INFO of our package.
+    pub fn send_notice(&mut self, cx: &mut Context<'_>, content_type: &str, body: &[u8]) {
+        let call = self.id;
+        for leg in self
+            .legs
+            .iter_mut()
+            .filter(|leg| leg.takes_notices && leg.is_talking())
+        {
+            leg.send_request(cx, call, Method::Info, Purpose::Notice, |builder| {
+                builder
+                    .header("Info-Package", super::INFO_PACKAGE)
+                    .header("Content-Disposition", "Info-Package")
+                    .body(content_type, body)
+            });
+        }
+    }
+
+    /// Answers a request of a leg's peer.
+    pub fn respond(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        key: ServerKey,
+        request: &Request,
+        status: u16,
+    ) {
+        self.respond_with(cx, id, key, request, status, &[], None);
+    }
+
+    /// Answers a request of a leg's peer, with more headers and a body of the given type.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a response is made of that many parts"
+    )]
+    pub fn respond_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        key: ServerKey,
+        request: &Request,
+        status: u16,
+        headers: &[(&'static str, String)],
+        body: Option<(&str, &[u8])>,
+    ) {
+        let Some(leg) = self.leg(id) else { return };
+        let mut response = leg.response(request, status);
+        match status {
+            405 | 200 => response = response.header("Allow", ALLOW),
+            415 => response = response.header("Accept", "application/sdp, application/media-stream+json, application/dtmf-relay, application/dtmf"),
+            // RFC 3261 §14.2: between 0 and 10 seconds, by chance.
+            500 => response = response.header("Retry-After", cx.tokens.below(11).to_string()),
+            422 => response = response.header("Min-SE", leg.session.min_se_s().to_string()),
+            _ => {}
+        }
+        response = headers.iter().fold(response, |response, (name, value)| {
+            response.header(name, value)
+        });
+        if let Some((content_type, body)) = body {
+            response = response.body(content_type, body);
+        }
+        cx.transactions
+            .respond(key, status, response.build(), cx.now);
+        if status >= 200 {
+            cx.owners.remove_server(key);
+        }
+    }
+
+    /// A 2xx to an INVITE is repeated until its ACK comes.
+    pub(super) fn repeat_2xx(&mut self, cx: &mut Context<'_>, id: LegId, bytes: Bytes) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        let repeat = Retransmit2xx::new(bytes, &cx.settings.timers, cx.now);
+        let deadline = repeat.poll_timeout();
+        leg.unacknowledged = Some(repeat);
+        self.timers.set(Timer::Repeat2xx(id), deadline);
+    }
+
+    pub(super) fn handle_repeat_2xx(&mut self, cx: &mut Context<'_>, id: LegId) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        let Some(repeat) = &mut leg.unacknowledged else {
+            return;
+        };
+        let resend = repeat.handle_timeout(cx.now);
+        let (flow, deadline) = (leg.flow, repeat.poll_timeout());
+        match resend {
+            Resend::Send(bytes) => {
+                cx.effects.push_back(Effect::Send { flow, bytes });
+                self.timers.set(Timer::Repeat2xx(id), deadline);
+            }
+            Resend::Wait => self.timers.set(Timer::Repeat2xx(id), deadline),
+            Resend::GiveUp => {
+                // RFC 3261 §13.3.1.4: no ACK after 64*T1: the session ends with a BYE.
+                leg.unacknowledged = None;
+                if !self.say_owed_bye(cx, id) {
+                    self.hang_up(cx, Cause::Timeout, Origin::Leg(id));
+                }
+            }
+        }
+    }
+}
+
+impl super::leg::Leg {
+    /// The beginning of a response to a request of the peer.
+    pub(super) fn response<'a>(&'a self, request: &'a Request, status: u16) -> ResponseBuilder<'a> {
+        ResponseBuilder::new(request, status, reason_phrase(status))
+            .source(self.flow.remote)
+            .to_tag(&self.local_tag)
+    }
+
+    /// The request of ours that is pending for this purpose.
+    pub(super) fn request_of(&self, wanted: impl Fn(&Purpose) -> bool) -> Option<ClientKey> {
+        self.requests
+            .iter()
+            .find(|(_, purpose)| wanted(purpose))
+            .map(|(key, _)| *key)
+    }
+}

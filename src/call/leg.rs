@@ -1,0 +1,322 @@
+//! One SIP dialog of a call, with its media port and the session descriptions that were last exchanged on it.
+
+use bytes::Bytes;
+
+use super::context::{Context, Effect};
+use super::sdp_text::LocalText;
+use super::session_timer::SessionTimer;
+use super::settings::Party;
+use crate::id::{CallId, LegId, PortId};
+use crate::media::{LocalPort, MediaCommand, PayloadMap};
+use crate::sdp::{Description, Direction};
+use crate::sip::dialog::{Dialog, Retransmit2xx};
+use crate::sip::transaction::{ClientKey, ServerKey};
+use crate::sip::{Flow, Method, Request, RequestBuilder};
+
+/// What we tell peers that we can do.
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+/// The option tags that we support.
+pub(super) const SUPPORTED: &str = "timer";
+/// The INFO package that we take (RFC 6086).
+pub(super) const INFO_PACKAGE: &str = "media-stream";
+
+/// One dialog (or one built-in party) of a call.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) id: LegId,
+    pub(super) party: Party,
+    pub(super) state: State,
+    /// The flow that its first message took.
+    pub(super) flow: Flow,
+    pub(super) call_id: String,
+    pub(super) local_tag: String,
+    pub(super) port: Option<Port>,
+    /// The session descriptions that we sent.
+    pub(super) local: LocalText,
+    /// The last session description that the peer sent.
+    pub(super) remote: Option<Remote>,
+    /// Our INVITE, if the leg is one that we called: forks answer to it.
+    pub(super) invite: Option<Request>,
+    /// Whether the peer takes UPDATE.
+    pub(super) allows_update: bool,
+    /// INVITEs of ours that were answered: their 2xx may come again.
+    pub(super) answered_invites: Vec<ClientKey>,
+    /// Requests that we sent and whose final response is awaited.
+    pub(super) requests: Vec<(ClientKey, Purpose)>,
+    /// The 2xx that is repeated until its ACK comes.
+    pub(super) unacknowledged: Option<Retransmit2xx>,
+    /// The last ACK that we sent, for a 2xx that comes again.
+    pub(super) last_ack: Option<SentAck>,
+    pub(super) session: SessionTimer,
+    /// Whether the peer takes INFO of our package.
+    pub(super) takes_notices: bool,
+    /// Whether no RTP has come from the peer for the inactivity time.
+    pub(super) is_silent: bool,
+    /// Whether the peer's last offer or answer stops us from sending to it.
+    pub(super) holds: bool,
+}
+
+/// Where the leg's dialog stands.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Its INVITE came in and has no final response.
+    Incoming {
+        key: ServerKey,
+        invite: Request,
+        dialog: Dialog,
+    },
+    /// Our INVITE went out and has no final response.
+    Outgoing {
+        key: ClientKey,
+        invite: Request,
+        early: Option<Dialog>,
+    },
+    /// Confirmed.
+    Talking { dialog: Dialog },
+    /// It is to be ended, but its 2xx has no ACK yet (RFC 3261 §15).
+    Leaving { dialog: Dialog },
+    /// A built-in party has no dialog.
+    Builtin,
+    /// Over.
+    Gone,
+}
+
+/// Why we sent a request.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    /// The INVITE that made the leg.
+    Invite,
+    /// A re-INVITE or UPDATE that carries the other leg's offer.
+    Exchange,
+    /// A re-INVITE or UPDATE that keeps the session alive.
+    Refresh { method: Method },
+    /// An INFO of the other leg, whose answer is relayed.
+    RelayedInfo {
+        from: LegId,
+        key: ServerKey,
+        request: Request,
+    },
+    /// A stream's news.
+    Notice,
+}
+
+/// A pair of UDP ports.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Port {
+    pub(super) id: PortId,
+    pub(super) local: LocalPort,
+}
+
+/// The peer's session description.
+#[derive(Clone, Debug)]
+pub(super) struct Remote {
+    pub(super) body: Bytes,
+    pub(super) description: Description,
+    pub(super) direction: Direction,
+}
+
+/// An ACK as it was sent.
+#[derive(Clone, Debug)]
+pub(super) struct SentAck {
+    pub(super) cseq: u32,
+    pub(super) flow: Flow,
+    pub(super) bytes: Bytes,
+}
+
+impl Leg {
+    pub(super) fn new(
+        id: LegId,
+        party: Party,
+        flow: Flow,
+        call_id: String,
+        local_tag: String,
+        session: SessionTimer,
+    ) -> Self {
+        Leg {
+            id,
+            party,
+            state: State::Gone,
+            flow,
+            call_id,
+            local_tag,
+            port: None,
+            local: LocalText::default(),
+            remote: None,
+            invite: None,
+            allows_update: false,
+            answered_invites: Vec::new(),
+            requests: Vec::new(),
+            unacknowledged: None,
+            last_ack: None,
+            session,
+            takes_notices: false,
+            is_silent: false,
+            holds: false,
+        }
+    }
+
+    /// The dialog, early or confirmed.
+    pub(super) fn dialog_mut(&mut self) -> Option<&mut Dialog> {
+        match &mut self.state {
+            State::Incoming { dialog, .. }
+            | State::Talking { dialog }
+            | State::Leaving { dialog } => Some(dialog),
+            State::Outgoing { early, .. } => early.as_mut(),
+            State::Builtin | State::Gone => None,
+        }
+    }
+
+    /// The dialog, early or confirmed.
+    pub(super) fn dialog(&self) -> Option<&Dialog> {
+        match &self.state {
+            State::Incoming { dialog, .. }
+            | State::Talking { dialog }
+            | State::Leaving { dialog } => Some(dialog),
+            State::Outgoing { early, .. } => early.as_ref(),
+            State::Builtin | State::Gone => None,
+        }
+    }
+
+    pub(super) fn is_talking(&self) -> bool {
+        matches!(self.state, State::Talking { .. })
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.state, State::Gone)
+    }
+
+    /// The Contact of this leg's dialog.
+    pub(super) fn contact(&self) -> String {
+        contact_of(&self.flow)
+    }
+
+    /// Whether an offer of ours, or the ACK of our 2xx, is under way on this leg, so that another offer must wait (RFC 3261 §14.2).
+    pub(super) fn is_negotiating(&self) -> bool {
+        self.unacknowledged.is_some()
+            || self.requests.iter().any(|(_, purpose)| {
+                matches!(
+                    purpose,
+                    Purpose::Invite
+                        | Purpose::Exchange
+                        | Purpose::Refresh {
+                            method: Method::Invite
+                        }
+                )
+            })
+    }
+
+    /// Takes the purpose of a request that has had its final response.
+    pub(super) fn take_purpose(&mut self, key: ClientKey) -> Option<Purpose> {
+        let place = self
+            .requests
+            .iter()
+            .position(|(pending, _)| *pending == key)?;
+        Some(self.requests.swap_remove(place).1)
+    }
+
+    pub(super) fn purpose(&self, key: ClientKey) -> Option<&Purpose> {
+        self.requests
+            .iter()
+            .find(|(pending, _)| *pending == key)
+            .map(|(_, purpose)| purpose)
+    }
+
+    /// What the payload types of this leg mean: its peer's description and ours agree on them, for we relay the numbers as they are.
+    pub(super) fn payloads(&self) -> PayloadMap {
+        let audio = self
+            .remote
+            .as_ref()
+            .and_then(|remote| remote.description.audio());
+        audio
+            .iter()
+            .flat_map(|audio| &audio.payloads)
+            .fold(PayloadMap::EMPTY, |map, payload| match payload.codec {
+                Some(codec) => map.with(payload.number, codec),
+                None => map.with_passed_through(payload.number),
+            })
+    }
+
+    /// Opens a pair of ports for the leg, if it has none. `false` when none is free.
+    pub(super) fn open_port(&mut self, cx: &mut Context<'_>, call: CallId) -> bool {
+        if self.port.is_some() {
+            return true;
+        }
+        let Some(local) = cx.ports.allocate(cx.now) else {
+            return false;
+        };
+        let id = cx.owners.new_port((call, self.id));
+        self.port = Some(Port { id, local });
+        self.local.begin(
+            cx.tokens.session_id(),
+            cx.settings.media_address_for(&self.flow),
+            local,
+        );
+        let address = cx.settings.media_address_for(&self.flow);
+        cx.effects.push_back(Effect::Media(MediaCommand::Open {
+            port: id,
+            address,
+            local,
+        }));
+        true
+    }
+
+    /// Closes the ports. The number rests before another call gets it.
+    pub(super) fn close_port(&mut self, cx: &mut Context<'_>) {
+        let Some(port) = self.port.take() else { return };
+        cx.effects
+            .push_back(Effect::Media(MediaCommand::Close { port: port.id }));
+        cx.ports.free(port.local, cx.now);
+    }
+
+    /// Sends a request inside the dialog, under a transaction of its own.
+    pub(super) fn send_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: CallId,
+        method: Method,
+        purpose: Purpose,
+        finish: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) {
+        let id = self.id;
+        let Some(dialog) = self.dialog_mut() else {
+            return;
+        };
+        let branch = cx.tokens.branch();
+        let bytes = finish(dialog.request(method.clone(), &branch)).build();
+        let key = cx
+            .transactions
+            .request(method, &branch, bytes, dialog.destination(), cx.now);
+        cx.owners.add_client(key, (call, id));
+        self.requests.push((key, purpose));
+    }
+
+    /// Acknowledges a 2xx of ours, and remembers the ACK for a 2xx that comes again.
+    pub(super) fn acknowledge(&mut self, cx: &mut Context<'_>, cseq: u32, body: Option<&[u8]>) {
+        let branch = cx.tokens.branch();
+        let Some(dialog) = self.dialog_mut() else {
+            return;
+        };
+        let mut ack = dialog.ack(cseq, &branch);
+        if let Some(body) = body {
+            ack = ack.body("application/sdp", body);
+        }
+        let (flow, bytes) = (dialog.destination(), ack.build());
+        cx.effects.push_back(Effect::Send {
+            flow,
+            bytes: bytes.clone(),
+        });
+        self.last_ack = Some(SentAck { cseq, flow, bytes });
+    }
+}
+
+/// The Contact that a peer on `flow` reaches us at.
+pub(super) fn contact_of(flow: &Flow) -> String {
+    match flow.transport {
+        crate::sip::Transport::Udp => format!("<sip:{}>", flow.local),
+        transport => format!(
+            "<sip:{};transport={}>",
+            flow.local,
+            transport.as_str().to_ascii_lowercase()
+        ),
+    }
+}

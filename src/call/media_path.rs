@@ -1,0 +1,178 @@
+//! What the session descriptions of a call mean for its media: addresses, bridge, hold.
+
+use bytes::Bytes;
+
+use super::context::{Context, Effect};
+use super::leg::Remote;
+use super::{Call, Phase};
+use crate::command::Origin;
+use crate::event::{Cause, Kind};
+use crate::id::{LegId, Track};
+use crate::media::{Control, MediaCommand, MediaEvent};
+use crate::sdp::{Description, Direction};
+
+/// Why a session description is of no use to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// It is not a session description: 400.
+    Malformed,
+    /// It offers no audio that we can relay: 488.
+    NoAudio,
+}
+
+/// Reads a session description that a peer sent.
+pub(super) fn read_description(body: &Bytes) -> Result<Remote, Unusable> {
+    let description = Description::parse(body).map_err(|_| Unusable::Malformed)?;
+    let direction = description.audio().ok_or(Unusable::NoAudio)?.direction;
+    Ok(Remote {
+        body: body.clone(),
+        description,
+        direction,
+    })
+}
+
+impl Call {
+    /// Takes a peer's description into force: where its media goes, which way it flows, what its payload types mean.
+    pub(super) fn apply_remote(&mut self, cx: &mut Context<'_>, id: LegId, remote: Remote) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        let (Some(audio), Some(port)) = (remote.description.audio(), leg.port) else {
+            return;
+        };
+        let old_payloads = leg.payloads();
+        let direction = remote.direction;
+        leg.remote = Some(remote);
+        let payloads = leg.payloads();
+        cx.effects.push_back(Effect::Media(MediaCommand::Remote {
+            port: port.id,
+            rtp: audio.rtp,
+            rtcp: audio.rtcp,
+            payloads,
+            receive: direction.receives(),
+            send: direction.sends(),
+        }));
+        let holds = !direction.receives();
+        let changed = std::mem::replace(&mut leg.holds, holds) != holds;
+        if changed && self.phase == Phase::Talking {
+            let kind = if holds {
+                Kind::LegHeld { leg: id }
+            } else {
+                Kind::LegResumed { leg: id }
+            };
+            self.tell(cx, kind, Cause::Request, Origin::Leg(id));
+        }
+        if id == LegId::CUSTOMER && payloads != old_payloads {
+            self.control_all(cx, &Control::Payloads(payloads));
+        }
+        self.tell_sinks_of_hold(cx);
+    }
+
+    /// Joins the two legs' media.
+    pub(super) fn bridge_media(&mut self, cx: &mut Context<'_>) {
+        let mut ports = self
+            .legs
+            .iter()
+            .filter(|leg| leg.remote.is_some())
+            .filter_map(|leg| leg.port);
+        if let (Some(a), Some(b)) = (ports.next(), ports.next()) {
+            cx.effects
+                .push_back(Effect::Media(MediaCommand::Bridge { a: a.id, b: b.id }));
+        }
+    }
+
+    /// Whether nothing may flow on `track`, so that its absence is a hold and not a silence.
+    pub(super) fn is_held(&self, track: Track) -> bool {
+        let direction = |id: Option<LegId>| {
+            id.and_then(|id| self.leg(id))
+                .and_then(|leg| leg.remote.as_ref())
+                .map_or(Direction::SendRecv, |r| r.direction)
+        };
+        let customer = direction(Some(LegId::CUSTOMER));
+        let other = direction(self.other_leg(LegId::CUSTOMER));
+        match track {
+            Track::FromCustomer => !customer.sends() || !other.receives(),
+            Track::ToCustomer => !customer.receives() || !other.sends(),
+        }
+    }
+
+    fn tell_sinks_of_hold(&mut self, cx: &mut Context<'_>) {
+        for track in Track::ALL {
+            let control = if self.is_held(track) {
+                Control::Held(track)
+            } else {
+                Control::Unheld(track)
+            };
+            self.control_track(cx, track, &control);
+        }
+    }
+
+    fn control_all(&self, cx: &mut Context<'_>, control: &Control) {
+        for stream in self.live_streams() {
+            self.control_stream(cx, stream.id, control.clone());
+        }
+    }
+
+    /// Takes what the media plane tells of one leg.
+    pub fn handle_media(&mut self, cx: &mut Context<'_>, leg: LegId, event: MediaEvent) {
+        match event {
+            MediaEvent::OpenFailed { .. } => self.hang_up(cx, Cause::Policy, Origin::Switch),
+            MediaEvent::Silent { .. } => self.handle_silent(cx, leg),
+            MediaEvent::Recovered { .. } => self.handle_recovered(cx, leg),
+            MediaEvent::Dtmf {
+                digit, duration_ms, ..
+            } => {
+                self.tell(
+                    cx,
+                    Kind::Dtmf {
+                        leg,
+                        digit,
+                        duration_ms,
+                    },
+                    Cause::Request,
+                    Origin::Leg(leg),
+                );
+            }
+            MediaEvent::Figures { figures, .. } | MediaEvent::Closed { figures, .. } => {
+                cx.effects.push_back(Effect::PortFigures { leg, figures });
+            }
+            MediaEvent::Latched { .. }
+            | MediaEvent::FirstMedia { .. }
+            | MediaEvent::PromptDone { .. } => {}
+        }
+    }
+
+    fn handle_silent(&mut self, cx: &mut Context<'_>, id: LegId) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        leg.is_silent = true;
+        self.tell_of_track(cx, id, &Kind::StreamPaused, Cause::MediaTimeout);
+        let all_silent = self
+            .legs
+            .iter()
+            .filter(|leg| leg.port.is_some())
+            .all(|leg| leg.is_silent);
+        if all_silent && cx.settings.hang_up_on_media_timeout {
+            self.hang_up(cx, Cause::MediaTimeout, Origin::Switch);
+        }
+    }
+
+    fn handle_recovered(&mut self, cx: &mut Context<'_>, id: LegId) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        leg.is_silent = false;
+        self.tell_of_track(cx, id, &Kind::StreamActive, Cause::MediaRecovered);
+    }
+
+    /// Tells of every open stream that carries what this leg sends.
+    fn tell_of_track(&mut self, cx: &mut Context<'_>, leg: LegId, kind: &Kind, cause: Cause) {
+        let track = if leg == LegId::CUSTOMER {
+            Track::FromCustomer
+        } else {
+            Track::ToCustomer
+        };
+        let carrying = self
+            .live_streams()
+            .filter(|stream| stream.is_open() && stream.spec.tracks.contains(track));
+        let ids: Vec<_> = carrying.map(|stream| stream.id).collect();
+        for id in ids {
+            self.tell_of(cx, Some(id), kind.clone(), cause, Origin::Leg(leg));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The session descriptions that we write on one leg: one `o=` line for its whole life, whose version grows with every change
+//! (RFC 3264 §8).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use bytes::Bytes;
+
+use crate::codec::Codec;
+use crate::media::LocalPort;
+use crate::sdp::{Description, Direction, LocalMedia, Origin, Payload, SdpError};
+
+/// What we last said of a leg's media, and where that media is.
+#[derive(Debug)]
+pub(super) struct LocalText {
+    media: LocalMedia,
+    origin: Origin,
+    last: Option<Bytes>,
+}
+
+impl Default for LocalText {
+    fn default() -> Self {
+        LocalText {
+            media: LocalMedia {
+                address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                port: 0,
+            },
+            origin: Origin {
+                session_id: 0,
+                version: 1,
+            },
+            last: None,
+        }
+    }
+}
+
+impl LocalText {
+    /// The leg has a port: descriptions name it from here on.
+    pub(super) fn begin(&mut self, session_id: u64, address: IpAddr, port: LocalPort) {
+        self.media = LocalMedia {
+            address,
+            port: port.rtp(),
+        };
+        self.origin = Origin {
+            session_id,
+            version: 1,
+        };
+    }
+
+    /// The last description that we sent.
+    pub(super) fn last(&self) -> Option<&Bytes> {
+        self.last.as_ref()
+    }
+
+    /// The peer refused the last one: an earlier one is in force again.
+    pub(super) fn restore(&mut self, earlier: Option<Bytes>) {
+        self.last = earlier;
+    }
+
+    /// The other party's description as this leg's peer sees it.
+    pub(super) fn relay(&mut self, other: &Description) -> Bytes {
+        self.settle(|media, origin| other.relayed(media, origin))
+    }
+
+    /// Our own answer to the peer's offer, for a built-in party.
+    pub(super) fn answer(
+        &mut self,
+        offer: &Description,
+        codecs: &[Codec],
+    ) -> Result<(Bytes, Vec<Payload>), SdpError> {
+        let (_, payloads) = offer.answer(self.media, self.origin, codecs)?;
+        let text = self.settle(|media, origin| match offer.answer(media, origin, codecs) {
+            Ok((description, _)) => description,
+            Err(_) => Description::offer(media, origin, codecs, Direction::Inactive),
+        });
+        Ok((text, payloads))
+    }
+
+    /// Our own offer, for a built-in party.
+    pub(super) fn offer(&mut self, codecs: &[Codec]) -> Bytes {
+        self.settle(|media, origin| Description::offer(media, origin, codecs, Direction::SendRecv))
+    }
+
+    /// Writes the description, under the next version when it differs from the last one.
+    fn settle(&mut self, write: impl Fn(LocalMedia, Origin) -> Description) -> Bytes {
+        let same = Bytes::from(write(self.media, self.origin).to_bytes());
+        let text = match &self.last {
+            Some(last) if *last != same => {
+                self.origin.version += 1;
+                Bytes::from(write(self.media, self.origin).to_bytes())
+            }
+            _ => same,
+        };
+        self.last = Some(text.clone());
+        text
+    }
+}

@@ -1,0 +1,105 @@
+//! What the configuration may say about calls and their streams.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::command::StartStream;
+use crate::id::{SinkName, UserName};
+use crate::sip::Flow;
+use crate::sip::dialog::SessionTimerSettings;
+use crate::sip::transaction::TransactionTimers;
+use crate::time::Duration;
+
+/// Settings that every call shares.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The addresses that our session descriptions may name; a leg gets the one of its own address family.
+    pub media_addresses: Vec<IpAddr>,
+    /// How long a called party may be alerted before the call ends as not answered.
+    pub ring_timeout: Duration,
+    /// Session timers, RFC 4028.
+    pub session: SessionTimerSettings,
+    /// The timers of RFC 3261.
+    pub timers: TransactionTimers,
+    /// Whether a call ends when no leg of it has sent RTP for the media room's inactivity time.
+    pub hang_up_on_media_timeout: bool,
+    /// How long the account of a closed stream is awaited before the call ends without it.
+    pub account_timeout: Duration,
+    /// Streams.
+    pub streaming: Streaming,
+}
+
+impl Settings {
+    /// The media address for a leg on this flow: the first of the flow's address family, else the first.
+    pub(super) fn media_address_for(&self, flow: &Flow) -> IpAddr {
+        let same_family = |address: &&IpAddr| address.is_ipv4() == flow.local.is_ipv4();
+        let address = self
+            .media_addresses
+            .iter()
+            .find(same_family)
+            .or(self.media_addresses.first());
+        address.copied().unwrap_or(flow.local.ip())
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            media_addresses: vec![IpAddr::from([127, 0, 0, 1])],
+            ring_timeout: Duration::from_secs(60),
+            session: SessionTimerSettings::default(),
+            timers: TransactionTimers::DEFAULT,
+            hang_up_on_media_timeout: true,
+            account_timeout: Duration::from_secs(5),
+            streaming: Streaming::default(),
+        }
+    }
+}
+
+/// Settings of the streams.
+#[derive(Clone, Debug)]
+pub struct Streaming {
+    /// Whether any stream may be started on this instance.
+    pub enabled: bool,
+    /// The sink of a start that names none.
+    pub default_sink: Option<SinkName>,
+    /// Every configured sink.
+    pub sinks: BTreeMap<SinkName, SinkLimits>,
+    /// How many live streams a call may have.
+    pub max_per_call: usize,
+    /// Bytes of the ring between the relay and one stream: two tracks of G.711 need 20 kB a second.
+    pub ring_bytes: usize,
+    /// What `Record: on` starts.
+    pub record: Option<StartStream>,
+}
+
+impl Default for Streaming {
+    fn default() -> Self {
+        Streaming {
+            enabled: true,
+            default_sink: None,
+            sinks: BTreeMap::new(),
+            max_per_call: 8,
+            ring_bytes: 64 * 1024,
+            record: None,
+        }
+    }
+}
+
+/// What a call must know of a sink before it opens a stream there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SinkLimits {
+    /// How many live streams it may serve at once.
+    pub max_streams: usize,
+}
+
+/// Who is at the other end of a leg, and what that party may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// How people call it: the user part of its address, or the number of a built-in party.
+    pub name: String,
+    /// The user whose digest opens the leg's dialog to a new address.
+    pub user: Option<UserName>,
+    /// Whether its SIP INFO may control streams.
+    pub may_control_streams: bool,
+}

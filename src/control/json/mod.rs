@@ -1,0 +1,39 @@
+//! What is shown of calls, streams, events and manifests. The core derives no `Serialize`: a wire shape changes when we
+//! decide that it changes.
+
+mod call;
+mod event;
+mod manifest;
+mod stream;
+mod timestamp;
+
+pub use call::{CallState, CallView, LegFiguresView, LegView};
+pub use event::{
+    EventView, KindView, TapiView, cause_name, origin_name, outcome_name, track_names,
+};
+pub use manifest::{ManifestView, SpanView, TrackManifestView};
+pub use stream::{AcceptedView, StreamFiguresView, StreamStatusView, StreamView};
+pub use timestamp::timestamp;
+
+use serde::Serialize;
+
+/// What went wrong, for a program and for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct ErrorView {
+    /// Stable for programs, in snake_case.
+    #[cfg_attr(feature = "server", schema(example = "no_such_stream"))]
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+}
+
+impl ErrorView {
+    /// An error of this code.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        ErrorView {
+            code: code.to_owned(),
+            message: message.into(),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Streams as they are shown.
+
+use serde::Serialize;
+
+use crate::command::{Accepted, StreamStatus};
+
+/// A stream in the answer to a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct StreamStatusView {
+    /// The stream's id (a ULID).
+    pub stream: String,
+    /// The requester's label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Name of the configured sink.
+    pub sink: String,
+    /// `armed`, `active`, `paused` or `ended`.
+    pub state: &'static str,
+    /// Where the stream's clock stands.
+    pub media_time_ms: u64,
+}
+
+impl From<&StreamStatus> for StreamStatusView {
+    fn from(status: &StreamStatus) -> Self {
+        StreamStatusView {
+            stream: status.stream.to_string(),
+            label: status.label.clone(),
+            sink: status.sink.to_string(),
+            state: status.state.as_str(),
+            media_time_ms: status.media_time.as_millis(),
+        }
+    }
+}
+
+/// The answer to a command that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct AcceptedView {
+    /// Whether anything was changed; a repeated stop changes nothing.
+    pub changed: bool,
+    /// The streams that the command was about, as they are after it.
+    pub streams: Vec<StreamStatusView>,
+}
+
+impl From<&Accepted> for AcceptedView {
+    fn from(accepted: &Accepted) -> Self {
+        AcceptedView {
+            changed: accepted.changed,
+            streams: accepted.streams.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// A stream as the board last saw it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct StreamView {
+    /// The stream's id (a ULID), `streaming_id` elsewhere.
+    pub stream: String,
+    /// The call it belongs to.
+    pub call: String,
+    /// The requester's label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Name of the configured sink.
+    pub sink: String,
+    /// `from_customer`, `to_customer` or both.
+    pub tracks: Vec<&'static str>,
+    /// The tracks of it that are muted.
+    pub muted: Vec<&'static str>,
+    /// `armed`, `active`, `paused` or `ended`.
+    pub state: &'static str,
+    /// Why it is in that state.
+    pub cause: &'static str,
+    /// Which door it was started through.
+    pub origin: &'static str,
+    /// When the start was accepted.
+    pub started_at: String,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
+    /// Where its clock stood at its last event or figures.
+    pub media_time_ms: u64,
+    /// Samples given up so far, all tracks.
+    pub discarded_samples: u64,
+    /// Delivery figures, once there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figures: Option<StreamFiguresView>,
+    /// Whether `/v1/streams/{id}/manifest` answers.
+    pub has_manifest: bool,
+}
+
+/// What was delivered to the sink so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct StreamFiguresView {
+    /// Frames given to the sink.
+    pub frames: u64,
+    /// Bytes written to the sink.
+    pub bytes: u64,
+    /// Samples given to the sink, all tracks.
+    pub samples: u64,
+    /// The position that the sink has acknowledged, in samples; absent when its dialect does not acknowledge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<u64>,
+    /// How often the sink was connected again.
+    pub reconnects: u64,
+    /// Samples given up.
+    pub discarded_samples: u64,
+    /// How far delivery is behind the clock.
+    pub lag_ms: u64,
+}

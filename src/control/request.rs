@@ -1,0 +1,216 @@
+//! The members of a request that every JSON door shares, checked once.
+
+use crate::command::{PauseAs, StartStream, Target};
+use crate::id::{RequestId, SinkName, StreamId, Track, Tracks};
+
+/// Longest sink name and stream label, in bytes.
+pub const NAME_BYTES: usize = 64;
+
+/// Longest request id, in bytes. The contact API's ClientToken sets the measure.
+pub const REQUEST_ID_BYTES: usize = 500;
+
+/// Longest name of a mark, in bytes.
+pub const MARK_BYTES: usize = 128;
+
+/// What a start copies when it names no tracks: what the customer says.
+pub const DEFAULT_TRACKS: Tracks = Tracks::From;
+
+/// Why a member of a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadMember {
+    /// A sink that is not a plain name; an address is refused here.
+    #[error(
+        "sink must be the name of a configured sink: 1 to 64 letters, digits, '.', '_' or '-'; an address is never taken"
+    )]
+    Sink,
+    /// A stream label that is not a plain name.
+    #[error("stream must be 1 to 64 letters, digits, '.', '_' or '-'")]
+    Stream,
+    /// A label that could be taken for a stream's id.
+    #[error("a new stream's label must not have the form of a stream id")]
+    LabelLikeId,
+    /// An empty or unknown list of tracks.
+    #[error("tracks must list \"from_customer\", \"to_customer\" or both")]
+    Tracks,
+    /// No track, or an unknown one.
+    #[error("track must be \"from_customer\" or \"to_customer\"")]
+    Track,
+    /// An unknown way to pause.
+    #[error("pause_as must be \"omit\" or \"silence\"")]
+    PauseAs,
+    /// A mark without a name, or with an unprintable or long one.
+    #[error("name must be 1 to 128 bytes without control characters")]
+    MarkName,
+    /// An empty, long or unprintable request id.
+    #[error("id must be 1 to 500 printable ASCII characters")]
+    RequestId,
+}
+
+/// The members of a start as a door received them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StartMembers<'a> {
+    /// Name of the sink.
+    pub sink: Option<&'a str>,
+    /// Label of the new stream.
+    pub stream: Option<&'a str>,
+    /// Names of tracks.
+    pub tracks: Option<&'a [String]>,
+    /// `omit` or `silence`.
+    pub pause_as: Option<&'a str>,
+}
+
+/// Checks the members of a start.
+pub fn start(members: StartMembers<'_>) -> Result<StartStream, BadMember> {
+    Ok(StartStream {
+        sink: members.sink.map(sink).transpose()?,
+        tracks: members
+            .tracks
+            .map(tracks)
+            .transpose()?
+            .unwrap_or(DEFAULT_TRACKS),
+        label: members.stream.map(label).transpose()?,
+        pause_as: members.pause_as.map(pause_as).transpose()?,
+    })
+}
+
+/// A sink's name.
+pub fn sink(text: &str) -> Result<SinkName, BadMember> {
+    if is_name(text) {
+        Ok(SinkName::new(text))
+    } else {
+        Err(BadMember::Sink)
+    }
+}
+
+/// The label of a new stream.
+pub fn label(text: &str) -> Result<String, BadMember> {
+    if !is_name(text) {
+        return Err(BadMember::Stream);
+    }
+    if text.parse::<StreamId>().is_ok() {
+        return Err(BadMember::LabelLikeId);
+    }
+    Ok(text.to_owned())
+}
+
+/// Which stream is meant: an id, a label, or every live stream when none is named.
+pub fn target(stream: Option<&str>) -> Result<Target, BadMember> {
+    let Some(text) = stream else {
+        return Ok(Target::All);
+    };
+    if !is_name(text) {
+        return Err(BadMember::Stream);
+    }
+    Ok(match text.parse::<StreamId>() {
+        Ok(id) => Target::Id(id),
+        Err(_) => Target::Label(text.to_owned()),
+    })
+}
+
+/// A non-empty list of tracks.
+pub fn tracks(names: &[String]) -> Result<Tracks, BadMember> {
+    let list = names
+        .iter()
+        .map(|name| track(Some(name)).map_err(|_| BadMember::Tracks))
+        .collect::<Result<Vec<Track>, BadMember>>()?;
+    Tracks::of(&list).ok_or(BadMember::Tracks)
+}
+
+/// One track.
+pub fn track(name: Option<&str>) -> Result<Track, BadMember> {
+    Track::ALL
+        .into_iter()
+        .find(|track| name == Some(track.as_str()))
+        .ok_or(BadMember::Track)
+}
+
+/// How a paused stretch looks.
+pub fn pause_as(name: &str) -> Result<PauseAs, BadMember> {
+    match name {
+        "omit" => Ok(PauseAs::Omit),
+        "silence" => Ok(PauseAs::Silence),
+        _ => Err(BadMember::PauseAs),
+    }
+}
+
+/// The name of a mark.
+pub fn mark_name(name: Option<&str>) -> Result<String, BadMember> {
+    let name = name.ok_or(BadMember::MarkName)?;
+    if name.is_empty() || name.len() > MARK_BYTES || name.chars().any(char::is_control) {
+        return Err(BadMember::MarkName);
+    }
+    Ok(name.to_owned())
+}
+
+/// A request id.
+pub fn request_id(text: &str) -> Result<RequestId, BadMember> {
+    let printable = text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if text.is_empty() || text.len() > REQUEST_ID_BYTES || !printable {
+        return Err(BadMember::RequestId);
+    }
+    Ok(RequestId::new(text))
+}
+
+/// Whether `text` is a plain name: no slash, colon or at-sign, so never an address.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= NAME_BYTES
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_never_a_sink() {
+        for text in [
+            "ws://10.0.0.1/",
+            "wss:x",
+            "10.0.0.1:9000",
+            "a/b",
+            "a@b",
+            "",
+            "a b",
+            "ä",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(sink(text), Err(BadMember::Sink), "{text}");
+        }
+        assert_eq!(sink("asr-1.eu_west"), Ok(SinkName::new("asr-1.eu_west")));
+    }
+
+    #[test]
+    fn a_stream_is_meant_by_id_by_label_or_not_at_all() {
+        let id = StreamId::from_u128(7);
+        assert_eq!(target(Some(&id.to_string())), Ok(Target::Id(id)));
+        assert_eq!(target(Some("s1")), Ok(Target::Label("s1".into())));
+        assert_eq!(target(None), Ok(Target::All));
+        assert_eq!(label(&id.to_string()), Err(BadMember::LabelLikeId));
+    }
+
+    #[test]
+    fn a_start_without_tracks_copies_what_the_customer_says() {
+        assert_eq!(
+            start(StartMembers::default()).map(|start| start.tracks),
+            Ok(Tracks::From)
+        );
+        assert_eq!(tracks(&[]), Err(BadMember::Tracks));
+        assert_eq!(
+            tracks(&["from_customer".into(), "agent".into()]),
+            Err(BadMember::Tracks)
+        );
+    }
+
+    #[test]
+    fn a_request_id_is_printable_and_bounded() {
+        assert!(request_id("req-7").is_ok());
+        for bad in ["", "a\nb", "ü", &"x".repeat(501)] {
+            assert_eq!(request_id(bad), Err(BadMember::RequestId));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The media plane: ports, the relay between them, the tap, and the timeline that a tap's packets are put on.
+//!
+//! ```text
+//!   socket -> [`Relay`]: latch -> bridge, echo or prompt -> socket
+//!                           | one copy
+//!                           v
+//!             [`TapWriter`] ring [`TapReader`] -> [`Assembler`]: timeline, account -> frames
+//!   `---- a media worker's thread ----'           `------- the sink's task -------'
+//! ```
+//! The two halves share nothing but the ring. The relay's half allocates, locks and waits for nothing per packet; the
+//! assembler's half may take its time, for whatever it is late with is counted, and typed in the manifest.
+
+mod account;
+mod assembly;
+mod clock;
+mod command;
+mod conditions;
+mod figures;
+mod latch;
+mod outbox;
+mod payload_map;
+mod plan;
+mod port;
+mod ports;
+mod prompt;
+mod relay;
+mod score;
+mod sequencer;
+mod source;
+mod tap;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod transcoder;
+
+pub use assembly::Assembler;
+use command::INLINE_BYTES;
+pub use command::{Forward, MediaCommand, MediaEvent, Prompt, Settings, Transmit};
+pub use figures::{Drops, PortFigures, RelayFigures};
+pub use payload_map::{Payload, PayloadMap};
+pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item};
+pub use ports::{LocalPort, PortPool, REST};
+pub use relay::Relay;
+pub use tap::{TapReader, TapWriter, Tapped, ring};

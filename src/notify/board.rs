@@ -1,0 +1,359 @@
+//! The board: what is known of every call, reduced from its events. Live calls are held as long as they live, ended ones
+//! for a while.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use dashmap::DashMap;
+
+use crate::control::json::{
+    CallState, CallView, LegFiguresView, LegView, StreamFiguresView, StreamView, cause_name,
+    origin_name, outcome_name, timestamp, track_names,
+};
+use crate::event::{Event, Kind, Manifest};
+use crate::id::{CallId, LegId, SinkName, StreamId};
+
+/// How many keys of a leg are remembered.
+const DTMF_KEYS: usize = 64;
+
+/// How many legs and how many streams a call shows; the oldest that are over make room.
+const LEGS_SHOWN: usize = 32;
+const STREAMS_SHOWN: usize = 64;
+
+/// How long ended calls, their streams and manifests stay readable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BoardLimits {
+    /// How many ended calls.
+    pub ended_calls: usize,
+    /// And for how long.
+    pub ended_age: Duration,
+}
+
+impl Default for BoardLimits {
+    fn default() -> Self {
+        BoardLimits {
+            ended_calls: 1_000,
+            ended_age: Duration::from_secs(3_600),
+        }
+    }
+}
+
+/// Last-known state, read by any number of threads.
+pub struct Board {
+    limits: BoardLimits,
+    calls: DashMap<CallId, CallView>,
+    streams: DashMap<StreamId, KnownStream>,
+    /// Ended calls, the longest ended first.
+    ended: Mutex<VecDeque<(CallId, SystemTime)>>,
+}
+
+struct KnownStream {
+    call: CallId,
+    sink: SinkName,
+    manifest: Option<Arc<Manifest>>,
+}
+
+impl Board {
+    /// An empty board.
+    pub fn new(limits: BoardLimits) -> Self {
+        Board {
+            limits,
+            calls: DashMap::new(),
+            streams: DashMap::new(),
+            ended: Mutex::default(),
+        }
+    }
+
+    /// Reduces one event, which happened at `at`.
+    pub fn handle_event(&self, event: &Event, at: SystemTime) {
+        match &event.kind {
+            Kind::CallInitiated { from, to } => {
+                self.calls.insert(event.call, new_call(event, from, to, at));
+            }
+            Kind::StreamArmed { sink, .. } => {
+                if let Some(stream) = event.stream {
+                    let known = KnownStream {
+                        call: event.call,
+                        sink: sink.clone(),
+                        manifest: None,
+                    };
+                    self.streams.insert(stream, known);
+                }
+            }
+            Kind::StreamEnded { manifest } => {
+                if let Some(mut known) = event
+                    .stream
+                    .and_then(|stream| self.streams.get_mut(&stream))
+                {
+                    known.manifest = manifest.clone();
+                }
+            }
+            _ => {}
+        }
+        if let Some(mut call) = self.calls.get_mut(&event.call) {
+            self.reduce(&mut call, event, at);
+        }
+        if matches!(event.kind, Kind::CallEnded { .. }) {
+            self.ended().push_back((event.call, at));
+        }
+        self.forget(at);
+    }
+
+    /// Every call for which `wanted` holds, in order of their ids, which is their order of arrival.
+    pub fn calls(&self, wanted: impl Fn(&CallView) -> bool) -> Vec<CallView> {
+        let mut calls: Vec<CallView> = self
+            .calls
+            .iter()
+            .filter(|entry| wanted(entry.value()))
+            .map(|entry| entry.value().clone())
+            .collect();
+        calls.sort_by(|a, b| a.call.cmp(&b.call));
+        calls
+    }
+
+    /// One call.
+    pub fn call(&self, call: CallId) -> Option<CallView> {
+        self.calls.get(&call).map(|view| view.clone())
+    }
+
+    /// One stream.
+    pub fn stream(&self, stream: StreamId) -> Option<StreamView> {
+        let call = self.streams.get(&stream)?.call;
+        let name = stream.to_string();
+        self.calls
+            .get(&call)?
+            .streams
+            .iter()
+            .find(|view| view.stream == name)
+            .cloned()
+    }
+
+    /// The account of a stream that has ended with one.
+    pub fn manifest(&self, stream: StreamId) -> Option<Arc<Manifest>> {
+        self.streams.get(&stream)?.manifest.clone()
+    }
+
+    /// How many live streams go to `sink`.
+    pub fn live_streams(&self, sink: &str) -> usize {
+        let is_live = |stream: &&StreamView| stream.sink == sink && stream.ended_at.is_none();
+        self.calls
+            .iter()
+            .map(|call| call.streams.iter().filter(is_live).count())
+            .sum()
+    }
+
+    /// Notes the relay's sums for a leg and gives back the earlier ones.
+    pub fn handle_leg_figures(
+        &self,
+        call: CallId,
+        leg: LegId,
+        figures: LegFiguresView,
+    ) -> Option<LegFiguresView> {
+        let mut view = self.calls.get_mut(&call)?;
+        find_leg(&mut view, leg)?.figures.replace(figures)
+    }
+
+    /// Notes a sink's sums for a stream and gives back the sink's name and the earlier ones.
+    pub fn handle_stream_figures(
+        &self,
+        stream: StreamId,
+        figures: StreamFiguresView,
+    ) -> Option<(SinkName, Option<StreamFiguresView>)> {
+        let (call, sink) = {
+            let known = self.streams.get(&stream)?;
+            (known.call, known.sink.clone())
+        };
+        let mut view = self.calls.get_mut(&call)?;
+        let earlier = find_stream(&mut view, stream)?.figures.replace(figures);
+        Some((sink, earlier))
+    }
+
+    fn reduce(&self, call: &mut CallView, event: &Event, at: SystemTime) {
+        call.seq = event.seq;
+        match &event.kind {
+            Kind::CallInitiated { .. } => {}
+            Kind::CallRinging => call.state = CallState::Ringing,
+            Kind::CallEarlyMedia => call.state = CallState::EarlyMedia,
+            Kind::CallAnswered => {
+                call.state = CallState::Answered;
+                call.answered_at = Some(timestamp(at));
+            }
+            Kind::CallEnded { status, outcome } => {
+                call.state = CallState::Ended;
+                call.ended_at = Some(timestamp(at));
+                call.status = Some(*status);
+                call.outcome = Some(outcome_name(*outcome));
+                call.cause = Some(cause_name(event.cause));
+            }
+            Kind::LegAdded { leg, party } => add_leg(call, *leg, party),
+            Kind::LegRemoved { leg } => on_leg(call, *leg, |leg| leg.left = true),
+            Kind::LegHeld { leg } => on_leg(call, *leg, |leg| leg.held = true),
+            Kind::LegResumed { leg } => on_leg(call, *leg, |leg| leg.held = false),
+            Kind::Dtmf { leg, digit, .. } => on_leg(call, *leg, |leg| press(leg, *digit)),
+            Kind::StreamArmed { .. } => self.add_stream(call, event, at),
+            Kind::StreamActive
+            | Kind::StreamPaused
+            | Kind::StreamMuted(_)
+            | Kind::StreamUnmuted(_)
+            | Kind::StreamMarked(_)
+            | Kind::StreamDenied(_)
+            | Kind::SinkLost { .. }
+            | Kind::StreamDiscarded { .. }
+            | Kind::StreamEnded { .. } => {
+                if let Some(stream) = event.stream.and_then(|stream| find_stream(call, stream)) {
+                    reduce_stream(stream, event, at);
+                }
+            }
+        }
+    }
+
+    fn add_stream(&self, call: &mut CallView, event: &Event, at: SystemTime) {
+        let (
+            Kind::StreamArmed {
+                sink,
+                tracks,
+                label,
+            },
+            Some(stream),
+        ) = (&event.kind, event.stream)
+        else {
+            return;
+        };
+        if call.streams.len() == STREAMS_SHOWN
+            && let Some(oldest) = call
+                .streams
+                .iter()
+                .position(|stream| stream.ended_at.is_some())
+        {
+            let forgotten = call.streams.remove(oldest);
+            if let Ok(id) = forgotten.stream.parse() {
+                self.streams.remove(&id);
+            }
+        }
+        call.streams.push(StreamView {
+            stream: stream.to_string(),
+            call: call.call.clone(),
+            label: label.clone(),
+            sink: sink.to_string(),
+            tracks: track_names(*tracks),
+            muted: Vec::new(),
+            state: "armed",
+            cause: cause_name(event.cause),
+            origin: origin_name(event.origin),
+            started_at: timestamp(at),
+            ended_at: None,
+            media_time_ms: 0,
+            discarded_samples: 0,
+            figures: None,
+            has_manifest: false,
+        });
+    }
+
+    /// Lets go of ended calls beyond the limits.
+    fn forget(&self, now: SystemTime) {
+        let mut ended = self.ended();
+        while let Some((call, at)) = ended.front().copied() {
+            let is_old = now.duration_since(at).unwrap_or_default() > self.limits.ended_age;
+            if ended.len() <= self.limits.ended_calls && !is_old {
+                return;
+            }
+            ended.pop_front();
+            if let Some((_, view)) = self.calls.remove(&call) {
+                for stream in view
+                    .streams
+                    .iter()
+                    .filter_map(|stream| stream.stream.parse().ok())
+                {
+                    self.streams.remove(&stream);
+                }
+            }
+        }
+    }
+
+    fn ended(&self) -> std::sync::MutexGuard<'_, VecDeque<(CallId, SystemTime)>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn new_call(event: &Event, from: &str, to: &str, at: SystemTime) -> CallView {
+    CallView {
+        call: event.call.to_string(),
+        state: CallState::Initiated,
+        from: from.to_owned(),
+        to: to.to_owned(),
+        started_at: timestamp(at),
+        answered_at: None,
+        ended_at: None,
+        outcome: None,
+        status: None,
+        cause: None,
+        legs: Vec::new(),
+        streams: Vec::new(),
+        seq: event.seq,
+    }
+}
+
+fn add_leg(call: &mut CallView, leg: LegId, party: &str) {
+    if call.legs.len() == LEGS_SHOWN
+        && let Some(oldest) = call.legs.iter().position(|leg| leg.left)
+    {
+        call.legs.remove(oldest);
+    }
+    let party = party.to_owned();
+    call.legs.push(LegView {
+        leg: leg.0,
+        party,
+        held: false,
+        left: false,
+        dtmf: String::new(),
+        figures: None,
+    });
+}
+
+fn find_leg(call: &mut CallView, leg: LegId) -> Option<&mut LegView> {
+    call.legs.iter_mut().find(|view| view.leg == leg.0)
+}
+
+fn on_leg(call: &mut CallView, leg: LegId, change: impl FnOnce(&mut LegView)) {
+    if let Some(view) = find_leg(call, leg) {
+        change(view);
+    }
+}
+
+fn press(leg: &mut LegView, digit: char) {
+    if leg.dtmf.len() >= DTMF_KEYS {
+        leg.dtmf.remove(0);
+    }
+    leg.dtmf.push(digit);
+}
+
+fn find_stream(call: &mut CallView, stream: StreamId) -> Option<&mut StreamView> {
+    let name = stream.to_string();
+    call.streams.iter_mut().find(|view| view.stream == name)
+}
+
+fn reduce_stream(stream: &mut StreamView, event: &Event, at: SystemTime) {
+    if let Some(time) = event.media_time {
+        stream.media_time_ms = time.as_millis();
+    }
+    let mut to_state = |state| {
+        stream.state = state;
+        stream.cause = cause_name(event.cause);
+    };
+    match &event.kind {
+        Kind::StreamActive => to_state("active"),
+        Kind::StreamPaused => to_state("paused"),
+        Kind::StreamEnded { manifest } => {
+            to_state("ended");
+            stream.ended_at = Some(timestamp(at));
+            stream.has_manifest = manifest.is_some();
+        }
+        Kind::StreamMuted(track) if !stream.muted.contains(&track.as_str()) => {
+            stream.muted.push(track.as_str())
+        }
+        Kind::StreamUnmuted(track) => stream.muted.retain(|muted| *muted != track.as_str()),
+        Kind::StreamDiscarded { samples, .. } => stream.discarded_samples += samples,
+        _ => {}
+    }
+}

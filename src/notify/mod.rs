@@ -1,0 +1,73 @@
+//! One bus out: every event is numbered, kept for a while, told to whoever listens, counted, and reduced to the board of
+//! last-known state that HTTP reads. Nobody who listens can slow down a call: a slow reader is told how much it missed.
+
+mod board;
+mod bus;
+mod metrics;
+#[cfg(test)]
+mod tests;
+
+pub use board::{Board, BoardLimits};
+pub use bus::{Bus, Heard, Subscription, Told};
+pub use metrics::{Levels, Metrics};
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::control::json::{LegFiguresView, StreamFiguresView};
+use crate::event::Event;
+use crate::id::{CallId, LegId, StreamId};
+use crate::time::Instant;
+
+/// The wall's time of a moment on the process's clock.
+pub type WallClock = Arc<dyn Fn(Instant) -> SystemTime + Send + Sync>;
+
+/// The consumers of the bus that every server has.
+pub struct Notify {
+    /// Numbers, keeps and tells events.
+    pub bus: Bus,
+    /// Last-known state.
+    pub board: Board,
+    /// Counters and gauges.
+    pub metrics: Metrics,
+    wall: WallClock,
+}
+
+impl Notify {
+    /// Consumers that read the wall's time from `wall`.
+    pub fn new(wall: WallClock, limits: BoardLimits) -> Self {
+        Notify {
+            bus: Bus::new(),
+            board: Board::new(limits),
+            metrics: Metrics::new(),
+            wall,
+        }
+    }
+
+    /// Takes one event. The board has it before anybody is told, so that who reads on being told sees it.
+    pub fn handle_event(&self, event: Event) {
+        let at = (self.wall)(event.at);
+        self.metrics.handle_event(&event);
+        self.board.handle_event(&event, at);
+        self.bus.publish(event, at);
+    }
+
+    /// Takes the relay's sums for a leg since its port was opened.
+    pub fn handle_leg_figures(&self, call: CallId, leg: LegId, figures: LegFiguresView) {
+        let earlier = self.board.handle_leg_figures(call, leg, figures.clone());
+        self.metrics.handle_leg_figures(earlier.as_ref(), &figures);
+    }
+
+    /// Takes a sink's sums for a stream since its start.
+    pub fn handle_stream_figures(&self, stream: StreamId, figures: StreamFiguresView) {
+        if let Some((sink, earlier)) = self.board.handle_stream_figures(stream, figures) {
+            self.metrics
+                .handle_stream_figures(&sink, earlier.as_ref(), &figures);
+        }
+    }
+
+    /// The wall's time of a moment.
+    pub fn wall(&self, at: Instant) -> SystemTime {
+        (self.wall)(at)
+    }
+}

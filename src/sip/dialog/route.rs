@@ -1,0 +1,77 @@
+//! Route sets, RFC 3261 §12.1 and §12.2.1.1, and the addresses that URIs name literally.
+
+use std::borrow::Cow;
+
+use crate::sip::{Address, Flow, Headers, Transport, Uri};
+
+/// The port of a SIP URI without one, RFC 3261 §19.1.2.
+const SIP_PORT: u16 = 5060;
+
+/// The proxies that requests of a dialog go through, each as a Route writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RouteSet(Vec<String>);
+
+impl RouteSet {
+    /// Of a request that opens a dialog with us.
+    pub(super) fn in_order(headers: &Headers) -> Self {
+        RouteSet(
+            headers
+                .record_route()
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+        )
+    }
+
+    /// Of a response that opens a dialog of ours.
+    pub(super) fn reversed(headers: &Headers) -> Self {
+        RouteSet(
+            headers
+                .record_route()
+                .into_iter()
+                .rev()
+                .map(str::to_owned)
+                .collect(),
+        )
+    }
+
+    /// The URI of the first proxy.
+    pub(super) fn first(&self) -> Option<&str> {
+        Address::parse(self.0.first()?)
+            .ok()
+            .map(|address| address.uri)
+    }
+
+    /// The Request-URI and the Route headers of a request to `target`. A first proxy without `lr` routes strictly: it wants to
+    /// be the Request-URI itself and finds the target at the end.
+    pub(super) fn apply<'a>(&'a self, target: &'a str) -> (&'a str, Vec<Cow<'a, str>>) {
+        let all = self.0.iter().map(|route| Cow::Borrowed(route.as_str()));
+        let strict = self.first().filter(|first| {
+            Uri::parse(first).is_ok_and(|uri| uri.is_sip() && uri.param("lr").is_none())
+        });
+        match strict {
+            None => (target, all.collect()),
+            Some(first) => {
+                let rest = all.skip(1).chain([Cow::Owned(format!("<{target}>"))]);
+                (first, rest.collect())
+            }
+        }
+    }
+}
+
+/// The flow to the address that `uri` names, when it names one literally. RFC 3263 §4.1: without a transport parameter a literal
+/// address means UDP.
+pub(super) fn literal_flow(uri: &str, from: &Flow) -> Option<Flow> {
+    let uri = Uri::parse(uri).ok()?;
+    let remote = uri.socket_addr(SIP_PORT)?;
+    let transport = match uri.param("transport") {
+        Some(_) => uri.transport()?,
+        None => Transport::Udp,
+    };
+    Some(Flow {
+        transport,
+        local: from.local,
+        remote,
+        connection: None,
+    })
+}

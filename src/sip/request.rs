@@ -1,0 +1,97 @@
+//! Building requests, RFC 3261 §8.1.1.
+
+use std::net::SocketAddr;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::Transport;
+use super::method::Method;
+use super::names::Known;
+use super::scan;
+use super::write::{put_body, put_fmt, put_header, put_line_safe};
+
+/// A request in the making. Headers stand in the order in which they are given; Max-Forwards is 70 unless given, and
+/// Content-Length is always there.
+///
+/// CR and LF in anything that is added become spaces; a header whose name is no token is left out.
+#[derive(Clone, Debug)]
+pub struct RequestBuilder {
+    out: BytesMut,
+    has_max_forwards: bool,
+    body: Option<(String, Bytes)>,
+}
+
+impl RequestBuilder {
+    /// A request of `method` to `uri`, in which whatever may not stand in a URI is escaped.
+    pub fn new(method: Method, uri: &str) -> Self {
+        let mut out = BytesMut::with_capacity(1_024);
+        let name = method.as_str();
+        debug_assert!(scan::is_token(name.as_bytes()), "a method is a token");
+        put_line_safe(&mut out, name.as_bytes());
+        out.put_u8(b' ');
+        for byte in uri.bytes() {
+            if byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f) {
+                put_fmt(&mut out, format_args!("%{byte:02X}"));
+            } else {
+                out.put_u8(byte);
+            }
+        }
+        out.put_slice(b" SIP/2.0\r\n");
+        RequestBuilder {
+            out,
+            has_max_forwards: false,
+            body: None,
+        }
+    }
+
+    /// Adds our Via. `rport` asks the peer to answer to the address that it sees (RFC 3581).
+    #[must_use]
+    pub fn via(mut self, transport: Transport, sent_by: SocketAddr, branch: &str) -> Self {
+        put_fmt(
+            &mut self.out,
+            format_args!("Via: SIP/2.0/{transport} {sent_by};rport;branch="),
+        );
+        put_line_safe(&mut self.out, branch.as_bytes());
+        self.out.put_slice(b"\r\n");
+        self
+    }
+
+    /// Adds a header. Content-Length is not taken: it is what the body is.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        match Known::of(name.as_bytes()) {
+            Known::ContentLength => return self,
+            Known::MaxForwards => self.has_max_forwards = true,
+            Known::Via
+            | Known::From
+            | Known::To
+            | Known::CallId
+            | Known::CSeq
+            | Known::Contact
+            | Known::ContentType
+            | Known::Other => {}
+        }
+        put_header(&mut self.out, name, value.as_ref());
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, content_type: &str, body: &[u8]) -> Self {
+        self.body = Some((content_type.to_owned(), Bytes::copy_from_slice(body)));
+        self
+    }
+
+    /// The bytes to send.
+    pub fn build(mut self) -> Bytes {
+        if !self.has_max_forwards {
+            self.out.put_slice(b"Max-Forwards: 70\r\n");
+        }
+        let body = self
+            .body
+            .as_ref()
+            .map(|(content_type, body)| (content_type.as_str(), &body[..]));
+        put_body(&mut self.out, body);
+        self.out.freeze()
+    }
+}

@@ -1,0 +1,351 @@
+//! The transaction layer: finds the machine for a message, lets it step, and executes its effects.
+
+mod execute;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::client::{Audience, Client};
+use super::derived;
+use super::machine::{ClientEffects, ClientTimer, Pace, ServerEffects, ServerTimer};
+use super::matching::MatchKey;
+use super::server::Server;
+use super::table::Table;
+use super::{
+    ClientKey, Incoming, ServerKey, TransactionCounts, TransactionOutput, TransactionTimers,
+};
+use crate::sip::{Flow, Method, Request, Response};
+use crate::time::{Instant, Timers};
+
+/// How many transactions one side may have at once: 64 seconds' worth of 2,000 calls a second, each with its INVITE and BYE.
+/// The last eighth is kept for requests within dialogs, because a BYE makes room.
+const MAX_TRANSACTIONS: usize = 1 << 18;
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Due {
+    Client(ClientKey, ClientTimer),
+    Server(ServerKey, ServerTimer),
+}
+
+/// Every transaction of one switch.
+///
+/// Each input may leave outputs: drain [`poll_output`](Transactions::poll_output) after it.
+#[derive(Debug)]
+pub struct Transactions {
+    timers: TransactionTimers,
+    limit: usize,
+    clients: Table<ClientKey, Client>,
+    servers: Table<ServerKey, Server>,
+    /// The first arrival of each request outside a dialog.
+    first_arrivals: HashMap<Arc<[u8]>, ServerKey>,
+    deadlines: Timers<Due>,
+    /// A few for each transaction that the last input touched.
+    outputs: VecDeque<TransactionOutput>,
+    last_key: u64,
+    refused: u64,
+    stray_responses: u64,
+}
+
+impl Transactions {
+    /// No transactions yet.
+    pub fn new(timers: TransactionTimers) -> Self {
+        Transactions {
+            timers,
+            limit: MAX_TRANSACTIONS,
+            clients: Table::new(),
+            servers: Table::new(),
+            first_arrivals: HashMap::new(),
+            deadlines: Timers::new(),
+            outputs: VecDeque::new(),
+            last_key: 0,
+            refused: 0,
+            stray_responses: 0,
+        }
+    }
+
+    /// The same with room for `limit` client and `limit` server transactions instead of 262,144.
+    pub fn with_limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// A request came. A retransmission is answered from the transaction; a full table answers 503.
+    pub fn handle_request(&mut self, request: Request, flow: Flow, now: Instant) -> Incoming {
+        let matched_by = MatchKey::of_request(&request);
+        let known = self.servers.find(matched_by.as_bytes());
+        match (request.method(), known) {
+            (Method::Ack, Some(key)) => self.handle_ack(key, request, flow, now),
+            (Method::Ack, None) => Incoming::Ack { request, flow },
+            (_, Some(key)) => {
+                self.step_server(key, now, |server, pace, effects| {
+                    server.handle_retransmission(pace, effects);
+                });
+                Incoming::Absorbed
+            }
+            (Method::Cancel, None) => {
+                let invite = self.cancelled_by(&request, &flow);
+                // A CANCEL that finds its INVITE is let in always: there is one for each.
+                if invite.is_none() && !self.has_room(&request) {
+                    return self.refuse(&request, flow);
+                }
+                let key = self.start_server(&request, &matched_by, flow, now);
+                Incoming::Cancel {
+                    key,
+                    request,
+                    flow,
+                    invite,
+                }
+            }
+            (_, None) if !self.has_room(&request) => self.refuse(&request, flow),
+            (_, None) => {
+                let key = self.start_server(&request, &matched_by, flow, now);
+                Incoming::New { key, request, flow }
+            }
+        }
+    }
+
+    /// A response came. Returns it with its transaction when the user has to see it: each provisional, the first final, each
+    /// 2xx to INVITE while RFC 6026's Accepted state lasts. The ACK for a 300-699 to INVITE goes out by itself.
+    pub fn handle_response(
+        &mut self,
+        response: Response,
+        flow: Flow,
+        now: Instant,
+    ) -> Option<(ClientKey, Response, Flow)> {
+        let key = MatchKey::of_response(&response)
+            .and_then(|matched_by| self.clients.find(matched_by.as_bytes()));
+        let Some(key) = key else {
+            self.stray_responses += 1;
+            return None;
+        };
+        let (client, sent_on) = self.clients.get(key)?;
+        let audience = client.audience;
+        let dialled = sent_on.transport == flow.transport && sent_on.connection.is_none();
+        if dialled && flow.connection.is_some() {
+            self.clients.move_to(key, flow);
+        }
+        let status = response.status();
+        let passed = self.step_client(key, Some(&response), now, |client, pace, effects| {
+            client.handle_response(status, pace, effects);
+        });
+        (passed && audience == Audience::User).then_some((key, response, flow))
+    }
+
+    /// Sends a request, other than ACK, whose top Via has `branch`. A full table reports it unreachable at once.
+    pub fn request(
+        &mut self,
+        method: Method,
+        branch: &str,
+        bytes: Bytes,
+        flow: Flow,
+        now: Instant,
+    ) -> ClientKey {
+        if self.clients.len() >= self.limit {
+            self.refused += 1;
+            let key = ClientKey(self.next_key());
+            self.outputs
+                .push_back(TransactionOutput::Unreachable { key });
+            return key;
+        }
+        self.start_client(&method, branch, bytes, flow, Audience::User, now)
+    }
+
+    /// Takes an INVITE back, RFC 3261 §9.1: the CANCEL waits for a provisional response, and its own transaction is kept
+    /// inside. The INVITE still ends with its final response, or with `TimedOut` when none comes within 64*T1. Returns whether
+    /// there was something to cancel.
+    pub fn cancel(&mut self, key: ClientKey, now: Instant) -> bool {
+        let mut cancelled = false;
+        self.step_client(key, None, now, |client, pace, effects| {
+            cancelled = client.cancel(pace, effects);
+        });
+        cancelled
+    }
+
+    /// Answers a request. Returns whether the response went out: not after a final one, except further 2xx to INVITE.
+    pub fn respond(&mut self, key: ServerKey, status: u16, bytes: Bytes, now: Instant) -> bool {
+        self.step_server(key, now, |server, pace, effects| {
+            server.respond(status, bytes, pace, effects);
+        })
+        .sent
+    }
+
+    /// Whether another transaction holds the same request, which came over another path: it deserves 482, RFC 3261 §8.2.2.2.
+    pub fn is_merged(&self, key: ServerKey) -> bool {
+        let Some((server, _)) = self.servers.get(key) else {
+            return false;
+        };
+        let Some(merged_by) = &server.merged_by else {
+            return false;
+        };
+        self.first_arrivals
+            .get(merged_by)
+            .is_some_and(|first| *first != key)
+    }
+
+    /// The flow broke, or could not be dialled: what depends on it ends.
+    pub fn handle_transport_error(&mut self, flow: &Flow, now: Instant) {
+        for key in self.clients.on_flow(flow) {
+            self.step_client(key, None, now, |client, pace, effects| {
+                client.handle_transport_error(pace, effects);
+            });
+        }
+        for key in self.servers.on_flow(flow) {
+            self.step_server(key, now, |server, pace, effects| {
+                server.handle_transport_error(pace, effects);
+            });
+        }
+    }
+
+    /// Lets every timer fire whose deadline has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(due) = self.deadlines.poll_expired(now) {
+            match due {
+                Due::Client(key, timer) => {
+                    self.step_client(key, None, now, |client, pace, effects| {
+                        client.handle_expired(timer, pace, effects);
+                    });
+                }
+                Due::Server(key, timer) => {
+                    self.step_server(key, now, |server, pace, effects| {
+                        server.handle_expired(timer, pace, effects);
+                    });
+                }
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Transactions::handle_timeout) is due next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.poll_timeout()
+    }
+
+    /// The next thing to send or to know.
+    pub fn poll_output(&mut self) -> Option<TransactionOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// What is held and what was turned away.
+    pub fn counts(&self) -> TransactionCounts {
+        TransactionCounts {
+            client: self.clients.len(),
+            server: self.servers.len(),
+            refused: self.refused,
+            stray_responses: self.stray_responses,
+        }
+    }
+
+    fn handle_ack(&mut self, key: ServerKey, ack: Request, flow: Flow, now: Instant) -> Incoming {
+        let admitted = self
+            .servers
+            .get(key)
+            .is_some_and(|(server, _)| server.admits_ack(&ack));
+        if !admitted {
+            return Incoming::Ack { request: ack, flow };
+        }
+        let step = self.step_server(key, now, |server, pace, effects| {
+            server.handle_ack(pace, effects);
+        });
+        if step.passed {
+            Incoming::Ack { request: ack, flow }
+        } else {
+            Incoming::Absorbed
+        }
+    }
+
+    /// The INVITE that `cancel` takes back. Nobody authenticates a CANCEL, so it counts only from the host (on a stream: over the
+    /// connection) that sent the INVITE, RFC 3261 §22.1.
+    fn cancelled_by(&self, cancel: &Request, flow: &Flow) -> Option<ServerKey> {
+        let key = self
+            .servers
+            .find(MatchKey::of_cancelled(cancel).as_bytes())?;
+        let (_, invited_on) = self.servers.get(key)?;
+        let same_hop = invited_on.transport == flow.transport
+            && invited_on.connection == flow.connection
+            && invited_on.remote.ip() == flow.remote.ip();
+        same_hop.then_some(key)
+    }
+
+    fn has_room(&self, request: &Request) -> bool {
+        let limit = match request.to_tag() {
+            Some(_) => self.limit,
+            None => self.limit - self.limit / 8,
+        };
+        self.servers.len() < limit
+    }
+
+    fn refuse(&mut self, request: &Request, flow: Flow) -> Incoming {
+        self.refused += 1;
+        let bytes = derived::overloaded(request, &flow);
+        self.outputs
+            .push_back(TransactionOutput::Send { flow, bytes });
+        Incoming::Absorbed
+    }
+
+    fn start_server(
+        &mut self,
+        request: &Request,
+        matched_by: &MatchKey,
+        flow: Flow,
+        now: Instant,
+    ) -> ServerKey {
+        let key = ServerKey(self.next_key());
+        let merged_by = MatchKey::merged(request).map(|merged| self.first_arrival(&merged, key));
+        let mut effects = ServerEffects::new();
+        let server = Server::start(request, merged_by, &self.pace(&flow), &mut effects);
+        self.servers
+            .insert(key, matched_by.to_stored(), flow, server);
+        self.execute_server(key, effects, flow, now);
+        key
+    }
+
+    fn first_arrival(&mut self, merged: &MatchKey, key: ServerKey) -> Arc<[u8]> {
+        if let Some((stored, _)) = self.first_arrivals.get_key_value(merged.as_bytes()) {
+            return Arc::clone(stored);
+        }
+        let stored = merged.to_stored();
+        self.first_arrivals.insert(Arc::clone(&stored), key);
+        stored
+    }
+
+    fn start_client(
+        &mut self,
+        method: &Method,
+        branch: &str,
+        bytes: Bytes,
+        flow: Flow,
+        audience: Audience,
+        now: Instant,
+    ) -> ClientKey {
+        let key = ClientKey(self.next_key());
+        let matched_by = MatchKey::client(method, branch).to_stored();
+        let mut effects = ClientEffects::new();
+        let client = Client::start(method, bytes, audience, &self.pace(&flow), &mut effects);
+        self.clients.insert(key, matched_by, flow, client);
+        self.execute_client(key, effects, flow, audience, None, now);
+        key
+    }
+
+    fn pace(&self, flow: &Flow) -> Pace {
+        Pace {
+            timers: self.timers,
+            reliable: flow.transport.is_reliable(),
+        }
+    }
+
+    /// Whether no table, index or timer holds anything.
+    #[cfg(test)]
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.clients.is_empty()
+            && self.servers.is_empty()
+            && self.first_arrivals.is_empty()
+            && self.deadlines.is_empty()
+    }
+
+    fn next_key(&mut self) -> u64 {
+        self.last_key += 1;
+        self.last_key
+    }
+}

@@ -1,0 +1,479 @@
+//! Finds the call for an input, and drains what it answers.
+//!
+//! The switch decides *which* call, never *what* the call does. It owns the transaction layer, the registrar, the pools of
+//! ports and sinks, and the one table of who owns what.
+
+mod ended_calls;
+mod info;
+mod requests;
+mod routing;
+mod settings;
+
+pub use settings::{
+    Listener, Network, NetworkError, Pattern, Peer, Route, RouteTarget, RouteTargetError, Settings,
+    User,
+};
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+
+use crate::call::{
+    Call, Context, Effect, Owners, SinkCommand, SinkEvent, SinkPool, StreamFigures, Tokens,
+};
+use crate::command::{Accepted, Command, Denied, Origin};
+use crate::event::{Cause, Event, Kind, Outcome};
+use crate::id::{CallId, LegId, StreamId};
+use crate::media::{MediaCommand, MediaEvent, PortFigures, PortPool};
+use crate::registrar::Registrar;
+use crate::sip::digest::{Digest, DigestSettings};
+use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
+use crate::sip::{Flow, Message, parse_datagram};
+use crate::time::{Instant, Timers};
+use ended_calls::EndedCalls;
+
+/// One thing that happened outside.
+#[derive(Debug)]
+pub enum Input {
+    /// A SIP message: a datagram, or one message of a connection.
+    Message {
+        /// How it came.
+        flow: Flow,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// A connection is gone.
+    FlowClosed {
+        /// The flow it carried.
+        flow: Flow,
+    },
+    /// Nothing could be sent on a flow.
+    FlowFailed {
+        /// The flow.
+        flow: Flow,
+    },
+    /// A command for a call, from a door other than SIP.
+    Command {
+        /// The call.
+        call: CallId,
+        /// What is asked.
+        command: Command,
+        /// Comes back with the answer.
+        ticket: Ticket,
+    },
+    /// The media plane tells something.
+    Media(MediaEvent),
+    /// A sink tells something.
+    Sink(SinkEvent),
+    /// Take no new calls.
+    Drain,
+    /// End every call.
+    HangUpAll,
+}
+
+/// Ties an answer to the command that it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// What the switch wants done outside.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a SIP message.
+    Send {
+        /// Where to. A TCP flow without a connection is to be dialled.
+        flow: Flow,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Change the media plane.
+    Media {
+        /// The call: both its legs are on one relay.
+        call: CallId,
+        /// The change.
+        command: MediaCommand,
+    },
+    /// Change a sink.
+    Sink(SinkCommand),
+    /// Answer a command.
+    Reply {
+        /// The command's ticket.
+        ticket: Ticket,
+        /// The answer.
+        answer: Result<Accepted, Denied>,
+    },
+    /// Tell the world.
+    Event(Event),
+    /// Show how something is doing.
+    Figures(Figures),
+}
+
+/// How something is doing.
+#[derive(Clone, Debug)]
+pub enum Figures {
+    /// A leg's media.
+    Port {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// Its counters.
+        figures: PortFigures,
+    },
+    /// A stream.
+    Stream {
+        /// The call.
+        call: CallId,
+        /// The stream.
+        stream: StreamId,
+        /// Its counters.
+        figures: StreamFigures,
+    },
+}
+
+/// What the switch has counted since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages that were read.
+    pub messages: u64,
+    /// Messages that could not be read; answered if they were requests.
+    pub malformed: u64,
+    /// Responses that fit no request of ours.
+    pub stray_responses: u64,
+    /// In-dialog requests that came over a foreign flow without credentials.
+    pub foreign_requests: u64,
+    /// Challenges sent.
+    pub challenges: u64,
+    /// INVITEs refused with 503.
+    pub shed: u64,
+    /// Calls that were ended by an error in this program.
+    pub bugs: u64,
+}
+
+/// The signalling machine.
+#[derive(Debug)]
+pub struct Switch {
+    settings: Settings,
+    calls: HashMap<CallId, Call>,
+    ended: EndedCalls,
+    transactions: Transactions,
+    registrar: Registrar,
+    digest: Digest,
+    owners: Owners,
+    ports: PortPool,
+    sinks: SinkPool,
+    tokens: Tokens,
+    timers: Timers<CallId>,
+    effects: VecDeque<Effect>,
+    outputs: VecDeque<Output>,
+    draining: bool,
+    counters: Counters,
+}
+
+impl Switch {
+    /// A switch. All its chance comes from `seed`; `unix_origin_ms` is the wall time of [`Instant::ZERO`].
+    pub fn new(settings: Settings, seed: [u8; 32], unix_origin_ms: u64) -> Switch {
+        let mut tokens = Tokens::new(seed, unix_origin_ms);
+        Switch {
+            calls: HashMap::new(),
+            ended: EndedCalls::default(),
+            transactions: Transactions::new(settings.call.timers),
+            registrar: Registrar::new(settings.registrar),
+            digest: Digest::new(
+                settings.realm.clone(),
+                tokens.key(),
+                DigestSettings::default(),
+            ),
+            owners: Owners::default(),
+            ports: PortPool::new(settings.ports.clone()),
+            sinks: SinkPool::new(&settings.call.streaming.sinks),
+            tokens,
+            timers: Timers::new(),
+            effects: VecDeque::new(),
+            outputs: VecDeque::new(),
+            draining: false,
+            counters: Counters::default(),
+            settings,
+        }
+    }
+
+    /// Takes one input. Drain [`Switch::poll_output`] afterwards.
+    pub fn handle_input(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Message { flow, bytes } => self.handle_message(flow, bytes, now),
+            Input::FlowClosed { flow } => {
+                if let Some(connection) = flow.connection {
+                    self.registrar.handle_flow_closed(connection);
+                }
+                self.transactions.handle_transport_error(&flow, now);
+            }
+            Input::FlowFailed { flow } => self.transactions.handle_transport_error(&flow, now),
+            Input::Command {
+                call,
+                command,
+                ticket,
+            } => self.handle_command(call, command, ticket, now),
+            Input::Media(event) => self.handle_media(event, now),
+            Input::Sink(event) => {
+                if let Some(call) = self.owners.stream(event.stream()) {
+                    self.with_call(call, now, |call, cx| call.handle_sink(cx, event));
+                }
+            }
+            Input::Drain => self.draining = true,
+            Input::HangUpAll => self.hang_up_all(now),
+        }
+        self.drain_transactions(now);
+    }
+
+    /// Lets every deadline that has come take its effect.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.transactions.handle_timeout(now);
+        self.registrar.handle_timeout(now);
+        self.drain_transactions(now);
+        while let Some(call) = self.timers.poll_expired(now) {
+            self.with_call(call, now, |call, cx| call.handle_timeout(cx));
+            self.drain_transactions(now);
+        }
+    }
+
+    /// The next deadline.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [
+            self.timers.poll_timeout(),
+            self.transactions.poll_timeout(),
+            self.registrar.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// What is to be done next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// How many calls there are.
+    pub fn call_count(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many contacts are registered.
+    pub fn registration_count(&self) -> usize {
+        self.registrar.len()
+    }
+
+    /// Whether no call, transaction, dialog, port or stream is left. Registrations and resting ports do not count.
+    pub fn is_idle(&self) -> bool {
+        let transactions = self.transactions.counts();
+        self.calls.is_empty()
+            && self.owners.is_empty()
+            && self.timers.is_empty()
+            && transactions.client + transactions.server == 0
+            && self.ports.in_use() == 0
+            && self.sinks.live() == 0
+    }
+
+    fn handle_message(&mut self, flow: Flow, bytes: Bytes, now: Instant) {
+        match parse_datagram(bytes) {
+            Ok(Message::Request(request)) => {
+                self.counters.messages += 1;
+                self.handle_request(request, flow, now);
+            }
+            Ok(Message::Response(response)) => {
+                self.counters.messages += 1;
+                match self.transactions.handle_response(response, flow, now) {
+                    Some((key, response, flow)) => {
+                        if let Some((call, leg)) = self.owners.client(key) {
+                            self.with_call(call, now, |call, cx| {
+                                call.handle_response(cx, leg, key, &response, flow)
+                            });
+                        }
+                    }
+                    None => self.counters.stray_responses += 1,
+                }
+            }
+            Err(rejected) => {
+                self.counters.malformed += 1;
+                if let Some(bytes) = rejected.answer(flow.remote) {
+                    self.outputs.push_back(Output::Send { flow, bytes });
+                }
+            }
+        }
+    }
+
+    fn handle_command(&mut self, id: CallId, command: Command, ticket: Ticket, now: Instant) {
+        let answer = if self.calls.get(&id).is_some_and(|call| !call.is_over()) {
+            self.with_call(id, now, |call, cx| call.handle_command(cx, command))
+                .unwrap_or(Err(Denied::NoSuchCall))
+        } else {
+            self.ended.answer(id, &command.verb)
+        };
+        self.outputs.push_back(Output::Reply { ticket, answer });
+    }
+
+    fn handle_media(&mut self, event: MediaEvent, now: Instant) {
+        let port = event.port();
+        let last = matches!(
+            event,
+            MediaEvent::Closed { .. } | MediaEvent::OpenFailed { .. }
+        );
+        if let Some((call, leg)) = self.owners.port(port) {
+            self.with_call(call, now, |call, cx| call.handle_media(cx, leg, event));
+        }
+        if last {
+            self.owners.remove_port(port);
+        }
+    }
+
+    fn hang_up_all(&mut self, now: Instant) {
+        let mut ids: Vec<CallId> = self.calls.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.with_call(id, now, |call, cx| {
+                call.hang_up(cx, Cause::Shutdown, Origin::Switch)
+            });
+        }
+    }
+
+    /// Carries what the transaction layer has to say to the network and to the calls.
+    fn drain_transactions(&mut self, now: Instant) {
+        while let Some(output) = self.transactions.poll_output() {
+            match output {
+                TransactionOutput::Send { flow, bytes } => {
+                    self.outputs.push_back(Output::Send { flow, bytes })
+                }
+                TransactionOutput::TimedOut { key } => self.handle_client_failure(key, true, now),
+                TransactionOutput::Unreachable { key } => {
+                    self.handle_client_failure(key, false, now)
+                }
+                TransactionOutput::Unacknowledged { key }
+                | TransactionOutput::ServerEnded { key } => {
+                    self.owners.remove_server(key);
+                }
+            }
+        }
+    }
+
+    fn handle_client_failure(&mut self, key: ClientKey, timed_out: bool, now: Instant) {
+        if let Some((call, leg)) = self.owners.client(key) {
+            self.with_call(call, now, |call, cx| {
+                call.handle_request_failure(cx, leg, key, timed_out)
+            });
+        }
+    }
+
+    /// Lends a call its surroundings for one input. A bug ends that call, and no other: this is the one place that catches it.
+    fn with_call<T>(
+        &mut self,
+        id: CallId,
+        now: Instant,
+        act: impl FnOnce(&mut Call, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let mut call = self.calls.remove(&id)?;
+        let result = self.guarded(id, now, |cx| {
+            let result = act(&mut call, cx);
+            (result, call)
+        });
+        let (result, call) = result?;
+        self.keep(call);
+        Some(result)
+    }
+
+    /// Runs `act` with the surroundings of call `id`, and takes its effects. After a panic nothing of the call is left.
+    fn guarded<T>(
+        &mut self,
+        id: CallId,
+        now: Instant,
+        act: impl FnOnce(&mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let mut cx = Context {
+            now,
+            settings: &self.settings.call,
+            transactions: &mut self.transactions,
+            owners: &mut self.owners,
+            ports: &mut self.ports,
+            sinks: &mut self.sinks,
+            tokens: &mut self.tokens,
+            effects: &mut self.effects,
+        };
+        // The state behind these references is kept consistent by `bury_after_bug`, which forgets all that the call owned.
+        let result = catch_unwind(AssertUnwindSafe(|| act(&mut cx)));
+        self.drain_effects(id);
+        result.map_err(|_| self.bury_after_bug(id, now)).ok()
+    }
+
+    fn bury_after_bug(&mut self, id: CallId, now: Instant) {
+        self.counters.bugs += 1;
+        tracing::error!(call = %id, "a bug ended this call");
+        for port in self.owners.ports_of(id) {
+            self.outputs.push_back(Output::Media {
+                call: id,
+                command: MediaCommand::Close { port },
+            });
+        }
+        for stream in self.owners.streams_of(id) {
+            self.outputs.push_back(Output::Sink(SinkCommand::Close {
+                stream,
+                at: now,
+                cause: Cause::Bug,
+            }));
+        }
+        self.owners.remove_call(id);
+        self.timers.cancel(&id);
+        self.outputs.push_back(Output::Event(Event {
+            call: id,
+            stream: None,
+            seq: u64::MAX,
+            at: now,
+            media_time: None,
+            kind: Kind::CallEnded {
+                status: 500,
+                outcome: Outcome::Failed,
+            },
+            cause: Cause::Bug,
+            origin: Origin::Switch,
+        }));
+    }
+
+    /// Puts a call back, or forgets it when nothing of it is left.
+    fn keep(&mut self, call: Call) {
+        let id = call.id();
+        if call.is_over() {
+            self.timers.cancel(&id);
+            self.ended.remember(id, call.final_statuses());
+            return;
+        }
+        match call.poll_timeout() {
+            Some(deadline) => self.timers.set(id, deadline),
+            None => {
+                self.timers.cancel(&id);
+            }
+        }
+        self.calls.insert(id, call);
+    }
+
+    fn drain_effects(&mut self, call: CallId) {
+        while let Some(effect) = self.effects.pop_front() {
+            self.outputs.push_back(match effect {
+                Effect::Send { flow, bytes } => Output::Send { flow, bytes },
+                Effect::Media(command) => Output::Media { call, command },
+                Effect::Sink(command) => Output::Sink(command),
+                Effect::Event(event) => Output::Event(event),
+                Effect::PortFigures { leg, figures } => {
+                    Output::Figures(Figures::Port { call, leg, figures })
+                }
+                Effect::StreamFigures { stream, figures } => Output::Figures(Figures::Stream {
+                    call,
+                    stream,
+                    figures,
+                }),
+            });
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Requests that come in: sorted into dialogs, checked, admitted, or answered at once.
+
+use super::Switch;
+use super::routing::{Way, find_way};
+use crate::call::{ALLOW, Call, INFO_PACKAGE, Invitation, Party, SUPPORTED};
+use crate::id::{CallId, LegId, UserName};
+use crate::sip::digest::Verdict;
+use crate::sip::transaction::{Incoming, ServerKey};
+use crate::sip::{Flow, Method, Request, ResponseBuilder, Uri, reason_phrase};
+use crate::time::Instant;
+
+/// How long a caller that is refused for load should wait, in seconds.
+const RETRY_AFTER_S: &str = "5";
+/// What the bodies of our requests and responses may be.
+const ACCEPT: &str =
+    "application/sdp, application/media-stream+json, application/dtmf-relay, application/dtmf";
+/// What is taken outside of a dialog.
+const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+
+impl Switch {
+    pub(super) fn handle_request(&mut self, request: Request, flow: Flow, now: Instant) {
+        match self.transactions.handle_request(request, flow, now) {
+            Incoming::New { key, request, flow } => {
+                self.handle_new_request(key, request, flow, now)
+            }
+            Incoming::Ack { request, flow } => self.handle_ack(&request, &flow, now),
+            Incoming::Cancel {
+                key,
+                request,
+                flow,
+                invite,
+            } => self.handle_cancel(key, &request, flow, invite, now),
+            Incoming::Absorbed => {}
+        }
+    }
+
+    fn handle_new_request(&mut self, key: ServerKey, request: Request, flow: Flow, now: Instant) {
+        let required = request.header_values("Require");
+        let unsupported: Vec<_> = required
+            .into_iter()
+            .filter(|tag| !tag.eq_ignore_ascii_case(SUPPORTED))
+            .collect();
+        if !unsupported.is_empty() {
+            let unsupported = unsupported.join(", ");
+            return self.answer(key, &request, flow, 420, now, |response| {
+                response.header("Unsupported", &unsupported)
+            });
+        }
+        match request.to_tag() {
+            Some(to_tag) => match self.owners.dialog(request.call_id(), to_tag) {
+                Some((call, leg)) => self.handle_in_dialog(call, leg, key, request, flow, now),
+                None => self.refuse(key, &request, flow, 481, now),
+            },
+            None => self.handle_outside_dialog(key, request, flow, now),
+        }
+    }
+
+    /// A request inside a dialog counts when it comes over the flow that the dialog lives on, or with fresh credentials of the user
+    /// that the dialog belongs to. To know its tags is not enough.
+    fn handle_in_dialog(
+        &mut self,
+        call: CallId,
+        leg: LegId,
+        key: ServerKey,
+        request: Request,
+        flow: Flow,
+        now: Instant,
+    ) {
+        let Some(owner) = self.calls.get(&call) else {
+            return self.refuse(key, &request, flow, 481, now);
+        };
+        if !owner.leg_lives_on(leg, &flow) {
+            let user = owner.party(leg).and_then(|party| party.user.clone());
+            self.counters.foreign_requests += 1;
+            match (user, self.verify(&request, &flow, now)) {
+                (Some(user), Verdict::Accepted(proved)) if proved == user => {
+                    self.with_call(call, now, |call, _| call.move_leg(leg, flow));
+                }
+                (Some(_), verdict) => {
+                    return self.challenge(key, &request, flow, verdict == Verdict::Stale, now);
+                }
+                (None, _) => return self.refuse(key, &request, flow, 481, now),
+            }
+        }
+        let info = self
+            .with_call(call, now, |call, cx| {
+                call.handle_request(cx, leg, key, request)
+            })
+            .flatten();
+        if let Some(info) = info {
+            self.handle_info(call, leg, info, now);
+        }
+    }
+
+    fn handle_ack(&mut self, request: &Request, flow: &Flow, now: Instant) {
+        let owner = request
+            .to_tag()
+            .and_then(|to_tag| self.owners.dialog(request.call_id(), to_tag));
+        let Some((call, leg)) = owner else { return };
+        if !self
+            .calls
+            .get(&call)
+            .is_some_and(|call| call.leg_lives_on(leg, flow))
+        {
+            self.counters.foreign_requests += 1;
+            return;
+        }
+        self.with_call(call, now, |call, cx| call.handle_ack(cx, leg, request));
+    }
+
+    /// RFC 3261 §9.2. A CANCEL cannot be challenged, so it counts only from where its INVITE came.
+    fn handle_cancel(
+        &mut self,
+        key: ServerKey,
+        request: &Request,
+        flow: Flow,
+        invite: Option<ServerKey>,
+        now: Instant,
+    ) {
+        let owner = invite.and_then(|invite| {
+            self.owners
+                .server(invite)
+                .map(|(call, leg)| (invite, call, leg))
+        });
+        let Some((invite, call, leg)) = owner else {
+            return self.refuse(key, request, flow, 481, now);
+        };
+        if !self
+            .calls
+            .get(&call)
+            .is_some_and(|call| call.leg_lives_on(leg, &flow))
+        {
+            self.counters.foreign_requests += 1;
+            return self.refuse(key, request, flow, 481, now);
+        }
+        self.refuse(key, request, flow, 200, now);
+        self.with_call(call, now, |call, cx| call.handle_cancel(cx, leg, invite));
+    }
+
+    fn handle_outside_dialog(
+        &mut self,
+        key: ServerKey,
+        request: Request,
+        flow: Flow,
+        now: Instant,
+    ) {
+        if self.transactions.is_merged(key) {
+            return self.refuse(key, &request, flow, 482, now);
+        }
+        match request.method() {
+            Method::Invite => self.handle_invite(key, request, flow, now),
+            Method::Register => self.handle_register(key, &request, flow, now),
+            Method::Options => self.answer(key, &request, flow, 200, now, |response| {
+                response
+                    .header("Allow", ALLOW_OUTSIDE)
+                    .header("Accept", ACCEPT)
+                    .header("Supported", SUPPORTED)
+                    .header("Recv-Info", INFO_PACKAGE)
+            }),
+            Method::Ack => {}
+            Method::Bye | Method::Cancel | Method::Info | Method::Update | Method::Prack => {
+                self.refuse(key, &request, flow, 481, now);
+            }
+            Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish => {
+                self.refuse(key, &request, flow, 405, now);
+            }
+            Method::Other(_) => self.refuse(key, &request, flow, 501, now),
+        }
+    }
+
+    fn handle_invite(&mut self, key: ServerKey, request: Request, flow: Flow, now: Instant) {
+        if self.draining || self.calls.len() >= self.settings.max_calls {
+            self.counters.shed += 1;
+            return self.answer(key, &request, flow, 503, now, |response| {
+                response.header("Retry-After", RETRY_AFTER_S)
+            });
+        }
+        if request.max_forwards() == Some(0) {
+            return self.refuse(key, &request, flow, 483, now);
+        }
+        // An INVITE of our own that came back to us: RFC 3261 §16.3 item 4, with the dialog as the mark.
+        let is_own = request
+            .from_tag()
+            .is_some_and(|tag| self.owners.dialog(request.call_id(), tag).is_some());
+        if is_own {
+            return self.refuse(key, &request, flow, 482, now);
+        }
+        let caller = match self.identify(&request, &flow, now) {
+            Ok(caller) => caller,
+            Err(stale) => return self.challenge(key, &request, flow, stale, now),
+        };
+        let dialled = match dialled_number(request.uri()) {
+            Ok(dialled) => dialled,
+            Err(status) => return self.refuse(key, &request, flow, status, now),
+        };
+        let Way { destination, start } =
+            match find_way(&self.settings, &self.registrar, &dialled, now) {
+                Ok(way) => way,
+                Err(status) => return self.refuse(key, &request, flow, status, now),
+            };
+        // RFC 3261 §17.2.1: a 100 at once stops the peer's retransmissions while the call is set up.
+        self.answer(key, &request, flow, 100, now, |response| response);
+        let id = self.tokens.new_call(now);
+        let invitation = Invitation {
+            key,
+            request: request.clone(),
+            flow,
+            caller,
+            dialled,
+        };
+        match self.guarded(id, now, |cx| {
+            Call::begin(cx, id, invitation, destination, start)
+        }) {
+            Some(Ok(call)) => self.keep(call),
+            Some(Err(_)) => self.refuse(key, &request, flow, 400, now),
+            None => self.refuse(key, &request, flow, 500, now),
+        }
+    }
+
+    /// Who calls: a peer by its address, or a user by its digest. `Err(stale)` asks for a challenge.
+    fn identify(&mut self, request: &Request, flow: &Flow, now: Instant) -> Result<Party, bool> {
+        let address = flow.remote.ip();
+        let peer = self.settings.peers.iter().find(|peer| {
+            peer.networks
+                .iter()
+                .any(|network| network.contains(address))
+        });
+        if let Some(peer) = peer
+            && request.header("Authorization").is_none()
+        {
+            let name = Uri::parse(request.from().uri)
+                .ok()
+                .and_then(|uri| uri.user().map(|user| user.into_owned()));
+            let name = name.unwrap_or_else(|| peer.name.clone());
+            return Ok(Party {
+                name,
+                user: None,
+                may_control_streams: peer.may_control_streams,
+            });
+        }
+        match self.verify(request, flow, now) {
+            Verdict::Accepted(user) => {
+                let may_control_streams = self
+                    .settings
+                    .users
+                    .iter()
+                    .any(|known| known.name == user && known.may_control_streams);
+                Ok(Party {
+                    name: user.as_str().to_owned(),
+                    user: Some(user),
+                    may_control_streams,
+                })
+            }
+            Verdict::Stale => Err(true),
+            Verdict::Refused => Err(false),
+        }
+    }
+
+    fn handle_register(&mut self, key: ServerKey, request: &Request, flow: Flow, now: Instant) {
+        let user = match self.verify(request, &flow, now) {
+            Verdict::Accepted(user) => user,
+            verdict => return self.challenge(key, request, flow, verdict == Verdict::Stale, now),
+        };
+        // RFC 3261 §10.3 item 4: a user may change its own bindings only.
+        let named = Uri::parse(request.to().uri)
+            .ok()
+            .and_then(|uri| uri.user().map(|user| UserName::new(&*user)));
+        if named.as_ref() != Some(&user) {
+            return self.refuse(key, request, flow, 403, now);
+        }
+        let answer = self.registrar.handle_register(request, &user, &flow, now);
+        self.answer(key, request, flow, answer.status, now, |response| {
+            answer
+                .headers
+                .iter()
+                .fold(response, |response, (name, value)| {
+                    response.header(name, value)
+                })
+        });
+    }
+
+    fn verify(&mut self, request: &Request, flow: &Flow, now: Instant) -> Verdict {
+        let Some(authorization) = request.header("Authorization") else {
+            return Verdict::Refused;
+        };
+        let users = &self.settings.users;
+        let secret_of = |name: &str| {
+            users
+                .iter()
+                .find(|user| user.name.as_str() == name)
+                .map(|user| user.secret.clone())
+        };
+        self.digest.verify(
+            authorization,
+            request.method().as_str(),
+            request.uri(),
+            flow.remote.ip(),
+            now,
+            secret_of,
+        )
+    }
+
+    fn challenge(
+        &mut self,
+        key: ServerKey,
+        request: &Request,
+        flow: Flow,
+        stale: bool,
+        now: Instant,
+    ) {
+        self.counters.challenges += 1;
+        let challenges = self.digest.challenges(flow.remote.ip(), now, stale);
+        self.answer(key, request, flow, 401, now, |response| {
+            challenges.iter().fold(response, |response, challenge| {
+                response.header("WWW-Authenticate", challenge)
+            })
+        });
+    }
+
+    /// A response that needs nothing but its status.
+    fn refuse(&mut self, key: ServerKey, request: &Request, flow: Flow, status: u16, now: Instant) {
+        self.answer(key, request, flow, status, now, |response| match status {
+            405 | 501 => response.header(
+                "Allow",
+                if request.to_tag().is_some() {
+                    ALLOW
+                } else {
+                    ALLOW_OUTSIDE
+                },
+            ),
+            _ => response,
+        });
+    }
+
+    fn answer(
+        &mut self,
+        key: ServerKey,
+        request: &Request,
+        flow: Flow,
+        status: u16,
+        now: Instant,
+        finish: impl for<'a> FnOnce(ResponseBuilder<'a>) -> ResponseBuilder<'a>,
+    ) {
+        let to_tag = (status > 100 && request.to_tag().is_none()).then(|| self.tokens.tag());
+        let mut response =
+            ResponseBuilder::new(request, status, reason_phrase(status)).source(flow.remote);
+        if let Some(to_tag) = &to_tag {
+            response = response.to_tag(to_tag);
+        }
+        self.transactions
+            .respond(key, status, finish(response).build(), now);
+        self.drain_transactions(now);
+    }
+}
+
+/// What was dialled: the user part of a `sip:` or the digits of a `tel:` Request-URI. Otherwise the status to refuse with.
+fn dialled_number(uri: &str) -> Result<String, u16> {
+    if let Some((scheme, number)) = uri.split_once(':')
+        && scheme.eq_ignore_ascii_case("tel")
+    {
+        let digits = number.split(';').next().unwrap_or_default();
+        return if digits.is_empty() {
+            Err(484)
+        } else {
+            Ok(digits.to_owned())
+        };
+    }
+    // RFC 3261 §8.2.2.1: a scheme that we do not understand.
+    let uri = Uri::parse(uri).map_err(|_| 416u16)?;
+    let user = uri.user().ok_or(404u16)?;
+    if user.is_empty() {
+        Err(484)
+    } else {
+        Ok(user.into_owned())
+    }
+}
