@@ -10,8 +10,8 @@ const RECORDINGS: &str = "/usr/share/pocketsphinx/test/data/librivox";
 /// Recordings that are put one after the other for each voice.
 const PER_VOICE: usize = 2;
 
-const CUSTOMER: &[u8] = include_bytes!("../../../config/demo/customer.wav");
-const AGENT: &[u8] = include_bytes!("../../../config/demo/agent.wav");
+const CUSTOMER: &[u8] = include_bytes!("../../../config/prompts/customer.wav");
+const AGENT: &[u8] = include_bytes!("../../../config/prompts/agent.wav");
 
 /// A voice.
 pub(super) struct Speech {
@@ -31,7 +31,7 @@ impl Speech {
     pub(super) fn built_in() -> (Speech, Speech) {
         let voice = |bytes, name: &str| Speech {
             samples: parse_wav(bytes)
-                .expect("the samples in config/demo are WAV files")
+                .expect("the samples in config/prompts are WAV files")
                 .into(),
             origin: format!("{name} (built in)"),
         };
