@@ -80,6 +80,18 @@ mod tests {
     }
 
     #[test]
+    fn recordings_are_shared_out_between_the_voices_in_the_order_of_their_names() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for (name, value) in [("d", 4), ("a", 1), ("c", 3), ("b", 2), ("e", 5)] {
+            let path = directory.path().join(name).with_extension("wav");
+            crate::phone::write_wav(&path, &[value; 3]).expect("written");
+        }
+        let (customer, agent) = Speech::recorded(directory.path()).expect("voices");
+        assert_eq!(*customer.samples, [1, 1, 1, 2, 2, 2]);
+        assert_eq!(*agent.samples, [3, 3, 3, 4, 4, 4]);
+    }
+
+    #[test]
     fn a_directory_without_enough_recordings_gives_no_voices() {
         let directory = tempfile::tempdir().expect("a directory");
         assert!(Speech::recorded(directory.path()).is_none());
