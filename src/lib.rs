@@ -28,4 +28,4 @@ pub mod net;
 #[cfg(feature = "server")]
 pub mod notify;
 #[cfg(feature = "server")]
-pub mod sink;
+pub mod phone;
