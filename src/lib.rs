@@ -19,8 +19,10 @@ pub mod time;
 
 // The shell.
 #[cfg(feature = "server")]
-pub mod http;
+pub mod cli;
 #[cfg(feature = "server")]
 pub mod net;
 #[cfg(feature = "server")]
 pub mod notify;
+#[cfg(feature = "server")]
+pub mod server;

@@ -56,7 +56,7 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("id", ""),
     pure("command", "id time"),
     pure("event", "id time command"),
-    pure("sip", "time"),
+    pure("sip", "id time"),
     pure("rtp", "time"),
     pure("codec", ""),
     pure("sdp", "codec"),
@@ -79,10 +79,10 @@ pub(crate) const ROOMS: &[Room] = &[
         "sink",
         Imports::Rooms("id time event media dialect call config net"),
     ),
-    shell("notify", Imports::Rooms("id time event control config")),
+    shell("notify", Imports::Rooms("id time command event control config")),
     shell(
         "http",
-        Imports::Rooms("command event control notify net config"),
+        Imports::Rooms("id command event control notify net config"),
     ),
     to_come(shell(
         "cluster",

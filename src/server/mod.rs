@@ -1,0 +1,3 @@
+//! tmp
+mod runtime_file;
+pub use runtime_file::*;
