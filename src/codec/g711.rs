@@ -111,3 +111,88 @@ const fn linear_to_alaw() -> [u8; 4_096] {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn g711_bytes_decode_to_the_values_of_the_recommendation() {
+        // ITU-T G.711 tables 1 and 2, scaled to 16 bits as in G.191.
+        for (byte, sample) in [
+            (0x00, -32124),
+            (0x80, 32124),
+            (0x8f, 16764),
+            (0x7f, 0),
+            (0xff, 0),
+            (0xfe, 8),
+            (0x7e, -8),
+        ] {
+            assert_eq!(ulaw_decode(byte), sample, "µ-law {byte:#04x}");
+        }
+        for (byte, sample) in [
+            (0x55, -8),
+            (0xd5, 8),
+            (0xd4, 24),
+            (0x2a, -32256),
+            (0xaa, 32256),
+            (0x80, 5504),
+        ] {
+            assert_eq!(alaw_decode(byte), sample, "A-law {byte:#04x}");
+        }
+        for (sample, byte) in [
+            (0, 0xff),
+            (-1, 0x7f),
+            (32767, 0x80),
+            (-32768, 0x00),
+            (1000, 0xce),
+            (-1000, 0x4e),
+        ] {
+            assert_eq!(ulaw_encode(sample), byte, "µ-law of {sample}");
+        }
+        for (sample, byte) in [
+            (0, 0xd5),
+            (-1, 0x55),
+            (32767, 0xaa),
+            (-32768, 0x2a),
+            (1000, 0xfa),
+            (-1000, 0x7a),
+        ] {
+            assert_eq!(alaw_encode(sample), byte, "A-law of {sample}");
+        }
+        assert_eq!(
+            (ulaw_decode(ULAW_SILENCE), alaw_decode(ALAW_SILENCE)),
+            (0, 8)
+        );
+    }
+
+    #[test]
+    fn every_g711_byte_survives_being_decoded_and_encoded() {
+        for byte in 0..=255 {
+            assert_eq!(alaw_encode(alaw_decode(byte)), byte);
+            // µ-law has two zeros; the negative one comes back as the positive.
+            assert_eq!(
+                ulaw_encode(ulaw_decode(byte)),
+                if byte == 0x7f { 0xff } else { byte }
+            );
+        }
+    }
+
+    #[test]
+    fn g711_errs_by_half_a_step_at_most() {
+        for sample in i16::MIN..=i16::MAX {
+            let error =
+                |decoded: i16| u32::from(i32::from(decoded).abs_diff(i32::from(sample)) as u16);
+            let magnitude = u32::from(sample.unsigned_abs());
+            // Sixteen steps to a segment, and a segment begins at 16 of its own steps (µ-law: less the bias of 132).
+            assert!(
+                error(ulaw_decode(ulaw_encode(sample))) <= (magnitude + 132) / 32 + 1,
+                "{sample}"
+            );
+            assert!(
+                error(alaw_decode(alaw_encode(sample))) <= (magnitude / 32 + 1).max(8),
+                "{sample}"
+            );
+        }
+    }
+}

@@ -140,3 +140,103 @@ fn greatest_common_divisor(a: u32, b: u32) -> u32 {
         greatest_common_divisor(b, a % b)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{sine, sine_snr};
+    use super::*;
+
+    #[test]
+    fn a_resampler_gives_the_exact_length_at_every_moment() {
+        for (from, to) in [
+            (8000, 16_000),
+            (16_000, 8000),
+            (8000, 48_000),
+            (48_000, 8000),
+            (24_000, 16_000),
+            (16_000, 24_000),
+            (48_000, 16_000),
+            (44_100, 8000),
+            (8000, 8000),
+        ] {
+            let mut resampler = Resampler::new(from, to);
+            let (mut out, mut given) = (Vec::new(), 0);
+            for length in [160, 1, 7, 0, 480, 33, 160, 160, 959, 2] {
+                resampler.process(&vec![0; length], &mut out);
+                given += length as u64;
+                assert_eq!(
+                    out.len() as u64,
+                    (given * u64::from(to)).div_ceil(u64::from(from)),
+                    "{from} -> {to} after {given}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_sine_survives_a_change_of_rate() {
+        for (from, to) in [
+            (8000, 16_000),
+            (16_000, 8000),
+            (8000, 48_000),
+            (48_000, 8000),
+            (24_000, 16_000),
+            (16_000, 24_000),
+            (48_000, 16_000),
+            (44_100, 8000),
+        ] {
+            for hz in [300.0, 1004.0, 3200.0] {
+                let mut out = Vec::new();
+                let mut resampler = Resampler::new(from, to);
+                for frame in sine(hz, from, from as usize).chunks(from as usize / 50) {
+                    resampler.process(frame, &mut out);
+                }
+                let settled = &out[to as usize / 10..];
+                let snr = sine_snr(settled, hz, to);
+                assert!(snr > 60.0, "{from} -> {to} at {hz} Hz: {snr:.1} dB");
+                let level = settled
+                    .iter()
+                    .map(|sample| sample.unsigned_abs())
+                    .max()
+                    .unwrap();
+                assert!(
+                    (11_300..=12_500).contains(&level),
+                    "{from} -> {to} at {hz} Hz: level {level}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_lower_rate_cannot_carry_is_filtered_out() {
+        for (from, to, hz) in [
+            (16_000, 8000, 5000.0),
+            (48_000, 8000, 4700.0),
+            (48_000, 16_000, 9500.0),
+        ] {
+            let mut out = Vec::new();
+            Resampler::new(from, to).process(&sine(hz, from, from as usize), &mut out);
+            let loudest = out[to as usize / 10..]
+                .iter()
+                .map(|sample| sample.unsigned_abs())
+                .max()
+                .unwrap();
+            assert!(
+                loudest <= 6,
+                "{from} -> {to} at {hz} Hz: {loudest} of 12000"
+            );
+        }
+    }
+
+    #[test]
+    fn the_cut_between_two_calls_is_not_heard() {
+        let wave = sine(700.0, 48_000, 4800);
+        let (mut whole, mut pieces) = (Vec::new(), Vec::new());
+        Resampler::new(48_000, 16_000).process(&wave, &mut whole);
+        let mut resampler = Resampler::new(48_000, 16_000);
+        for piece in wave.chunks(77) {
+            resampler.process(piece, &mut pieces);
+        }
+        assert_eq!(whole, pieces);
+    }
+}

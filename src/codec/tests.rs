@@ -1,4 +1,3 @@
-use super::g711::{alaw_decode, alaw_encode, ulaw_decode, ulaw_encode};
 use super::*;
 use proptest::prelude::*;
 use std::f64::consts::TAU;
@@ -16,7 +15,7 @@ const CODECS: [Codec; 7] = [
     Codec::TELEPHONE_EVENT,
 ];
 
-fn sine(hz: f64, rate: u32, samples: usize) -> Vec<i16> {
+pub(super) fn sine(hz: f64, rate: u32, samples: usize) -> Vec<i16> {
     let step = TAU * hz / f64::from(rate);
     (0..samples)
         .map(|n| ((step * n as f64).sin() * 12_000.0) as i16)
@@ -24,7 +23,7 @@ fn sine(hz: f64, rate: u32, samples: usize) -> Vec<i16> {
 }
 
 /// Signal to noise in dB of `wave` as a sine of `hz`: what the best fit of that frequency leaves over is the noise.
-fn sine_snr(wave: &[i16], hz: f64, rate: u32) -> f64 {
+pub(super) fn sine_snr(wave: &[i16], hz: f64, rate: u32) -> f64 {
     let step = TAU * hz / f64::from(rate);
     let (mut ss, mut cc, mut sc, mut xs, mut xc, mut xx) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
     for (index, sample) in wave.iter().enumerate() {
@@ -62,88 +61,6 @@ fn round_trip(codec: Codec, wave: &[i16]) -> Vec<i16> {
         decoder.decode(&payload, &mut heard).unwrap();
     }
     heard
-}
-
-#[test]
-fn g711_bytes_decode_to_the_values_of_the_recommendation() {
-    // ITU-T G.711 tables 1 and 2, scaled to 16 bits as in G.191.
-    for (byte, sample) in [
-        (0x00, -32124),
-        (0x80, 32124),
-        (0x8f, 16764),
-        (0x7f, 0),
-        (0xff, 0),
-        (0xfe, 8),
-        (0x7e, -8),
-    ] {
-        assert_eq!(ulaw_decode(byte), sample, "µ-law {byte:#04x}");
-    }
-    for (byte, sample) in [
-        (0x55, -8),
-        (0xd5, 8),
-        (0xd4, 24),
-        (0x2a, -32256),
-        (0xaa, 32256),
-        (0x80, 5504),
-    ] {
-        assert_eq!(alaw_decode(byte), sample, "A-law {byte:#04x}");
-    }
-    for (sample, byte) in [
-        (0, 0xff),
-        (-1, 0x7f),
-        (32767, 0x80),
-        (-32768, 0x00),
-        (1000, 0xce),
-        (-1000, 0x4e),
-    ] {
-        assert_eq!(ulaw_encode(sample), byte, "µ-law of {sample}");
-    }
-    for (sample, byte) in [
-        (0, 0xd5),
-        (-1, 0x55),
-        (32767, 0xaa),
-        (-32768, 0x2a),
-        (1000, 0xfa),
-        (-1000, 0x7a),
-    ] {
-        assert_eq!(alaw_encode(sample), byte, "A-law of {sample}");
-    }
-    assert_eq!(
-        (
-            ulaw_decode(g711::ULAW_SILENCE),
-            alaw_decode(g711::ALAW_SILENCE)
-        ),
-        (0, 8)
-    );
-}
-
-#[test]
-fn every_g711_byte_survives_being_decoded_and_encoded() {
-    for byte in 0..=255 {
-        assert_eq!(alaw_encode(alaw_decode(byte)), byte);
-        // µ-law has two zeros; the negative one comes back as the positive.
-        assert_eq!(
-            ulaw_encode(ulaw_decode(byte)),
-            if byte == 0x7f { 0xff } else { byte }
-        );
-    }
-}
-
-#[test]
-fn g711_errs_by_half_a_step_at_most() {
-    for sample in i16::MIN..=i16::MAX {
-        let error = |decoded: i16| u32::from(i32::from(decoded).abs_diff(i32::from(sample)) as u16);
-        let magnitude = u32::from(sample.unsigned_abs());
-        // Sixteen steps to a segment, and a segment begins at 16 of its own steps (µ-law: less the bias of 132).
-        assert!(
-            error(ulaw_decode(ulaw_encode(sample))) <= (magnitude + 132) / 32 + 1,
-            "{sample}"
-        );
-        assert!(
-            error(alaw_decode(alaw_encode(sample))) <= (magnitude / 32 + 1).max(8),
-            "{sample}"
-        );
-    }
 }
 
 #[test]
@@ -331,100 +248,6 @@ fn a_codec_is_found_again_by_what_it_prints() {
             "{name}/{rate}/{channels}"
         );
     }
-}
-
-#[test]
-fn a_resampler_gives_the_exact_length_at_every_moment() {
-    for (from, to) in [
-        (8000, 16_000),
-        (16_000, 8000),
-        (8000, 48_000),
-        (48_000, 8000),
-        (24_000, 16_000),
-        (16_000, 24_000),
-        (48_000, 16_000),
-        (44_100, 8000),
-        (8000, 8000),
-    ] {
-        let mut resampler = Resampler::new(from, to);
-        let (mut out, mut given) = (Vec::new(), 0);
-        for length in [160, 1, 7, 0, 480, 33, 160, 160, 959, 2] {
-            resampler.process(&vec![0; length], &mut out);
-            given += length as u64;
-            assert_eq!(
-                out.len() as u64,
-                (given * u64::from(to)).div_ceil(u64::from(from)),
-                "{from} -> {to} after {given}"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_sine_survives_a_change_of_rate() {
-    for (from, to) in [
-        (8000, 16_000),
-        (16_000, 8000),
-        (8000, 48_000),
-        (48_000, 8000),
-        (24_000, 16_000),
-        (16_000, 24_000),
-        (48_000, 16_000),
-        (44_100, 8000),
-    ] {
-        for hz in [300.0, 1004.0, 3200.0] {
-            let mut out = Vec::new();
-            let mut resampler = Resampler::new(from, to);
-            for frame in sine(hz, from, from as usize).chunks(from as usize / 50) {
-                resampler.process(frame, &mut out);
-            }
-            let settled = &out[to as usize / 10..];
-            let snr = sine_snr(settled, hz, to);
-            assert!(snr > 60.0, "{from} -> {to} at {hz} Hz: {snr:.1} dB");
-            let level = settled
-                .iter()
-                .map(|sample| sample.unsigned_abs())
-                .max()
-                .unwrap();
-            assert!(
-                (11_300..=12_500).contains(&level),
-                "{from} -> {to} at {hz} Hz: level {level}"
-            );
-        }
-    }
-}
-
-#[test]
-fn what_the_lower_rate_cannot_carry_is_filtered_out() {
-    for (from, to, hz) in [
-        (16_000, 8000, 5000.0),
-        (48_000, 8000, 4700.0),
-        (48_000, 16_000, 9500.0),
-    ] {
-        let mut out = Vec::new();
-        Resampler::new(from, to).process(&sine(hz, from, from as usize), &mut out);
-        let loudest = out[to as usize / 10..]
-            .iter()
-            .map(|sample| sample.unsigned_abs())
-            .max()
-            .unwrap();
-        assert!(
-            loudest <= 6,
-            "{from} -> {to} at {hz} Hz: {loudest} of 12000"
-        );
-    }
-}
-
-#[test]
-fn the_cut_between_two_calls_is_not_heard() {
-    let wave = sine(700.0, 48_000, 4800);
-    let (mut whole, mut pieces) = (Vec::new(), Vec::new());
-    Resampler::new(48_000, 16_000).process(&wave, &mut whole);
-    let mut resampler = Resampler::new(48_000, 16_000);
-    for piece in wave.chunks(77) {
-        resampler.process(piece, &mut pieces);
-    }
-    assert_eq!(whole, pieces);
 }
 
 proptest! {

@@ -68,9 +68,11 @@ impl ReceiverStats {
 
     /// Takes note of a packet.
     pub fn handle_packet(&mut self, sequence: u16, timestamp: u32, arrival: Instant) {
-        self.received += 1;
-        self.count(sequence);
-        self.measure(timestamp, arrival);
+        let counted = self.count(sequence);
+        self.received += counted;
+        if counted > 0 {
+            self.measure(timestamp, arrival);
+        }
     }
 
     /// From now on the source's timestamps count `clock_rate` units per second (it changed its codec).
@@ -84,7 +86,7 @@ impl ReceiverStats {
         self.last = None;
     }
 
-    /// Packets that arrived, duplicates and late ones included.
+    /// Packets that arrived, duplicates and late ones included; a single one whose number fits nothing is not the source's.
     pub const fn received(&self) -> u64 {
         self.received
     }
@@ -138,24 +140,30 @@ impl ReceiverStats {
         }
     }
 
-    fn count(&mut self, sequence: u16) {
+    /// How many packets this one makes certain: one, none while it may be a stray, two when it proves that the one before
+    /// it was the first of a new run.
+    fn count(&mut self, sequence: u16) -> u64 {
         let Some(run) = &mut self.run else {
             self.run = Some(Run::starting(sequence));
-            return;
+            return 1;
         };
         let ahead = sequence.wrapping_sub(run.highest);
         if ahead < MAX_DROPOUT {
             run.cycles += u64::from(sequence < run.highest) << 16;
             run.highest = sequence;
             run.restart_at = None;
-        } else if ahead <= 0u16.wrapping_sub(MAX_MISORDER) {
-            if run.restart_at == Some(sequence) {
-                self.expected_before += run.expected() + 1;
-                self.run = Some(Run::starting(sequence));
-            } else {
-                run.restart_at = Some(sequence.wrapping_add(1));
-            }
+            return 1;
         }
+        if ahead > 0u16.wrapping_sub(MAX_MISORDER) {
+            return 1;
+        }
+        if run.restart_at != Some(sequence) {
+            run.restart_at = Some(sequence.wrapping_add(1));
+            return 0;
+        }
+        self.expected_before += run.expected() + 1;
+        self.run = Some(Run::starting(sequence));
+        2
     }
 
     fn measure(&mut self, timestamp: u32, arrival: Instant) {

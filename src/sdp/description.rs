@@ -1,7 +1,7 @@
 //! One session description, read and written.
 
 use super::{Audio, Direction, LocalMedia, Origin, tidy};
-use sdp_types::{Attribute, Connection, Media, Session};
+use sdp_types::{Attribute, Connection, Media, Session, Time};
 use std::fmt;
 use std::net::IpAddr;
 use thiserror::Error;
@@ -36,7 +36,16 @@ impl Description {
     /// No `v=0` line first, a media line without a port, or another line beyond mending.
     pub fn parse(bytes: &[u8]) -> Result<Description, SdpError> {
         let session = Session::parse(tidy::tidy(bytes).as_bytes()).map_err(SdpError::Malformed)?;
-        Ok(Description { session })
+        Ok(Description::of(session))
+    }
+
+    /// A description is never without times, read or made, so that equal ones compare equal: RFC 8866 §5.9 wants a `t=`
+    /// line, and "0 0" is a session that is not bounded.
+    pub(super) fn of(mut session: Session) -> Description {
+        if session.times.is_empty() {
+            session.times.push(Time::new(0, 0));
+        }
+        Description { session }
     }
 
     /// The description as a message body.
@@ -81,10 +90,8 @@ impl Description {
 
     /// The first usable audio line and its index among the media lines.
     pub(super) fn audio_line(&self) -> Option<(usize, Audio)> {
-        let lines = self.session.medias.iter().enumerate();
-        lines
-            .filter_map(|(index, media)| Some((index, Audio::read(&self.session, media)?)))
-            .next()
+        let mut lines = self.session.medias.iter().enumerate();
+        lines.find_map(|(index, media)| Some((index, Audio::read(&self.session, media)?)))
     }
 }
 

@@ -26,9 +26,7 @@ impl Description {
     ) -> Description {
         let payloads = numbered(codecs);
         let media = audio_line("RTP/AVP", local.port, &payloads, direction);
-        Description {
-            session: our_session(local, origin, Vec::new(), vec![media]),
-        }
+        Description::of(our_session(local, origin, Vec::new(), vec![media]))
     }
 
     /// Our own answer to this offer: the first offered codec that is in `supported`, and key presses if they were offered.
@@ -72,14 +70,14 @@ impl Description {
             }
         });
         let session = our_session(local, origin, self.session.times.clone(), medias.collect());
-        Ok((Description { session }, payloads))
+        Ok((Description::of(session), payloads))
     }
 }
 
 fn our_session(local: LocalMedia, origin: Origin, times: Vec<Time>, medias: Vec<Media>) -> Session {
     let mut session = Session::new(our_origin(local.address, origin), NO_NAME);
     session.connection = Some(connection(local));
-    // RFC 3264 §6: the answer's times are the offer's; without any, the writer puts "0 0".
+    // RFC 3264 §6: the answer's times are the offer's.
     session.times = times;
     session.medias = medias;
     session

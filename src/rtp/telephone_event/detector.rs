@@ -1,4 +1,4 @@
-//! Key presses in RTP: RFC 4733 §2.
+//! Hearing key presses.
 //!
 //! ```text
 //!            first packet                      end bit | next event | silence
@@ -8,6 +8,7 @@
 //! ```
 //! A press is told once, at its end, whether the end was heard, lost, or overtaken by the next press.
 
+use super::{Digit, KEYS};
 use crate::time::{Duration, Instant};
 
 /// An unfinished press without a packet for this long has ended: several lost updates (one each 20 to 50 ms) and a lost end.
@@ -20,25 +21,6 @@ const LATE_UNITS: u32 = 40_000;
 /// RFC 4733 §2.5.1.3: a press longer than the 16-bit duration is sent as segments, each with a timestamp of its own.
 /// A segment this long may be followed by another.
 const FULL_SEGMENT: u16 = 0xf000;
-
-/// RFC 4733 §2.5.1.4: the final packet is sent three times in all.
-const END_PACKETS: u8 = 3;
-
-/// The keys by event code, RFC 4733 §3.2 table 3.
-const KEYS: [char; 16] = [
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D',
-];
-
-/// One key press.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Digit {
-    /// `0`–`9`, `*`, `#`, `A`–`D`.
-    pub digit: char,
-    /// How long the key was held, in timestamp units of the event's clock rate.
-    pub duration: u32,
-    /// The RTP timestamp at which the key went down.
-    pub timestamp: u32,
-}
 
 /// Makes key presses of the telephone-event packets of one source.
 ///
@@ -167,48 +149,6 @@ impl Press {
             timestamp: self.start,
         })
     }
-}
-
-/// One packet of a press that we send; all packets of a press carry the RTP timestamp of its start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EventPacket {
-    /// The four bytes of RFC 4733 §2.3.
-    pub payload: [u8; 4],
-    /// Set on the first packet of the press.
-    pub marker: bool,
-}
-
-/// The packets of one key press: an update every `step` units, then the end three times.
-///
-/// `duration` and `step` are in timestamp units (160 units are 20 ms at 8 kHz); `step` is at least one. Gives nothing for
-/// a character that is no key; lower-case `a` to `d` are keys.
-pub fn encode(digit: char, duration: u16, step: u16) -> Option<impl Iterator<Item = EventPacket>> {
-    /// Volume in -dBm0, RFC 4733 §2.3.4.
-    const VOLUME: u8 = 10;
-    const END: u8 = 0x80;
-
-    let code = KEYS
-        .iter()
-        .position(|key| *key == digit.to_ascii_uppercase())
-        .and_then(|code| u8::try_from(code).ok())?;
-    let packet = move |flags: u8, at: u16| {
-        let [high, low] = at.to_be_bytes();
-        [code, flags | VOLUME, high, low]
-    };
-    let step = step.max(1);
-    let updates = (1..)
-        .map_while(move |index: u16| index.checked_mul(step).filter(|at| *at < duration))
-        .map(move |at| packet(0, at));
-    let ends = (0..END_PACKETS).map(move |_| packet(END, duration));
-    Some(
-        updates
-            .chain(ends)
-            .enumerate()
-            .map(|(index, payload)| EventPacket {
-                payload,
-                marker: index == 0,
-            }),
-    )
 }
 
 #[cfg(test)]
@@ -366,45 +306,5 @@ mod tests {
             assert_eq!(detector.handle_payload(0, payload, Instant::ZERO), None);
         }
         assert_eq!(detector.poll_timeout(), None);
-    }
-
-    #[test]
-    fn a_press_that_we_send_is_the_press_that_we_hear() {
-        for key in KEYS {
-            let mut detector = Detector::new();
-            let packets: Vec<EventPacket> = encode(key, 800, 160).unwrap().collect();
-            let digits = packets
-                .iter()
-                .filter_map(|packet| detector.handle_payload(77, &packet.payload, Instant::ZERO));
-            assert_eq!(
-                digits.collect::<Vec<_>>(),
-                [Digit {
-                    digit: key,
-                    duration: 800,
-                    timestamp: 77
-                }]
-            );
-        }
-    }
-
-    #[test]
-    fn a_press_is_sent_as_updates_and_three_ends() {
-        let packets: Vec<EventPacket> = encode('b', 400, 160).unwrap().collect();
-        let payloads: Vec<[u8; 4]> = packets.iter().map(|packet| packet.payload).collect();
-        assert_eq!(
-            payloads,
-            [
-                [13, 10, 0, 160],
-                [13, 10, 1, 64],
-                [13, 138, 1, 144],
-                [13, 138, 1, 144],
-                [13, 138, 1, 144]
-            ]
-        );
-        assert_eq!(packets.iter().position(|packet| packet.marker), Some(0));
-        assert_eq!(packets.iter().filter(|packet| packet.marker).count(), 1);
-        assert!(encode('x', 400, 160).is_none());
-        // The longest press does not overflow.
-        assert_eq!(encode('1', u16::MAX, 160).unwrap().count(), 409 + 3);
     }
 }

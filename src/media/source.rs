@@ -1,0 +1,429 @@
+//! Where the packets of one track belong on its timeline.
+//!
+//! ```text
+//!               first packet, other SSRC or clock,
+//!               timestamps that run back or into the future
+//!   (none) ----------------------------------------------> anchored at the arrival
+//!                                                            |  timestamps rule
+//!      place == cursor   put                                 |
+//!      place  > cursor   lost, discarded or silence, then put
+//!      place  < cursor   the clock went on without it: up to SLIP the silence that was put meanwhile stays and the source goes
+//!                        on behind it; more is late and lost; late for LATE_PATIENCE: anchored again
+//!      cursor > clock    the sender is fast: its audio is discarded until the clock has caught up
+//! ```
+
+use std::collections::VecDeque;
+
+use crate::codec::Codec;
+use crate::event::SpanKind;
+use crate::rtp::Packet;
+use crate::rtp::telephone_event::{Detector, Digit};
+use crate::time::{Duration, Instant};
+
+use super::account::PacketCounts;
+use super::clock::Clock;
+use super::sequencer::{Arrived, Sequencer};
+use super::timeline::Timeline;
+use super::transcoder::{Transcoded, Transcoder};
+use super::{AssemblyPlan, PayloadMap, Tapped};
+
+/// How far a track's timeline follows behind the clock when nothing comes: the reorder window and as much again for jitter.
+pub(super) const PATIENCE: Duration = Duration::from_millis(100);
+/// How far a source may slip behind its place, and run ahead of the clock.
+const SLIP: Duration = Duration::from_millis(100);
+/// A source that has been late for so long is not coming back to its old timing.
+const LATE_PATIENCE: Duration = Duration::from_millis(200);
+/// After a change of SSRC, packets of the former one are late for so long, and not a change back.
+const FORMER_SSRC: Duration = Duration::from_millis(200);
+
+/// The key presses that a track gave, to be told with their positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Press {
+    pub(super) digit: char,
+    pub(super) duration_ms: u32,
+    pub(super) position: u64,
+}
+
+/// A packet that waits for its turn.
+#[derive(Debug)]
+struct Waiting {
+    arrival: Instant,
+    codec: Option<Codec>,
+    timestamp: u32,
+    refused_before: u32,
+    payload: Vec<u8>,
+}
+
+/// Where the sender's timestamps are on the timeline.
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    /// The timestamp that comes next if the sender pauses nothing.
+    timestamp: u32,
+    /// Its place.
+    position: u64,
+    clock_rate: u32,
+}
+
+/// What is known to be missing since the last audio.
+#[derive(Clone, Copy, Debug, Default)]
+struct Missing {
+    /// By the sender's numbers, and what could not be decoded.
+    packets: u64,
+    /// Of those, refused by a full ring.
+    refused: u64,
+}
+
+/// The sender of one track and its place on the timeline.
+#[derive(Debug)]
+pub(super) struct Source {
+    clock: Clock,
+    window: Duration,
+    transcoder: Transcoder,
+    pub(super) counts: PacketCounts,
+    ssrc: Option<u32>,
+    former: Option<(u32, Instant)>,
+    sequencer: Option<Sequencer<Waiting>>,
+    anchor: Option<Anchor>,
+    missing: Missing,
+    /// Samples of the last audio packet: what a missing one is taken to have held.
+    packet_samples: u64,
+    /// Where the last audio ended: what follows on the timeline may still be explained as loss.
+    heard_until: u64,
+    late_since: Option<Instant>,
+    /// The sender is ahead of the clock; its audio is given up until that has caught up.
+    shedding: bool,
+    refused: u64,
+    detector: Detector,
+    /// Timestamp units per second of the last event packet.
+    event_rate: u32,
+    /// Taken after every packet.
+    presses: VecDeque<Press>,
+}
+
+impl Source {
+    pub(super) fn new(plan: &AssemblyPlan) -> Self {
+        let clock = Clock::new(plan);
+        Source {
+            clock,
+            window: plan.reorder_window,
+            transcoder: Transcoder::new(plan.sample_rate, plan.encoding),
+            counts: PacketCounts::default(),
+            ssrc: None,
+            former: None,
+            sequencer: None,
+            anchor: None,
+            missing: Missing::default(),
+            packet_samples: clock.samples(Duration::from_millis(20)),
+            heard_until: 0,
+            late_since: None,
+            shedding: false,
+            refused: 0,
+            detector: Detector::new(),
+            event_rate: 8000,
+            presses: VecDeque::new(),
+        }
+    }
+
+    /// Takes a packet out of the ring.
+    pub(super) fn handle_packet(
+        &mut self,
+        tapped: Tapped<'_>,
+        payloads: &PayloadMap,
+        line: &mut Timeline,
+    ) {
+        let arrival = tapped.arrival;
+        self.release(arrival, line);
+        self.counts.packets += 1;
+        self.refused += u64::from(tapped.refused_before);
+        let Ok(packet) = Packet::parse(tapped.packet) else {
+            self.missing.packets += 1;
+            return;
+        };
+        if self.is_former(packet.ssrc(), arrival) {
+            self.counts.late += 1;
+            return;
+        }
+        if self.ssrc != Some(packet.ssrc()) {
+            self.begin(packet.ssrc(), arrival, line);
+        }
+        self.order(&packet, tapped, payloads, line);
+        self.release(arrival, line);
+    }
+
+    /// Lets holes expire and the timeline follow the clock.
+    pub(super) fn handle_timeout(&mut self, now: Instant, line: &mut Timeline) {
+        self.release(now, line);
+        if let Some(digit) = self.detector.handle_timeout(now) {
+            self.tell_press(digit, now, line);
+        }
+        if self.sequencer.as_ref().is_some_and(Sequencer::is_waiting) {
+            return;
+        }
+        let horizon = self
+            .clock
+            .position(now)
+            .saturating_sub(self.clock.samples(PATIENCE));
+        let frame = line.frame_samples();
+        line.put_absence(horizon / frame * frame, SpanKind::Silence);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(super) fn poll_timeout(&self, line: &Timeline) -> Instant {
+        let frame = line.frame_samples();
+        let absence = self.clock.moment((line.cursor() / frame + 1) * frame) + PATIENCE;
+        let hole = self.sequencer.as_ref().and_then(Sequencer::deadline);
+        let press = self.detector.poll_timeout();
+        [hole, press]
+            .into_iter()
+            .flatten()
+            .fold(absence, Instant::min)
+    }
+
+    /// Puts what waits, holes or not. `refused` packets in all were refused by the ring.
+    pub(super) fn finish(&mut self, refused: u64, end: u64, line: &mut Timeline) {
+        self.flush(line);
+        let unexplained = refused.saturating_sub(self.refused) * self.packet_samples;
+        let until = end.min(self.heard_until.saturating_add(unexplained));
+        if until > self.heard_until {
+            line.explain(self.heard_until..until, SpanKind::Discarded);
+        }
+    }
+
+    /// The payload types mean something else from here on.
+    pub(super) fn handle_payloads(&mut self) {
+        self.transcoder.reset();
+    }
+
+    /// The key presses since the last call.
+    pub(super) fn poll_press(&mut self) -> Option<Press> {
+        self.presses.pop_front()
+    }
+
+    fn is_former(&self, ssrc: u32, arrival: Instant) -> bool {
+        self.former
+            .is_some_and(|(former, left)| former == ssrc && arrival.since(left) < FORMER_SSRC)
+    }
+
+    /// Another source speaks from here on.
+    fn begin(&mut self, ssrc: u32, arrival: Instant, line: &mut Timeline) {
+        self.flush(line);
+        self.former = self.ssrc.replace(ssrc).map(|former| (former, arrival));
+        self.detector = Detector::new();
+        self.restart();
+    }
+
+    /// The same source starts over.
+    fn restart(&mut self) {
+        self.sequencer = None;
+        self.anchor = None;
+        self.late_since = None;
+        self.missing.packets = 0;
+        self.transcoder.reset();
+    }
+
+    fn order(
+        &mut self,
+        packet: &Packet<'_>,
+        tapped: Tapped<'_>,
+        payloads: &PayloadMap,
+        line: &mut Timeline,
+    ) {
+        let waiting = Waiting {
+            arrival: tapped.arrival,
+            codec: payloads.codec(packet.payload_type()),
+            timestamp: packet.timestamp(),
+            refused_before: tapped.refused_before,
+            payload: packet.payload().to_vec(),
+        };
+        let (sequence, window) = (packet.sequence(), self.window);
+        let sequencer = self
+            .sequencer
+            .get_or_insert_with(|| Sequencer::new(sequence, window));
+        match sequencer.push(sequence, tapped.arrival, waiting) {
+            Arrived::Taken { reordered } => self.counts.reordered += u64::from(reordered),
+            Arrived::Duplicate => {
+                self.counts.duplicates += 1;
+                self.missing.refused += u64::from(tapped.refused_before);
+            }
+            Arrived::Late => {
+                self.counts.late += 1;
+                self.missing.refused += u64::from(tapped.refused_before);
+            }
+            Arrived::Restarted => {
+                self.flush(line);
+                self.restart();
+                self.order(packet, tapped, payloads, line);
+            }
+        }
+    }
+
+    fn release(&mut self, now: Instant, line: &mut Timeline) {
+        while let Some((missing, waiting)) = self.sequencer.as_mut().and_then(|it| it.pop(now)) {
+            self.take(missing, waiting, line);
+        }
+    }
+
+    fn flush(&mut self, line: &mut Timeline) {
+        while let Some((missing, waiting)) =
+            self.sequencer.as_mut().and_then(Sequencer::pop_waiting)
+        {
+            self.take(missing, waiting, line);
+        }
+    }
+
+    /// A packet whose turn has come, `missing` ones before it not having come.
+    fn take(&mut self, missing: u64, waiting: Waiting, line: &mut Timeline) {
+        self.missing.packets += missing;
+        self.missing.refused += u64::from(waiting.refused_before);
+        match waiting.codec {
+            Some(Codec::TelephoneEvent { rate }) => {
+                self.event_rate = rate;
+                self.take_event(&waiting, line);
+            }
+            // RFC 3389: the level of a silence. Silence is typed, not made.
+            Some(Codec::ComfortNoise) => {}
+            Some(codec) => self.take_audio(codec, &waiting, line),
+            None => self.missing.packets += 1,
+        }
+    }
+
+    fn take_event(&mut self, waiting: &Waiting, line: &Timeline) {
+        let digit =
+            self.detector
+                .handle_payload(waiting.timestamp, &waiting.payload, waiting.arrival);
+        if let Some(digit) = digit {
+            self.tell_press(digit, waiting.arrival, line);
+        }
+    }
+
+    fn take_audio(&mut self, codec: Codec, waiting: &Waiting, line: &mut Timeline) {
+        let audio = match self.transcoder.transcode(codec, &waiting.payload) {
+            Ok(Transcoded { samples: 0, .. }) => return,
+            Ok(audio) => audio,
+            Err(_) => {
+                self.missing.packets += 1;
+                return;
+            }
+        };
+        let now = self.clock.position(waiting.arrival);
+        let place = self.place(codec, waiting.timestamp, now, audio.samples, line);
+        let Some(position) = self.admit(place, waiting.arrival, audio.samples, line) else {
+            self.note_anchor(codec, waiting.timestamp, audio, place);
+            return;
+        };
+        self.explain_absence(position, line);
+        line.put_audio(self.transcoder.bytes(), waiting.arrival);
+        self.note_anchor(codec, waiting.timestamp, audio, position);
+        self.packet_samples = audio.samples;
+        self.heard_until = line.cursor();
+    }
+
+    /// Where the sender's timestamp says that the packet belongs; where its arrival says so when the timestamp makes no sense.
+    fn place(&self, codec: Codec, timestamp: u32, now: u64, samples: u64, line: &Timeline) -> u64 {
+        let fresh = fresh_place(now, samples, line);
+        let Some(anchor) = self
+            .anchor
+            .filter(|anchor| anchor.clock_rate == codec.clock_rate())
+        else {
+            return fresh;
+        };
+        let step = timestamp.wrapping_sub(anchor.timestamp).cast_signed();
+        let Ok(step) = u64::try_from(step) else {
+            return fresh;
+        };
+        let place = anchor.position + self.clock.scale(step, anchor.clock_rate);
+        let in_the_future = place > now + self.clock.samples(SLIP);
+        if in_the_future && place > line.cursor() {
+            fresh
+        } else {
+            place
+        }
+    }
+
+    /// Where the packet is put, near its place; `None` when it is given up.
+    fn admit(
+        &mut self,
+        place: u64,
+        arrival: Instant,
+        samples: u64,
+        line: &mut Timeline,
+    ) -> Option<u64> {
+        let (now, cursor) = (self.clock.position(arrival), line.cursor());
+        let slip = self.clock.samples(SLIP);
+        if self.shedding && cursor > now {
+            return None;
+        }
+        if self.shedding {
+            self.shedding = false;
+            return Some(fresh_place(now, samples, line));
+        }
+        if cursor > now + slip {
+            self.shedding = true;
+            line.put_absence(cursor + line.frame_samples(), SpanKind::Discarded);
+            return None;
+        }
+        if place + slip >= cursor {
+            self.late_since = None;
+            return Some(place.max(cursor));
+        }
+        let since = *self.late_since.get_or_insert(arrival);
+        if arrival.since(since) >= LATE_PATIENCE {
+            self.late_since = None;
+            return Some(fresh_place(now, samples, line));
+        }
+        self.counts.late += 1;
+        let missing = std::mem::take(&mut self.missing).packets * self.packet_samples;
+        line.explain(
+            place.saturating_sub(missing)..place + samples,
+            SpanKind::Lost,
+        );
+        None
+    }
+
+    /// Types what lies between the last audio and `position`: what is known to be missing comes last.
+    fn explain_absence(&mut self, position: u64, line: &mut Timeline) {
+        let missing = std::mem::take(&mut self.missing);
+        let absent = position.saturating_sub(self.heard_until);
+        let refused = (missing.refused * self.packet_samples).min(absent);
+        let lost = missing.packets.saturating_sub(missing.refused) * self.packet_samples;
+        let lost = lost.min(absent - refused);
+        let from = position - refused - lost;
+        line.put_absence(from, SpanKind::Silence);
+        line.explain(from..from + lost, SpanKind::Lost);
+        line.explain(from + lost..position, SpanKind::Discarded);
+    }
+
+    fn note_anchor(&mut self, codec: Codec, timestamp: u32, audio: Transcoded, position: u64) {
+        self.anchor = Some(Anchor {
+            timestamp: timestamp.wrapping_add(audio.timestamp_units),
+            position: position + audio.samples,
+            clock_rate: codec.clock_rate(),
+        });
+    }
+
+    /// A key went up at `at`. What is withheld as audio is withheld as a key, too.
+    fn tell_press(&mut self, digit: Digit, at: Instant, line: &Timeline) {
+        let rate = self.event_rate.max(1);
+        let (up, held) = (
+            self.clock.position(at),
+            self.clock.scale(digit.duration.into(), rate),
+        );
+        let down = up.saturating_sub(held);
+        if line.conditions.withheld_at(down) || line.conditions.withheld_at(up) {
+            return;
+        }
+        let duration_ms = u64::from(digit.duration) * 1000 / u64::from(rate);
+        self.presses.push_back(Press {
+            digit: digit.digit,
+            duration_ms: duration_ms as u32,
+            position: down,
+        });
+    }
+}
+
+/// The place of a packet that has just arrived: what it holds was said before. Whole frames keep a 20 ms packet one frame.
+fn fresh_place(now: u64, samples: u64, line: &Timeline) -> u64 {
+    let frame = line.frame_samples();
+    let said = now.saturating_sub(samples);
+    (said / frame * frame).max(line.cursor())
+}

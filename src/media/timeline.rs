@@ -1,0 +1,250 @@
+//! One track's samples in order of position, cut into frames, each sample typed.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::command::PauseAs;
+use crate::event::{Span, SpanKind};
+use crate::id::Track;
+use crate::time::Instant;
+
+use super::account::Account;
+use super::conditions::Conditions;
+use super::outbox::{Outbox, Sealed};
+use super::{AssemblyPlan, Encoding};
+
+/// What frames look like.
+#[derive(Clone, Debug)]
+struct Format {
+    frame_samples: u64,
+    encoding: Encoding,
+    pause_as: PauseAs,
+    gaps_as_silence: bool,
+    /// A whole frame of zero samples.
+    zeros: Bytes,
+}
+
+impl Format {
+    fn of(plan: &AssemblyPlan) -> Format {
+        let frame_samples = u64::from(plan.frame_samples().max(1));
+        let length = frame_samples as usize * plan.encoding.sample_bytes();
+        Format {
+            frame_samples,
+            encoding: plan.encoding,
+            pause_as: plan.pause_as,
+            gaps_as_silence: plan.gaps_as_silence,
+            zeros: Bytes::from(vec![zero_byte(plan.encoding); length]),
+        }
+    }
+
+    /// Whether a stretch without audio is given as frames.
+    const fn gives(&self, kind: SpanKind) -> bool {
+        match (kind, self.pause_as) {
+            (SpanKind::Audio | SpanKind::Silence | SpanKind::Muted, _)
+            | (SpanKind::Paused, PauseAs::Silence) => true,
+            (SpanKind::Paused, PauseAs::Omit) => false,
+            (SpanKind::Lost | SpanKind::Held | SpanKind::Discarded, _) => self.gaps_as_silence,
+        }
+    }
+}
+
+/// What a zero sample's bytes are: µ-law 0xff is +0 (G.711 table 2a).
+const fn zero_byte(encoding: Encoding) -> u8 {
+    match encoding {
+        Encoding::L16 => 0,
+        Encoding::Pcmu => 0xff,
+    }
+}
+
+/// The frame that is being filled.
+#[derive(Debug, Default)]
+struct OpenFrame {
+    /// Empty as long as every sample is zero.
+    bytes: Vec<u8>,
+    samples: u64,
+    /// The kind of its first sample; `Audio` as soon as there is some.
+    kind: Option<SpanKind>,
+    arrival: Option<Instant>,
+}
+
+/// One track's timeline.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    track: Track,
+    format: Format,
+    /// Everything before it is decided.
+    cursor: u64,
+    open: OpenFrame,
+    pub(super) conditions: Conditions,
+    pub(super) account: Account,
+    pub(super) outbox: Outbox,
+}
+
+impl Timeline {
+    pub(super) fn new(plan: &AssemblyPlan, track: Track) -> Self {
+        Timeline {
+            track,
+            format: Format::of(plan),
+            cursor: 0,
+            open: OpenFrame::default(),
+            conditions: Conditions::default(),
+            account: Account::default(),
+            // A gap is told after a second even if it lasts.
+            outbox: Outbox::new(u64::from(plan.sample_rate)),
+        }
+    }
+
+    pub(super) const fn track(&self) -> Track {
+        self.track
+    }
+
+    pub(super) const fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    pub(super) const fn frame_samples(&self) -> u64 {
+        self.format.frame_samples
+    }
+
+    /// Puts samples, encoded as the plan says, at the cursor.
+    pub(super) fn put_audio(&mut self, mut bytes: &[u8], arrival: Instant) {
+        let sample_bytes = self.format.encoding.sample_bytes();
+        while !bytes.is_empty() {
+            let stretch = self.stretch((bytes.len() / sample_bytes) as u64);
+            if stretch == 0 {
+                return;
+            }
+            let (head, tail) = bytes.split_at(stretch as usize * sample_bytes);
+            match self.conditions.kind(SpanKind::Audio) {
+                SpanKind::Audio => {
+                    self.pad_open();
+                    self.open.bytes.extend_from_slice(head);
+                    self.open.kind = Some(SpanKind::Audio);
+                    self.open.arrival = Some(arrival);
+                    self.advance(SpanKind::Audio, stretch);
+                }
+                withheld => self.put_zeros(withheld, stretch),
+            }
+            bytes = tail;
+        }
+    }
+
+    /// Puts zero samples from the cursor to `until`, typed `kind` unless a condition types them otherwise.
+    pub(super) fn put_absence(&mut self, until: u64, kind: SpanKind) {
+        while self.cursor < until {
+            let stretch = self.stretch(until - self.cursor);
+            self.put_zeros(self.conditions.kind(kind), stretch);
+        }
+    }
+
+    /// Types a stretch that was taken for silence: it lies before the cursor, or partly, or wholly behind.
+    pub(super) fn explain(&mut self, range: Range<u64>, kind: SpanKind) {
+        let past = range.start..range.end.min(self.cursor);
+        self.account.retype(past, SpanKind::Silence, kind);
+        self.put_absence(range.end, kind);
+    }
+
+    /// Ends the timeline at `end`, the last frame being cut short there.
+    pub(super) fn finish(&mut self, end: u64) {
+        self.put_absence(end, SpanKind::Silence);
+        if self.cursor > end {
+            self.truncate(end);
+        }
+        self.seal();
+        self.outbox.close_gap();
+    }
+
+    /// Gives up what the sink did not take.
+    pub(super) fn give_up_rest(&mut self) {
+        if let Some(rest) = self.outbox.clear() {
+            self.account.give_up(rest);
+        }
+    }
+
+    /// How many of `samples` can be put before a condition changes or the frame is full; conditions that begin at the cursor
+    /// are taken over first.
+    fn stretch(&mut self, samples: u64) -> u64 {
+        self.conditions.reach(self.cursor);
+        let room = self.format.frame_samples - self.open.samples;
+        self.conditions.unchanged(self.cursor, samples.min(room))
+    }
+
+    fn put_zeros(&mut self, kind: SpanKind, samples: u64) {
+        self.open.kind.get_or_insert(kind);
+        self.advance(kind, samples);
+    }
+
+    fn advance(&mut self, kind: SpanKind, samples: u64) {
+        self.account.append(kind, samples);
+        self.cursor += samples;
+        self.open.samples += samples;
+        if self.open.samples == self.format.frame_samples {
+            self.seal();
+        }
+    }
+
+    /// Writes the zeros down that the open frame has behind its last audio.
+    fn pad_open(&mut self) {
+        let length = self.open.samples as usize * self.format.encoding.sample_bytes();
+        self.open
+            .bytes
+            .resize(length, zero_byte(self.format.encoding));
+    }
+
+    /// Closes the open frame, full or not.
+    fn seal(&mut self) {
+        let Some(kind) = self.open.kind else { return };
+        if kind == SpanKind::Audio {
+            self.pad_open();
+        }
+        let open = std::mem::take(&mut self.open);
+        let position = self.cursor - open.samples;
+        let excess = if self.format.gives(kind) {
+            let data = match kind {
+                SpanKind::Audio => Bytes::from(open.bytes),
+                _ => self.zeros(open.samples),
+            };
+            self.outbox.push_frame(Sealed {
+                position,
+                data,
+                samples: open.samples as u32,
+                kind,
+                arrival: open.arrival,
+            })
+        } else {
+            let span = Span {
+                kind,
+                start: position,
+                samples: open.samples,
+            };
+            self.outbox.push_gap(span)
+        };
+        if let Some(excess) = excess {
+            self.account.give_up(excess);
+        }
+    }
+
+    fn zeros(&self, samples: u64) -> Bytes {
+        let length = samples as usize * self.format.encoding.sample_bytes();
+        self.format
+            .zeros
+            .slice(..length.min(self.format.zeros.len()))
+    }
+
+    fn truncate(&mut self, end: u64) {
+        let sample_bytes = self.format.encoding.sample_bytes();
+        let open_start = self.cursor - self.open.samples;
+        if open_start < end {
+            self.open.samples = end - open_start;
+            self.open
+                .bytes
+                .truncate(self.open.samples as usize * sample_bytes);
+        } else {
+            self.open = OpenFrame::default();
+        }
+        self.outbox.truncate(end, sample_bytes);
+        self.account.truncate(end);
+        self.cursor = end;
+    }
+}
