@@ -7,6 +7,7 @@ pub mod call;
 pub mod codec;
 pub mod command;
 pub mod control;
+pub mod dialect;
 pub mod event;
 pub mod id;
 pub mod media;
@@ -25,4 +26,4 @@ pub mod net;
 #[cfg(feature = "server")]
 pub mod notify;
 #[cfg(feature = "server")]
-pub mod server;
+pub mod sink;
