@@ -1,7 +1,6 @@
 //! From payloads to samples.
 
-use super::{Codec, CodecError, g711};
-use audio_codec::g722::G722Decoder;
+use super::{Codec, CodecError, g711, g722};
 use opus_rs::OpusDecoder;
 
 /// RFC 7587 §4.2: an Opus packet holds at most 120 ms.
@@ -17,7 +16,7 @@ pub struct Decoder {
 enum State {
     Ulaw,
     Alaw,
-    G722(Box<G722Decoder>),
+    G722(Box<g722::Decoder>),
     Opus {
         decoder: Box<OpusDecoder>,
         scratch: Vec<f32>,
@@ -92,12 +91,7 @@ impl Decoder {
             State::Ulaw => out.extend(payload.iter().map(|byte| g711::ulaw_decode(*byte))),
             State::Alaw => out.extend(payload.iter().map(|byte| g711::alaw_decode(*byte))),
             State::G722(decoder) => {
-                let start = out.len();
-                out.resize(start + payload.len() * 2, 0);
-                let room = out.get_mut(start..).unwrap_or_default();
-                decoder
-                    .decode_frame_into(payload, room)
-                    .map_err(|_| CodecError::TooLong(payload.len()))?;
+                out.extend(payload.iter().flat_map(|byte| decoder.decode(*byte)))
             }
             State::Opus { decoder, scratch } => decode_opus(decoder, scratch, payload, out)?,
             State::Linear { channels } => decode_linear(*channels, payload, out)?,

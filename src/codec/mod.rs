@@ -6,6 +6,7 @@
 mod decoder;
 mod encoder;
 pub mod g711;
+mod g722;
 mod resampler;
 #[cfg(test)]
 mod tests;
@@ -167,13 +168,10 @@ pub enum CodecError {
     /// Comfort noise and key presses carry no audio.
     #[error("{0} is not audio")]
     NotAudio(Codec),
-    /// Linear audio that ends inside a sample.
-    #[error("{0} bytes of linear audio are not whole samples")]
+    /// Linear audio that ends inside a sample, or an odd number of samples for G.722.
+    #[error("{0} bytes of linear audio do not end between samples")]
     PartialSample(usize),
     /// The Opus packet does not hold what it announces, or the frame length is none of Opus's.
     #[error("opus: {0}")]
     Opus(&'static str),
-    /// More than the longest frame that we take.
-    #[error("{0} bytes are more than one packet of audio")]
-    TooLong(usize),
 }

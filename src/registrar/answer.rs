@@ -6,8 +6,8 @@ use crate::time::{Duration, Instant};
 /// Why a REGISTER changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// A Contact that cannot be read or is no SIP URI.
-    MalformedContact,
+    /// A Contact that is no SIP URI: nothing here could be sent to it.
+    NoSipContact,
     /// `Contact: *` beside another contact, or without `Expires: 0`: RFC 3261 §10.3, step 6.
     MisusedWildcard,
     /// An interval below the minimum.
@@ -21,7 +21,7 @@ pub(super) enum Refusal {
 impl Refusal {
     pub(super) fn answer(self) -> RegisterAnswer {
         let (status, headers) = match self {
-            Refusal::MalformedContact | Refusal::MisusedWildcard => (400, vec![]),
+            Refusal::NoSipContact | Refusal::MisusedWildcard => (400, vec![]),
             Refusal::TooManyContacts => (403, vec![]),
             Refusal::TooBrief { min_expires_s } => {
                 (423, vec![("Min-Expires", min_expires_s.to_string())])

@@ -34,9 +34,6 @@ impl Wish<'_> {
 impl<'a> Wished<'a> {
     pub(super) fn read(request: &'a Request, settings: &Settings) -> Result<Self, Refusal> {
         let contacts = request.contacts();
-        if contacts.len() != request.header_values("Contact").len() {
-            return Err(Refusal::MalformedContact);
-        }
         if contacts.iter().any(Address::is_wildcard) {
             // §10.2.2: the wildcard stands alone and only removes.
             return match (&contacts[..], request.expires()) {
@@ -94,7 +91,7 @@ impl<'a> Wish<'a> {
         settings: &Settings,
     ) -> Result<Self, Refusal> {
         if !Uri::parse(contact.uri).is_ok_and(|uri| uri.is_sip()) {
-            return Err(Refusal::MalformedContact);
+            return Err(Refusal::NoSipContact);
         }
         // §10.2.1.1: the contact's own parameter comes before the header; what is malformed counts as not given (§20.10).
         let named = contact

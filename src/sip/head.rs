@@ -3,6 +3,8 @@
 //! One reader for datagrams and streams: the framer and the parser see the same lines, the same names and the same
 //! Content-Length, so no message can be one thing to the first and another to the second.
 
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 use smallvec::SmallVec;
@@ -59,7 +61,7 @@ pub(super) struct Field {
 
 /// The index. Its bytes are the message's, except that the CRLF of every fold has become two spaces (RFC 3261 §7.3.1 gives both
 /// the same meaning), so that every value is one line.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Head {
     bytes: Bytes,
     first_line: Span,
@@ -69,16 +71,9 @@ pub(super) struct Head {
 
 impl Head {
     /// Indexes `bytes`. With a fault the index holds what was readable, which may be enough to answer.
-    pub(super) fn read(bytes: Bytes) -> (Head, Option<ParseError>) {
-        if bytes.len() > MAX_MESSAGE {
-            let head = Head {
-                body_at: bytes.len(),
-                bytes,
-                first_line: Span::default(),
-                fields: SmallVec::new(),
-            };
-            return (head, Some(ParseError::TooLong));
-        }
+    pub(super) fn read(mut bytes: Bytes) -> (Head, Option<ParseError>) {
+        let too_long = (bytes.len() > MAX_MESSAGE).then_some(ParseError::TooLong);
+        bytes.truncate(MAX_MESSAGE);
         let mut lines = Lines::new(&bytes);
         lines.run();
         let Lines {
@@ -98,7 +93,7 @@ impl Head {
         if !folds.is_empty() {
             head.join(&folds);
         }
-        (head, fault)
+        (head, too_long.or(fault))
     }
 
     /// Blanks the CRLFs at `folds` in a copy of the message.
@@ -174,6 +169,17 @@ impl Head {
             return Err(ParseError::TooLong);
         }
         Ok(Some(length))
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Head({} headers, {} bytes)",
+            self.fields.len(),
+            self.bytes.len()
+        )
     }
 }
 

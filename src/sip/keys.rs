@@ -90,12 +90,14 @@ impl Party {
         let value = single(head, known, name)?.ok_or(ParseError::Missing(name))?;
         let address =
             Address::parse_bytes(value).map_err(|error| ParseError::Address(name, error))?;
-        if address.is_wildcard() || address.count("tag") > 1 {
-            return Err(ParseError::Malformed(name));
-        }
         let tag = address.tag();
         // The tag goes into headers of ours: it must be one word. RFC 3261 §25.1 says token; RFC 4475 and the field are wider.
-        if tag.is_some_and(|tag| !is_word(tag.as_bytes())) {
+        // A tag that is there but cannot be said is malformed, lest a second one be added to it.
+        let sound = match tag {
+            Some(tag) => address.count("tag") == 1 && is_word(tag.as_bytes()),
+            None => address.count("tag") == 0,
+        };
+        if address.is_wildcard() || !sound {
             return Err(ParseError::Malformed(name));
         }
         Ok(Party {
@@ -119,12 +121,11 @@ impl Vias {
             if top.is_some() {
                 continue;
             }
-            if via.count("branch") > 1 {
+            let branch = via.branch();
+            if via.count("branch") != usize::from(branch.is_some()) {
                 return Err(ParseError::Malformed("Via"));
             }
-            let branch = via
-                .branch()
-                .map(|branch| Span::within(head.bytes(), branch.as_bytes()));
+            let branch = branch.map(|branch| Span::within(head.bytes(), branch.as_bytes()));
             top = Some(Vias {
                 top: Span::within(head.bytes(), value),
                 branch,

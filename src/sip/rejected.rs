@@ -18,12 +18,15 @@ use super::write::{put_body, put_fmt, put_header, put_line_safe, put_vias};
 pub struct Rejected {
     /// What is wrong with it.
     pub reason: ParseError,
-    head: Head,
+    head: Box<Head>,
 }
 
 impl Rejected {
     pub(super) fn new(reason: ParseError, head: Head) -> Self {
-        Rejected { reason, head }
+        Rejected {
+            reason,
+            head: Box::new(head),
+        }
     }
 
     /// The response to send back to `source`, the address that the message came from.

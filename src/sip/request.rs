@@ -13,7 +13,7 @@ use super::write::{put_body, put_fmt, put_header, put_line_safe};
 /// A request in the making. Headers stand in the order in which they are given; Max-Forwards is 70 unless given, and
 /// Content-Length is always there.
 ///
-/// CR, LF and NUL in anything that is added become spaces; a header whose name is no token is left out.
+/// CR and LF in anything that is added become spaces; a header whose name is no token is left out.
 #[derive(Clone, Debug)]
 pub struct RequestBuilder {
     out: BytesMut,

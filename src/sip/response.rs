@@ -12,7 +12,7 @@ use super::write::{put_body, put_fmt, put_header, put_line_safe, put_vias};
 /// A response in the making. It has the request's Via, From, To, Call-ID and CSeq, Timestamp on a 100, and Record-Route on the
 /// provisional and success responses to a request that may form a dialog.
 ///
-/// CR, LF and NUL in anything that is added become spaces; a header whose name is no token is left out.
+/// CR and LF in anything that is added become spaces; a header whose name is no token is left out.
 #[derive(Clone, Debug)]
 pub struct ResponseBuilder<'a> {
     request: &'a Request,

@@ -8,16 +8,15 @@ use bytes::{BufMut, BytesMut};
 use super::scan::{self, Elements};
 use super::via::Via;
 
-/// Appends `text`, each CR, LF and NUL of which becomes a space: a value that came from elsewhere cannot become a header.
+/// Appends `text`, each CR and LF of which becomes a space: a value that came from elsewhere cannot become a header.
 pub(super) fn put_line_safe(out: &mut BytesMut, text: &[u8]) {
-    let is_break = |byte: u8| matches!(byte, b'\r' | b'\n' | 0);
-    if memchr::memchr3(b'\r', b'\n', 0, text).is_none() {
+    if memchr::memchr2(b'\r', b'\n', text).is_none() {
         return out.put_slice(text);
     }
-    out.extend(
-        text.iter()
-            .map(|&byte| if is_break(byte) { b' ' } else { byte }),
-    );
+    out.extend(text.iter().map(|&byte| match byte {
+        b'\r' | b'\n' => b' ',
+        other => other,
+    }));
 }
 
 /// Appends `name: value` and a line end. A name that is no token is not a header, and nothing is written.

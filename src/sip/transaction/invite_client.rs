@@ -27,7 +27,9 @@
 
 use bytes::Bytes;
 
-use super::machine::{Effect, Effects, Pace, Timer};
+use super::machine::{
+    ClientEffect as Effect, ClientEffects as Effects, ClientTimer as Timer, Pace,
+};
 use crate::time::Duration;
 
 /// Where an INVITE that we sent stands. A state keeps the INVITE as long as something has still to be derived from it.
@@ -73,8 +75,7 @@ impl Input {
             Timer::D => Some(Input::TimerD),
             Timer::M => Some(Input::TimerM),
             Timer::Cancelled => Some(Input::TimerCancelled),
-            Timer::E | Timer::F | Timer::G | Timer::H | Timer::I => None,
-            Timer::J | Timer::K | Timer::L | Timer::Trying => None,
+            Timer::E | Timer::F | Timer::K => None,
         }
     }
 }
@@ -90,7 +91,10 @@ impl InviteClient {
             effects.push(Effect::Start(Timer::A, wait));
         }
         effects.push(Effect::Start(Timer::B, pace.give_up()));
-        InviteClient::Calling { invite, resend: pace.timers.t1 }
+        InviteClient::Calling {
+            invite,
+            resend: pace.timers.t1,
+        }
     }
 
     /// The state after `input`.
@@ -215,7 +219,9 @@ fn cancelled(invite: Bytes, input: Input, pace: &Pace, effects: &mut Effects) ->
 fn completed(invite: Bytes, input: Input, effects: &mut Effects) -> InviteClient {
     match input {
         Input::Failure => {
-            effects.push(Effect::Acknowledge { invite: invite.clone() });
+            effects.push(Effect::Acknowledge {
+                invite: invite.clone(),
+            });
             InviteClient::Completed { invite }
         }
         Input::TimerD => InviteClient::Terminated,
@@ -253,7 +259,9 @@ fn answered(invite: Bytes, input: Input, pace: &Pace, effects: &mut Effects) -> 
         effects.extend([Effect::Start(Timer::M, pace.give_up()), Effect::Pass]);
         return InviteClient::Accepted;
     }
-    effects.push(Effect::Acknowledge { invite: invite.clone() });
+    effects.push(Effect::Acknowledge {
+        invite: invite.clone(),
+    });
     effects.extend([Effect::Start(Timer::D, pace.linger(TIMER_D)), Effect::Pass]);
     InviteClient::Completed { invite }
 }
@@ -261,12 +269,17 @@ fn answered(invite: Bytes, input: Input, pace: &Pace, effects: &mut Effects) -> 
 fn send_again(invite: &Bytes, resend: Duration, effects: &mut Effects) -> Duration {
     // §17.1.1.2: Timer A doubles without bound; Timer B ends it.
     let resend = resend * 2;
-    effects.extend([Effect::Send(invite.clone()), Effect::Start(Timer::A, resend)]);
+    effects.extend([
+        Effect::Send(invite.clone()),
+        Effect::Start(Timer::A, resend),
+    ]);
     resend
 }
 
 fn send_cancel(invite: Bytes, pace: &Pace, effects: &mut Effects) -> InviteClient {
-    effects.push(Effect::Cancel { invite: invite.clone() });
+    effects.push(Effect::Cancel {
+        invite: invite.clone(),
+    });
     effects.push(Effect::Start(Timer::Cancelled, pace.give_up()));
     InviteClient::Cancelled { invite }
 }

@@ -28,7 +28,9 @@
 
 use bytes::Bytes;
 
-use super::machine::{Effect, Effects, Pace, Timer};
+use super::machine::{
+    Pace, ServerEffect as Effect, ServerEffects as Effects, ServerTimer as Timer,
+};
 use crate::time::Duration;
 
 /// Where an INVITE that we received stands.
@@ -73,8 +75,7 @@ impl Input {
             Timer::H => Some(Input::TimerH),
             Timer::I => Some(Input::TimerI),
             Timer::L => Some(Input::TimerL),
-            Timer::A | Timer::B | Timer::D | Timer::M | Timer::Cancelled => None,
-            Timer::E | Timer::F | Timer::J | Timer::K => None,
+            Timer::F | Timer::J => None,
         }
     }
 }
@@ -116,7 +117,9 @@ impl InviteServer {
 fn received(invite: Bytes, input: Input, pace: &Pace, effects: &mut Effects) -> InviteServer {
     match input {
         Input::TimerTrying => {
-            effects.push(Effect::Try { invite: invite.clone() });
+            effects.push(Effect::Try {
+                invite: invite.clone(),
+            });
             InviteServer::Received { invite }
         }
         Input::Provisional(response) => {
@@ -178,7 +181,10 @@ fn completed(
         }
         Input::TimerG => {
             let resend = pace.next_resend(resend);
-            effects.extend([Effect::Send(response.clone()), Effect::Start(Timer::G, resend)]);
+            effects.extend([
+                Effect::Send(response.clone()),
+                Effect::Start(Timer::G, resend),
+            ]);
             InviteServer::Completed { response, resend }
         }
         Input::Ack => {
@@ -225,7 +231,10 @@ fn accepted(input: Input, effects: &mut Effects) -> InviteServer {
 }
 
 fn accept(response: Bytes, pace: &Pace, effects: &mut Effects) -> InviteServer {
-    effects.extend([Effect::Send(response), Effect::Start(Timer::L, pace.give_up())]);
+    effects.extend([
+        Effect::Send(response),
+        Effect::Start(Timer::L, pace.give_up()),
+    ]);
     InviteServer::Accepted
 }
 
@@ -235,5 +244,8 @@ fn refuse(response: Bytes, pace: &Pace, effects: &mut Effects) -> InviteServer {
         effects.push(Effect::Start(Timer::G, wait));
     }
     effects.push(Effect::Start(Timer::H, pace.give_up()));
-    InviteServer::Completed { response, resend: pace.timers.t1 }
+    InviteServer::Completed {
+        response,
+        resend: pace.timers.t1,
+    }
 }

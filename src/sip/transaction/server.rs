@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::invite_server::{self, InviteServer};
-use super::machine::{Effects, Pace, Timer};
+use super::machine::{Pace, ServerEffects as Effects, ServerTimer as Timer};
 use super::matching::Naming;
 use super::non_invite_server::{self, NonInviteServer};
 use crate::sip::{Message, Method, Request, parse_datagram};
@@ -39,7 +39,11 @@ impl Server {
             }
             _ => Machine::NonInvite(NonInviteServer::start(pace, effects)),
         };
-        Server { machine, naming: Naming::of(request), merged_by }
+        Server {
+            machine,
+            naming: Naming::of(request),
+            merged_by,
+        }
     }
 
     /// The request came again.
@@ -77,7 +81,13 @@ impl Server {
     }
 
     /// The user answers.
-    pub(super) fn respond(&mut self, status: u16, bytes: Bytes, pace: &Pace, effects: &mut Effects) {
+    pub(super) fn respond(
+        &mut self,
+        status: u16,
+        bytes: Bytes,
+        pace: &Pace,
+        effects: &mut Effects,
+    ) {
         match &mut self.machine {
             Machine::Invite(machine) => {
                 let input = match status {
@@ -118,7 +128,12 @@ impl Server {
                 step_invite(machine, invite_server::Input::TransportError, pace, effects);
             }
             Machine::NonInvite(machine) => {
-                step_non_invite(machine, non_invite_server::Input::TransportError, pace, effects);
+                step_non_invite(
+                    machine,
+                    non_invite_server::Input::TransportError,
+                    pace,
+                    effects,
+                );
             }
         }
     }

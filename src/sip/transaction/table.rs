@@ -17,7 +17,11 @@ pub(super) struct Path {
 
 impl From<&Flow> for Path {
     fn from(flow: &Flow) -> Path {
-        Path { transport: flow.transport, remote: flow.remote, connection: flow.connection }
+        Path {
+            transport: flow.transport,
+            remote: flow.remote,
+            connection: flow.connection,
+        }
     }
 }
 
@@ -39,17 +43,36 @@ struct Entry<T> {
 
 impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
     pub(super) fn new() -> Self {
-        Table { entries: HashMap::new(), by_match: HashMap::new(), by_path: HashMap::new() }
+        Table {
+            entries: HashMap::new(),
+            by_match: HashMap::new(),
+            by_path: HashMap::new(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.by_match.is_empty() && self.by_path.is_empty()
+    }
+
     pub(super) fn insert(&mut self, key: K, matched_by: Arc<[u8]>, flow: Flow, transaction: T) {
         self.by_match.insert(Arc::clone(&matched_by), key);
-        self.by_path.entry(Path::from(&flow)).or_default().insert(key);
-        self.entries.insert(key, Entry { transaction, matched_by, flow });
+        self.by_path
+            .entry(Path::from(&flow))
+            .or_default()
+            .insert(key);
+        self.entries.insert(
+            key,
+            Entry {
+                transaction,
+                matched_by,
+                flow,
+            },
+        );
     }
 
     pub(super) fn find(&self, bytes: &[u8]) -> Option<K> {
@@ -57,19 +80,28 @@ impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
     }
 
     pub(super) fn get(&self, key: K) -> Option<(&T, Flow)> {
-        self.entries.get(&key).map(|entry| (&entry.transaction, entry.flow))
+        self.entries
+            .get(&key)
+            .map(|entry| (&entry.transaction, entry.flow))
     }
 
     pub(super) fn get_mut(&mut self, key: K) -> Option<(&mut T, Flow)> {
-        self.entries.get_mut(&key).map(|entry| (&mut entry.transaction, entry.flow))
+        self.entries
+            .get_mut(&key)
+            .map(|entry| (&mut entry.transaction, entry.flow))
     }
 
     /// Moves a transaction to the connection that was dialled for it.
     pub(super) fn move_to(&mut self, key: K, flow: Flow) {
-        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
         let old = std::mem::replace(&mut entry.flow, flow);
         self.leave(&Path::from(&old), key);
-        self.by_path.entry(Path::from(&flow)).or_default().insert(key);
+        self.by_path
+            .entry(Path::from(&flow))
+            .or_default()
+            .insert(key);
     }
 
     pub(super) fn remove(&mut self, key: K) -> Option<T> {
@@ -86,9 +118,18 @@ impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
     /// to be dialled are among them.
     pub(super) fn on_flow(&self, flow: &Flow) -> Vec<K> {
         let path = Path::from(flow);
-        let mut keys: Vec<K> = self.by_path.get(&path).into_iter().flatten().copied().collect();
+        let mut keys: Vec<K> = self
+            .by_path
+            .get(&path)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
         if path.connection.is_some() {
-            let dialled = Path { connection: None, ..path };
+            let dialled = Path {
+                connection: None,
+                ..path
+            };
             keys.extend(self.by_path.get(&dialled).into_iter().flatten());
             keys.sort_unstable();
         }
@@ -96,7 +137,9 @@ impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
     }
 
     fn leave(&mut self, path: &Path, key: K) {
-        let Some(keys) = self.by_path.get_mut(path) else { return };
+        let Some(keys) = self.by_path.get_mut(path) else {
+            return;
+        };
         keys.remove(&key);
         if keys.is_empty() {
             self.by_path.remove(path);
@@ -144,6 +187,6 @@ mod tests {
         assert_eq!(table.find(b"a"), Some(2));
         table.remove(2);
         assert_eq!(table.remove(2), None);
-        assert!(table.entries.is_empty() && table.by_match.is_empty() && table.by_path.is_empty());
+        assert!(table.is_empty());
     }
 }
