@@ -182,6 +182,16 @@ fn the_rules_see_what_they_forbid_and_leave_tests_alone() {
     );
     check("struct S { m: HashMap<u8, u8> } fn f() { for x in &self.m {} }", rules::hash_walks, 1);
     check(
+        "struct S { m: HashMap<u8, u8> } fn f() { let m = vec![1]; for x in &m {} m.iter(); }",
+        rules::hash_walks,
+        0,
+    );
+    check(
+        "fn f() { let mut m = HashSet::new(); let mut k: Vec<_> = m.iter().collect();\nk.sort_unstable(); }",
+        rules::hash_walks,
+        0,
+    );
+    check(
         "struct S { m: HashMap<u8, u8> }\nfn f() {\n// Any order: a sum.\nself.m.values().sum(); }",
         rules::hash_walks,
         0,

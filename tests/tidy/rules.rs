@@ -62,22 +62,29 @@ pub(crate) fn unwraps(source: &Source) -> Vec<String> {
     places.map(|index| source.at(source.tokens[index].line, "`.unwrap()` in a pure room")).collect()
 }
 
-/// Walks over a HashMap or HashSet, whose order differs from run to run. A walk whose result does not depend on the
-/// order says so in a comment on the line above it: `// Any order: …`.
+/// Walks over a HashMap or HashSet, whose order differs from run to run. A walk whose result is sorted right after it is
+/// fine; one whose result does not depend on the order says so in a comment above it: `// Any order: …`.
 pub(crate) fn hash_walks(source: &Source) -> Vec<String> {
     const WALKS: [&str; 8] =
         ["iter", "iter_mut", "keys", "values", "values_mut", "drain", "into_iter", "into_values"];
     let names = hash_names(source);
     let mut found = Vec::new();
-    for (index, token) in source.tokens.iter().enumerate().filter(|(_, token)| !token.test) {
-        if !names.contains(token.text.as_str()) {
+    for (index, token) in source
+        .tokens
+        .iter()
+        .enumerate()
+        .filter(|(_, token)| !token.test)
+    {
+        let is_field = index > 0 && source.text(index - 1) == ".";
+        if !names.contains(&(is_field, token.text.as_str())) {
             continue;
         }
         let method = source.text(index + 1) == "."
             && WALKS.contains(&source.text(index + 2))
             && source.text(index + 3) == "(";
         let excused = (token.line.saturating_sub(2)..=token.line)
-            .any(|line| source.any_order.contains(&line));
+            .any(|line| source.any_order.contains(&line))
+            || sorted_within(source, index, 8);
         if (method || for_loop_over(source, index)) && !excused {
             found.push(source.at(
                 token.line,
@@ -88,14 +95,24 @@ pub(crate) fn hash_walks(source: &Source) -> Vec<String> {
     found
 }
 
-/// The names of the file's fields and variables that are declared as hash maps or sets.
-fn hash_names(source: &Source) -> BTreeSet<&str> {
+/// Whether something is sorted in the `lines` after the token at `index`.
+fn sorted_within(source: &Source, index: usize, lines: usize) -> bool {
+    let last = source.tokens[index].line + lines;
+    let near = source.tokens[index..]
+        .iter()
+        .take_while(|token| token.line <= last);
+    near.into_iter().any(|token| token.text.starts_with("sort"))
+}
+
+/// The names of the file's fields (`true`) and variables (`false`) that are declared as hash maps or sets.
+fn hash_names(source: &Source) -> BTreeSet<(bool, &str)> {
     let is_hash = |index: usize| matches!(source.text(index), "HashMap" | "HashSet");
     let mut names = BTreeSet::new();
-    for index in 1..source.tokens.len() {
+    for index in 2..source.tokens.len() {
         let declared = matches!(source.text(index), ":" | "=") && is_hash(index + 1);
         if declared && is_identifier(source.text(index - 1)) {
-            names.insert(source.text(index - 1));
+            let variable = matches!(source.text(index - 2), "let" | "mut");
+            names.insert((!variable, source.text(index - 1)));
         }
     }
     names
