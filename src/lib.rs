@@ -20,12 +20,14 @@ pub mod time;
 
 // The shell.
 #[cfg(feature = "server")]
-pub mod net {
-    //! The clock of the shell.
-    mod clock;
-    pub use clock::Clock;
-}
+pub mod cli;
+#[cfg(feature = "server")]
+pub mod net;
 #[cfg(feature = "server")]
 pub mod notify;
+#[cfg(feature = "server")]
+pub mod phone;
+#[cfg(feature = "server")]
+pub mod server;
 #[cfg(feature = "server")]
 pub mod sink;

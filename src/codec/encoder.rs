@@ -1,8 +1,6 @@
 //! From samples to payloads.
 
-use super::{Codec, CodecError, g711};
-use audio_codec::Encoder as _;
-use audio_codec::g722::G722Encoder;
+use super::{Codec, CodecError, g711, g722};
 use opus_rs::{Application, OpusEncoder};
 
 /// Speech at full band: enough for a prompt to sound like its source.
@@ -20,7 +18,7 @@ pub struct Encoder {
 enum State {
     Ulaw,
     Alaw,
-    G722(Box<G722Encoder>),
+    G722(Box<g722::Encoder>),
     Opus(Box<OpusEncoder>),
     Linear { channels: usize },
 }
@@ -43,9 +41,7 @@ impl Encoder {
                 encoder.complexity = OPUS_COMPLEXITY;
                 State::Opus(Box::new(encoder))
             }
-            Codec::L16 { channels, .. } => State::Linear {
-                channels: usize::from(channels.max(1)),
-            },
+            Codec::L16 { channels, .. } => State::Linear { channels: usize::from(channels.max(1)) },
             Codec::ComfortNoise | Codec::TelephoneEvent { .. } => {
                 return Err(CodecError::NotAudio(codec));
             }
@@ -68,19 +64,14 @@ impl Encoder {
             State::Ulaw => out.extend(samples.iter().map(|sample| g711::ulaw_encode(*sample))),
             State::Alaw => out.extend(samples.iter().map(|sample| g711::alaw_encode(*sample))),
             State::G722(encoder) => {
-                if !samples.len().is_multiple_of(2) {
+                let (pairs, rest) = samples.as_chunks::<2>();
+                if !rest.is_empty() {
                     return Err(CodecError::PartialSample(samples.len() * 2));
                 }
-                append(out, samples.len() / 2 + 1, |room| {
-                    encoder
-                        .encode_into(samples, room)
-                        .map_err(|_| CodecError::TooLong(samples.len() * 2))
-                })?;
+                out.extend(pairs.iter().map(|pair| encoder.encode(*pair)));
             }
             State::Opus(encoder) => append(out, OPUS_MAX_BYTES, |room| {
-                encoder
-                    .encode_i16(samples, samples.len(), room)
-                    .map_err(CodecError::Opus)
+                encoder.encode_i16(samples, samples.len(), room).map_err(CodecError::Opus)
             })?,
             State::Linear { channels } => {
                 for sample in samples {

@@ -11,7 +11,7 @@ use crate::time::Duration;
 use super::{LocalPort, PayloadMap, PortFigures, TapWriter};
 
 /// Bytes of a packet of ours that are kept without an allocation: 20 ms of G.711 or Opus with the RTP header.
-const INLINE_BYTES: usize = 256;
+pub(super) const INLINE_BYTES: usize = 256;
 
 /// How a relay behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

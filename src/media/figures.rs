@@ -1,5 +1,17 @@
 //! What the relay counts.
 
+/// Why a packet was not relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DropReason {
+    Malformed,
+    Unexpected,
+    UnknownPayload,
+    Foreign,
+    Held,
+    Unbridged,
+    NoDestination,
+}
+
 /// RTP packets that came and were not relayed, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drops {
@@ -31,6 +43,19 @@ impl Drops {
             ("unbridged", self.unbridged),
             ("no_destination", self.no_destination),
         ]
+    }
+
+    pub(super) fn count(&mut self, reason: DropReason) {
+        let counter = match reason {
+            DropReason::Malformed => &mut self.malformed,
+            DropReason::Unexpected => &mut self.unexpected,
+            DropReason::UnknownPayload => &mut self.unknown_payload,
+            DropReason::Foreign => &mut self.foreign,
+            DropReason::Held => &mut self.held,
+            DropReason::Unbridged => &mut self.unbridged,
+            DropReason::NoDestination => &mut self.no_destination,
+        };
+        *counter += 1;
     }
 
     /// All of them together.

@@ -16,18 +16,25 @@ mod clock;
 mod command;
 mod conditions;
 mod figures;
+mod latch;
 mod outbox;
 mod payload_map;
 mod plan;
+mod port;
 mod ports;
+mod prompt;
 mod relay;
+mod score;
 mod sequencer;
 mod source;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod transcoder;
 
 pub use assembly::Assembler;
+use command::INLINE_BYTES;
 pub use command::{Forward, MediaCommand, MediaEvent, Prompt, Settings, Transmit};
 pub use figures::{Drops, PortFigures, RelayFigures};
 pub use payload_map::{Payload, PayloadMap};

@@ -1,31 +1,108 @@
 //! Ports and what happens between them.
+//!
+//! ```text
+//!   leg A -> [accept: latch, count, tap] -> route -> [deliver: tap, count] -> leg B
+//! ```
+//! A packet that comes in is `forwarded`, or dropped for exactly one reason. Nothing is allocated for it, nothing is locked or
+//! waited for: ports are found by a hash of their number, and the tap is one copy.
 
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use crate::id::PortId;
-use crate::time::Instant;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
+use crate::id::{PortId, StreamId};
+use crate::time::{Instant, Timers};
+
+use super::figures::DropReason;
+use super::latch::Signalled;
+use super::port::{Permitted, Port, Route, Tap};
+use super::prompt::{Origin, Player, Program};
+use super::score::wav_samples;
 use super::{Forward, MediaCommand, MediaEvent, RelayFigures, Settings, Transmit};
 
+/// The talking agent's voice: 8000 Hz, 16 bit, mono.
+const SPEECH: &[u8] = include_bytes!("../../config/prompts/agent.wav");
+
 /// The media machine: one per worker, both legs of a call on the same one.
+///
+/// Drain [`poll_event`](Self::poll_event) and [`poll_transmit`](Self::poll_transmit) after each input: their queues hold what one
+/// input makes.
 #[derive(Debug)]
 pub struct Relay {
     settings: Settings,
-    seed: u64,
+    random: StdRng,
+    speech: Arc<[i16]>,
+    ports: HashMap<PortId, Port, BuildHasherDefault<PortHasher>>,
+    timers: Timers<(PortId, Timer)>,
+    events: VecDeque<MediaEvent>,
+    transmits: VecDeque<Transmit>,
+    figures: RelayFigures,
+}
+
+/// What a port waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Timer {
+    Inactivity,
+    Figures,
+    Prompt,
+    Key,
+}
+
+impl Timer {
+    const ALL: [Timer; 4] = [Timer::Inactivity, Timer::Figures, Timer::Prompt, Timer::Key];
 }
 
 impl Relay {
-    /// A relay without ports. The seed makes the SSRCs of its prompts.
+    /// A relay without ports. The seed makes the SSRCs, first sequence numbers and first timestamps of its prompts.
     pub fn new(settings: Settings, seed: u64) -> Self {
-        Relay { settings, seed }
+        Relay {
+            settings,
+            random: StdRng::seed_from_u64(seed),
+            speech: wav_samples(SPEECH),
+            ports: HashMap::default(),
+            timers: Timers::new(),
+            events: VecDeque::with_capacity(16),
+            transmits: VecDeque::new(),
+            figures: RelayFigures::default(),
+        }
     }
 
-    /// Does what is asked.
+    /// Does what is asked. A command for a port that is not open changes nothing and is counted.
     pub fn handle_command(&mut self, command: MediaCommand, now: Instant) {
-        let _ = (command, now, self.settings, self.seed);
+        let done = match command {
+            MediaCommand::Open { port, .. } => self.open(port, now),
+            MediaCommand::Remote { port, rtp, rtcp, payloads, receive, send } => {
+                let permitted = Permitted { receive, send };
+                let signalled = Signalled { rtp, rtcp };
+                let found = self.ports.get_mut(&port);
+                found
+                    .map(|it| it.signal(signalled, payloads, permitted, now))
+                    .map(|()| self.expect_media(port))
+            }
+            MediaCommand::Bridge { a, b } => self.bridge(a, b),
+            MediaCommand::Unbridge { port } => self.set_route(port, Route::Nowhere),
+            MediaCommand::Echo { port } => self.set_route(port, Route::Echo),
+            MediaCommand::Play { port, prompt, codec, payload_type, telephone_event, repeat } => {
+                let program = Program { prompt, codec, payload_type, telephone_event, repeat };
+                self.play(port, &program, now)
+            }
+            MediaCommand::Tap { stream, port, tracks, writer } => {
+                let tap = Tap { stream, tracks, writer };
+                self.ports.get_mut(&port).map(|port| port.taps.push(tap))
+            }
+            MediaCommand::Untap { stream, port } => self.untap(stream, port),
+            MediaCommand::Close { port } => self.close(port),
+        };
+        if done.is_none() {
+            self.figures.unknown_port_commands += 1;
+        }
     }
 
-    /// Takes a packet from a port's RTP socket; says where it goes.
+    /// Takes a packet from a port's RTP socket; says where it goes, unchanged.
     pub fn handle_rtp(
         &mut self,
         port: PortId,
@@ -33,49 +110,249 @@ impl Relay {
         packet: &[u8],
         now: Instant,
     ) -> Option<Forward> {
-        let _ = (port, from, packet, now);
-        None
+        let Some(receiver) = self.ports.get_mut(&port) else {
+            self.figures.unknown_port += 1;
+            return None;
+        };
+        let accepted = receiver.accept(from, packet, now, &mut self.events);
+        let key_deadline = receiver.key_deadline();
+        let target = accepted.and_then(|()| receiver.target());
+        let outcome = target.and_then(|target| {
+            let target = self.ports.get_mut(&target).map(|other| (target, other));
+            let (port, other) = target.ok_or(DropReason::Unbridged)?;
+            let to = other.deliver(packet, now)?;
+            Ok(Forward { port, to, rtcp: false })
+        });
+        if let Some(receiver) = self.ports.get_mut(&port) {
+            receiver.count(&outcome);
+        }
+        self.note_key(port, key_deadline);
+        outcome.ok()
     }
 
-    /// Takes a packet from a port's RTCP socket; says where it goes.
+    /// Takes a packet from a port's RTCP socket; says where it goes, unchanged.
     pub fn handle_rtcp(
         &mut self,
         port: PortId,
         from: SocketAddr,
         packet: &[u8],
-        now: Instant,
+        _now: Instant,
     ) -> Option<Forward> {
-        let _ = (port, from, packet, now);
-        None
+        let Some(receiver) = self.ports.get_mut(&port) else {
+            self.figures.unknown_port += 1;
+            return None;
+        };
+        let target = receiver.accept_rtcp(from, packet);
+        let forward = target.and_then(|target| {
+            let to = self.ports.get(&target)?.rtcp_destination()?;
+            Some(Forward { port: target, to, rtcp: true })
+        });
+        if let Some(receiver) = self.ports.get_mut(&port) {
+            receiver.count_rtcp(forward.is_some());
+        }
+        forward
     }
 
     /// Does what is due: prompts, inactivity, figures.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        while let Some((port, timer)) = self.timers.poll_expired(now) {
+            match timer {
+                Timer::Inactivity => self.check_activity(port, now),
+                Timer::Figures => self.tell_figures(port, now),
+                Timer::Prompt => self.send_prompt(port, now),
+                Timer::Key => self.end_key(port, now),
+            }
+        }
     }
 
     /// The next thing to tell.
     pub fn poll_event(&mut self) -> Option<MediaEvent> {
-        None
+        self.events.pop_front()
     }
 
     /// The next packet of ours to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        None
+        self.transmits.pop_front()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        self.timers.poll_timeout()
     }
 
     /// What was counted outside of any port.
     pub fn figures(&self) -> RelayFigures {
-        RelayFigures::default()
+        self.figures
     }
 
     /// How many ports are open.
     pub fn ports(&self) -> usize {
-        0
+        self.ports.len()
+    }
+
+    fn open(&mut self, port: PortId, now: Instant) -> Option<()> {
+        let state = Port::new(port, self.settings.latch_packets, now);
+        self.ports.insert(port, state);
+        self.timers.set((port, Timer::Figures), now + self.settings.figures_every);
+        Some(())
+    }
+
+    fn bridge(&mut self, a: PortId, b: PortId) -> Option<()> {
+        if a == b || !self.ports.contains_key(&a) || !self.ports.contains_key(&b) {
+            return None;
+        }
+        self.set_route(a, Route::Bridge(b))?;
+        self.set_route(b, Route::Bridge(a))
+    }
+
+    /// Replaces what the port does; the port that it was bridged to does nothing any more.
+    fn set_route(&mut self, port: PortId, route: Route) -> Option<()> {
+        let before = std::mem::replace(&mut self.ports.get_mut(&port)?.route, route);
+        self.timers.cancel(&(port, Timer::Prompt));
+        if let Route::Bridge(other) = before
+            && let Some(other) = self.ports.get_mut(&other)
+        {
+            other.route = Route::Nowhere;
+        }
+        Some(())
+    }
+
+    fn play(&mut self, port: PortId, program: &Program, now: Instant) -> Option<()> {
+        self.set_route(port, Route::Nowhere)?;
+        let origin = Origin {
+            ssrc: self.random.random(),
+            sequence: self.random.random(),
+            timestamp: self.random.random(),
+        };
+        match Player::new(program, &self.speech, origin, now) {
+            Ok(player) => {
+                self.ports.get_mut(&port)?.route = Route::Prompt(Box::new(player));
+                self.timers.set((port, Timer::Prompt), now);
+            }
+            // A codec that carries no audio has nothing to play.
+            Err(_) => self.events.push_back(MediaEvent::PromptDone { port }),
+        }
+        Some(())
+    }
+
+    fn untap(&mut self, stream: StreamId, port: PortId) -> Option<()> {
+        let port = self.ports.get_mut(&port)?;
+        port.taps.retain(|tap| tap.stream != stream);
+        Some(())
+    }
+
+    fn close(&mut self, port: PortId) -> Option<()> {
+        self.set_route(port, Route::Nowhere)?;
+        let state = self.ports.remove(&port)?;
+        for timer in Timer::ALL {
+            self.timers.cancel(&(port, timer));
+        }
+        let figures = state.figures();
+        self.events.push_back(MediaEvent::Closed { port, figures });
+        Some(())
+    }
+
+    /// Sets or cancels the inactivity timer as the leg may send or not. Packets do not touch the timer: it looks after them.
+    fn expect_media(&mut self, id: PortId) {
+        let Some(port) = self.ports.get(&id) else {
+            return;
+        };
+        if !port.permitted.send {
+            self.timers.cancel(&(id, Timer::Inactivity));
+        } else {
+            self.timers.set((id, Timer::Inactivity), port.heard + self.settings.inactivity);
+        }
+    }
+
+    fn check_activity(&mut self, id: PortId, now: Instant) {
+        let Some(port) = self.ports.get_mut(&id) else {
+            return;
+        };
+        let deadline = port.heard + self.settings.inactivity;
+        let quiet = deadline <= now;
+        if quiet && !port.silent {
+            port.silent = true;
+            self.events.push_back(MediaEvent::Silent { port: id });
+        }
+        let next = if quiet { now + self.settings.inactivity } else { deadline };
+        self.timers.set((id, Timer::Inactivity), next);
+    }
+
+    fn tell_figures(&mut self, id: PortId, now: Instant) {
+        let Some(port) = self.ports.get(&id) else {
+            return;
+        };
+        let figures = port.figures();
+        self.events.push_back(MediaEvent::Figures { port: id, figures });
+        self.timers.set((id, Timer::Figures), now + self.settings.figures_every);
+    }
+
+    fn send_prompt(&mut self, id: PortId, now: Instant) {
+        let Some(port) = self.ports.get_mut(&id) else {
+            return;
+        };
+        let reachable = port.is_reachable();
+        let Route::Prompt(player) = &mut port.route else {
+            return;
+        };
+        let due = player.take_due(now);
+        let next = player.due();
+        // A leg on hold, or without an address yet, hears the prompt from where it stands when it can be sent to.
+        let count = if reachable { due } else { 0 };
+        for _ in 0..count {
+            let Route::Prompt(player) = &mut port.route else {
+                return;
+            };
+            let Some(bytes) = player.next_packet() else {
+                port.route = Route::Nowhere;
+                self.events.push_back(MediaEvent::PromptDone { port: id });
+                return;
+            };
+            if let Ok(to) = port.deliver(&bytes, now) {
+                self.transmits.push_back(Transmit { port: id, to, bytes });
+            }
+        }
+        self.timers.set((id, Timer::Prompt), next);
+    }
+
+    /// Looks after a key press that is going on, so that a lost end ends it too.
+    fn note_key(&mut self, port: PortId, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline
+            && self.timers.deadline(&(port, Timer::Key)).is_none()
+        {
+            self.timers.set((port, Timer::Key), deadline);
+        }
+    }
+
+    fn end_key(&mut self, id: PortId, now: Instant) {
+        let Some(port) = self.ports.get_mut(&id) else {
+            return;
+        };
+        self.events.extend(port.handle_key_timeout(now));
+        if let Some(deadline) = port.key_deadline() {
+            self.timers.set((id, Timer::Key), deadline);
+        }
+    }
+}
+
+/// Port numbers are ours and count up, so a multiplication spreads them well enough; and no chance enters, as the default
+/// hasher's keys would.
+#[derive(Debug, Default)]
+struct PortHasher(u64);
+
+impl Hasher for PortHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // 2^64 divided by the golden ratio; the rotation brings the well-mixed high bits to where the table looks.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Clock;
 use super::counters::Counters;
-use super::handle::{Answer, Ask};
+use super::handle::{Answer, Ask, Status};
 use super::inbound::Inbound;
 use super::media::Workers;
 use super::tcp::Connections;
@@ -169,6 +169,18 @@ impl Driver {
                 });
             }
             Ask::Drain => self.input(Input::Drain),
+            Ask::HangUpAll => self.input(Input::HangUpAll),
+            // Whoever asked may have gone away.
+            Ask::Status(sender) => drop(sender.send(self.status())),
+        }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            calls: self.switch.call_count(),
+            registrations: self.switch.registration_count(),
+            idle: self.switch.is_idle(),
+            counters: self.switch.counters(),
         }
     }
 

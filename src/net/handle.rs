@@ -10,6 +10,7 @@ use super::counters::Counters;
 use super::tcp::Admission;
 use crate::command::{Accepted, Command, Denied};
 use crate::id::CallId;
+use crate::switch;
 
 /// Commands that may wait for the driver; one more is turned away.
 pub(super) const ASK_LIMIT: usize = 1024;
@@ -28,8 +29,25 @@ pub(super) enum Ask {
         command: Command,
         answer: Answer,
     },
+    /// How the switch is.
+    Status(oneshot::Sender<Status>),
     /// Take no new calls.
     Drain,
+    /// End every call.
+    HangUpAll,
+}
+
+/// How the switch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Calls that are up or being set up.
+    pub calls: usize,
+    /// Contacts that are registered.
+    pub registrations: usize,
+    /// Whether no call, transaction, port or stream is left.
+    pub idle: bool,
+    /// What the switch has counted.
+    pub counters: switch::Counters,
 }
 
 /// Why a command has no effect that is known.
@@ -79,6 +97,18 @@ impl NetHandle {
     /// Takes no new calls from here on; those that are up go on.
     pub async fn drain(&self) {
         let _ = self.asks.send(Ask::Drain).await;
+    }
+
+    /// Ends every call, as [`Cause::Shutdown`](crate::event::Cause::Shutdown).
+    pub async fn hang_up_all(&self) {
+        let _ = self.asks.send(Ask::HangUpAll).await;
+    }
+
+    /// How the switch is; `None` when it is gone.
+    pub async fn status(&self) -> Option<Status> {
+        let (sender, status) = oneshot::channel();
+        self.asks.send(Ask::Status(sender)).await.ok()?;
+        status.await.ok()
     }
 
     /// Stops the sockets, the driver and the workers, and waits until they are gone.

@@ -18,7 +18,6 @@ mod tcp;
 mod udp;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,28 +26,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::SinkEvent;
 use crate::sip::Transport;
-use crate::switch::Switch;
+use crate::switch::{Listener, Switch};
 pub use clock::Clock;
 pub use counters::{Counter, Counters};
 pub use driver::{Outlets, Told};
-pub use handle::{CommandError, NetHandle};
+pub use handle::{CommandError, NetHandle, Status};
 pub use media::MediaSettings;
 pub use tcp::TcpLimits;
-
-/// One SIP port to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// UDP or TCP.
-    pub transport: Transport,
-    /// The address; port 0 takes any free one.
-    pub address: SocketAddr,
-}
 
 /// What the shell is built from.
 #[derive(Clone, Debug)]
 pub struct NetSettings {
-    /// The SIP ports.
-    pub listeners: Vec<Listener>,
     /// The media workers.
     pub media: MediaSettings,
     /// Limits of TCP connections.

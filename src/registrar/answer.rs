@@ -6,8 +6,8 @@ use crate::time::{Duration, Instant};
 /// Why a REGISTER changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// A Contact that cannot be read or is no SIP URI.
-    MalformedContact,
+    /// A Contact that is no SIP URI: nothing here could be sent to it.
+    NoSipContact,
     /// `Contact: *` beside another contact, or without `Expires: 0`: RFC 3261 §10.3, step 6.
     MisusedWildcard,
     /// An interval below the minimum.
@@ -21,7 +21,7 @@ pub(super) enum Refusal {
 impl Refusal {
     pub(super) fn answer(self) -> RegisterAnswer {
         let (status, headers) = match self {
-            Refusal::MalformedContact | Refusal::MisusedWildcard => (400, vec![]),
+            Refusal::NoSipContact | Refusal::MisusedWildcard => (400, vec![]),
             Refusal::TooManyContacts => (403, vec![]),
             Refusal::TooBrief { min_expires_s } => {
                 (423, vec![("Min-Expires", min_expires_s.to_string())])
@@ -35,22 +35,13 @@ impl Refusal {
 /// 200 with every binding and the seconds that it has left (§10.3, step 8).
 pub(super) fn accepted(bindings: &[Binding], now: Instant) -> RegisterAnswer {
     let live = bindings.iter().filter(|binding| binding.expires_at > now);
-    let headers = live
-        .map(|binding| ("Contact", contact_value(binding, now)))
-        .collect();
-    RegisterAnswer {
-        status: 200,
-        headers,
-    }
+    let headers = live.map(|binding| ("Contact", contact_value(binding, now))).collect();
+    RegisterAnswer { status: 200, headers }
 }
 
 fn contact_value(binding: &Binding, now: Instant) -> String {
     // Rounded up: a binding that lives has at least a second left to tell.
     let left = binding.expires_at.since(now) + Duration::from_nanos(999_999_999);
-    let q = if binding.q < 1.0 {
-        format!(";q={}", binding.q)
-    } else {
-        String::new()
-    };
+    let q = if binding.q < 1.0 { format!(";q={}", binding.q) } else { String::new() };
     format!("<{}>{q};expires={}", binding.contact, left.as_secs())
 }

@@ -76,12 +76,18 @@ pub fn reason_phrase(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        // RFC 3261 §8.1.3.2: an unknown code means what the x00 of its class means.
-        101..=199 => "Session Progress",
-        201..=299 => "OK",
-        301..=399 => "Multiple Choices",
-        501..=599 => "Server Internal Error",
-        601..=699 => "Busy Everywhere",
+        _ => class_phrase(status),
+    }
+}
+
+/// RFC 3261 §8.1.3.2: an unknown code means what the x00 of its class means.
+const fn class_phrase(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "Session Progress",
+        2 => "OK",
+        3 => "Multiple Choices",
+        5 => "Server Internal Error",
+        6 => "Busy Everywhere",
         _ => "Bad Request",
     }
 }

@@ -12,7 +12,7 @@ use super::write::{put_body, put_fmt, put_header, put_line_safe, put_vias};
 /// A response in the making. It has the request's Via, From, To, Call-ID and CSeq, Timestamp on a 100, and Record-Route on the
 /// provisional and success responses to a request that may form a dialog.
 ///
-/// CR, LF and NUL in anything that is added become spaces; a header whose name is no token is left out.
+/// CR and LF in anything that is added become spaces; a header whose name is no token is left out.
 #[derive(Clone, Debug)]
 pub struct ResponseBuilder<'a> {
     request: &'a Request,
@@ -80,11 +80,9 @@ impl<'a> ResponseBuilder<'a> {
         if self.keeps_route() {
             self.copy(&mut out, "Record-Route");
         }
-        for (known, name) in [
-            (Known::From, "From"),
-            (Known::CallId, "Call-ID"),
-            (Known::CSeq, "CSeq"),
-        ] {
+        for (known, name) in
+            [(Known::From, "From"), (Known::CallId, "Call-ID"), (Known::CSeq, "CSeq")]
+        {
             if let Some(value) = head.known(known).next() {
                 put_header(&mut out, name, value);
             }
@@ -105,11 +103,8 @@ impl<'a> ResponseBuilder<'a> {
     }
 
     fn put_to(&self, out: &mut BytesMut) {
-        let Some(to) = self.request.head().known(Known::To).next() else {
-            return;
-        };
         out.put_slice(b"To: ");
-        put_line_safe(out, to);
+        put_line_safe(out, self.request.to_bytes());
         if let (None, Some(tag)) = (self.request.to_tag(), self.to_tag) {
             out.put_slice(b";tag=");
             put_line_safe(out, tag.as_bytes());

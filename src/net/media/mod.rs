@@ -4,11 +4,12 @@
 //! forwarding crosses no thread. Commands come by a bounded queue, events leave by one; neither ever holds a packet up.
 
 mod port_sockets;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -32,8 +33,6 @@ const EVENT_LIMIT: usize = 4096;
 /// What the workers are built from.
 #[derive(Clone, Debug)]
 pub struct MediaSettings {
-    /// The address that media ports are bound on.
-    pub address: IpAddr,
     /// How many workers; `None` takes all cores but one.
     pub workers: Option<NonZeroUsize>,
     /// How a relay treats its ports.

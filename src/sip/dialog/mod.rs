@@ -15,7 +15,8 @@ pub use session_timer::{
     Agreement, Duty, IntervalTooSmall, Refresher, SessionExpires, SessionTimerSettings,
 };
 
-use crate::sip::{Flow, Method, Request, RequestBuilder, Response, Transport};
+use crate::sip::names::Known;
+use crate::sip::{Flow, Headers, Method, Request, RequestBuilder, Response, Transport};
 use route::{RouteSet, literal_flow};
 
 /// What names a dialog, RFC 3261 §12: "the Call-ID value, a local tag and a remote tag".
@@ -59,10 +60,10 @@ pub struct StaleCSeq {
 #[derive(Clone, Debug)]
 pub struct Dialog {
     id: DialogId,
-    /// Our side as From writes it, with our tag.
-    local: String,
+    /// Our side as From writes it, with our tag. Bytes, because a display name may be in any character set.
+    local: Vec<u8>,
     /// The peer's side as To writes it, with its tag.
-    remote: String,
+    remote: Vec<u8>,
     local_contact: String,
     remote_target: String,
     routes: RouteSet,
@@ -84,10 +85,11 @@ impl Dialog {
         local_contact: String,
     ) -> Result<Dialog, NoContact> {
         let remote_target = request.contact().ok_or(NoContact)?.uri.to_owned();
-        let local = match request.to_tag() {
-            Some(_) => request.to_value().to_owned(),
-            None => format!("{};tag={local_tag}", request.to_value()),
-        };
+        let mut local = party(request, Known::To);
+        if request.to_tag().is_none() {
+            local.extend_from_slice(b";tag=");
+            local.extend_from_slice(local_tag.as_bytes());
+        }
         let id = DialogId {
             call_id: request.call_id().to_owned(),
             local_tag,
@@ -96,7 +98,7 @@ impl Dialog {
         Ok(Dialog {
             id,
             local,
-            remote: request.from_value().to_owned(),
+            remote: party(request, Known::From),
             local_contact,
             remote_target,
             routes: RouteSet::in_order(request),
@@ -116,8 +118,8 @@ impl Dialog {
         };
         Dialog {
             id,
-            local: invite.from_value().to_owned(),
-            remote: response.to_value().to_owned(),
+            local: party(invite, Known::From),
+            remote: party(response, Known::To),
             local_contact: invite.header("Contact").unwrap_or_default().to_owned(),
             remote_target: response
                 .contact()
@@ -219,7 +221,8 @@ impl Dialog {
                 && other.remote == flow.remote
                 && (other.connection.is_none() || other.connection == flow.connection)
         };
-        let named = |uri: &str| literal_flow(uri, &self.flow).is_some_and(|other| same_peer(&other));
+        let named =
+            |uri: &str| literal_flow(uri, &self.flow).is_some_and(|other| same_peer(&other));
         same_peer(&self.flow)
             || self.routes.first().is_some_and(named)
             || named(&self.remote_target)
@@ -246,10 +249,17 @@ impl Dialog {
     }
 }
 
+/// The value of From or To as it came.
+fn party(headers: &Headers, side: Known) -> Vec<u8> {
+    headers.head().known(side).next().unwrap_or_default().to_vec()
+}
+
 /// The methods that need a Contact because they may move us: RFC 3261 §12.2, RFC 3311, RFC 3515, RFC 6665.
 fn is_target_refresh(method: &Method) -> bool {
     match method {
-        Method::Invite | Method::Update | Method::Refer | Method::Subscribe | Method::Notify => true,
+        Method::Invite | Method::Update | Method::Refer | Method::Subscribe | Method::Notify => {
+            true
+        }
         Method::Ack | Method::Bye | Method::Cancel | Method::Options | Method::Register => false,
         Method::Info | Method::Prack | Method::Message | Method::Publish => false,
         Method::Other(_) => false,

@@ -187,7 +187,8 @@ impl SessionTimerSettings {
 impl Agreement {
     /// The headers of our 2xx (RFC 4028 §9), beside `Supported: timer`.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
-        let expires = SessionExpires { interval_s: self.interval_s, refresher: Some(self.refresher) };
+        let expires =
+            SessionExpires { interval_s: self.interval_s, refresher: Some(self.refresher) };
         let mut headers = vec![("Session-Expires", expires.to_string())];
         if self.peer_knows && self.refresher == Refresher::Uac {
             headers.push(("Require", "timer".to_owned()));

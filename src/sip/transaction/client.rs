@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::invite_client::{self, InviteClient};
-use super::machine::{Effects, Pace, Timer};
+use super::machine::{ClientEffects as Effects, ClientTimer as Timer, Pace};
 use super::non_invite_client::{self, NonInviteClient};
 use crate::sip::Method;
 
@@ -69,7 +69,9 @@ impl Client {
 
     /// The user wants its INVITE back. Returns whether a CANCEL goes or waits to go.
     pub(super) fn cancel(&mut self, pace: &Pace, effects: &mut Effects) -> bool {
-        let Machine::Invite(machine) = &mut self.machine else { return false };
+        let Machine::Invite(machine) = &mut self.machine else {
+            return false;
+        };
         step_invite(machine, invite_client::Input::Cancel, pace, effects);
         match machine {
             InviteClient::Cancelling { .. } | InviteClient::Cancelled { .. } => true,

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 
 use crate::sip::names::Known;
-use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Response, ResponseBuilder, parse_datagram, reason_phrase};
+use crate::sip::{
+    Flow, Message, Method, Request, RequestBuilder, Response, ResponseBuilder, parse_datagram,
+    reason_phrase,
+};
 
 /// How long a refused peer should wait before it tries again, in seconds.
 const RETRY_AFTER_S: &str = "5";
@@ -22,7 +25,7 @@ pub(super) fn acknowledgement(invite: &Bytes, response: &Response) -> Option<Byt
 pub(super) fn cancellation(invite: &Bytes) -> Option<(String, Bytes)> {
     let invite = read_again(invite)?;
     let branch = invite.branch()?.to_owned();
-    let cancel = same_hop(&invite, Method::Cancel, invite.to_value().as_bytes())?.build();
+    let cancel = same_hop(&invite, Method::Cancel, invite.head().known(Known::To).next()?)?.build();
     Some((branch, cancel))
 }
 
@@ -52,7 +55,7 @@ fn same_hop(invite: &Request, method: Method, to: &[u8]) -> Option<RequestBuilde
     let cseq = format!("{} {method}", invite.cseq());
     let mut builder = RequestBuilder::new(method, invite.uri())
         .header("Via", invite.header("Via")?)
-        .header("From", invite.from_value())
+        .header("From", invite.head().known(Known::From).next()?)
         .header("To", to)
         .header("Call-ID", invite.call_id())
         .header("CSeq", &cseq);

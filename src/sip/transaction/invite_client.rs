@@ -27,7 +27,9 @@
 
 use bytes::Bytes;
 
-use super::machine::{Effect, Effects, Pace, Timer};
+use super::machine::{
+    ClientEffect as Effect, ClientEffects as Effects, ClientTimer as Timer, Pace,
+};
 use crate::time::Duration;
 
 /// Where an INVITE that we sent stands. A state keeps the INVITE as long as something has still to be derived from it.
@@ -73,8 +75,7 @@ impl Input {
             Timer::D => Some(Input::TimerD),
             Timer::M => Some(Input::TimerM),
             Timer::Cancelled => Some(Input::TimerCancelled),
-            Timer::E | Timer::F | Timer::G | Timer::H | Timer::I => None,
-            Timer::J | Timer::K | Timer::L | Timer::Trying => None,
+            Timer::E | Timer::F | Timer::K => None,
         }
     }
 }

@@ -28,7 +28,9 @@
 
 use bytes::Bytes;
 
-use super::machine::{Effect, Effects, Pace, Timer};
+use super::machine::{
+    Pace, ServerEffect as Effect, ServerEffects as Effects, ServerTimer as Timer,
+};
 use crate::time::Duration;
 
 /// Where an INVITE that we received stands.
@@ -73,8 +75,7 @@ impl Input {
             Timer::H => Some(Input::TimerH),
             Timer::I => Some(Input::TimerI),
             Timer::L => Some(Input::TimerL),
-            Timer::A | Timer::B | Timer::D | Timer::M | Timer::Cancelled => None,
-            Timer::E | Timer::F | Timer::J | Timer::K => None,
+            Timer::F | Timer::J => None,
         }
     }
 }

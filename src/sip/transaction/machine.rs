@@ -9,18 +9,31 @@ use smallvec::SmallVec;
 use super::TransactionTimers;
 use crate::time::Duration;
 
-/// A timer of RFC 3261 Table 4 and RFC 6026 §8.2, or one of the two waits that the text describes without a letter.
+/// A timer of a client transaction, by its name in RFC 3261 Table 4 and RFC 6026 §8.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Timer {
+pub(super) enum ClientTimer {
     /// INVITE request retransmission.
     A,
-    /// INVITE client gives up.
+    /// INVITE transaction timeout.
     B,
     /// Wait for retransmissions of a 300-699 to INVITE.
     D,
     /// Non-INVITE request retransmission.
     E,
-    /// Non-INVITE client gives up; at the server, the moment from which an answer is of no use to it.
+    /// Non-INVITE transaction timeout.
+    F,
+    /// Wait for retransmissions of a non-INVITE response.
+    K,
+    /// Wait for retransmissions of a 2xx to INVITE and for those of other branches.
+    M,
+    /// The 64*T1 that a cancelled INVITE may take for its final response, §9.1; it has no letter.
+    Cancelled,
+}
+
+/// A timer of a server transaction, by its name in RFC 3261 Table 4 and RFC 6026 §8.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum ServerTimer {
+    /// The client's Timer F: from here on an answer is of no use to it.
     F,
     /// Retransmission of a 300-699 to INVITE.
     G,
@@ -30,45 +43,55 @@ pub(super) enum Timer {
     I,
     /// Wait for retransmissions of a non-INVITE request.
     J,
-    /// Wait for retransmissions of a non-INVITE response.
-    K,
-    /// Wait for retransmissions of an accepted INVITE, RFC 6026.
+    /// Wait for retransmissions of an accepted INVITE.
     L,
-    /// Wait for retransmissions of a 2xx and for those of other branches, RFC 6026.
-    M,
-    /// The 200 ms after which the INVITE server answers 100 by itself, §17.2.1.
+    /// The 200 ms after which an INVITE is answered 100, §17.2.1; it has no letter.
     Trying,
-    /// The 64*T1 that a cancelled INVITE may take for its final response, §9.1.
-    Cancelled,
 }
 
-/// What a step asks of the layer, in order.
+/// What a step of a client machine asks of the layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(super) enum ClientEffect {
     /// Put these bytes on the transaction's flow.
     Send(Bytes),
     /// Make the ACK of this INVITE for the response just received, and send it.
     Acknowledge { invite: Bytes },
     /// Make the CANCEL of this INVITE and run its transaction.
     Cancel { invite: Bytes },
-    /// Answer this INVITE with 100, as if the user had.
-    Try { invite: Bytes },
-    /// Give the message just received to the user.
+    /// Give the response just received to the user.
     Pass,
     /// Set a timer.
-    Start(Timer, Duration),
+    Start(ClientTimer, Duration),
     /// Forget a timer.
-    Stop(Timer),
+    Stop(ClientTimer),
     /// Tell the user that no final response came.
     TimedOut,
     /// Tell the user that the flow broke before the final response.
     Unreachable,
+}
+
+/// What a step of a server machine asks of the layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ServerEffect {
+    /// Put these bytes on the transaction's flow.
+    Send(Bytes),
+    /// Answer this INVITE with 100, as if the user had.
+    Try { invite: Bytes },
+    /// Give the ACK just received to the user.
+    Pass,
+    /// Set a timer.
+    Start(ServerTimer, Duration),
+    /// Forget a timer.
+    Stop(ServerTimer),
     /// Tell the user that no ACK came.
     Unacknowledged,
 }
 
-/// The effects of one step. No step has more than five.
-pub(super) type Effects = SmallVec<[Effect; 5]>;
+/// The effects of one step, in order. No step has more than five.
+pub(super) type ClientEffects = SmallVec<[ClientEffect; 5]>;
+
+/// The effects of one step, in order. No step has more than four.
+pub(super) type ServerEffects = SmallVec<[ServerEffect; 4]>;
 
 /// How fast a machine runs: the configured estimates, and whether its transport retransmits for it.
 #[derive(Clone, Copy, Debug)]
@@ -96,10 +119,6 @@ impl Pace {
 
     /// How long to absorb what an unreliable transport may still bring: Timers D, I, J, K.
     pub(super) fn linger(&self, unreliable: Duration) -> Duration {
-        if self.reliable {
-            Duration::ZERO
-        } else {
-            unreliable
-        }
+        if self.reliable { Duration::ZERO } else { unreliable }
     }
 }

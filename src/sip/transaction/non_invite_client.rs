@@ -20,7 +20,9 @@
 
 use bytes::Bytes;
 
-use super::machine::{Effect, Effects, Pace, Timer};
+use super::machine::{
+    ClientEffect as Effect, ClientEffects as Effects, ClientTimer as Timer, Pace,
+};
 use crate::time::Duration;
 
 /// Where a request other than INVITE and ACK that we sent stands.
@@ -55,7 +57,6 @@ impl Input {
             Timer::F => Some(Input::TimerF),
             Timer::K => Some(Input::TimerK),
             Timer::A | Timer::B | Timer::D | Timer::M | Timer::Cancelled => None,
-            Timer::G | Timer::H | Timer::I | Timer::J | Timer::L | Timer::Trying => None,
         }
     }
 }

@@ -24,7 +24,9 @@
 
 use bytes::Bytes;
 
-use super::machine::{Effect, Effects, Pace, Timer};
+use super::machine::{
+    Pace, ServerEffect as Effect, ServerEffects as Effects, ServerTimer as Timer,
+};
 
 /// Where a request other than INVITE and ACK that we received stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +58,6 @@ impl Input {
         match timer {
             Timer::F => Some(Input::TimerF),
             Timer::J => Some(Input::TimerJ),
-            Timer::A | Timer::B | Timer::D | Timer::M | Timer::Cancelled => None,
-            Timer::E | Timer::K => None,
             Timer::G | Timer::H | Timer::I | Timer::L | Timer::Trying => None,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::invite_server::{self, InviteServer};
-use super::machine::{Effects, Pace, Timer};
+use super::machine::{Pace, ServerEffects as Effects, ServerTimer as Timer};
 use super::matching::Naming;
 use super::non_invite_server::{self, NonInviteServer};
 use crate::sip::{Message, Method, Request, parse_datagram};
@@ -77,7 +77,13 @@ impl Server {
     }
 
     /// The user answers.
-    pub(super) fn respond(&mut self, status: u16, bytes: Bytes, pace: &Pace, effects: &mut Effects) {
+    pub(super) fn respond(
+        &mut self,
+        status: u16,
+        bytes: Bytes,
+        pace: &Pace,
+        effects: &mut Effects,
+    ) {
         match &mut self.machine {
             Machine::Invite(machine) => {
                 let input = match status {

@@ -46,6 +46,11 @@ impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
         self.entries.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.by_match.is_empty() && self.by_path.is_empty()
+    }
+
     pub(super) fn insert(&mut self, key: K, matched_by: Arc<[u8]>, flow: Flow, transaction: T) {
         self.by_match.insert(Arc::clone(&matched_by), key);
         self.by_path.entry(Path::from(&flow)).or_default().insert(key);
@@ -66,7 +71,9 @@ impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
 
     /// Moves a transaction to the connection that was dialled for it.
     pub(super) fn move_to(&mut self, key: K, flow: Flow) {
-        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
         let old = std::mem::replace(&mut entry.flow, flow);
         self.leave(&Path::from(&old), key);
         self.by_path.entry(Path::from(&flow)).or_default().insert(key);
@@ -96,7 +103,9 @@ impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
     }
 
     fn leave(&mut self, path: &Path, key: K) {
-        let Some(keys) = self.by_path.get_mut(path) else { return };
+        let Some(keys) = self.by_path.get_mut(path) else {
+            return;
+        };
         keys.remove(&key);
         if keys.is_empty() {
             self.by_path.remove(path);
@@ -144,6 +153,6 @@ mod tests {
         assert_eq!(table.find(b"a"), Some(2));
         table.remove(2);
         assert_eq!(table.remove(2), None);
-        assert!(table.entries.is_empty() && table.by_match.is_empty() && table.by_path.is_empty());
+        assert!(table.is_empty());
     }
 }

@@ -1,4 +1,6 @@
-//! The transaction layer: finds the machine for a message, and executes the machine's effects.
+//! The transaction layer: finds the machine for a message, lets it step, and executes its effects.
+
+mod execute;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use bytes::Bytes;
 
 use super::client::{Audience, Client};
 use super::derived;
-use super::machine::{Effect, Effects, Pace, Timer};
+use super::machine::{ClientEffects, ClientTimer, Pace, ServerEffects, ServerTimer};
 use super::matching::MatchKey;
 use super::server::Server;
 use super::table::Table;
@@ -21,11 +23,11 @@ use crate::time::{Instant, Timers};
 /// The last eighth is kept for requests within dialogs, because a BYE makes room.
 const MAX_TRANSACTIONS: usize = 1 << 18;
 
-/// Whose deadline a timer is.
+/// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Owner {
-    Client(ClientKey),
-    Server(ServerKey),
+enum Due {
+    Client(ClientKey, ClientTimer),
+    Server(ServerKey, ServerTimer),
 }
 
 /// Every transaction of one switch.
@@ -39,7 +41,7 @@ pub struct Transactions {
     servers: Table<ServerKey, Server>,
     /// The first arrival of each request outside a dialog.
     first_arrivals: HashMap<Arc<[u8]>, ServerKey>,
-    deadlines: Timers<(Owner, Timer)>,
+    deadlines: Timers<Due>,
     /// A few for each transaction that the last input touched.
     outputs: VecDeque<TransactionOutput>,
     last_key: u64,
@@ -116,7 +118,8 @@ impl Transactions {
         };
         let (client, sent_on) = self.clients.get(key)?;
         let audience = client.audience;
-        if sent_on.connection.is_none() && flow.connection.is_some() {
+        let dialled = sent_on.transport == flow.transport && sent_on.connection.is_none();
+        if dialled && flow.connection.is_some() {
             self.clients.move_to(key, flow);
         }
         let status = response.status();
@@ -165,8 +168,12 @@ impl Transactions {
 
     /// Whether another transaction holds the same request, which came over another path: it deserves 482, RFC 3261 §8.2.2.2.
     pub fn is_merged(&self, key: ServerKey) -> bool {
-        let Some((server, _)) = self.servers.get(key) else { return false };
-        let Some(merged_by) = &server.merged_by else { return false };
+        let Some((server, _)) = self.servers.get(key) else {
+            return false;
+        };
+        let Some(merged_by) = &server.merged_by else {
+            return false;
+        };
         self.first_arrivals.get(merged_by).is_some_and(|first| *first != key)
     }
 
@@ -186,14 +193,14 @@ impl Transactions {
 
     /// Lets every timer fire whose deadline has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some((owner, timer)) = self.deadlines.poll_expired(now) {
-            match owner {
-                Owner::Client(key) => {
+        while let Some(due) = self.deadlines.poll_expired(now) {
+            match due {
+                Due::Client(key, timer) => {
                     self.step_client(key, None, now, |client, pace, effects| {
                         client.handle_expired(timer, pace, effects);
                     });
                 }
-                Owner::Server(key) => {
+                Due::Server(key, timer) => {
                     self.step_server(key, now, |server, pace, effects| {
                         server.handle_expired(timer, pace, effects);
                     });
@@ -268,7 +275,7 @@ impl Transactions {
     ) -> ServerKey {
         let key = ServerKey(self.next_key());
         let merged_by = MatchKey::merged(request).map(|merged| self.first_arrival(&merged, key));
-        let mut effects = Effects::new();
+        let mut effects = ServerEffects::new();
         let server = Server::start(request, merged_by, &self.pace(&flow), &mut effects);
         self.servers.insert(key, matched_by.to_stored(), flow, server);
         self.execute_server(key, effects, flow, now);
@@ -295,169 +302,28 @@ impl Transactions {
     ) -> ClientKey {
         let key = ClientKey(self.next_key());
         let matched_by = MatchKey::client(method, branch).to_stored();
-        let mut effects = Effects::new();
+        let mut effects = ClientEffects::new();
         let client = Client::start(method, bytes, audience, &self.pace(&flow), &mut effects);
         self.clients.insert(key, matched_by, flow, client);
         self.execute_client(key, effects, flow, audience, None, now);
         key
     }
 
-    /// Runs one step of a client transaction. Returns whether the response at hand is for the user.
-    fn step_client(
-        &mut self,
-        key: ClientKey,
-        response: Option<&Response>,
-        now: Instant,
-        step: impl FnOnce(&mut Client, &Pace, &mut Effects),
-    ) -> bool {
-        let timers = self.timers;
-        let Some((client, flow)) = self.clients.get_mut(key) else { return false };
-        let pace = Pace { timers, reliable: flow.transport.is_reliable() };
-        let mut effects = Effects::new();
-        step(client, &pace, &mut effects);
-        let audience = client.audience;
-        if client.is_terminated() {
-            self.clients.remove(key);
-        }
-        self.execute_client(key, effects, flow, audience, response, now)
-    }
-
-    /// Runs one step of a server transaction.
-    fn step_server(
-        &mut self,
-        key: ServerKey,
-        now: Instant,
-        step: impl FnOnce(&mut Server, &Pace, &mut Effects),
-    ) -> ServerStep {
-        let timers = self.timers;
-        let Some((server, flow)) = self.servers.get_mut(key) else { return ServerStep::default() };
-        let pace = Pace { timers, reliable: flow.transport.is_reliable() };
-        let mut effects = Effects::new();
-        step(server, &pace, &mut effects);
-        let terminated = server.is_terminated();
-        let outcome = self.execute_server(key, effects, flow, now);
-        if terminated {
-            self.end_server(key);
-        }
-        outcome
-    }
-
-    fn end_server(&mut self, key: ServerKey) {
-        let Some(server) = self.servers.remove(key) else { return };
-        if let Some(merged_by) = server.merged_by
-            && self.first_arrivals.get(&merged_by) == Some(&key)
-        {
-            self.first_arrivals.remove(&merged_by);
-        }
-        self.outputs.push_back(TransactionOutput::ServerEnded { key });
-    }
-
-    fn execute_client(
-        &mut self,
-        key: ClientKey,
-        effects: Effects,
-        flow: Flow,
-        audience: Audience,
-        response: Option<&Response>,
-        now: Instant,
-    ) -> bool {
-        let owner = Owner::Client(key);
-        let mut passed = false;
-        for effect in effects {
-            match effect {
-                Effect::Send(bytes) => self.send(flow, Some(bytes)),
-                Effect::Acknowledge { invite } => {
-                    let ack = response.and_then(|r| derived::acknowledgement(&invite, r));
-                    self.send(flow, ack);
-                }
-                Effect::Cancel { invite } => self.send_cancel(&invite, flow, now),
-                Effect::Pass => passed = true,
-                Effect::Start(timer, wait) => self.deadlines.set((owner, timer), now + wait),
-                Effect::Stop(timer) => {
-                    self.deadlines.cancel(&(owner, timer));
-                }
-                Effect::TimedOut if audience == Audience::User => {
-                    self.outputs.push_back(TransactionOutput::TimedOut { key });
-                }
-                Effect::Unreachable if audience == Audience::User => {
-                    self.outputs.push_back(TransactionOutput::Unreachable { key });
-                }
-                Effect::TimedOut | Effect::Unreachable => {}
-                Effect::Try { .. } | Effect::Unacknowledged => {
-                    unreachable!("a client machine has no server's effects")
-                }
-            }
-        }
-        passed
-    }
-
-    fn execute_server(
-        &mut self,
-        key: ServerKey,
-        effects: Effects,
-        flow: Flow,
-        now: Instant,
-    ) -> ServerStep {
-        let owner = Owner::Server(key);
-        let mut outcome = ServerStep::default();
-        for effect in effects {
-            match effect {
-                Effect::Send(bytes) => {
-                    outcome.sent = true;
-                    self.send(flow, Some(bytes));
-                }
-                Effect::Try { invite } => {
-                    if let Some(trying) = derived::trying(&invite, &flow) {
-                        self.respond(key, 100, trying, now);
-                    }
-                }
-                Effect::Pass => outcome.passed = true,
-                Effect::Start(timer, wait) => self.deadlines.set((owner, timer), now + wait),
-                Effect::Stop(timer) => {
-                    self.deadlines.cancel(&(owner, timer));
-                }
-                Effect::Unacknowledged => {
-                    self.outputs.push_back(TransactionOutput::Unacknowledged { key });
-                }
-                Effect::Acknowledge { .. }
-                | Effect::Cancel { .. }
-                | Effect::TimedOut
-                | Effect::Unreachable => {
-                    unreachable!("a server machine has no client's effects")
-                }
-            }
-        }
-        outcome
-    }
-
-    fn send(&mut self, flow: Flow, bytes: Option<Bytes>) {
-        if let Some(bytes) = bytes {
-            self.outputs.push_back(TransactionOutput::Send { flow, bytes });
-        }
-    }
-
-    /// One CANCEL for each INVITE of a bounded table: it needs no limit of its own.
-    fn send_cancel(&mut self, invite: &Bytes, flow: Flow, now: Instant) {
-        if let Some((branch, cancel)) = derived::cancellation(invite) {
-            self.start_client(&Method::Cancel, &branch, cancel, flow, Audience::Layer, now);
-        }
-    }
-
     fn pace(&self, flow: &Flow) -> Pace {
         Pace { timers: self.timers, reliable: flow.transport.is_reliable() }
+    }
+
+    /// Whether no table, index or timer holds anything.
+    #[cfg(test)]
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.clients.is_empty()
+            && self.servers.is_empty()
+            && self.first_arrivals.is_empty()
+            && self.deadlines.is_empty()
     }
 
     fn next_key(&mut self) -> u64 {
         self.last_key += 1;
         self.last_key
     }
-}
-
-/// What a step of a server transaction came to.
-#[derive(Clone, Copy, Debug, Default)]
-struct ServerStep {
-    /// A response went out.
-    sent: bool,
-    /// The ACK at hand is for the user.
-    passed: bool,
 }

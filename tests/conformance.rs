@@ -1,0 +1,25 @@
+//! What the SIP message layer reads, refuses and answers: RFC 4475, RFC 5118, interoperability probes, stream framing.
+//!
+//! Every table is text: a message, and what has to be read from it or answered to it. The messages of the two RFCs lie in
+//! `tests/corpus/sip`, where the fuzz targets find their seeds too.
+
+#[path = "conformance/reading.rs"]
+mod reading;
+
+#[path = "conformance/building.rs"]
+mod building;
+#[path = "conformance/corpus.rs"]
+mod corpus;
+#[path = "conformance/differential.rs"]
+#[cfg(feature = "server")]
+mod differential;
+#[path = "conformance/framing.rs"]
+mod framing;
+#[path = "conformance/ipv6.rs"]
+mod ipv6;
+#[path = "conformance/probes.rs"]
+mod probes;
+#[path = "conformance/refusals.rs"]
+mod refusals;
+#[path = "conformance/torture.rs"]
+mod torture;

@@ -1,0 +1,790 @@
+//! A phone that writes SIP as text: registers, calls, answers, holds, sends INFO and RTP, and notices what a server must not do.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+
+use sidestream::sip::digest;
+use sidestream::time::{Duration, Instant};
+
+use crate::text::{Text, sdp};
+
+const T1: Duration = Duration::from_millis(500);
+const T2: Duration = Duration::from_secs(4);
+const FRAME: Duration = Duration::from_millis(20);
+/// A request that crosses the end of its dialog on the way is no fault of the server.
+const CROSSING: Duration = Duration::from_secs(2);
+
+/// What a phone does when it is called.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Manner {
+    AnswerAfter(Duration),
+    /// 183 with a description and RTP at once, the answer later.
+    EarlyMedia(Duration),
+    Reject(u16),
+    RingForEver,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Calling,
+    Ringing,
+    Up,
+    Failed(u16),
+    Down,
+}
+
+/// One dialog of the phone.
+#[derive(Debug)]
+pub struct Dialog {
+    pub stage: Stage,
+    pub call_id: String,
+    local: String,
+    remote: String,
+    target: String,
+    cseq: u32,
+    invite: Text,
+    outgoing: bool,
+    version: u32,
+    direction: &'static str,
+    media: Option<SocketAddr>,
+    media_direction: String,
+    next_rtp: Option<Instant>,
+    rtp_sent: u64,
+    answer_at: Option<Instant>,
+    /// Our 2xx, until its ACK.
+    unacknowledged: Option<(Vec<u8>, Instant, Duration)>,
+    ack: Option<(u32, Vec<u8>)>,
+    dead_since: Option<Instant>,
+    last_remote_cseq: u32,
+}
+
+#[derive(Debug)]
+struct Pending {
+    branch: String,
+    method: String,
+    bytes: Vec<u8>,
+    wait: Duration,
+    next: Option<Instant>,
+    gives_up: Instant,
+    provisional: bool,
+}
+
+/// A phone.
+#[derive(Debug)]
+pub struct Phone {
+    pub name: String,
+    pub number: u8,
+    pub sip: SocketAddr,
+    pub rtp: SocketAddr,
+    server: SocketAddr,
+    pub manner: Manner,
+    pub credentials: Option<(String, String)>,
+    pub sends_rtp: bool,
+    pub dialogs: Vec<Dialog>,
+    pending: Vec<Pending>,
+    finals: HashMap<(String, String), u16>,
+    answered: HashMap<(String, String), Vec<u8>>,
+    /// Responses to requests that are not INVITEs, in order.
+    pub responses: Vec<Text>,
+    /// Requests of the server inside dialogs, in order.
+    pub requests: Vec<Text>,
+    pub outbox: VecDeque<Vec<u8>>,
+    pub rtp_outbox: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// RTP heard, by the number of the phone that sent it.
+    pub heard: HashMap<u8, u64>,
+    pub violations: Vec<String>,
+    counter: u32,
+}
+
+impl Phone {
+    pub fn new(
+        name: &str,
+        number: u8,
+        sip: SocketAddr,
+        rtp: SocketAddr,
+        server: SocketAddr,
+    ) -> Phone {
+        Phone {
+            name: name.into(),
+            number,
+            sip,
+            rtp,
+            server,
+            manner: Manner::AnswerAfter(Duration::from_millis(100)),
+            credentials: None,
+            sends_rtp: true,
+            dialogs: Vec::new(),
+            pending: Vec::new(),
+            finals: HashMap::new(),
+            answered: HashMap::new(),
+            responses: Vec::new(),
+            requests: Vec::new(),
+            outbox: VecDeque::new(),
+            rtp_outbox: VecDeque::new(),
+            heard: HashMap::new(),
+            violations: Vec::new(),
+            counter: 0,
+        }
+    }
+
+    // ---- what a person does with it ----
+
+    pub fn register(&mut self, now: Instant) {
+        let call_id = format!("reg-{}", self.name);
+        let request = self
+            .outside("REGISTER", &format!("sip:{}", self.server), &call_id, 1)
+            .with("Expires", "3600");
+        self.send_request(request, now);
+    }
+
+    /// Calls a number. Returns the place of the dialog.
+    pub fn invite(&mut self, number: &str, now: Instant) -> usize {
+        self.invite_with(number, now, |invite| invite)
+    }
+
+    pub fn invite_with(
+        &mut self,
+        number: &str,
+        now: Instant,
+        change: impl Fn(Text) -> Text,
+    ) -> usize {
+        let uri = format!("sip:{number}@{}", self.server);
+        let call_id = self.unique("call");
+        let body = sdp(self.rtp, 1, "sendrecv");
+        let invite =
+            change(self.outside("INVITE", &uri, &call_id, 1).with_body("application/sdp", body));
+        let dialog = self.dialog(&invite, true);
+        self.dialogs.push(dialog);
+        self.send_request(invite, now);
+        self.dialogs.len() - 1
+    }
+
+    pub fn cancel(&mut self, place: usize, now: Instant) {
+        let dialog = &self.dialogs[place];
+        if !matches!(dialog.stage, Stage::Calling | Stage::Ringing) {
+            return;
+        }
+        let uri = dialog.invite.start.split(' ').nth(1).expect("a uri").to_owned();
+        let mut cancel = Text::request("CANCEL", &uri);
+        for name in ["Via", "From", "To", "Call-ID"] {
+            cancel = cancel.with(name, dialog.invite.header(name));
+        }
+        let cancel = cancel
+            .with("CSeq", format!("{} CANCEL", dialog.invite.cseq()))
+            .with("Max-Forwards", "70");
+        self.send_request(cancel, now);
+    }
+
+    pub fn cancel_if_calling(&mut self, place: usize, now: Instant) {
+        if self.dialogs[place].outgoing {
+            self.cancel(place, now);
+        }
+    }
+
+    pub fn bye(&mut self, place: usize, now: Instant) {
+        if self.dialogs[place].stage != Stage::Up {
+            return;
+        }
+        let bye = self.inside(place, "BYE");
+        let dialog = &mut self.dialogs[place];
+        dialog.stage = Stage::Down;
+        dialog.dead_since = Some(now);
+        dialog.next_rtp = None;
+        dialog.unacknowledged = None;
+        self.send_request(bye, now);
+    }
+
+    pub fn info(&mut self, place: usize, now: Instant, change: impl Fn(Text) -> Text) {
+        if self.dialogs[place].stage == Stage::Up {
+            let info = change(self.inside(place, "INFO"));
+            self.send_request(info, now);
+        }
+    }
+
+    /// Sends a media-stream INFO with this JSON.
+    pub fn stream_info(&mut self, place: usize, json: &str, now: Instant) {
+        self.info(place, now, |info| {
+            info.with("Info-Package", "media-stream")
+                .with("Content-Disposition", "Info-Package")
+                .with_body("application/media-stream+json", json)
+        });
+    }
+
+    pub fn reinvite(&mut self, place: usize, direction: &'static str, now: Instant) {
+        if self.dialogs[place].stage != Stage::Up || self.is_inviting(place) {
+            return;
+        }
+        self.dialogs[place].direction = direction;
+        self.dialogs[place].version += 1;
+        let body = sdp(self.rtp, self.dialogs[place].version, direction);
+        let invite = self.inside(place, "INVITE").with_body("application/sdp", body);
+        self.send_request(invite, now);
+    }
+
+    pub fn options(&mut self, now: Instant) {
+        let call_id = self.unique("opt");
+        let request = self.outside("OPTIONS", &format!("sip:{}", self.server), &call_id, 1);
+        self.send_request(request, now);
+    }
+
+    /// Any request outside a dialog.
+    pub fn request(
+        &mut self,
+        method: &str,
+        uri: &str,
+        now: Instant,
+        change: impl Fn(Text) -> Text,
+    ) {
+        let call_id = self.unique("any");
+        let request = change(self.outside(method, uri, &call_id, 1));
+        self.send_request(request, now);
+    }
+
+    fn is_inviting(&self, place: usize) -> bool {
+        let call_id = &self.dialogs[place].call_id;
+        self.dialogs[place].unacknowledged.is_some()
+            || self
+                .pending
+                .iter()
+                .any(|p| p.method == "INVITE" && Text::parse(&p.bytes).header("Call-ID") == call_id)
+    }
+
+    // ---- what comes from the network ----
+
+    pub fn handle(&mut self, bytes: &[u8], now: Instant) {
+        let message = Text::parse(bytes);
+        match message.status() {
+            Some(status) => self.handle_response(message, status, now),
+            None => self.handle_request(message, now),
+        }
+    }
+
+    pub fn handle_rtp(&mut self, packet: &[u8]) {
+        let Some((number, rest)) = packet.get(12..).and_then(|payload| payload.split_first())
+        else {
+            return self.violations.push(format!("{}: a mutilated RTP packet", self.name));
+        };
+        // Prompts of the switch are not ours to check; phones' packets carry their number and a pattern.
+        if packet.len() == 172 && rest.iter().all(|byte| *byte == number.wrapping_mul(7)) {
+            *self.heard.entry(*number).or_default() += 1;
+        } else {
+            *self.heard.entry(0).or_default() += 1;
+        }
+    }
+
+    fn handle_response(&mut self, response: Text, status: u16, now: Instant) {
+        let method = response.method().to_owned();
+        let branch = response.branch().to_owned();
+        if status >= 200 {
+            let known = *self.finals.entry((branch.clone(), method.clone())).or_insert(status);
+            if known != status {
+                self.violations.push(format!(
+                    "{}: two final responses to one {method}: {known} and {status}",
+                    self.name
+                ));
+            }
+        }
+        let place = self.pending.iter().position(|p| p.branch == branch && p.method == method);
+        if let Some(place) = place {
+            let pending = &mut self.pending[place];
+            if status < 200 {
+                pending.provisional = true;
+                pending.next = if method == "INVITE" { None } else { Some(now + T2) };
+            } else {
+                let request = Text::parse(&self.pending.swap_remove(place).bytes);
+                if method != "INVITE" && status != 401 {
+                    self.responses.push(response.clone());
+                }
+                if status == 401
+                    && request.find("Authorization").is_none()
+                    && self.credentials.is_some()
+                {
+                    self.acknowledge_failure(&request, &response);
+                    return self.retry_with_credentials(request, &response, now);
+                }
+            }
+        }
+        if method == "INVITE" {
+            self.handle_invite_response(&response, status, now);
+        }
+    }
+
+    fn handle_invite_response(&mut self, response: &Text, status: u16, now: Instant) {
+        let call_id = response.header("Call-ID").to_owned();
+        let Some(place) = self.dialogs.iter().position(|d| d.call_id == call_id) else { return };
+        if (200..300).contains(&status) {
+            return self.handle_answer(place, response, now);
+        }
+        if status >= 300 {
+            let mut request = self.dialogs[place].invite.clone();
+            if let Some(via) = request.headers.iter_mut().find(|(name, _)| name == "Via") {
+                via.1 = response.header("Via").to_owned();
+            }
+            request.headers.retain(|(name, _)| name != "CSeq");
+            let request = request.with("CSeq", response.header("CSeq"));
+            self.acknowledge_failure(&request, response);
+        }
+        let dialog = &mut self.dialogs[place];
+        match status {
+            180..=199 if dialog.stage == Stage::Calling => {
+                dialog.stage = Stage::Ringing;
+                if let Some((media, direction)) = response.media() {
+                    dialog.media = Some(media);
+                    dialog.media_direction = direction.to_owned();
+                }
+            }
+            300.. if matches!(dialog.stage, Stage::Calling | Stage::Ringing) => {
+                dialog.stage = Stage::Failed(status);
+                dialog.dead_since = Some(now);
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_answer(&mut self, place: usize, response: &Text, now: Instant) {
+        let cseq = response.cseq();
+        if let Some((acked, bytes)) = &self.dialogs[place].ack
+            && *acked == cseq
+        {
+            self.outbox.push_back(bytes.clone());
+            return;
+        }
+        {
+            let dialog = &mut self.dialogs[place];
+            dialog.remote = response.header("To").to_owned();
+            if let Some(contact) = response.contact() {
+                dialog.target = contact.to_owned();
+            }
+            if let Some((media, direction)) = response.media() {
+                dialog.media = Some(media);
+                dialog.media_direction = direction.to_owned();
+            }
+        }
+        let mut ack = self.inside_with_cseq(place, "ACK", cseq);
+        if self.dialogs[place].invite.body.is_empty() && self.dialogs[place].stage != Stage::Up {
+            ack = ack.with_body("application/sdp", sdp(self.rtp, 1, "sendrecv"));
+        }
+        let bytes = ack.print();
+        self.outbox.push_back(bytes.clone());
+        let sends_rtp = self.sends_rtp;
+        let dialog = &mut self.dialogs[place];
+        dialog.ack = Some((cseq, bytes));
+        if matches!(dialog.stage, Stage::Calling | Stage::Ringing) {
+            dialog.stage = Stage::Up;
+            dialog.next_rtp = sends_rtp.then_some(now);
+        }
+    }
+
+    fn acknowledge_failure(&mut self, request: &Text, response: &Text) {
+        if response.method() != "INVITE" {
+            return;
+        }
+        let uri = request.start.split(' ').nth(1).expect("a uri");
+        let ack = Text::request("ACK", uri)
+            .with("Via", response.header("Via"))
+            .with("From", response.header("From"))
+            .with("To", response.header("To"))
+            .with("Call-ID", response.header("Call-ID"))
+            .with("CSeq", format!("{} ACK", response.cseq()))
+            .with("Max-Forwards", "70");
+        self.outbox.push_back(ack.print());
+    }
+
+    fn retry_with_credentials(&mut self, mut request: Text, response: &Text, now: Instant) {
+        let (user, password) = self.credentials.clone().expect("checked by the caller");
+        let uri = request.start.split(' ').nth(1).expect("a uri").to_owned();
+        let method = request.method().to_owned();
+        let challenge = response.header("WWW-Authenticate");
+        let Some(authorization) =
+            digest::authorize(challenge, &method, &uri, &user, &password, "c0ffee", 1)
+        else {
+            return;
+        };
+        let cseq = request.cseq() + 1;
+        request
+            .headers
+            .retain(|(name, _)| name != "CSeq" && name != "Via" && name != "Content-Length");
+        let via = self.via();
+        let request = request
+            .with("CSeq", format!("{cseq} {method}"))
+            .with("Via", via)
+            .with("Authorization", authorization);
+        if let Some(dialog) =
+            self.dialogs.iter_mut().find(|d| d.call_id == request.header("Call-ID"))
+            && method == "INVITE"
+            && dialog.stage == Stage::Calling
+        {
+            dialog.cseq = cseq;
+            dialog.invite = request.clone();
+        }
+        self.send_request(request, now);
+    }
+
+    fn handle_request(&mut self, request: Text, now: Instant) {
+        let method = request.method().to_owned();
+        let key = (request.branch().to_owned(), method.clone());
+        if let Some(bytes) = self.answered.get(&key) {
+            self.outbox.push_back(bytes.clone());
+            return;
+        }
+        let place = self.dialogs.iter().position(|d| d.call_id == request.header("Call-ID"));
+        if let Some(place) = place
+            && request.tag_of("To").is_some()
+        {
+            self.notice(place, &request, now);
+        }
+        match (method.as_str(), place) {
+            ("ACK", Some(place)) => self.handle_ack(place, &request),
+            ("ACK", None) => {}
+            ("INVITE", None) => self.handle_first_invite(request, now),
+            ("INVITE", Some(place)) => self.handle_reinvite(place, request, now),
+            ("CANCEL", place) => self.handle_cancel(place, request, now),
+            ("BYE", Some(place)) => {
+                let dialog = &mut self.dialogs[place];
+                dialog.stage = Stage::Down;
+                dialog.dead_since = Some(now);
+                dialog.next_rtp = None;
+                dialog.unacknowledged = None;
+                self.respond(&request, 200);
+            }
+            (_, Some(_)) => {
+                self.requests.push(request.clone());
+                self.respond(&request, 200);
+            }
+            (_, None) => self.respond(&request, 481),
+        }
+    }
+
+    /// Nothing new may come in a dialog that is over, and numbers only grow.
+    fn notice(&mut self, place: usize, request: &Text, now: Instant) {
+        let name = self.name.clone();
+        let dialog = &mut self.dialogs[place];
+        if matches!(request.method(), "ACK" | "CANCEL") {
+            return;
+        }
+        if let Some(dead) = dialog.dead_since
+            && now.since(dead) > CROSSING
+            && request.method() != "BYE"
+        {
+            self.violations.push(format!("{name}: {} in a dialog that is over", request.start));
+        }
+        dialog.last_remote_cseq = dialog.last_remote_cseq.max(request.cseq());
+    }
+
+    fn handle_first_invite(&mut self, request: Text, now: Instant) {
+        let mut dialog = self.dialog(&request, false);
+        let tag = format!("t{}", self.unique(""));
+        dialog.local = format!("{};tag={tag}", request.header("To"));
+        dialog.remote = request.header("From").to_owned();
+        dialog.target = request.contact().unwrap_or_default().to_owned();
+        dialog.stage = Stage::Ringing;
+        if let Some((media, direction)) = request.media() {
+            dialog.media = Some(media);
+            dialog.media_direction = direction.to_owned();
+        }
+        let manner = self.manner;
+        match manner {
+            Manner::Reject(status) => {
+                dialog.stage = Stage::Failed(status);
+                self.dialogs.push(dialog);
+                self.respond_tagged(&request, status, &tag, None);
+            }
+            Manner::RingForEver => {
+                self.dialogs.push(dialog);
+                self.respond_tagged(&request, 180, &tag, None);
+            }
+            Manner::AnswerAfter(wait) => {
+                dialog.answer_at = Some(now + wait);
+                self.dialogs.push(dialog);
+                self.respond_tagged(&request, 180, &tag, None);
+            }
+            Manner::EarlyMedia(wait) => {
+                dialog.answer_at = Some(now + wait);
+                dialog.next_rtp = self.sends_rtp.then_some(now);
+                self.dialogs.push(dialog);
+                let body = sdp(self.rtp, 1, "sendrecv");
+                self.respond_tagged(&request, 183, &tag, Some(body));
+            }
+        }
+    }
+
+    fn handle_reinvite(&mut self, place: usize, request: Text, now: Instant) {
+        if request.tag_of("To").is_none() {
+            return;
+        }
+        if self.is_inviting(place) {
+            return self.respond(&request, 491);
+        }
+        let dialog = &mut self.dialogs[place];
+        if dialog.stage != Stage::Up {
+            return self.respond(&request, 481);
+        }
+        if let Some((media, direction)) = request.media() {
+            dialog.media = Some(media);
+            dialog.media_direction = direction.to_owned();
+        }
+        dialog.version += 1;
+        let answer = match dialog.media_direction.as_str() {
+            "sendonly" => "recvonly",
+            "recvonly" => "sendonly",
+            "inactive" => "inactive",
+            _ => "sendrecv",
+        };
+        let body = sdp(self.rtp, dialog.version, answer);
+        self.answer_invite(place, &request, body, now);
+    }
+
+    fn handle_cancel(&mut self, place: Option<usize>, request: Text, now: Instant) {
+        self.respond(&request, if place.is_some() { 200 } else { 481 });
+        let Some(place) = place else { return };
+        let dialog = &mut self.dialogs[place];
+        if dialog.stage == Stage::Ringing && !dialog.outgoing {
+            dialog.stage = Stage::Failed(487);
+            dialog.dead_since = Some(now);
+            dialog.answer_at = None;
+            dialog.next_rtp = None;
+            let invite = dialog.invite.clone();
+            let tag = dialog.local.rsplit("tag=").next().expect("a tag").to_owned();
+            self.respond_tagged(&invite, 487, &tag, None);
+        }
+    }
+
+    fn handle_ack(&mut self, place: usize, request: &Text) {
+        let dialog = &mut self.dialogs[place];
+        dialog.unacknowledged = None;
+        if let Some((media, direction)) = request.media() {
+            dialog.media = Some(media);
+            dialog.media_direction = direction.to_owned();
+        }
+    }
+
+    // ---- time ----
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let dialogs = self.dialogs.iter().flat_map(|d| {
+            [
+                d.next_rtp.filter(|_| d.media.is_some()),
+                d.answer_at,
+                d.unacknowledged.as_ref().map(|(_, next, _)| *next),
+            ]
+        });
+        let pending =
+            self.pending.iter().map(|p| Some(p.next.unwrap_or(p.gives_up).min(p.gives_up)));
+        dialogs.chain(pending).flatten().min()
+    }
+
+    /// Forgets dialogs that are long over, which only keep a swarm waiting.
+    pub fn forget(&mut self, now: Instant) {
+        self.dialogs
+            .retain(|dialog| dialog.dead_since.is_none_or(|dead| now.since(dead) < T1 * 80));
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let mut again = Vec::new();
+        self.pending.retain_mut(|pending| {
+            if pending.gives_up <= now {
+                return false;
+            }
+            if pending.next.is_some_and(|next| next <= now) {
+                pending.wait = if pending.method == "INVITE" {
+                    pending.wait * 2
+                } else {
+                    (pending.wait * 2).min(T2)
+                };
+                pending.next = Some(now + pending.wait);
+                again.push(pending.bytes.clone());
+            }
+            true
+        });
+        self.outbox.extend(again);
+        for place in 0..self.dialogs.len() {
+            self.dialog_timeout(place, now);
+        }
+    }
+
+    fn dialog_timeout(&mut self, place: usize, now: Instant) {
+        if self.dialogs[place].answer_at.is_some_and(|at| at <= now) {
+            self.dialogs[place].answer_at = None;
+            let invite = self.dialogs[place].invite.clone();
+            self.dialogs[place].stage = Stage::Up;
+            let body = sdp(self.rtp, 1, "sendrecv");
+            self.answer_invite(place, &invite, body, now);
+            self.dialogs[place].next_rtp =
+                self.dialogs[place].next_rtp.or(self.sends_rtp.then_some(now));
+        }
+        if let Some((bytes, next, wait)) = &mut self.dialogs[place].unacknowledged
+            && *next <= now
+        {
+            *wait = (*wait * 2).min(T2);
+            *next = now + *wait;
+            self.outbox.push_back(bytes.clone());
+        }
+        let number = self.number;
+        let dialog = &mut self.dialogs[place];
+        if let (Some(next), Some(media)) = (dialog.next_rtp, dialog.media)
+            && next <= now
+        {
+            dialog.next_rtp = Some(next + FRAME);
+            let may_send = matches!(dialog.media_direction.as_str(), "sendrecv" | "recvonly");
+            let wants_to = matches!(dialog.direction, "sendrecv" | "sendonly");
+            if may_send && wants_to {
+                self.rtp_outbox.push_back((media, rtp_packet(number, dialog.rtp_sent)));
+            }
+            dialog.rtp_sent += 1;
+        }
+    }
+
+    // ---- writing ----
+
+    fn answer_invite(&mut self, place: usize, invite: &Text, body: String, now: Instant) {
+        let dialog = &self.dialogs[place];
+        let tag = dialog.local.rsplit("tag=").next().expect("a tag").to_owned();
+        let bytes = self.respond_tagged(invite, 200, &tag, Some(body));
+        self.dialogs[place].unacknowledged = Some((bytes, now + T1, T1));
+    }
+
+    fn respond(&mut self, request: &Text, status: u16) {
+        self.respond_tagged(request, status, "x", None);
+    }
+
+    fn respond_tagged(
+        &mut self,
+        request: &Text,
+        status: u16,
+        tag: &str,
+        body: Option<String>,
+    ) -> Vec<u8> {
+        let mut response = Text::response(request, status, tag)
+            .with("Contact", format!("<sip:{}>", self.sip))
+            .with("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE")
+            .with("Recv-Info", "media-stream");
+        if let Some(body) = body {
+            response = response.with_body("application/sdp", body);
+        }
+        let bytes = response.print();
+        self.answered
+            .insert((request.branch().to_owned(), request.method().to_owned()), bytes.clone());
+        self.outbox.push_back(bytes.clone());
+        bytes
+    }
+
+    fn outside(&mut self, method: &str, uri: &str, call_id: &str, cseq: u32) -> Text {
+        let user = self.credentials.as_ref().map_or(self.name.clone(), |(user, _)| user.clone());
+        let tag = self.unique("f");
+        let from = format!("<sip:{user}@{}>;tag={tag}", self.server);
+        let to = if method == "REGISTER" {
+            format!("<sip:{user}@{}>", self.server)
+        } else {
+            format!("<{uri}>")
+        };
+        Text::request(method, uri)
+            .with("Via", self.via())
+            .with("Max-Forwards", "70")
+            .with("From", from)
+            .with("To", to)
+            .with("Call-ID", call_id)
+            .with("CSeq", format!("{cseq} {method}"))
+            .with("Contact", format!("<sip:{user}@{}>", self.sip))
+            .with("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE")
+    }
+
+    fn inside(&mut self, place: usize, method: &str) -> Text {
+        self.dialogs[place].cseq += 1;
+        let cseq = self.dialogs[place].cseq;
+        self.inside_with_cseq(place, method, cseq)
+    }
+
+    fn inside_with_cseq(&mut self, place: usize, method: &str, cseq: u32) -> Text {
+        let via = self.via();
+        let dialog = &self.dialogs[place];
+        Text::request(method, &dialog.target)
+            .with("Via", via)
+            .with("Max-Forwards", "70")
+            .with("From", dialog.local.clone())
+            .with("To", dialog.remote.clone())
+            .with("Call-ID", dialog.call_id.clone())
+            .with("CSeq", format!("{cseq} {method}"))
+            .with("Contact", format!("<sip:{}>", self.sip))
+    }
+
+    fn send_request(&mut self, request: Text, now: Instant) {
+        let bytes = request.print();
+        self.pending.push(Pending {
+            branch: request.branch().to_owned(),
+            method: request.method().to_owned(),
+            bytes: bytes.clone(),
+            wait: T1,
+            next: Some(now + T1),
+            gives_up: now + T1 * 64,
+            provisional: false,
+        });
+        self.outbox.push_back(bytes);
+    }
+
+    fn dialog(&self, invite: &Text, outgoing: bool) -> Dialog {
+        Dialog {
+            stage: Stage::Calling,
+            call_id: invite.header("Call-ID").to_owned(),
+            local: invite.header("From").to_owned(),
+            remote: invite.header("To").to_owned(),
+            target: invite.start.split(' ').nth(1).expect("a uri").to_owned(),
+            cseq: if outgoing { invite.cseq() } else { 0 },
+            invite: invite.clone(),
+            outgoing,
+            version: 1,
+            direction: "sendrecv",
+            media: None,
+            media_direction: "sendrecv".into(),
+            next_rtp: None,
+            rtp_sent: 0,
+            answer_at: None,
+            unacknowledged: None,
+            ack: None,
+            dead_since: None,
+            last_remote_cseq: 0,
+        }
+    }
+
+    fn via(&mut self) -> String {
+        let branch = self.unique("b");
+        format!("SIP/2.0/UDP {};rport;branch=z9hG4bK{branch}", self.sip)
+    }
+
+    fn unique(&mut self, prefix: &str) -> String {
+        self.counter += 1;
+        format!("{prefix}{}-{}", self.name, self.counter)
+    }
+}
+
+/// 20 ms of PCMU: the phone's number and a pattern made of it.
+fn rtp_packet(number: u8, count: u64) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend_from_slice(&(count as u16).to_be_bytes());
+    packet.extend_from_slice(&(count as u32).wrapping_mul(160).to_be_bytes());
+    packet.extend_from_slice(&u32::from(number).to_be_bytes());
+    packet.push(number);
+    packet.resize(172, number.wrapping_mul(7));
+    packet
+}
+
+// ---- for tests that look inside ----
+
+impl Phone {
+    /// A request as this phone would write it inside a dialog, without sending it.
+    pub fn forge(&mut self, place: usize, method: &str) -> Text {
+        let cseq = self.dialogs[place].cseq + 1;
+        self.inside_with_cseq(place, method, cseq)
+    }
+}
+
+impl Dialog {
+    /// The INVITE that made the dialog.
+    pub fn invite_text(&self) -> &Text {
+        &self.invite
+    }
+
+    /// The highest CSeq that the server has used.
+    pub fn remote_cseq(&self) -> u32 {
+        self.last_remote_cseq
+    }
+}

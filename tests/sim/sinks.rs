@@ -1,0 +1,196 @@
+//! Sinks without sockets: a real [`Assembler`] behind each stream, and manners good and bad.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sidestream::call::{SinkAsk, SinkCommand, SinkEvent};
+use sidestream::event::{Cause, SpanKind};
+use sidestream::id::{StreamId, Track};
+use sidestream::media::{Assembler, AssemblyPlan, Encoding, Item};
+use sidestream::time::{Duration, Instant};
+
+const TICK: Duration = Duration::from_millis(10);
+
+/// How a sink behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manners {
+    Good,
+    /// Never gives its account.
+    Silent,
+    /// Gives up by itself after a second.
+    Dies,
+    /// Asks for a pause, a resume and a stop of its own.
+    Asks,
+}
+
+#[derive(Debug)]
+struct Open {
+    assembler: Assembler,
+    manners: Manners,
+    opened: Instant,
+    flowing: bool,
+    asked: u8,
+    next: Instant,
+}
+
+/// What one stream was given.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Samples of audio frames, by track.
+    pub audio: [u64; 2],
+    /// The end of the last frame, by track: frames never overlap.
+    ends: [u64; 2],
+    pub marks: Vec<String>,
+    pub digits: String,
+}
+
+/// All sinks.
+#[derive(Debug, Default)]
+pub struct Sinks {
+    pub manners: BTreeMap<String, Manners>,
+    open: BTreeMap<StreamId, Open>,
+    pub given: BTreeMap<StreamId, Given>,
+    pub events: Vec<SinkEvent>,
+    pub violations: Vec<String>,
+}
+
+impl Sinks {
+    pub fn handle(&mut self, command: SinkCommand, now: Instant) {
+        match command {
+            SinkCommand::Open(plan) => {
+                let stream = plan.stream;
+                let manners =
+                    self.manners.get(plan.sink.as_str()).copied().unwrap_or(Manners::Good);
+                let plan_of_assembly = AssemblyPlan {
+                    call: plan.call,
+                    stream,
+                    sink: plan.sink.clone(),
+                    start: plan.start,
+                    tracks: plan.tracks,
+                    payloads: plan.payloads,
+                    sample_rate: 8_000,
+                    encoding: Encoding::Pcmu,
+                    frame_ms: 20,
+                    pause_as: plan.pause_as,
+                    gaps_as_silence: false,
+                    reorder_window: AssemblyPlan::REORDER_WINDOW,
+                };
+                let assembler = Assembler::new(plan_of_assembly, plan.reader);
+                self.open.insert(
+                    stream,
+                    Open {
+                        assembler,
+                        manners,
+                        opened: now,
+                        flowing: false,
+                        asked: 0,
+                        next: now + TICK,
+                    },
+                );
+                self.given.insert(stream, Given::default());
+                self.events.push(SinkEvent::Connected { stream });
+            }
+            SinkCommand::Control { stream, at, control } => {
+                if let Some(open) = self.open.get_mut(&stream) {
+                    open.assembler.handle_control(control, at);
+                }
+            }
+            SinkCommand::Close { stream, at, cause } => self.close(stream, at, cause),
+        }
+    }
+
+    fn close(&mut self, stream: StreamId, at: Instant, cause: Cause) {
+        let Some(mut open) = self.open.remove(&stream) else { return };
+        open.assembler.stop(at);
+        self.drain(stream, &mut open);
+        let manifest = open.assembler.finish(at);
+        if let Err(error) = manifest.check() {
+            self.violations.push(format!("stream {stream}: {error}"));
+        }
+        let given = &self.given[&stream];
+        for track in &manifest.tracks {
+            // A frame in which a pause or a loss begins or ends is given as audio, and holds some of each.
+            let edges = track.spans.len() as u64 * 160;
+            let (audio, told) = (track.samples(SpanKind::Audio), given.audio[track.track.index()]);
+            if told < audio || told - audio > edges {
+                self.violations.push(format!(
+                    "stream {stream}: {told} samples given, {audio} in the manifest"
+                ));
+            }
+        }
+        if open.manners != Manners::Silent {
+            self.events.push(SinkEvent::Finished {
+                stream,
+                cause,
+                manifest: Some(Arc::new(manifest)),
+            });
+        }
+    }
+
+    fn drain(&mut self, stream: StreamId, open: &mut Open) {
+        let given = self.given.get_mut(&stream).expect("made with the stream");
+        while let Some(item) = open.assembler.next() {
+            match item {
+                Item::Frame(frame) => {
+                    let end = &mut given.ends[frame.track.index()];
+                    if frame.position < *end {
+                        self.violations.push(format!(
+                            "stream {stream}: samples given twice at {}",
+                            frame.position
+                        ));
+                    }
+                    *end = frame.position + u64::from(frame.samples);
+                    if frame.kind == SpanKind::Audio {
+                        given.audio[frame.track.index()] += u64::from(frame.samples);
+                        if !open.flowing {
+                            open.flowing = true;
+                            self.events.push(SinkEvent::Flowing { stream });
+                        }
+                    }
+                }
+                Item::Mark { name, .. } => given.marks.push(name),
+                Item::Dtmf { digit, track: Track::FromCustomer, .. } => given.digits.push(digit),
+                Item::Dtmf { .. } | Item::Gap(..) => {}
+            }
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.open.values().map(|open| open.next).min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let due: Vec<_> =
+            self.open.iter().filter(|(_, open)| open.next <= now).map(|(id, _)| *id).collect();
+        for stream in due {
+            let mut open = self.open.remove(&stream).expect("listed above");
+            open.next = now + TICK;
+            open.assembler.poll(now);
+            self.drain(stream, &mut open);
+            let age = now.since(open.opened);
+            self.behave(stream, &mut open, age);
+            let dies = open.manners == Manners::Dies && age >= Duration::from_secs(1);
+            self.open.insert(stream, open);
+            if dies {
+                self.close(stream, now, Cause::SinkLost);
+            }
+        }
+    }
+
+    fn behave(&mut self, stream: StreamId, open: &mut Open, age: Duration) {
+        if open.manners != Manners::Asks {
+            return;
+        }
+        let asks = [SinkAsk::Pause, SinkAsk::Resume, SinkAsk::Mark("here".into()), SinkAsk::Stop];
+        let due = (age.as_millis() / 500) as u8;
+        if open.asked < due.min(asks.len() as u8) {
+            let verb = asks[open.asked as usize].clone();
+            open.asked += 1;
+            self.events.push(SinkEvent::Asked { stream, verb });
+        }
+    }
+
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+}
