@@ -22,7 +22,8 @@ impl Source {
 
     /// The problems, each at its place.
     pub(super) fn error(&self, flaws: Vec<Flaw>) -> ConfigError {
-        let source = Arc::new(NamedSource::new(&self.name, self.text.clone()).with_language("toml"));
+        let source =
+            Arc::new(NamedSource::new(&self.name, self.text.clone()).with_language("toml"));
         let problems = flaws.into_iter().map(|flaw| {
             let span = flaw.span.or_else(|| flaw.place.as_ref()?.span(&self.text));
             let message = match &flaw.place {
@@ -65,8 +66,14 @@ impl ConfigError {
     pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
         let name = path.display().to_string();
         let source = Arc::new(NamedSource::new(&name, String::new()));
-        let help = Some("config/sidestream.toml in the source is a sample with every key".to_owned());
-        let problem = Problem { message: format!("the file cannot be read: {error}"), help, span: None, source };
+        let help =
+            Some("config/sidestream.toml in the source is a sample with every key".to_owned());
+        let problem = Problem {
+            message: format!("the file cannot be read: {error}"),
+            help,
+            span: None,
+            source,
+        };
         ConfigError { name, problems: vec![problem] }
     }
 

@@ -105,15 +105,9 @@ section!(Http {
     tokens: Vec<Token> = Vec::new(),
 });
 
-section!(Token {
-    id: String = String::new(),
-    secret: String = String::new(),
-});
+section!(Token { id: String = String::new(), secret: String = String::new() });
 
-section!(Log {
-    level: String = "info".into(),
-    format: LogFormat = LogFormat::Text,
-});
+section!(Log { level: String = "info".into(), format: LogFormat = LogFormat::Text });
 
 section!(User {
     name: String = String::new(),
@@ -151,11 +145,7 @@ section!(Sink {
     reconnect: Reconnect = Reconnect::default(),
 });
 
-section!(Reconnect {
-    attempts: u64 = 8,
-    first_delay_ms: u64 = 100,
-    max_delay_ms: u64 = 5_000,
-});
+section!(Reconnect { attempts: u64 = 8, first_delay_ms: u64 = 100, max_delay_ms: u64 = 5_000 });
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -69,10 +69,17 @@ fn the_sample_shows_every_key() {
         section.insert("zzz".into(), Value::Boolean(true));
         // serde names every key of the struct when one is unknown. The headers of a sink are free, so they know all keys.
         let Err(error) = probe.try_into::<File>() else { continue };
-        let (_, known) = error.message().split_once("expected one of ").unwrap_or_else(|| panic!("{way:?}: {error}"));
+        let (_, known) = error
+            .message()
+            .split_once("expected one of ")
+            .unwrap_or_else(|| panic!("{way:?}: {error}"));
         for key in known.split('`').skip(1).step_by(2) {
-            let is_elsewhere = way.first().is_some_and(|first| first == "sinks") && key == "directory";
-            assert!(have.iter().any(|have| have == key) || is_elsewhere, "the sample does not show {way:?} {key}");
+            let is_elsewhere =
+                way.first().is_some_and(|first| first == "sinks") && key == "directory";
+            assert!(
+                have.iter().any(|have| have == key) || is_elsewhere,
+                "the sample does not show {way:?} {key}"
+            );
         }
     }
 }
@@ -109,14 +116,22 @@ fn everything_that_the_sample_shows_is_accepted() {
     ];
     let config = read(&text, &secrets).unwrap_or_else(|error| panic!("{}", report(&error)));
     assert_eq!(config.sinks.len(), 3);
-    assert!(matches!(&config.sinks[0].kind, Kind::WebSocket(socket) if socket.url.is_secure() && socket.bearer.is_some()));
+    assert!(
+        matches!(&config.sinks[0].kind, Kind::WebSocket(socket) if socket.url.is_secure() && socket.bearer.is_some())
+    );
     assert_eq!(config.switch.call.streaming.default_sink, Some(SinkName::new("asr")));
     let record = config.switch.call.streaming.record.clone().expect("the sample shows one");
     assert_eq!((record.tracks, record.pause_as), (Tracks::Both, Some(PauseAs::Silence)));
-    assert_eq!(config.switch.routes[0].start.as_ref().and_then(|start| start.label.as_deref()), Some("main"));
+    assert_eq!(
+        config.switch.routes[0].start.as_ref().and_then(|start| start.label.as_deref()),
+        Some("main")
+    );
     assert_eq!(config.http.tokens[0].secret.reveal(), "f3b0c1d2e3f4a5b6c7d8e9f0");
     assert_eq!(config.switch.ports, 20_000..=29_999);
-    assert!(!format!("{config:?}").contains("f3b0c1d2e3f4a5b6c7d8e9f0"), "secrets stay out of logs");
+    assert!(
+        !format!("{config:?}").contains("f3b0c1d2e3f4a5b6c7d8e9f0"),
+        "secrets stay out of logs"
+    );
 }
 
 #[test]
@@ -220,7 +235,9 @@ fn secrets_come_from_files_and_variables() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("key"), "f3b0c1d2e3f4a5b6c7d8e9f0\n").unwrap();
     let with = |secret: &str| format!("[[http.tokens]]\nid = \"console\"\nsecret = \"{secret}\"\n");
-    let read = |secret: &str| parse("t", &with(secret), directory.path(), environment(&[("HALF", "f3b0c1d2e3f4")]));
+    let read = |secret: &str| {
+        parse("t", &with(secret), directory.path(), environment(&[("HALF", "f3b0c1d2e3f4")]))
+    };
     for secret in ["${file:key}", "${env:HALF}a5b6c7d8e9f0"] {
         let config = read(secret).unwrap_or_else(|error| panic!("{}", report(&error)));
         assert_eq!(config.http.tokens[0].secret.reveal(), "f3b0c1d2e3f4a5b6c7d8e9f0");
@@ -228,9 +245,15 @@ fn secrets_come_from_files_and_variables() {
     for (secret, expected) in [
         ("${env:MISSING}", "http.tokens[0].secret: the environment variable MISSING is not set"),
         ("${env:HALF", "http.tokens[0].secret: `${` is not closed by `}`"),
-        ("${vault:x}", "http.tokens[0].secret: `${vault:x}` is neither ${env:NAME} nor ${file:PATH}"),
+        (
+            "${vault:x}",
+            "http.tokens[0].secret: `${vault:x}` is neither ${env:NAME} nor ${file:PATH}",
+        ),
     ] {
-        assert_eq!(read(secret).expect_err("it cannot be filled in").problems()[0].to_string(), expected);
+        assert_eq!(
+            read(secret).expect_err("it cannot be filled in").problems()[0].to_string(),
+            expected
+        );
     }
     let missing = read("${file:missing}").expect_err("the file is not there");
     assert!(missing.problems()[0].to_string().contains("missing cannot be read: "));
@@ -239,23 +262,35 @@ fn secrets_come_from_files_and_variables() {
 #[test]
 fn peers_are_told_what_is_advertised_else_what_was_bound() {
     let text = format!("{LEAST}[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n");
-    let bound = vec![Listener { transport: crate::sip::Transport::Udp, address: "127.0.0.1:33333".parse().unwrap() }];
+    let bound = vec![Listener {
+        transport: crate::sip::Transport::Udp,
+        address: "127.0.0.1:33333".parse().unwrap(),
+    }];
     let mut plain = read(&text, &[]).unwrap();
     plain.set_bound(bound.clone());
     assert_eq!((plain.listen.clone(), plain.switch.listeners), (bound.clone(), bound.clone()));
-    let mut behind_nat = read(&format!("{text}advertise = [\"udp:192.0.2.7:5060\"]\n"), &[]).unwrap();
+    let mut behind_nat =
+        read(&format!("{text}advertise = [\"udp:192.0.2.7:5060\"]\n"), &[]).unwrap();
     behind_nat.set_bound(bound);
     assert_eq!(behind_nat.switch.listeners[0].address, "192.0.2.7:5060".parse().unwrap());
 }
 
 #[test]
 fn a_development_server_is_on_loopback_with_credentials_that_nobody_knows() {
-    let (one, two) = (development(DevelopmentPorts::default()), development(DevelopmentPorts { sip: 0, http: 0 }));
+    let (one, two) = (
+        development(DevelopmentPorts::default()),
+        development(DevelopmentPorts { sip: 0, http: 0 }),
+    );
     assert_ne!((&one.password, &one.key), (&two.password, &two.key));
     assert_eq!((one.password.len(), one.key.len()), (11, 29));
     assert_eq!((one.phones.first().map(String::as_str), one.phones.len()), (Some("1000"), 10));
     let config = &two.config;
-    assert!(config.listen.iter().all(|listener| listener.address.ip().is_loopback() && listener.address.port() == 0));
+    assert!(
+        config
+            .listen
+            .iter()
+            .all(|listener| listener.address.ip().is_loopback() && listener.address.port() == 0)
+    );
     assert!(config.http.listen.ip().is_loopback());
     assert!(matches!(config.sinks[0].kind, Kind::Scope));
     assert_eq!(config.http.tokens[0].secret.reveal(), two.key);

@@ -53,9 +53,7 @@ pub(super) async fn list(
         Which::Ended => call.state == CallState::Ended,
         Which::All => true,
     };
-    Json(CallList {
-        calls: shared.gateway.notify.board.calls(wanted),
-    })
+    Json(CallList { calls: shared.gateway.notify.board.calls(wanted) })
 }
 
 /// One call, also for a while after its end.

@@ -75,17 +75,13 @@ pub(super) async fn listen(
         return Err(ApiError::NotAcceptable);
     }
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Ok(Sse::new(feed.into_stream())
-        .keep_alive(keep_alive)
-        .into_response())
+    Ok(Sse::new(feed.into_stream()).keep_alive(keep_alive).into_response())
 }
 
 fn accepts_events(headers: &HeaderMap) -> bool {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_none_or(|accept| {
-        ["text/event-stream", "text/*", "*/*"]
-            .iter()
-            .any(|kind| accept.contains(kind))
+        ["text/event-stream", "text/*", "*/*"].iter().any(|kind| accept.contains(kind))
     })
 }
 
@@ -107,25 +103,12 @@ impl Feed {
     fn open(shared: &Shared, query: &EventQuery, headers: &HeaderMap) -> Result<Feed, ApiError> {
         let call = query.call.as_deref().map(request::call).transpose()?;
         // A browser that reconnects sends the number it last saw with the address it began with.
-        let last_seen = headers
-            .get("last-event-id")
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        let permit = shared
-            .listeners
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| ApiError::TooManyListeners)?;
-        let subscription = shared
-            .gateway
-            .notify
-            .bus
-            .subscribe(last_seen.or(query.since));
-        Ok(Feed {
-            subscription,
-            call,
-            stop: shared.gateway.stop.clone(),
-            _listener: permit,
-        })
+        let last_seen =
+            headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
+        let permit =
+            shared.listeners.clone().try_acquire_owned().map_err(|_| ApiError::TooManyListeners)?;
+        let subscription = shared.gateway.notify.bus.subscribe(last_seen.or(query.since));
+        Ok(Feed { subscription, call, stop: shared.gateway.stop.clone(), _listener: permit })
     }
 
     /// What comes next; `None` when the server stops.
@@ -175,10 +158,7 @@ impl Feed {
                 return;
             }
         }
-        let going = CloseFrame {
-            code: close_code::AWAY,
-            reason: "the server is stopping".into(),
-        };
+        let going = CloseFrame { code: close_code::AWAY, reason: "the server is stopping".into() };
         let _ = timeout(SEND_TIME, socket.send(Message::Close(Some(going)))).await;
     }
 }
@@ -187,10 +167,9 @@ impl Line {
     fn to_json(&self) -> String {
         let json = match self {
             Line::Event(event) => serde_json::to_string(event),
-            Line::Missed(missed) => serde_json::to_string(&Missed {
-                kind: "missed",
-                missed: *missed,
-            }),
+            Line::Missed(missed) => {
+                serde_json::to_string(&Missed { kind: "missed", missed: *missed })
+            }
         };
         json.expect("a view holds only text, numbers and lists of them")
     }

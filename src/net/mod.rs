@@ -67,15 +67,9 @@ impl Bound {
     /// Takes every port. Call it inside the runtime. A TCP listener with port 0 takes the number of the UDP listener before
     /// it on the same address, when that is free.
     pub fn bind(listeners: &[Listener]) -> Result<Bound, BindError> {
-        let mut bound = Bound {
-            udp: Vec::new(),
-            tcp: Vec::new(),
-        };
+        let mut bound = Bound { udp: Vec::new(), tcp: Vec::new() };
         for listener in listeners {
-            bound.take(listener).map_err(|error| BindError {
-                listener: *listener,
-                error,
-            })?;
+            bound.take(listener).map_err(|error| BindError { listener: *listener, error })?;
         }
         Ok(bound)
     }
@@ -87,12 +81,8 @@ impl Bound {
                 let same = |udp: &&udp::UdpListener| {
                     listener.address.port() == 0 && udp.local.ip() == listener.address.ip()
                 };
-                let twin = self
-                    .udp
-                    .iter()
-                    .rev()
-                    .find(same)
-                    .map(|udp| tcp::TcpListener::bind(udp.local));
+                let twin =
+                    self.udp.iter().rev().find(same).map(|udp| tcp::TcpListener::bind(udp.local));
                 self.tcp.push(match twin {
                     Some(Ok(twin)) => twin,
                     Some(Err(_)) | None => tcp::TcpListener::bind(listener.address)?,
@@ -104,14 +94,10 @@ impl Bound {
 
     /// The ports as taken.
     pub fn listeners(&self) -> Vec<Listener> {
-        let udp = self.udp.iter().map(|udp| Listener {
-            transport: Transport::Udp,
-            address: udp.local,
-        });
-        let tcp = self.tcp.iter().map(|tcp| Listener {
-            transport: Transport::Tcp,
-            address: tcp.local,
-        });
+        let udp =
+            self.udp.iter().map(|udp| Listener { transport: Transport::Udp, address: udp.local });
+        let tcp =
+            self.tcp.iter().map(|tcp| Listener { transport: Transport::Tcp, address: tcp.local });
         udp.chain(tcp).collect()
     }
 }
@@ -148,10 +134,7 @@ pub fn start(
         ended: ended.clone(),
     };
     for udp in &bound.udp {
-        tokio::spawn(
-            udp.clone()
-                .run(inbound_sender.clone(), Arc::clone(&counters), stop.clone()),
-        );
+        tokio::spawn(udp.clone().run(inbound_sender.clone(), Arc::clone(&counters), stop.clone()));
     }
     for tcp in bound.tcp {
         tokio::spawn(tcp.run(shell.clone(), stop.clone()));
@@ -167,14 +150,6 @@ pub fn start(
         tickets: driver::Tickets::new(settings.command_time),
         _ended: ended.drop_guard(),
     };
-    tokio::spawn(driver.run(
-        driver::Inputs {
-            inbound,
-            asks,
-            media,
-            sinks,
-        },
-        stop,
-    ));
+    tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks }, stop));
     Ok(handle)
 }

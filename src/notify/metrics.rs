@@ -273,11 +273,7 @@ impl Metrics {
 
     /// Lets every scrape read the figures of another room as well.
     pub fn attach(&self, kind: FigureKind, figures: Figures) {
-        let mut rooms = self
-            .attached
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut rooms = self.attached.0.lock().unwrap_or_else(PoisonError::into_inner);
         rooms.push((kind, figures));
     }
 

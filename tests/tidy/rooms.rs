@@ -60,10 +60,7 @@ pub(crate) const ROOMS: &[Room] = &[
     shell("notify", Imports::Rooms("id time command event media control call switch")),
     shell("http", Imports::Rooms("id time command event control notify net")),
     shell("config", Imports::PureAnd("net sink notify http")),
-    to_come(shell(
-        "cluster",
-        Imports::Rooms("id command event control"),
-    )),
+    to_come(shell("cluster", Imports::Rooms("id command event control"))),
     shell("phone", Imports::Rooms("id codec net")),
     shell("server", Imports::All),
     shell("cli", Imports::All),
