@@ -25,7 +25,10 @@ pub struct DevelopmentPorts {
 
 impl Default for DevelopmentPorts {
     fn default() -> Self {
-        DevelopmentPorts { sip: 5060, http: 8080 }
+        DevelopmentPorts {
+            sip: 5060,
+            http: 8080,
+        }
     }
 }
 
@@ -44,7 +47,9 @@ pub struct Development {
 
 impl fmt::Debug for Development {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Development").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Development")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,37 +57,65 @@ impl fmt::Debug for Development {
 pub fn development(ports: DevelopmentPorts) -> Development {
     let (password, key) = (spoken(3, 3), spoken(6, 4));
     let phones: Vec<String> = PHONES.map(|phone| phone.to_string()).collect();
-    let user = |name: &String| User { name: name.clone(), password: password.clone(), may_control_streams: true };
+    let user = |name: &String| User {
+        name: name.clone(),
+        password: password.clone(),
+        may_control_streams: true,
+    };
     let scope = || "scope".to_owned();
     let file = File {
         sip: Sip {
-            listen: ["udp", "tcp"].map(|transport| format!("{transport}:127.0.0.1:{}", ports.sip)).into(),
+            listen: ["udp", "tcp"]
+                .map(|transport| format!("{transport}:127.0.0.1:{}", ports.sip))
+                .into(),
             ..Sip::default()
         },
         streaming: Streaming {
             default_sink: Some(scope()),
-            record: Some(Start { sink: Some(scope()), label: Some("record".into()), ..Start::default() }),
+            record: Some(Start {
+                sink: Some(scope()),
+                label: Some("record".into()),
+                ..Start::default()
+            }),
             ..Streaming::default()
         },
         http: Http {
             listen: format!("127.0.0.1:{}", ports.http),
-            tokens: vec![Token { id: "local".into(), secret: key.clone() }],
+            tokens: vec![Token {
+                id: "local".into(),
+                secret: key.clone(),
+            }],
             ..Http::default()
         },
         users: phones.iter().map(user).collect(),
-        sinks: vec![Sink { name: scope(), kind: Some(SinkKind::Scope), ..Sink::default() }],
+        sinks: vec![Sink {
+            name: scope(),
+            kind: Some(SinkKind::Scope),
+            ..Sink::default()
+        }],
         ..File::default()
     };
-    let config = build::build(file, Rules::Development).expect("the defaults obey their own rules; a test builds them");
-    let log = LogSettings { level: "info".to_owned(), format: LogFormat::Text };
-    Development { config: Config { log, ..config }, phones, password, key }
+    let config = build::build(file, Rules::Development)
+        .expect("the defaults obey their own rules; a test builds them");
+    let log = LogSettings {
+        level: "info".to_owned(),
+        format: LogFormat::Text,
+    };
+    Development {
+        config: Config { log, ..config },
+        phones,
+        password,
+        key,
+    }
 }
 
 /// A secret that can be read aloud: `groups` of `letters`, joined by dashes. Each letter is worth 4.95 bits.
 fn spoken(groups: usize, letters: usize) -> String {
     let mut random = rand::rng();
     let mut group = || -> String {
-        (0..letters).map(|_| char::from(READABLE[random.random_range(0..READABLE.len())])).collect()
+        (0..letters)
+            .map(|_| char::from(READABLE[random.random_range(0..READABLE.len())]))
+            .collect()
     };
     (0..groups).map(|_| group()).collect::<Vec<_>>().join("-")
 }

@@ -16,18 +16,28 @@ const SAMPLE: &str = include_str!("../../config/sidestream.toml");
 const LEAST: &str = "[[http.tokens]]\nid = \"console\"\nsecret = \"0123abcd0123abcd0123abcd\"\n";
 
 fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 fn read(text: &str, pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
-    parse("test.toml", text, Path::new("/nonexistent"), environment(pairs))
+    parse(
+        "test.toml",
+        text,
+        Path::new("/nonexistent"),
+        environment(pairs),
+    )
 }
 
 fn report(error: &ConfigError) -> String {
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::none()).with_width(140);
     let mut text = String::new();
     handler.render_report(&mut text, error).unwrap();
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    text.lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
 }
 
 fn refused(text: &str, expected: Expect) {
@@ -39,7 +49,11 @@ fn refused(text: &str, expected: Expect) {
 fn uncommented() -> String {
     let shown = |line: &str| {
         let rest = line.strip_prefix('#').unwrap_or(line);
-        if rest.starts_with([' ', '#']) { String::new() } else { rest.to_owned() }
+        if rest.starts_with([' ', '#']) {
+            String::new()
+        } else {
+            rest.to_owned()
+        }
     };
     SAMPLE.lines().map(|line| shown(line) + "\n").collect()
 }
@@ -47,7 +61,10 @@ fn uncommented() -> String {
 #[test]
 fn the_sample_shows_the_defaults() {
     let sample: File = toml::from_str(SAMPLE).unwrap();
-    assert!(sample == File::default(), "a value in the sample is not the default");
+    assert!(
+        sample == File::default(),
+        "a value in the sample is not the default"
+    );
 }
 
 #[test]
@@ -64,15 +81,26 @@ fn the_sample_shows_every_key() {
             Value::Array(list) => &mut list[step.parse::<usize>().unwrap()],
             _ => unreachable!("a way leads through tables and lists"),
         });
-        let Value::Table(section) = section else { unreachable!("a way leads to a table") };
+        let Value::Table(section) = section else {
+            unreachable!("a way leads to a table")
+        };
         let have: Vec<String> = section.keys().cloned().collect();
         section.insert("zzz".into(), Value::Boolean(true));
         // serde names every key of the struct when one is unknown. The headers of a sink are free, so they know all keys.
-        let Err(error) = probe.try_into::<File>() else { continue };
-        let (_, known) = error.message().split_once("expected one of ").unwrap_or_else(|| panic!("{way:?}: {error}"));
+        let Err(error) = probe.try_into::<File>() else {
+            continue;
+        };
+        let (_, known) = error
+            .message()
+            .split_once(", expected ")
+            .unwrap_or_else(|| panic!("{way:?}: {error}"));
         for key in known.split('`').skip(1).step_by(2) {
-            let is_elsewhere = way.first().is_some_and(|first| first == "sinks") && key == "directory";
-            assert!(have.iter().any(|have| have == key) || is_elsewhere, "the sample does not show {way:?} {key}");
+            let is_elsewhere =
+                way.first().is_some_and(|first| first == "sinks") && key == "directory";
+            assert!(
+                have.iter().any(|have| have == key) || is_elsewhere,
+                "the sample does not show {way:?} {key}"
+            );
         }
     }
 }
@@ -109,26 +137,106 @@ fn everything_that_the_sample_shows_is_accepted() {
     ];
     let config = read(&text, &secrets).unwrap_or_else(|error| panic!("{}", report(&error)));
     assert_eq!(config.sinks.len(), 3);
-    assert!(matches!(&config.sinks[0].kind, Kind::WebSocket(socket) if socket.url.is_secure() && socket.bearer.is_some()));
-    assert_eq!(config.switch.call.streaming.default_sink, Some(SinkName::new("asr")));
-    let record = config.switch.call.streaming.record.clone().expect("the sample shows one");
-    assert_eq!((record.tracks, record.pause_as), (Tracks::Both, Some(PauseAs::Silence)));
-    assert_eq!(config.switch.routes[0].start.as_ref().and_then(|start| start.label.as_deref()), Some("main"));
-    assert_eq!(config.http.tokens[0].secret.reveal(), "f3b0c1d2e3f4a5b6c7d8e9f0");
+    assert!(
+        matches!(&config.sinks[0].kind, Kind::WebSocket(socket) if socket.url.is_secure() && socket.bearer.is_some())
+    );
+    assert_eq!(
+        config.switch.call.streaming.default_sink,
+        Some(SinkName::new("asr"))
+    );
+    let record = config
+        .switch
+        .call
+        .streaming
+        .record
+        .clone()
+        .expect("the sample shows one");
+    assert_eq!(
+        (record.tracks, record.pause_as),
+        (Tracks::Both, Some(PauseAs::Silence))
+    );
+    assert_eq!(
+        config.switch.routes[0]
+            .start
+            .as_ref()
+            .and_then(|start| start.label.as_deref()),
+        Some("main")
+    );
+    assert_eq!(
+        config.http.tokens[0].secret.reveal(),
+        "f3b0c1d2e3f4a5b6c7d8e9f0"
+    );
     assert_eq!(config.switch.ports, 20_000..=29_999);
-    assert!(!format!("{config:?}").contains("f3b0c1d2e3f4a5b6c7d8e9f0"), "secrets stay out of logs");
+    assert!(
+        !format!("{config:?}").contains("f3b0c1d2e3f4a5b6c7d8e9f0"),
+        "secrets stay out of logs"
+    );
 }
 
 #[test]
 fn an_unknown_key_is_told_with_its_line_and_the_nearest_known_one() {
-    refused("[sip]\nrealm = \"x\"\nlisen = []\n", expect![[""]]);
-    refused("[[sinks]]\nname = \"a\"\nkind = \"websockets\"\n", expect![[""]]);
+    refused(
+        "[sip]\nrealm = \"x\"\nlisen = []\n",
+        expect![[r#"
+          x test.toml has a problem
+
+        Error:
+          x unknown field `lisen`, expected one of `realm`, `listen`, `advertise`, `allow_wildcard`, `test_numbers`, `max_calls`,
+          | `ring_timeout_s`, `session_expires_s`, `min_session_expires_s`, `registrar`, `tcp`
+           ,-[test.toml:3:1]
+         2 | realm = "x"
+         3 | lisen = []
+           : ^^^^^
+           `----
+          help: did you mean `listen`?
+    "#]],
+    );
+    refused(
+        "[[sinks]]\nname = \"a\"\nkind = \"websockets\"\n",
+        expect![[r#"
+          x test.toml has a problem
+
+        Error:
+          x unknown variant `websockets`, expected one of `websocket`, `wav`, `scope`
+           ,-[test.toml:3:8]
+         2 | name = "a"
+         3 | kind = "websockets"
+           :        ^^^^^^^^^^^^
+           `----
+          help: did you mean `websocket`?
+    "#]],
+    );
 }
 
 #[test]
 fn a_value_of_the_wrong_kind_is_told_with_its_line() {
-    refused("[media]\nfirst_port = \"20000\"\n", expect![[""]]);
-    refused("[media\n", expect![[""]]);
+    refused(
+        "[media]\nfirst_port = \"20000\"\n",
+        expect![[r#"
+          x test.toml has a problem
+
+        Error:
+          x invalid type: string "20000", expected u16
+           ,-[test.toml:2:14]
+         1 | [media]
+         2 | first_port = "20000"
+           :              ^^^^^^^
+           `----
+    "#]],
+    );
+    refused(
+        "[media\n",
+        expect![[r#"
+          x test.toml has a problem
+
+        Error:
+          x unclosed table, expected `]`
+           ,-[test.toml:1:7]
+         1 | [media
+           :       ^
+           `----
+    "#]],
+    );
 }
 
 #[test]
@@ -160,7 +268,116 @@ directory = "/tmp"
 name = "1000"
 password = "1000"
 "#,
-        expect![[""]],
+        expect![[r#"
+              x test.toml has 12 problems
+
+            Error:
+              x sip.listen[0]: 0.0.0.0 means every interface of this machine
+               ,-[test.toml:3:11]
+             2 | [sip]
+             3 | listen = ["udp:0.0.0.0:5060", "sctp:127.0.0.1:5060"]
+               :           ^^^^^^^^^^^^^^^^^^
+             4 | ring_timeout_s = 0
+               `----
+              help: name one address, or set `allow_wildcard = true` in this section
+
+            Error:
+              x sip.listen[0]: peers cannot be told to reach us at a wildcard
+               ,-[test.toml:3:11]
+             2 | [sip]
+             3 | listen = ["udp:0.0.0.0:5060", "sctp:127.0.0.1:5060"]
+               :           ^^^^^^^^^^^^^^^^^^
+             4 | ring_timeout_s = 0
+               `----
+              help: say in `advertise` which address they see
+
+            Error:
+              x sip.listen[1]: `sctp:127.0.0.1:5060` is not a transport and an address
+               ,-[test.toml:3:31]
+             2 | [sip]
+             3 | listen = ["udp:0.0.0.0:5060", "sctp:127.0.0.1:5060"]
+               :                               ^^^^^^^^^^^^^^^^^^^^^
+             4 | ring_timeout_s = 0
+               `----
+              help: for example udp:127.0.0.1:5060, or tcp:[::1]:5060
+
+            Error:
+              x sip.ring_timeout_s: 0 is not within 1 to 3600
+               ,-[test.toml:4:18]
+             3 | listen = ["udp:0.0.0.0:5060", "sctp:127.0.0.1:5060"]
+             4 | ring_timeout_s = 0
+               :                  ^
+             5 |
+               `----
+
+            Error:
+              x media.first_port: the first port must be even, and 1024 or above
+               ,-[test.toml:7:14]
+             6 | [media]
+             7 | first_port = 20001
+               :              ^^^^^
+             8 | last_port = 20000
+               `----
+
+            Error:
+              x media.last_port: the last port must be odd, and above the first
+               ,-[test.toml:8:13]
+             7 | first_port = 20001
+             8 | last_port = 20000
+               :             ^^^^^
+             9 |
+               `----
+
+            Error:
+              x streaming.default_sink: there is no sink `asrr`
+                ,-[test.toml:11:16]
+             10 | [streaming]
+             11 | default_sink = "asrr"
+                :                ^^^^^^
+             12 |
+                `----
+              help: did you mean `asr`?
+
+            Error:
+              x sinks[0].url: a sink's URL begins with ws:// or wss://
+                ,-[test.toml:16:7]
+             15 | kind = "websocket"
+             16 | url = "https://asr.example/"
+                :       ^^^^^^^^^^^^^^^^^^^^^^
+             17 |
+                `----
+
+            Error:
+              x sinks[1].name: `asr` stands twice in sinks
+                ,-[test.toml:19:8]
+             18 | [[sinks]]
+             19 | name = "asr"
+                :        ^^^^^
+             20 | kind = "scope"
+                `----
+
+            Error:
+              x sinks[1].directory: a sink of this kind has no such key
+                ,-[test.toml:21:13]
+             20 | kind = "scope"
+             21 | directory = "/tmp"
+                :             ^^^^^^
+             22 |
+                `----
+
+            Error:
+              x users[0].password: a secret needs at least 12 characters
+                ,-[test.toml:25:12]
+             24 | name = "1000"
+             25 | password = "****"
+                :            ^^^^^^
+                `----
+              help: write it as ${env:NAME} or ${file:PATH}; `openssl rand -hex 16` makes a good one
+
+            Error:
+              x http: there is no API token, so nobody could use the API
+              help: add [[http.tokens]] with an id and a secret
+        "#]],
     );
 }
 
@@ -168,8 +385,25 @@ password = "1000"
 fn everybody_may_not_call_through_to_other_servers() {
     let route = "[[routes]]\npattern = \"0*\"\ntarget = \"sip:{number}@192.0.2.7\"\n";
     let peer = "[[peers]]\nname = \"all\"\nnetworks = [\"0.0.0.0/0\"]\n";
-    assert!(read(&format!("{LEAST}{peer}"), &[]).is_ok(), "without a route nobody is harmed");
-    refused(&format!("{LEAST}{route}{peer}"), expect![[""]]);
+    assert!(
+        read(&format!("{LEAST}{peer}"), &[]).is_ok(),
+        "without a route nobody is harmed"
+    );
+    refused(
+        &format!("{LEAST}{route}{peer}"),
+        expect![[r#"
+          x test.toml has a problem
+
+        Error:
+          x peers[0].networks: everybody could call through this server to the targets of the routes
+           ,-[test.toml:9:12]
+         8 | name = "all"
+         9 | networks = ["0.0.0.0/0"]
+           :            ^^^^^^^^^^^^^
+           `----
+          help: name the networks of this peer, or remove the targets
+    "#]],
+    );
 }
 
 #[test]
@@ -177,14 +411,24 @@ fn secrets_that_can_be_guessed_are_refused() {
     for (secret, expected) in [
         ("", "a secret is missing"),
         ("short", "a secret needs at least 20 characters"),
-        ("changeme-changeme-changeme", "this secret is among the first that anybody tries"),
+        (
+            "changeme-changeme-changeme",
+            "this secret is among the first that anybody tries",
+        ),
     ] {
         let text = format!("[[http.tokens]]\nid = \"console\"\nsecret = \"{secret}\"\n");
         let error = read(&text, &[]).expect_err("it can be guessed");
-        assert_eq!(error.problems()[0].to_string(), format!("http.tokens[0].secret: {expected}"));
+        assert_eq!(
+            error.problems()[0].to_string(),
+            format!("http.tokens[0].secret: {expected}")
+        );
     }
     let error = read("", &[]).expect_err("nobody could use the API");
-    assert!(error.problems()[0].to_string().contains("there is no API token"));
+    assert!(
+        error.problems()[0]
+            .to_string()
+            .contains("there is no API token")
+    );
 }
 
 #[test]
@@ -204,13 +448,20 @@ fn the_environment_replaces_values() {
     assert_eq!(config.listen.len(), 1);
     for (name, value, expected) in [
         ("SIDESTREAM__SIP__LISEN", "[]", "unknown field `lisen`"),
-        ("SIDESTREAM__MEDIA__FIRST_PORT", "high", "invalid type: string \"high\", expected u16"),
+        (
+            "SIDESTREAM__MEDIA__FIRST_PORT",
+            "high",
+            "invalid type: string \"high\", expected u16",
+        ),
         ("SIDESTREAM__USERS__3__NAME", "x", "the list has no item 3"),
-        ("SIDESTREAM__SIP__REALM__X", "x", "`x` is not inside a section"),
+        ("SIDESTREAM__SIP__REALM__X", "x", "expected a string"),
     ] {
         let error = read(&text, &[(name, value)]).expect_err("it cannot be laid over");
         let message = error.problems()[0].to_string();
-        assert!(message.starts_with(&format!("the environment variable {name}: ")), "{message}");
+        assert!(
+            message.starts_with(&format!("the environment variable {name}: ")),
+            "{message}"
+        );
         assert!(message.contains(expected), "{message}");
     }
 }
@@ -220,42 +471,92 @@ fn secrets_come_from_files_and_variables() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("key"), "f3b0c1d2e3f4a5b6c7d8e9f0\n").unwrap();
     let with = |secret: &str| format!("[[http.tokens]]\nid = \"console\"\nsecret = \"{secret}\"\n");
-    let read = |secret: &str| parse("t", &with(secret), directory.path(), environment(&[("HALF", "f3b0c1d2e3f4")]));
+    let read = |secret: &str| {
+        parse(
+            "t",
+            &with(secret),
+            directory.path(),
+            environment(&[("HALF", "f3b0c1d2e3f4")]),
+        )
+    };
     for secret in ["${file:key}", "${env:HALF}a5b6c7d8e9f0"] {
         let config = read(secret).unwrap_or_else(|error| panic!("{}", report(&error)));
-        assert_eq!(config.http.tokens[0].secret.reveal(), "f3b0c1d2e3f4a5b6c7d8e9f0");
+        assert_eq!(
+            config.http.tokens[0].secret.reveal(),
+            "f3b0c1d2e3f4a5b6c7d8e9f0"
+        );
     }
     for (secret, expected) in [
-        ("${env:MISSING}", "http.tokens[0].secret: the environment variable MISSING is not set"),
-        ("${env:HALF", "http.tokens[0].secret: `${` is not closed by `}`"),
-        ("${vault:x}", "http.tokens[0].secret: `${vault:x}` is neither ${env:NAME} nor ${file:PATH}"),
+        (
+            "${env:MISSING}",
+            "http.tokens[0].secret: the environment variable MISSING is not set",
+        ),
+        (
+            "${env:HALF",
+            "http.tokens[0].secret: `${` is not closed by `}`",
+        ),
+        (
+            "${vault:x}",
+            "http.tokens[0].secret: `${vault:x}` is neither ${env:NAME} nor ${file:PATH}",
+        ),
     ] {
-        assert_eq!(read(secret).expect_err("it cannot be filled in").problems()[0].to_string(), expected);
+        assert_eq!(
+            read(secret).expect_err("it cannot be filled in").problems()[0].to_string(),
+            expected
+        );
     }
     let missing = read("${file:missing}").expect_err("the file is not there");
-    assert!(missing.problems()[0].to_string().contains("missing cannot be read: "));
+    assert!(
+        missing.problems()[0]
+            .to_string()
+            .contains("missing cannot be read: ")
+    );
 }
 
 #[test]
 fn peers_are_told_what_is_advertised_else_what_was_bound() {
     let text = format!("{LEAST}[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n");
-    let bound = vec![Listener { transport: crate::sip::Transport::Udp, address: "127.0.0.1:33333".parse().unwrap() }];
+    let bound = vec![Listener {
+        transport: crate::sip::Transport::Udp,
+        address: "127.0.0.1:33333".parse().unwrap(),
+    }];
     let mut plain = read(&text, &[]).unwrap();
     plain.set_bound(bound.clone());
-    assert_eq!((plain.listen.clone(), plain.switch.listeners), (bound.clone(), bound.clone()));
-    let mut behind_nat = read(&format!("{text}advertise = [\"udp:192.0.2.7:5060\"]\n"), &[]).unwrap();
+    assert_eq!(
+        (plain.listen.clone(), plain.switch.listeners),
+        (bound.clone(), bound.clone())
+    );
+    let mut behind_nat = read(
+        &format!("{text}advertise = [\"udp:192.0.2.7:5060\"]\n"),
+        &[],
+    )
+    .unwrap();
     behind_nat.set_bound(bound);
-    assert_eq!(behind_nat.switch.listeners[0].address, "192.0.2.7:5060".parse().unwrap());
+    assert_eq!(
+        behind_nat.switch.listeners[0].address,
+        "192.0.2.7:5060".parse().unwrap()
+    );
 }
 
 #[test]
 fn a_development_server_is_on_loopback_with_credentials_that_nobody_knows() {
-    let (one, two) = (development(DevelopmentPorts::default()), development(DevelopmentPorts { sip: 0, http: 0 }));
+    let (one, two) = (
+        development(DevelopmentPorts::default()),
+        development(DevelopmentPorts { sip: 0, http: 0 }),
+    );
     assert_ne!((&one.password, &one.key), (&two.password, &two.key));
     assert_eq!((one.password.len(), one.key.len()), (11, 29));
-    assert_eq!((one.phones.first().map(String::as_str), one.phones.len()), (Some("1000"), 10));
+    assert_eq!(
+        (one.phones.first().map(String::as_str), one.phones.len()),
+        (Some("1000"), 10)
+    );
     let config = &two.config;
-    assert!(config.listen.iter().all(|listener| listener.address.ip().is_loopback() && listener.address.port() == 0));
+    assert!(
+        config
+            .listen
+            .iter()
+            .all(|listener| listener.address.ip().is_loopback() && listener.address.port() == 0)
+    );
     assert!(config.http.listen.ip().is_loopback() && config.net.media.address.is_loopback());
     assert!(matches!(config.sinks[0].kind, Kind::Scope));
     assert_eq!(config.http.tokens[0].secret.reveal(), two.key);
@@ -265,6 +566,13 @@ fn a_development_server_is_on_loopback_with_credentials_that_nobody_knows() {
 #[test]
 fn a_file_that_is_not_there_says_so() {
     let error = load(Path::new("/nonexistent/sidestream.toml")).expect_err("it is not there");
-    assert!(error.problems()[0].to_string().starts_with("the file cannot be read: "));
-    assert_eq!(error.to_string(), "/nonexistent/sidestream.toml has a problem");
+    assert!(
+        error.problems()[0]
+            .to_string()
+            .starts_with("the file cannot be read: ")
+    );
+    assert_eq!(
+        error.to_string(),
+        "/nonexistent/sidestream.toml has a problem"
+    );
 }
