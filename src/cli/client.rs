@@ -17,7 +17,12 @@ pub struct ServerArgs {
     #[arg(long, env = "SIDESTREAM_URL", value_name = "URL")]
     server: Option<String>,
     /// The API key.
-    #[arg(long, env = "SIDESTREAM_KEY", hide_env_values = true, value_name = "KEY")]
+    #[arg(
+        long,
+        env = "SIDESTREAM_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
     key: Option<String>,
     /// Print the server's JSON as it came.
     #[arg(long)]
@@ -61,20 +66,37 @@ impl ServerArgs {
                 (file.url, key.clone().unwrap_or(file.key))
             }
         };
-        let http = reqwest::Client::builder().timeout(ANSWER_TIME).no_proxy().build()?;
-        Ok(Client { url: url.trim_end_matches('/').to_string(), key, http })
+        let http = reqwest::Client::builder()
+            .timeout(ANSWER_TIME)
+            .no_proxy()
+            .build()?;
+        Ok(Client {
+            url: url.trim_end_matches('/').to_string(),
+            key,
+            http,
+        })
     }
 }
 
 impl Request {
     /// A request without a body.
     pub fn get(path: impl Into<String>) -> Request {
-        Request { method: "GET", path: path.into(), body: None, id: None }
+        Request {
+            method: "GET",
+            path: path.into(),
+            body: None,
+            id: None,
+        }
     }
 
     /// A request with a body.
     pub fn post(path: impl Into<String>, body: Value) -> Request {
-        Request { method: "POST", path: path.into(), body: Some(body), id: None }
+        Request {
+            method: "POST",
+            path: path.into(),
+            body: Some(body),
+            id: None,
+        }
     }
 
     /// The same request under an id of its own.
@@ -87,35 +109,60 @@ impl Client {
     /// Sends the request. An answer of 400 and above is an error that tells what the server said.
     pub async fn send(&self, request: &Request) -> anyhow::Result<Value> {
         let method = reqwest::Method::from_bytes(request.method.as_bytes())?;
-        let mut builder = self.http.request(method, format!("{}{}", self.url, request.path)).bearer_auth(&self.key);
+        let mut builder = self
+            .http
+            .request(method, format!("{}{}", self.url, request.path))
+            .bearer_auth(&self.key);
         if let Some(id) = &request.id {
             builder = builder.header("Idempotency-Key", id);
         }
         if let Some(body) = &request.body {
             builder = builder.json(body);
         }
-        let response = builder.send().await.with_context(|| format!("no answer from {}", self.url))?;
+        let response = builder
+            .send()
+            .await
+            .with_context(|| format!("no answer from {}", self.url))?;
         let status = response.status();
         let text = response.text().await?;
         let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
         if status.is_success() {
             return Ok(value);
         }
-        let said = value.pointer("/error/message").or_else(|| value.get("message")).and_then(Value::as_str);
-        bail!("{status}: {}", said.map_or_else(|| value.to_string(), str::to_string))
+        let said = value
+            .pointer("/error/message")
+            .or_else(|| value.get("message"))
+            .and_then(Value::as_str);
+        bail!(
+            "{status}: {}",
+            said.map_or_else(|| value.to_string(), str::to_string)
+        )
     }
 
     /// The request as a command for the shell.
     pub fn curl(&self, request: &Request) -> String {
         let mut command = format!("curl -X{}", request.method);
-        command.push_str(&format!(" -H {}", quoted(&format!("Authorization: Bearer {}", self.key))));
+        command.push_str(&format!(
+            " -H {}",
+            quoted(&format!("Authorization: Bearer {}", self.key))
+        ));
         if let Some(id) = &request.id {
-            command.push_str(&format!(" -H {}", quoted(&format!("Idempotency-Key: {id}"))));
+            command.push_str(&format!(
+                " -H {}",
+                quoted(&format!("Idempotency-Key: {id}"))
+            ));
         }
         if let Some(body) = &request.body {
-            command.push_str(&format!(" -H {} -d {}", quoted("Content-Type: application/json"), quoted(&body.to_string())));
+            command.push_str(&format!(
+                " -H {} -d {}",
+                quoted("Content-Type: application/json"),
+                quoted(&body.to_string())
+            ));
         }
-        command.push_str(&format!(" {}", quoted(&format!("{}{}", self.url, request.path))));
+        command.push_str(&format!(
+            " {}",
+            quoted(&format!("{}{}", self.url, request.path))
+        ));
         command
     }
 }
@@ -131,7 +178,11 @@ mod tests {
 
     #[test]
     fn the_curl_that_is_shown_survives_the_shell() {
-        let client = Client { url: "http://127.0.0.1:8080".into(), key: "k".into(), http: reqwest::Client::new() };
+        let client = Client {
+            url: "http://127.0.0.1:8080".into(),
+            key: "k".into(),
+            http: reqwest::Client::new(),
+        };
         let request = Request::post("/v1/x", serde_json::json!({"name": "it's"}));
         assert_eq!(
             client.curl(&request),

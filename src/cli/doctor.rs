@@ -62,7 +62,9 @@ pub fn run(args: &DoctorArgs) -> bool {
     findings.push(clock());
     findings.extend(args.sink.iter().map(|sink| reachable(sink)));
     findings.push(speech());
-    let healthy = findings.iter().all(|finding| finding.health != Health::Broken);
+    let healthy = findings
+        .iter()
+        .all(|finding| finding.health != Health::Broken);
     show(&findings, healthy, args.json);
     healthy
 }
@@ -82,7 +84,11 @@ fn show(findings: &[Finding], healthy: bool, as_json: bool) {
 }
 
 fn finding(check: impl Into<String>, health: Health, text: impl Into<String>) -> Finding {
-    Finding { check: check.into(), health, text: text.into() }
+    Finding {
+        check: check.into(),
+        health,
+        text: text.into(),
+    }
 }
 
 fn udp_port(address: SocketAddr) -> Finding {
@@ -90,13 +96,20 @@ fn udp_port(address: SocketAddr) -> Finding {
 }
 
 fn tcp_port(address: SocketAddr) -> Finding {
-    port(format!("tcp {address}"), TcpListener::bind(address).map(drop))
+    port(
+        format!("tcp {address}"),
+        TcpListener::bind(address).map(drop),
+    )
 }
 
 fn port(check: String, bound: std::io::Result<()>) -> Finding {
     match bound {
         Ok(()) => finding(check, Health::Fine, "free"),
-        Err(error) => finding(check, Health::Broken, format!("{error}: `ss -lunpt` shows who has it; or choose another port")),
+        Err(error) => finding(
+            check,
+            Health::Broken,
+            format!("{error}: `ss -lunpt` shows who has it; or choose another port"),
+        ),
     }
 }
 
@@ -105,7 +118,9 @@ fn files() -> Finding {
     // The server raises its own limit up to the hard one.
     match limit.maximum {
         Some(hard) if hard < WANTED_FILES => {
-            let text = format!("{hard} at most, {WANTED_FILES} hold a thousand calls: raise `ulimit -Hn` or LimitNOFILE");
+            let text = format!(
+                "{hard} at most, {WANTED_FILES} hold a thousand calls: raise `ulimit -Hn` or LimitNOFILE"
+            );
             finding("open files", Health::Poor, text)
         }
         Some(hard) => finding("open files", Health::Fine, format!("up to {hard}")),
@@ -119,7 +134,11 @@ fn media_ports(range: &[u16]) -> Finding {
     };
     let check = format!("media ports {first}-{last}");
     if first >= last {
-        return finding(check, Health::Broken, "the last port must be above the first");
+        return finding(
+            check,
+            Health::Broken,
+            "the last port must be above the first",
+        );
     }
     if let Some((low, high)) = ephemeral_ports() {
         if *first <= high && low <= *last {
@@ -131,7 +150,11 @@ fn media_ports(range: &[u16]) -> Finding {
         }
     }
     let pairs = (u32::from(*last) - u32::from(*first)).div_ceil(2);
-    finding(check, Health::Fine, format!("{} calls of two legs", pairs / 2))
+    finding(
+        check,
+        Health::Fine,
+        format!("{} calls of two legs", pairs / 2),
+    )
 }
 
 /// The ports that the kernel takes for outgoing connections.
@@ -145,18 +168,32 @@ fn ephemeral_ports() -> Option<(u16, u16)> {
 fn clock() -> Finding {
     let begun = Instant::now();
     let reads = 1_000;
-    let distinct = (0..reads).map(|_| Instant::now()).fold((begun, 0u32), |(last, distinct), now| {
-        (now, distinct + u32::from(now > last))
-    });
+    let distinct = (0..reads)
+        .map(|_| Instant::now())
+        .fold((begun, 0u32), |(last, distinct), now| {
+            (now, distinct + u32::from(now > last))
+        });
     // This program was not written before 2026.
     let calendar = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
     if SystemTime::now() < calendar {
-        return finding("clock", Health::Broken, "the calendar stands before 2026: set the clock (systemd-timesyncd, chrony)");
+        return finding(
+            "clock",
+            Health::Broken,
+            "the calendar stands before 2026: set the clock (systemd-timesyncd, chrony)",
+        );
     }
     let each = begun.elapsed() / reads;
     match distinct.1 > reads / 2 {
-        true => finding("clock", Health::Fine, format!("a look takes {} ns", each.as_nanos())),
-        false => finding("clock", Health::Poor, "coarse: media delays cannot be measured well here"),
+        true => finding(
+            "clock",
+            Health::Fine,
+            format!("a look takes {} ns", each.as_nanos()),
+        ),
+        false => finding(
+            "clock",
+            Health::Poor,
+            "coarse: media delays cannot be measured well here",
+        ),
     }
 }
 
@@ -168,15 +205,27 @@ fn reachable(sink: &str) -> Finding {
         Err(error) => return finding(check, Health::Broken, format!("{error}: give HOST:PORT")),
     };
     match TcpStream::connect_timeout(&address, SINK_TIME) {
-        Ok(_) => finding(check, Health::Fine, format!("accepts connections on {address}")),
-        Err(error) => finding(check, Health::Broken, format!("{address}: {error}: is the sink running?")),
+        Ok(_) => finding(
+            check,
+            Health::Fine,
+            format!("accepts connections on {address}"),
+        ),
+        Err(error) => finding(
+            check,
+            Health::Broken,
+            format!("{address}: {error}: is the sink running?"),
+        ),
     }
 }
 
 fn speech() -> Finding {
     match Path::new(SPEECH).is_dir() {
         true => finding("test speech", Health::Fine, SPEECH),
-        false => finding("test speech", Health::Poor, "not installed; tests want `apt-get install pocketsphinx-testdata`"),
+        false => finding(
+            "test speech",
+            Health::Poor,
+            "not installed; tests want `apt-get install pocketsphinx-testdata`",
+        ),
     }
 }
 
@@ -192,7 +241,13 @@ impl Health {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<7} {:<28} {}", self.health.as_str(), self.check, self.text)
+        write!(
+            f,
+            "{:<7} {:<28} {}",
+            self.health.as_str(),
+            self.check,
+            self.text
+        )
     }
 }
 
@@ -205,7 +260,10 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = taken.local_addr().expect("bound");
         assert_eq!(tcp_port(address).health, Health::Broken);
-        assert_eq!(udp_port("127.0.0.1:0".parse().expect("an address")).health, Health::Fine);
+        assert_eq!(
+            udp_port("127.0.0.1:0".parse().expect("an address")).health,
+            Health::Fine
+        );
     }
 
     #[test]

@@ -144,26 +144,50 @@ pub async fn run(args: StreamArgs) -> anyhow::Result<()> {
 /// The request that a verb stands for.
 fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
     Ok(match verb {
-        StreamVerb::Start { call, sink, tracks, label, pause_as, id, server } => {
+        StreamVerb::Start {
+            call,
+            sink,
+            tracks,
+            label,
+            pause_as,
+            id,
+            server,
+        } => {
             let mut body = Map::new();
-            let mut put = |name: &str, value: Option<Value>| value.map(|value| body.insert(name.to_string(), value));
+            let mut put = |name: &str, value: Option<Value>| {
+                value.map(|value| body.insert(name.to_string(), value))
+            };
             put("sink", sink.map(Value::from));
             let tracks: Vec<&str> = tracks.into_iter().map(TrackName::as_str).collect();
             put("tracks", (!tracks.is_empty()).then(|| json!(tracks)));
             put("label", label.map(Value::from));
-            put("pause_as", pause_as.map(|pause_as| pause_as.as_str().into()));
-            let request = Request::post(format!("/v1/calls/{}/streams", segment(&call)?), body.into());
+            put(
+                "pause_as",
+                pause_as.map(|pause_as| pause_as.as_str().into()),
+            );
+            let request = Request::post(
+                format!("/v1/calls/{}/streams", segment(&call)?),
+                body.into(),
+            );
             (request.with_id(id), server)
         }
         StreamVerb::Stop(target) => change("stop", target, json!({}))?,
         StreamVerb::Pause(target) => change("pause", target, json!({}))?,
         StreamVerb::Resume(target) => change("resume", target, json!({}))?,
-        StreamVerb::Mute { target, track } => change("mute", target, json!({"track": track.as_str()}))?,
-        StreamVerb::Unmute { target, track } => change("unmute", target, json!({"track": track.as_str()}))?,
-        StreamVerb::Mark { target, name } => change("mark", target, json!({"name": name}))?,
-        StreamVerb::List { call: Some(call), server } => {
-            (Request::get(format!("/v1/calls/{}/streams", segment(&call)?)), server)
+        StreamVerb::Mute { target, track } => {
+            change("mute", target, json!({"track": track.as_str()}))?
         }
+        StreamVerb::Unmute { target, track } => {
+            change("unmute", target, json!({"track": track.as_str()}))?
+        }
+        StreamVerb::Mark { target, name } => change("mark", target, json!({"name": name}))?,
+        StreamVerb::List {
+            call: Some(call),
+            server,
+        } => (
+            Request::get(format!("/v1/calls/{}/streams", segment(&call)?)),
+            server,
+        ),
         StreamVerb::List { call: None, server } => (Request::get("/v1/calls?state=all"), server),
     })
 }
@@ -171,7 +195,10 @@ fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
 /// A change of one stream, or of every live one, which the interface writes `*`.
 fn change(verb: &str, target: TargetArgs, body: Value) -> anyhow::Result<(Request, ServerArgs)> {
     let stream = target.stream.as_deref().map_or(Ok("*"), segment)?;
-    let path = format!("/v1/calls/{}/streams/{stream}/{verb}", segment(&target.call)?);
+    let path = format!(
+        "/v1/calls/{}/streams/{stream}/{verb}",
+        segment(&target.call)?
+    );
     Ok((Request::post(path, body).with_id(target.id), target.server))
 }
 
@@ -179,15 +206,26 @@ fn change(verb: &str, target: TargetArgs, body: Value) -> anyhow::Result<(Reques
 fn segment(name: &str) -> anyhow::Result<&str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let sound = !name.is_empty() && name.chars().all(plain) && !name.starts_with('.');
-    sound.then_some(name).with_context(|| format!("{name:?} is no id: letters, digits, '-', '_' and '.'"))
+    sound
+        .then_some(name)
+        .with_context(|| format!("{name:?} is no id: letters, digits, '-', '_' and '.'"))
 }
 
 /// The answer for a person: one row per stream.
 fn shown(answer: &Value) -> anyhow::Result<String> {
-    let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let list = |value: &Value, name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
     let calls = list(answer, "calls");
     let of_calls = calls.iter().flat_map(|call| list(call, "streams"));
-    let streams: Vec<Value> = list(answer, "streams").into_iter().chain(of_calls).collect();
+    let streams: Vec<Value> = list(answer, "streams")
+        .into_iter()
+        .chain(of_calls)
+        .collect();
     table::of(&streams, COLUMNS)
 }
 
@@ -213,9 +251,14 @@ mod tests {
     }
 
     fn check(line: &str, path: &str, body: Value) {
-        let parsed = Line::try_parse_from(std::iter::once("stream").chain(line.split(' '))).expect("a valid line");
+        let parsed = Line::try_parse_from(std::iter::once("stream").chain(line.split(' ')))
+            .expect("a valid line");
         let (request, _) = request(parsed.verb).expect("a request");
-        assert_eq!((request.path.as_str(), request.body), (path, Some(body)), "{line}");
+        assert_eq!(
+            (request.path.as_str(), request.body),
+            (path, Some(body)),
+            "{line}"
+        );
     }
 
     #[test]
@@ -228,10 +271,26 @@ mod tests {
         );
         check("stop 01A", "/v1/calls/01A/streams/*/stop", json!({}));
         check("pause 01A s1", "/v1/calls/01A/streams/s1/pause", json!({}));
-        check("resume 01A s1", "/v1/calls/01A/streams/s1/resume", json!({}));
-        check("mute 01A s1 --track from-customer", "/v1/calls/01A/streams/s1/mute", json!({"track": "from_customer"}));
-        check("unmute 01A --track to-customer", "/v1/calls/01A/streams/*/unmute", json!({"track": "to_customer"}));
-        check("mark 01A s1 --name card", "/v1/calls/01A/streams/s1/mark", json!({"name": "card"}));
+        check(
+            "resume 01A s1",
+            "/v1/calls/01A/streams/s1/resume",
+            json!({}),
+        );
+        check(
+            "mute 01A s1 --track from-customer",
+            "/v1/calls/01A/streams/s1/mute",
+            json!({"track": "from_customer"}),
+        );
+        check(
+            "unmute 01A --track to-customer",
+            "/v1/calls/01A/streams/*/unmute",
+            json!({"track": "to_customer"}),
+        );
+        check(
+            "mark 01A s1 --name card",
+            "/v1/calls/01A/streams/s1/mark",
+            json!({"name": "card"}),
+        );
     }
 
     #[test]

@@ -8,7 +8,10 @@ pub fn of(rows: &[Value], columns: &[(&str, &str)]) -> anyhow::Result<String> {
     if rows.is_empty() {
         return Ok("none".to_string());
     }
-    let filled: Vec<_> = columns.iter().filter(|(_, member)| rows.iter().any(|row| row.get(member).is_some())).collect();
+    let filled: Vec<_> = columns
+        .iter()
+        .filter(|(_, member)| rows.iter().any(|row| row.get(member).is_some()))
+        .collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(filled.iter().map(|(heading, _)| *heading));
@@ -36,8 +39,15 @@ mod tests {
 
     #[test]
     fn columns_that_nobody_fills_are_left_out_and_lists_are_counted() {
-        let rows = [json!({"call": "01A", "streams": [1, 2]}), json!({"call": "01B", "streams": []})];
-        let shown = of(&rows, &[("CALL", "call"), ("LABEL", "label"), ("STREAMS", "streams")]).expect("a table");
+        let rows = [
+            json!({"call": "01A", "streams": [1, 2]}),
+            json!({"call": "01B", "streams": []}),
+        ];
+        let shown = of(
+            &rows,
+            &[("CALL", "call"), ("LABEL", "label"), ("STREAMS", "streams")],
+        )
+        .expect("a table");
         let words: Vec<&str> = shown.split_whitespace().collect();
         assert_eq!(words, ["CALL", "STREAMS", "01A", "2", "01B", "0"]);
         assert_eq!(of(&[], &[("CALL", "call")]).expect("a table"), "none");

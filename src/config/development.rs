@@ -25,10 +25,7 @@ pub struct DevelopmentPorts {
 
 impl Default for DevelopmentPorts {
     fn default() -> Self {
-        DevelopmentPorts {
-            sip: 5060,
-            http: 8080,
-        }
+        DevelopmentPorts { sip: 5060, http: 8080 }
     }
 }
 
@@ -47,9 +44,7 @@ pub struct Development {
 
 impl fmt::Debug for Development {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Development")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("Development").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
@@ -81,41 +76,24 @@ pub fn development(ports: DevelopmentPorts) -> Development {
         },
         http: Http {
             listen: format!("127.0.0.1:{}", ports.http),
-            tokens: vec![Token {
-                id: "local".into(),
-                secret: key.clone(),
-            }],
+            tokens: vec![Token { id: "local".into(), secret: key.clone() }],
             ..Http::default()
         },
         users: phones.iter().map(user).collect(),
-        sinks: vec![Sink {
-            name: scope(),
-            kind: Some(SinkKind::Scope),
-            ..Sink::default()
-        }],
+        sinks: vec![Sink { name: scope(), kind: Some(SinkKind::Scope), ..Sink::default() }],
         ..File::default()
     };
     let config = build::build(file, Rules::Development)
         .expect("the defaults obey their own rules; a test builds them");
-    let log = LogSettings {
-        level: "info".to_owned(),
-        format: LogFormat::Text,
-    };
-    Development {
-        config: Config { log, ..config },
-        phones,
-        password,
-        key,
-    }
+    let log = LogSettings { level: "info".to_owned(), format: LogFormat::Text };
+    Development { config: Config { log, ..config }, phones, password, key }
 }
 
 /// A secret that can be read aloud: `groups` of `letters`, joined by dashes. Each letter is worth 4.95 bits.
 fn spoken(groups: usize, letters: usize) -> String {
     let mut random = rand::rng();
     let mut group = || -> String {
-        (0..letters)
-            .map(|_| char::from(READABLE[random.random_range(0..READABLE.len())]))
-            .collect()
+        (0..letters).map(|_| char::from(READABLE[random.random_range(0..READABLE.len())])).collect()
     };
     (0..groups).map(|_| group()).collect::<Vec<_>>().join("-")
 }

@@ -18,10 +18,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(name: &str, text: &str) -> Source {
-        Source {
-            name: name.to_owned(),
-            text: text.to_owned(),
-        }
+        Source { name: name.to_owned(), text: text.to_owned() }
     }
 
     /// The problems, each at its place.
@@ -35,20 +32,12 @@ impl Source {
                 Some(place) => format!("{place}: {}", flaw.message),
                 None => flaw.message,
             };
-            Problem {
-                message,
-                help: flaw.help,
-                span,
-                source: source.clone(),
-            }
+            Problem { message, help: flaw.help, span, source: source.clone() }
         });
         let mut problems: Vec<Problem> = located.collect();
         // In the order of the file; what the file does not hold comes last.
         problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
-        ConfigError {
-            name: self.name.clone(),
-            problems,
-        }
+        ConfigError { name: self.name.clone(), problems }
     }
 }
 
@@ -63,19 +52,11 @@ pub(super) struct Flaw {
 
 impl Flaw {
     pub(super) fn at(place: Place, message: impl Into<String>) -> Flaw {
-        Flaw {
-            place: Some(place),
-            span: None,
-            message: message.into(),
-            help: None,
-        }
+        Flaw { place: Some(place), span: None, message: message.into(), help: None }
     }
 
     pub(super) fn with_help(self, help: impl Into<String>) -> Flaw {
-        Flaw {
-            help: Some(help.into()),
-            ..self
-        }
+        Flaw { help: Some(help.into()), ..self }
     }
 }
 
@@ -98,10 +79,7 @@ impl ConfigError {
             span: None,
             source,
         };
-        ConfigError {
-            name,
-            problems: vec![problem],
-        }
+        ConfigError { name, problems: vec![problem] }
     }
 
     /// Everything that is wrong.
@@ -123,11 +101,7 @@ impl std::error::Error for ConfigError {}
 
 impl Diagnostic for ConfigError {
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(
-            self.problems
-                .iter()
-                .map(|problem| problem as &dyn Diagnostic),
-        ))
+        Some(Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic)))
     }
 }
 
@@ -150,15 +124,11 @@ impl std::error::Error for Problem {}
 
 impl Diagnostic for Problem {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help
-            .as_ref()
-            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.span
-            .as_ref()
-            .map(|_| self.source.as_ref() as &dyn SourceCode)
+        self.span.as_ref().map(|_| self.source.as_ref() as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -26,18 +26,10 @@ pub(super) fn read(
     // Read as text first: only this way an error knows its line.
     let _: File = from_text(source)?;
     let mut table: Table = from_text(source)?;
-    for (name, value) in environment
-        .iter()
-        .filter(|(name, _)| name.starts_with(PREFIX))
-    {
+    for (name, value) in environment.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
         let wrong = |why: String| {
             let message = format!("the environment variable {name}: {why}");
-            source.error(vec![Flaw {
-                place: None,
-                span: None,
-                message,
-                help: None,
-            }])
+            source.error(vec![Flaw { place: None, span: None, message, help: None }])
         };
         override_value(&mut table, name, value).map_err(wrong)?;
         File::deserialize_from(table.clone()).map_err(|error| wrong(error.message().to_owned()))?;
@@ -64,12 +56,7 @@ fn from_text<T: DeserializeOwned>(source: &Source) -> Result<T, ConfigError> {
 
 fn from_toml(error: &toml::de::Error) -> Flaw {
     let message = error.message().to_owned();
-    Flaw {
-        place: None,
-        span: error.span(),
-        help: suggestion(&message),
-        message,
-    }
+    Flaw { place: None, span: error.span(), help: suggestion(&message), message }
 }
 
 /// serde says ``unknown field `lisen`, expected one of `listen`, `realm` ``: the mend is the nearest of them.
@@ -78,27 +65,16 @@ fn suggestion(message: &str) -> Option<String> {
     let unknown = unknown.rsplit('`').nth(1)?;
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
     let similarity = |candidate: &&str| strsim::jaro_winkler(unknown, candidate);
-    let nearest = known
-        .iter()
-        .copied()
-        .max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
-    if similarity(&nearest) > 0.75 {
-        Some(format!("did you mean `{nearest}`?"))
-    } else {
-        None
-    }
+    let nearest = known.iter().copied().max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
+    if similarity(&nearest) > 0.75 { Some(format!("did you mean `{nearest}`?")) } else { None }
 }
 
 /// Sets the value that the variable's name leads to. A text that is TOML is taken as such, any other as a string.
 fn override_value(table: &mut Table, name: &str, text: &str) -> Result<(), String> {
-    let steps: Vec<String> = name
-        .trim_start_matches(PREFIX)
-        .split("__")
-        .map(str::to_lowercase)
-        .collect();
-    let Some(((last, way), mut value)) = steps
-        .split_last()
-        .zip(Some(Value::Table(std::mem::take(table))))
+    let steps: Vec<String> =
+        name.trim_start_matches(PREFIX).split("__").map(str::to_lowercase).collect();
+    let Some(((last, way), mut value)) =
+        steps.split_last().zip(Some(Value::Table(std::mem::take(table))))
     else {
         return Ok(());
     };
@@ -112,15 +88,14 @@ fn override_value(table: &mut Table, name: &str, text: &str) -> Result<(), Strin
 fn descend<'v>(mut value: &'v mut Value, way: &[String]) -> Result<&'v mut Value, String> {
     for step in way {
         value = match value {
-            Value::Table(table) => table
-                .entry(step.clone())
-                .or_insert_with(|| Value::Table(Table::new())),
+            Value::Table(table) => {
+                table.entry(step.clone()).or_insert_with(|| Value::Table(Table::new()))
+            }
             Value::Array(list) => {
                 let index = step
                     .parse::<usize>()
                     .map_err(|_| format!("`{step}` is not an index of a list"))?;
-                list.get_mut(index)
-                    .ok_or_else(|| format!("the list has no item {index}"))?
+                list.get_mut(index).ok_or_else(|| format!("the list has no item {index}"))?
             }
             _ => return Err(format!("`{step}` is not inside a section")),
         };
@@ -142,10 +117,7 @@ fn set(value: &mut Value, last: &str, new: Value) -> Result<(), String> {
             Ok(())
         }
         Value::Array(list) => {
-            let index = last
-                .parse::<usize>()
-                .ok()
-                .filter(|index| *index < list.len());
+            let index = last.parse::<usize>().ok().filter(|index| *index < list.len());
             let index = index.ok_or_else(|| format!("the list has no item `{last}`"))?;
             list[index] = new;
             Ok(())
@@ -218,9 +190,7 @@ fn from_environment(name: &str, environment: &Environment) -> Result<String, Str
 
 fn from_file(path: &Path) -> Result<String, String> {
     let wrong = |why: &dyn std::fmt::Display| format!("{} cannot be read: {why}", path.display());
-    let length = std::fs::metadata(path)
-        .map_err(|error| wrong(&error))?
-        .len();
+    let length = std::fs::metadata(path).map_err(|error| wrong(&error))?.len();
     if length > SECRET_FILE_BYTES {
         return Err(wrong(&"it is longer than 64 KiB"));
     }

@@ -83,12 +83,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    parse(
-        &path.display().to_string(),
-        &text,
-        directory,
-        std::env::vars().collect(),
-    )
+    parse(&path.display().to_string(), &text, directory, std::env::vars().collect())
 }
 
 /// Reads a file's text. Relative paths of `${file:…}` are seen from `directory`; `environment` is what overrides and

@@ -18,11 +18,7 @@ enum Step {
 impl Place {
     /// The way that dots describe, from the top of the file.
     pub(super) fn at(path: &str) -> Place {
-        Place(
-            path.split('.')
-                .map(|key| Step::Key(key.to_owned()))
-                .collect(),
-        )
+        Place(path.split('.').map(|key| Step::Key(key.to_owned())).collect())
     }
 
     /// One key further.

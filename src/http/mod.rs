@@ -124,48 +124,36 @@ pub fn router(gateway: Gateway) -> Router {
     description.merge(contact_description);
     description.merge(open_description);
     open::add_security(&mut description);
-    let openapi = description
-        .to_json()
-        .expect("the description holds only text, numbers and lists of them");
+    let openapi =
+        description.to_json().expect("the description holds only text, numbers and lists of them");
 
     let limit = gateway.settings.max_body_bytes;
     let listeners = Arc::new(Semaphore::new(gateway.settings.max_event_listeners));
-    let shared = Shared {
-        gateway,
-        listeners,
-        openapi: openapi.into(),
-    };
+    let shared = Shared { gateway, listeners, openapi: openapi.into() };
     Router::new()
-        .merge(protected.route_layer(middleware::from_fn_with_state(
-            shared.clone(),
-            access::require_token,
-        )))
+        .merge(
+            protected
+                .route_layer(middleware::from_fn_with_state(shared.clone(), access::require_token)),
+        )
         .merge(contact)
         .merge(open)
         .merge(open::pages())
         .fallback(error::no_such_path)
         .layer(DefaultBodyLimit::max(limit))
-        .layer(middleware::from_fn_with_state(
-            shared.clone(),
-            error::finish,
-        ))
+        .layer(middleware::from_fn_with_state(shared.clone(), error::finish))
         .with_state(shared)
 }
 
 /// Serves the routes until `gateway.stop` is cancelled.
 pub async fn serve(listener: TcpListener, gateway: Gateway) -> std::io::Result<()> {
     let stop = gateway.stop.clone();
-    axum::serve(listener, router(gateway))
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    axum::serve(listener, router(gateway)).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 impl Shared {
     /// Asks the call, and waits for its answer as long as is reasonable.
     async fn ask(&self, call: CallId, command: Command) -> Result<Accepted, CommandError> {
         let answer = (self.gateway.door)(call, command);
-        tokio::time::timeout(COMMAND_TIME, answer)
-            .await
-            .unwrap_or(Err(CommandError::Unanswered))
+        tokio::time::timeout(COMMAND_TIME, answer).await.unwrap_or(Err(CommandError::Unanswered))
     }
 }

@@ -19,7 +19,7 @@ use crate::call::{SinkCommand, SinkEvent};
 use crate::event::Event;
 use crate::media::MediaEvent;
 use crate::sip::{Flow, Transport};
-use crate::switch::{Figures, Input, Output, Switch, Ticket};
+use crate::switch::{Holdings, Figures, Input, Output, Switch, Ticket};
 use crate::time::{Duration, Instant};
 
 /// Inputs that are taken at once, before the timers get their turn.
@@ -179,7 +179,7 @@ impl Driver {
         Status {
             calls: self.switch.call_count(),
             registrations: self.switch.registration_count(),
-            idle: self.switch.is_idle(),
+            idle: self.switch.holdings() == Holdings::default(),
             counters: self.switch.counters(),
         }
     }

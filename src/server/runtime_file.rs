@@ -32,7 +32,9 @@ pub struct Published {
 impl RuntimeFile {
     /// The file of this user: in `$XDG_RUNTIME_DIR`, else in a private directory of the system's temporary one.
     pub fn usual_path() -> PathBuf {
-        let directory = match std::env::var_os("XDG_RUNTIME_DIR").filter(|directory| Path::new(directory).is_dir()) {
+        let directory = match std::env::var_os("XDG_RUNTIME_DIR")
+            .filter(|directory| Path::new(directory).is_dir())
+        {
             Some(directory) => PathBuf::from(directory).join("sidestream"),
             None => std::env::temp_dir().join(format!("sidestream-{}", own_user())),
         };
@@ -47,17 +49,27 @@ impl RuntimeFile {
         // Written aside and renamed: nobody reads half a file, and no link that lies at the path is followed.
         let aside = path.with_extension(format!("{}.new", self.pid));
         let _ = fs::remove_file(&aside);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&aside)?;
         file.write_all(&serde_json::to_vec_pretty(self)?)?;
         file.write_all(b"\n")?;
         fs::rename(&aside, path)?;
-        Ok(Published { path: path.to_owned(), pid: self.pid })
+        Ok(Published {
+            path: path.to_owned(),
+            pid: self.pid,
+        })
     }
 
     /// The running server's file. A file that another user put there is no answer.
     pub fn read(path: &Path) -> io::Result<RuntimeFile> {
         if fs::metadata(path)?.uid() != own_user() {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file belongs to another user"));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the file belongs to another user",
+            ));
         }
         Ok(serde_json::from_slice(&fs::read(path)?)?)
     }
@@ -96,7 +108,13 @@ mod tests {
 
     fn file(pid: u32) -> RuntimeFile {
         let text = |text: &str| text.to_string();
-        RuntimeFile { pid, sip: text("127.0.0.1:5060"), url: text("http://127.0.0.1:8080"), key: text("k"), password: text("p") }
+        RuntimeFile {
+            pid,
+            sip: text("127.0.0.1:5060"),
+            url: text("http://127.0.0.1:8080"),
+            key: text("k"),
+            password: text("p"),
+        }
     }
 
     #[test]
@@ -104,7 +122,10 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("sidestream/server.json");
         let published = file(7).publish(&path).expect("it is writable");
-        assert_eq!(fs::metadata(&path).expect("it is there").mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).expect("it is there").mode() & 0o777,
+            0o600
+        );
         assert_eq!(RuntimeFile::read(&path).expect("it is ours"), file(7));
         drop(published);
         assert!(!path.exists());

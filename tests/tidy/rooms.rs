@@ -26,28 +26,15 @@ pub(crate) struct Room {
 }
 
 const fn pure(name: &'static str, rooms: &'static str) -> Room {
-    Room {
-        name,
-        pure: true,
-        imports: Imports::Rooms(rooms),
-        to_come: false,
-    }
+    Room { name, pure: true, imports: Imports::Rooms(rooms), to_come: false }
 }
 
 const fn shell(name: &'static str, imports: Imports) -> Room {
-    Room {
-        name,
-        pure: false,
-        imports,
-        to_come: false,
-    }
+    Room { name, pure: false, imports, to_come: false }
 }
 
 const fn to_come(room: Room) -> Room {
-    Room {
-        to_come: true,
-        ..room
-    }
+    Room { to_come: true, ..room }
 }
 
 /// The rows of `ARCHITECTURE.md`, in the same order.
@@ -67,30 +54,13 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("call", "id time command event sip sdp media codec"),
     to_come(pure("flow", "id command event")),
     pure("control", "id time command event sip"),
-    Room {
-        name: "switch",
-        pure: true,
-        imports: Imports::Pure,
-        to_come: false,
-    },
+    Room { name: "switch", pure: true, imports: Imports::Pure, to_come: false },
     shell("net", Imports::Pure),
-    shell(
-        "sink",
-        Imports::Rooms("id time event codec media dialect call net"),
-    ),
-    shell(
-        "notify",
-        Imports::Rooms("id time command event control"),
-    ),
-    shell(
-        "http",
-        Imports::Rooms("id time command event control notify net"),
-    ),
+    shell("sink", Imports::Rooms("id time command event rtp codec media dialect call net")),
+    shell("notify", Imports::Rooms("id time command event control")),
+    shell("http", Imports::Rooms("id time command event control notify net")),
     shell("config", Imports::PureAnd("net sink notify http")),
-    to_come(shell(
-        "cluster",
-        Imports::Rooms("id command event control config"),
-    )),
+    to_come(shell("cluster", Imports::Rooms("id command event control config"))),
     shell("phone", Imports::Rooms("id codec net")),
     shell("server", Imports::All),
     shell("cli", Imports::All),

@@ -40,45 +40,24 @@ pub(super) struct Builder {
 
 /// Builds everything, or tells everything that is wrong.
 pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
-    let mut builder = Builder {
-        rules,
-        flaws: Vec::new(),
-    };
+    let mut builder = Builder { rules, flaws: Vec::new() };
     let sinks = builder.sinks(&file.sinks);
     let names: BTreeSet<&str> = file.sinks.iter().map(|sink| sink.name.as_str()).collect();
     let media = builder.media(&file.media);
     let streaming = builder.streaming(&file.streaming, &sinks, &names);
     let listeners = builder.listeners(&file.sip);
     let tcp = builder.tcp(&file.sip.tcp);
-    let command_time = builder.millis(
-        "http.command_timeout_ms",
-        file.http.command_timeout_ms,
-        10..=60_000,
-    );
+    let command_time =
+        builder.millis("http.command_timeout_ms", file.http.command_timeout_ms, 10..=60_000);
     let board = builder.board(&file.http);
     let http = builder.http(&file.http);
     let switch = builder.switch(&file, streaming, &names, &listeners);
-    let log = LogSettings {
-        level: file.log.level,
-        format: file.log.format,
-    };
+    let log = LogSettings { level: file.log.level, format: file.log.format };
     builder.check_log(&log);
-    match (switch, media, http) {
-        (Some(switch), Some(media), Some(http)) if builder.flaws.is_empty() => {
-            let net = NetSettings {
-                media,
-                tcp,
-                command_time,
-            };
-            Ok(Config {
-                listen: listeners.heard,
-                switch,
-                net,
-                sinks,
-                http,
-                board,
-                log,
-            })
+    match (switch, http) {
+        (Some(switch), Some(http)) if builder.flaws.is_empty() => {
+            let net = NetSettings { media, tcp, command_time };
+            Ok(Config { listen: listeners.heard, switch, net, sinks, http, board, log })
         }
         _ => Err(builder.flaws),
     }
@@ -123,10 +102,7 @@ impl Builder {
     /// Refuses an address that means every interface, unless it is meant.
     fn check_wildcard(&mut self, place: Place, address: IpAddr, allowed: bool) {
         if address.is_unspecified() && !allowed {
-            let flaw = Flaw::at(
-                place,
-                format!("{address} means every interface of this machine"),
-            );
+            let flaw = Flaw::at(place, format!("{address} means every interface of this machine"));
             self.note(
                 flaw.with_help("name one address, or set `allow_wildcard = true` in this section"),
             );
@@ -157,11 +133,8 @@ impl Builder {
             self.note(Flaw::at(place, "a secret is missing").with_help(help));
         } else if secret.chars().count() < shortest {
             self.note(
-                Flaw::at(
-                    place,
-                    format!("a secret needs at least {shortest} characters"),
-                )
-                .with_help(help),
+                Flaw::at(place, format!("a secret needs at least {shortest} characters"))
+                    .with_help(help),
             );
         } else if is_known {
             self.note(
@@ -184,11 +157,7 @@ impl Builder {
         }
     }
 
-    fn media(&mut self, media: &Media) -> Option<MediaSettings> {
-        let address = self.address(Place::at("media.bind"), &media.bind);
-        if let Some(address) = address {
-            self.check_wildcard(Place::at("media.bind"), address, media.allow_wildcard);
-        }
+    fn media(&mut self, media: &Media) -> MediaSettings {
         if media.first_port % 2 == 1 || media.first_port < 1_024 {
             self.wrong(
                 Place::at("media.first_port"),
@@ -207,11 +176,7 @@ impl Builder {
             inactivity: self.seconds("media.inactivity_s", media.inactivity_s, 1..=DAY_S),
             figures_every: self.seconds("media.figures_every_s", media.figures_every_s, 1..=3_600),
         };
-        Some(MediaSettings {
-            address: address?,
-            workers: NonZeroUsize::new(workers),
-            relay,
-        })
+        MediaSettings { workers: NonZeroUsize::new(workers), relay }
     }
 
     fn board(&mut self, http: &super::file::Http) -> BoardLimits {

@@ -123,22 +123,10 @@ impl Builder {
             .enumerate()
             .map(|(index, user)| self.user(index, user, &sip.realm))
             .collect();
-        self.check_unique(
-            "users",
-            "name",
-            file.users.iter().map(|user| user.name.as_str()),
-        );
-        let peers: Vec<_> = file
-            .peers
-            .iter()
-            .enumerate()
-            .map(|(index, peer)| self.peer(index, peer))
-            .collect();
-        self.check_unique(
-            "peers",
-            "name",
-            file.peers.iter().map(|peer| peer.name.as_str()),
-        );
+        self.check_unique("users", "name", file.users.iter().map(|user| user.name.as_str()));
+        let peers: Vec<_> =
+            file.peers.iter().enumerate().map(|(index, peer)| self.peer(index, peer)).collect();
+        self.check_unique("peers", "name", file.peers.iter().map(|peer| peer.name.as_str()));
         let routes: Vec<_> = file
             .routes
             .iter()
@@ -200,30 +188,21 @@ impl Builder {
         })
     }
 
+    /// The addresses that media ports are bound on and that session descriptions name.
     fn media_addresses(&mut self, media: &Media) -> Option<Vec<IpAddr>> {
         let place = Place::at("media.addresses");
         let mut addresses = Vec::new();
         for (index, text) in media.addresses.iter().enumerate() {
             let address = self.address(place.index(index), text)?;
-            self.check_wildcard(place.index(index), address, false);
+            if address.is_unspecified() {
+                let flaw = Flaw::at(place.index(index), "a peer cannot send audio to a wildcard");
+                self.note(flaw.with_help("name the address that peers reach this machine at"));
+            }
             addresses.push(address);
         }
         let v4 = addresses.iter().filter(|address| address.is_ipv4()).count();
-        if v4 > 1 || addresses.len() - v4 > 1 {
-            self.wrong(
-                place.clone(),
-                "two addresses of one family: a leg gets the one of its own family",
-            );
-        }
-        if addresses.is_empty() {
-            let bind: IpAddr = media.bind.parse().ok()?;
-            if bind.is_unspecified() {
-                self.wrong(
-                    place,
-                    "with a wildcard in `bind`, the addresses that peers see must be named",
-                );
-            }
-            addresses.push(bind);
+        if addresses.is_empty() || v4 > 1 || addresses.len() - v4 > 1 {
+            self.wrong(place, "audio needs one address, or one of each address family");
         }
         Some(addresses)
     }
@@ -265,12 +244,7 @@ impl Builder {
                 "a user is 1 to 64 characters that stand in the user part of a SIP address",
             );
         }
-        self.check_secret(
-            place.key("password"),
-            &user.password,
-            &user.name,
-            SHORTEST_PASSWORD,
-        );
+        self.check_secret(place.key("password"), &user.password, &user.name, SHORTEST_PASSWORD);
         switch::User {
             name: UserName::new(user.name.as_str()),
             secret: Secret::from_password(&user.name, realm, &user.password),
@@ -313,24 +287,14 @@ impl Builder {
                 "a pattern is a number, or the beginning of one and `*`",
             );
         }
-        let target = route
-            .target
-            .as_deref()
-            .map(RouteTarget::parse)
-            .transpose()
-            .unwrap_or_else(|error| {
+        let target =
+            route.target.as_deref().map(RouteTarget::parse).transpose().unwrap_or_else(|error| {
                 self.wrong(place.key("target"), error.to_string());
                 None
             });
-        let start = route
-            .stream
-            .as_ref()
-            .and_then(|start| self.start(&place.key("stream"), start, sinks));
-        switch::Route {
-            pattern: Pattern::parse(&route.pattern),
-            target,
-            start,
-        }
+        let start =
+            route.stream.as_ref().and_then(|start| self.start(&place.key("stream"), start, sinks));
+        switch::Route { pattern: Pattern::parse(&route.pattern), target, start }
     }
 
     /// Who needs no password and can call from everywhere must not reach other servers through us.

@@ -17,11 +17,7 @@ const SAMPLE_RATES_HZ: [u32; 4] = [8_000, 16_000, 24_000, 48_000];
 impl Builder {
     pub(super) fn sinks(&mut self, sinks: &[Sink]) -> Vec<Settings> {
         self.check_unique("sinks", "name", sinks.iter().map(|sink| sink.name.as_str()));
-        sinks
-            .iter()
-            .enumerate()
-            .filter_map(|(index, sink)| self.sink(index, sink))
-            .collect()
+        sinks.iter().enumerate().filter_map(|(index, sink)| self.sink(index, sink)).collect()
     }
 
     fn sink(&mut self, index: usize, sink: &Sink) -> Option<Settings> {
@@ -52,10 +48,7 @@ impl Builder {
         };
         let reconnect = self.reconnect(&place, &sink.reconnect);
         Some(Settings {
-            format: Format {
-                sample_rate: sink.sample_rate,
-                encoding,
-            },
+            format: Format { sample_rate: sink.sample_rate, encoding },
             max_streams: usize::try_from(max_streams).unwrap_or(usize::MAX),
             queue_ms,
             connect_timeout_ms,
@@ -67,10 +60,7 @@ impl Builder {
 
     fn kind(&mut self, place: &Place, sink: &Sink) -> Option<Kind> {
         let Some(kind) = sink.kind else {
-            self.wrong(
-                place.key("kind"),
-                "a sink is of kind \"websocket\", \"wav\" or \"scope\"",
-            );
+            self.wrong(place.key("kind"), "a sink is of kind \"websocket\", \"wav\" or \"scope\"");
             return None;
         };
         let (is_websocket, is_wav) = (kind == SinkKind::Websocket, kind == SinkKind::Wav);
@@ -89,9 +79,7 @@ impl Builder {
         match kind {
             SinkKind::Websocket => self.websocket(place, sink).map(Kind::WebSocket),
             SinkKind::Wav => match &sink.directory {
-                Some(directory) => Some(Kind::Wav {
-                    directory: PathBuf::from(directory),
-                }),
+                Some(directory) => Some(Kind::Wav { directory: PathBuf::from(directory) }),
                 None => {
                     self.wrong(place.key("directory"), "a wav sink needs a directory");
                     None
@@ -125,32 +113,19 @@ impl Builder {
                 Err(error) => self.wrong(place.key("headers").key(name), error.to_string()),
             }
         }
-        let bearer = sink
-            .bearer
-            .as_deref()
-            .map(Secret::bearer)
-            .transpose()
-            .unwrap_or_else(|error| {
+        let bearer =
+            sink.bearer.as_deref().map(Secret::bearer).transpose().unwrap_or_else(|error| {
                 self.wrong(place.key("bearer"), error.to_string());
                 None
             });
         let extra_ca = sink.extra_ca.as_ref().map(PathBuf::from);
-        Some(WebSocket {
-            url: url?,
-            dialect,
-            headers,
-            bearer,
-            extra_ca,
-        })
+        Some(WebSocket { url: url?, dialect, headers, bearer, extra_ca })
     }
 
     fn reconnect(&mut self, place: &Place, file: &Reconnect) -> sink::Reconnect {
         let place = place.key("reconnect");
         if file.max_delay_ms < file.first_delay_ms {
-            self.wrong(
-                place.key("max_delay_ms"),
-                "the longest delay is below the first",
-            );
+            self.wrong(place.key("max_delay_ms"), "the longest delay is below the first");
         }
         let mut small = |key: &str, value: u64, least: u64, most: u64| {
             u32::try_from(self.number(place.key(key), value, least..=most)).unwrap_or(u32::MAX)

@@ -23,12 +23,7 @@ impl Builder {
             self.check_sink(Place::at("streaming.default_sink"), name, names);
         }
         let limits = |sink: &sink::Settings| {
-            (
-                sink.name.clone(),
-                call::SinkLimits {
-                    max_streams: sink.max_streams,
-                },
-            )
+            (sink.name.clone(), call::SinkLimits { max_streams: sink.max_streams })
         };
         call::Streaming {
             enabled: file.enabled,

@@ -33,9 +33,6 @@ pub struct ErrorView {
 impl ErrorView {
     /// An error of this code.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        ErrorView {
-            code: code.to_owned(),
-            message: message.into(),
-        }
+        ErrorView { code: code.to_owned(), message: message.into() }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -44,7 +44,6 @@ pub(super) enum Order {
 pub(super) struct Worker {
     relay: Relay,
     sockets: HashMap<PortId, PortSockets, BuildHasherDefault<PortHasher>>,
-    address: IpAddr,
     list: OwnedFd,
     wake: Arc<OwnedFd>,
     orders: Receiver<Order>,
@@ -77,7 +76,6 @@ impl Worker {
         Ok(Worker {
             relay: Relay::new(settings.relay.clone(), seed),
             sockets: HashMap::default(),
-            address: settings.address,
             list,
             wake,
             orders,
@@ -170,22 +168,24 @@ impl Worker {
     fn handle_command(&mut self, command: MediaCommand) {
         let now = self.clock.now();
         match &command {
-            MediaCommand::Open { port, local, .. } => {
-                match PortSockets::open(self.address, local.rtp(), *port, &self.list) {
-                    Ok(sockets) => {
-                        self.sockets.insert(*port, sockets);
-                    }
-                    Err(error) => {
-                        self.counters.media_open_failed.count();
-                        tracing::warn!(local = local.rtp(), %error, "a media port could not be bound");
-                        let failed = MediaEvent::OpenFailed {
-                            port: *port,
-                            reason: error.to_string(),
-                        };
-                        return self.kept_back.push_back(failed);
-                    }
+            MediaCommand::Open {
+                port,
+                address,
+                local,
+            } => match PortSockets::open(*address, local.rtp(), *port, &self.list) {
+                Ok(sockets) => {
+                    self.sockets.insert(*port, sockets);
                 }
-            }
+                Err(error) => {
+                    self.counters.media_open_failed.count();
+                    tracing::warn!(local = local.rtp(), %error, "a media port could not be bound");
+                    let failed = MediaEvent::OpenFailed {
+                        port: *port,
+                        reason: error.to_string(),
+                    };
+                    return self.kept_back.push_back(failed);
+                }
+            },
             MediaCommand::Close { port } => {
                 self.sockets.remove(port);
             }
