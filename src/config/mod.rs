@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod layers;
 mod place;
+mod secrets;
 #[cfg(test)]
 mod tests;
 

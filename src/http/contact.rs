@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::request::{Body, fresh_request_id};
-use super::{CommandError, Shared, access, sigv4};
+use super::{Shared, access, sigv4};
 use crate::command::{Accepted, Command, Origin, Verb};
 use crate::control::contact::{
     self, ContactErrorView, ContactRefusal, ContactRequest, ContactSuccessView,
     StartContactStreaming, StopContactStreaming,
 };
 use crate::control::tables::ContactError;
+use crate::net::CommandError;
 
 /// From which boto3 takes the exception's class.
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");

@@ -11,11 +11,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::{CommandError, Shared};
+use super::Shared;
 use crate::command::Denied;
 use crate::control::json::ErrorView;
 use crate::control::request::BadMember;
 use crate::control::tables::{self, RETRY_AFTER_S};
+use crate::net::CommandError;
 
 /// The body of every error.
 #[derive(Serialize, utoipa::ToSchema)]

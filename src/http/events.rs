@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
 use super::{Shared, request};
@@ -33,8 +33,7 @@ const SEND_TIME: Duration = Duration::from_secs(10);
 const LISTENER_BYTES: usize = 4096;
 
 /// The query of the events.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct EventQuery {
     /// Begin after the event of this number, as far as events are kept. The header Last-Event-ID says the same.
     since: Option<u64>,
@@ -52,7 +51,10 @@ struct Missed {
 }
 
 /// Events as they happen: server-sent events, or WebSocket text messages when the request is a WebSocket handshake.
-#[utoipa::path(get, path = "/v1/events", tag = "events", params(EventQuery),
+#[utoipa::path(get, path = "/v1/events", tag = "events", 
+    params(("since" = Option<u64>, Query, description = "Begin after the event of this number, as far as events are kept"),
+        ("call" = Option<String>, Query, description = "Only events of the call with this id"),
+        ("Last-Event-ID" = Option<u64>, Header, description = "As since, sent by browsers that reconnect")),
     responses((status = 200, body = EventView, content_type = "text/event-stream"), (status = 101, description = "WebSocket"),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 406, body = ErrorBody),
         (status = 503, body = ErrorBody)))]

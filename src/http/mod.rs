@@ -37,9 +37,10 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::command::{Accepted, Command, Denied};
+use crate::command::{Accepted, Command};
 use crate::control::json::{ScopeView, SinkView, Timestamp};
 use crate::id::{CallId, StreamId};
+use crate::net::CommandError;
 use crate::notify::Notify;
 
 /// How long a request's body may take to arrive.
@@ -47,20 +48,6 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// How long a command may take. The switch answers within milliseconds, so later is as good as never.
 const COMMAND_TIME: Duration = Duration::from_secs(5);
-
-/// Why a command has no answer of the call, or which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CommandError {
-    /// The call said no. Nothing was changed.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// Too many commands wait. Nothing was changed.
-    #[error("the switch is busy")]
-    Busy,
-    /// No answer came in time. The command may have been carried out.
-    #[error("the switch did not answer in time")]
-    Unanswered,
-}
 
 /// The call's one door, reached from here.
 pub type CommandDoor = Arc<

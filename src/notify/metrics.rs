@@ -167,20 +167,20 @@ impl Metrics {
             "HTTP requests, by class of status",
             self.http_requests.clone(),
         );
-        registry.register("sink_frames", "Frames given to a sink", self.sink_frames.clone());
-        registry.register("sink_bytes", "Bytes given to a sink", self.sink_bytes.clone());
+        registry.register("stream_frames", "Frames given to a sink", self.sink_frames.clone());
+        registry.register("stream_bytes", "Bytes given to a sink", self.sink_bytes.clone());
         registry.register(
-            "sink_reconnects",
+            "stream_reconnects",
             "Times that a sink came back",
             self.sink_reconnects.clone(),
         );
         registry.register(
-            "sink_discarded_samples",
+            "stream_discarded_samples",
             "Samples given up",
             self.sink_discarded.clone(),
         );
         registry.register(
-            "sink_lag_seconds",
+            "stream_lag_seconds",
             "Wait of the oldest frame for its sink",
             self.sink_lag.clone(),
         );

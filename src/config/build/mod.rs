@@ -54,8 +54,8 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let switch = builder.switch(&file, streaming, &names, &listeners);
     let log = LogSettings { level: file.log.level, format: file.log.format };
     builder.check_log(&log);
-    match (switch, media, http) {
-        (Some(switch), Some(media), Some(http)) if builder.flaws.is_empty() => {
+    match (switch, http) {
+        (Some(switch), Some(http)) if builder.flaws.is_empty() => {
             let net = NetSettings { media, tcp, command_time };
             Ok(Config { listen: listeners.heard, switch, net, sinks, http, board, log })
         }
@@ -157,11 +157,7 @@ impl Builder {
         }
     }
 
-    fn media(&mut self, media: &Media) -> Option<MediaSettings> {
-        let address = self.address(Place::at("media.bind"), &media.bind);
-        if let Some(address) = address {
-            self.check_wildcard(Place::at("media.bind"), address, media.allow_wildcard);
-        }
+    fn media(&mut self, media: &Media) -> MediaSettings {
         if media.first_port % 2 == 1 || media.first_port < 1_024 {
             self.wrong(
                 Place::at("media.first_port"),
@@ -180,7 +176,7 @@ impl Builder {
             inactivity: self.seconds("media.inactivity_s", media.inactivity_s, 1..=DAY_S),
             figures_every: self.seconds("media.figures_every_s", media.figures_every_s, 1..=3_600),
         };
-        Some(MediaSettings { workers: NonZeroUsize::new(workers), relay })
+        MediaSettings { workers: NonZeroUsize::new(workers), relay }
     }
 
     fn board(&mut self, http: &super::file::Http) -> BoardLimits {

@@ -13,7 +13,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 
 use super::*;
-use crate::command::{Origin, StreamState, StreamStatus, Verb};
+use crate::command::{Origin, StreamState, StreamStatus};
 use crate::control::json::{ScopeTrackView, ScopeView};
 use crate::event::{Cause, Event, Kind, Manifest, Outcome};
 use crate::id::{LegId, SinkName, Tracks};
