@@ -17,7 +17,7 @@ const SPEECH: &str = "/usr/share/pocketsphinx/test/data";
 
 /// Look for what would keep a server from working here.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {
+pub(super) struct DoctorArgs {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -51,7 +51,7 @@ struct Finding {
 }
 
 /// Runs the command; `false` when something is broken.
-pub fn run(args: &DoctorArgs) -> bool {
+pub(super) fn run(args: &DoctorArgs) -> bool {
     let mut findings = Vec::new();
     for address in &args.listen {
         findings.push(udp_port(*address));

@@ -6,6 +6,9 @@ use crate::id::StreamId;
 use crate::media::{Encoding, PortFigures};
 use crate::sink::{self, Kind, Scope};
 
+/// The scope keeps one level per this time.
+const SCOPE_LEVEL_MS: u32 = 100;
+
 /// The figures of a leg's port.
 pub(super) fn leg_figures(figures: &PortFigures) -> LegFiguresView {
     LegFiguresView {
@@ -76,7 +79,7 @@ pub(super) fn scope(scope: &Scope, stream: StreamId) -> Option<ScopeView> {
     Some(ScopeView {
         stream: stream.to_string(),
         sample_rate: shown.sample_rate,
-        samples_per_level: sink::SAMPLES_PER_LEVEL_MS * shown.sample_rate / 1000,
+        samples_per_level: SCOPE_LEVEL_MS * shown.sample_rate / 1000,
         tracks: tracks.collect(),
     })
 }

@@ -35,6 +35,7 @@ struct Leg {
 impl Bench {
     fn new() -> Bench {
         let settings = MediaSettings {
+            address: Ipv4Addr::LOCALHOST.into(),
             workers: NonZeroUsize::new(2),
             relay: Settings::default(),
         };

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -44,6 +44,7 @@ pub(super) enum Order {
 pub(super) struct Worker {
     relay: Relay,
     sockets: HashMap<PortId, PortSockets, BuildHasherDefault<PortHasher>>,
+    address: IpAddr,
     list: OwnedFd,
     wake: Arc<OwnedFd>,
     orders: Receiver<Order>,
@@ -76,6 +77,7 @@ impl Worker {
         Ok(Worker {
             relay: Relay::new(settings.relay.clone(), seed),
             sockets: HashMap::default(),
+            address: settings.address,
             list,
             wake,
             orders,
@@ -172,11 +174,8 @@ impl Worker {
                 port,
                 address,
                 local,
-            } => match PortSockets::open(*address, local.rtp(), *port, &self.list) {
-                Ok(sockets) => {
-                    self.sockets.insert(*port, sockets);
-                }
-                Err(error) => {
+            } => {
+                if let Err(error) = self.open(*port, *address, local.rtp()) {
                     self.counters.media_open_failed.count();
                     tracing::warn!(local = local.rtp(), %error, "a media port could not be bound");
                     let failed = MediaEvent::OpenFailed {
@@ -185,10 +184,8 @@ impl Worker {
                     };
                     return self.kept_back.push_back(failed);
                 }
-            },
-            MediaCommand::Close { port } => {
-                self.sockets.remove(port);
             }
+            MediaCommand::Close { port } => drop(self.sockets.remove(port)),
             MediaCommand::Remote { .. }
             | MediaCommand::Bridge { .. }
             | MediaCommand::Unbridge { .. }
@@ -198,6 +195,15 @@ impl Worker {
             | MediaCommand::Untap { .. } => {}
         }
         self.relay.handle_command(command, now);
+    }
+
+    /// Binds a port: on our own address of the family of the one that peers are told, else on that one.
+    fn open(&mut self, port: PortId, told: IpAddr, rtp: u16) -> io::Result<()> {
+        let same_family = told.is_ipv4() == self.address.is_ipv4();
+        let address = if same_family { self.address } else { told };
+        let sockets = PortSockets::open(address, rtp, port, &self.list)?;
+        self.sockets.insert(port, sockets);
+        Ok(())
     }
 
     fn take_packet(&mut self, token: Token) {
