@@ -33,7 +33,10 @@ pub struct Format {
 
 impl Format {
     /// 8000 Hz, 16 bit linear: what the telephone gives, without loss.
-    pub const TELEPHONE: Format = Format { sample_rate: 8000, encoding: Encoding::L16 };
+    pub const TELEPHONE: Format = Format {
+        sample_rate: 8000,
+        encoding: Encoding::L16,
+    };
 }
 
 /// Everything that a greeting tells of a stream.
@@ -88,7 +91,10 @@ impl DialectKind {
     pub const fn format(self, wished: Format) -> Format {
         match self {
             DialectKind::Native => wished,
-            DialectKind::Twilio => Format { sample_rate: 8000, encoding: Encoding::Pcmu },
+            DialectKind::Twilio => Format {
+                sample_rate: 8000,
+                encoding: Encoding::Pcmu,
+            },
         }
     }
 

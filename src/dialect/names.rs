@@ -9,7 +9,10 @@ use crate::id::Track;
 pub(super) mod track {
     use super::*;
 
-    pub(in crate::dialect) fn serialize<S: Serializer>(track: &Track, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::dialect) fn serialize<S: Serializer>(
+        track: &Track,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(track.as_str())
     }
 
@@ -17,7 +20,8 @@ pub(super) mod track {
         deserializer: D,
     ) -> Result<Track, D::Error> {
         let word = String::deserialize(deserializer)?;
-        parse(&word).ok_or_else(|| de::Error::unknown_variant(&word, &["from_customer", "to_customer"]))
+        parse(&word)
+            .ok_or_else(|| de::Error::unknown_variant(&word, &["from_customer", "to_customer"]))
     }
 
     pub(in crate::dialect) fn parse(word: &str) -> Option<Track> {
@@ -43,8 +47,9 @@ pub(super) mod tracks {
         words
             .iter()
             .map(|word| {
-                track::parse(word)
-                    .ok_or_else(|| de::Error::unknown_variant(word, &["from_customer", "to_customer"]))
+                track::parse(word).ok_or_else(|| {
+                    de::Error::unknown_variant(word, &["from_customer", "to_customer"])
+                })
             })
             .collect()
     }
@@ -54,7 +59,10 @@ pub(super) mod tracks {
 pub(super) mod kind {
     use super::*;
 
-    pub(in crate::dialect) fn serialize<S: Serializer>(kind: &SpanKind, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::dialect) fn serialize<S: Serializer>(
+        kind: &SpanKind,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(kind.as_str())
     }
 

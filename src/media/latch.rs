@@ -75,15 +75,8 @@ struct Candidate {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Unsignalled,
-    Armed {
-        signalled: Signalled,
-        former: Option<SocketAddr>,
-        candidate: Option<Candidate>,
-    },
-    Locked {
-        signalled: Signalled,
-        source: SocketAddr,
-    },
+    Armed { signalled: Signalled, former: Option<SocketAddr>, candidate: Option<Candidate> },
+    Locked { signalled: Signalled, source: SocketAddr },
 }
 
 /// The latch of one leg.
@@ -96,31 +89,20 @@ pub(super) struct Latch {
 impl Latch {
     /// A latch that locks after `packets` packets in sequence.
     pub(super) const fn new(packets: u32) -> Self {
-        Latch {
-            packets,
-            state: State::Unsignalled,
-        }
+        Latch { packets, state: State::Unsignalled }
     }
 
     /// Takes the addresses of a session description. Another RTP address arms the latch, unless it is the one it is locked to.
     pub(super) fn signal(&mut self, new: Signalled) {
         self.state = match self.state {
-            State::Unsignalled => State::Armed {
-                signalled: new,
-                former: None,
-                candidate: None,
-            },
+            State::Unsignalled => State::Armed { signalled: new, former: None, candidate: None },
             // RFC 3264 §8.4: 0.0.0.0 is a hold of the old kind, not another place.
             State::Armed { signalled, .. } | State::Locked { signalled, .. }
                 if new.rtp.ip().is_unspecified() && !signalled.rtp.ip().is_unspecified() =>
             {
                 return;
             }
-            State::Armed {
-                signalled,
-                former,
-                candidate,
-            } => State::Armed {
+            State::Armed { signalled, former, candidate } => State::Armed {
                 signalled: new,
                 former,
                 candidate: candidate.filter(|_| signalled.rtp == new.rtp),
@@ -128,16 +110,11 @@ impl Latch {
             State::Locked { signalled, source }
                 if signalled.rtp == new.rtp || source == new.rtp =>
             {
-                State::Locked {
-                    signalled: new,
-                    source,
-                }
+                State::Locked { signalled: new, source }
             }
-            State::Locked { source, .. } => State::Armed {
-                signalled: new,
-                former: Some(source),
-                candidate: None,
-            },
+            State::Locked { source, .. } => {
+                State::Armed { signalled: new, former: Some(source), candidate: None }
+            }
         };
     }
 
@@ -147,11 +124,7 @@ impl Latch {
             State::Unsignalled => return Verdict::Unexpected,
             State::Locked { source, .. } if *source == packet.from => return Verdict::Heard,
             State::Locked { .. } => return Verdict::Foreign,
-            State::Armed {
-                signalled,
-                former,
-                candidate,
-            } => (*signalled, *former, candidate),
+            State::Armed { signalled, former, candidate } => (*signalled, *former, candidate),
         };
         if !packet.negotiated {
             return Verdict::UnknownPayload;
@@ -166,10 +139,7 @@ impl Latch {
         if run < self.packets || fit == Fit::Former && now.since(since) < FORMER_PATIENCE {
             return Verdict::Heard;
         }
-        self.state = State::Locked {
-            signalled,
-            source: packet.from,
-        };
+        self.state = State::Locked { signalled, source: packet.from };
         Verdict::Locked
     }
 
@@ -262,15 +232,9 @@ mod tests {
         let mut latch = Latch::new(3);
         latch.signal(signalled("10.0.0.1:4000"));
         let mut words = Vec::new();
-        for line in script
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-        {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let parts: Vec<&str> = line.split_whitespace().collect();
-            let [millis, what, argument] = parts[..] else {
-                panic!("three words: {line}")
-            };
+            let [millis, what, argument] = parts[..] else { panic!("three words: {line}") };
             let now = Instant::from_millis(millis.parse().expect("milliseconds"));
             if what == "signal" {
                 latch.signal(signalled(argument));
@@ -295,10 +259,7 @@ mod tests {
 
     fn signalled(rtp: &str) -> Signalled {
         let rtp: SocketAddr = rtp.parse().expect("an address");
-        Signalled {
-            rtp,
-            rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1),
-        }
+        Signalled { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1) }
     }
 
     #[test]
@@ -385,14 +346,10 @@ mod tests {
     #[test]
     fn the_former_source_locks_again_after_two_seconds_alone() {
         let before = "0 5.5.5.5:1 1\n 20 5.5.5.5:1 2\n 40 5.5.5.5:1 3\n 50 signal 10.0.0.9:4000\n";
-        let after: String = (0..102)
-            .map(|n| format!("{} 5.5.5.5:1 {}\n", 60 + n * 20, 4 + n))
-            .collect();
+        let after: String =
+            (0..102).map(|n| format!("{} 5.5.5.5:1 {}\n", 60 + n * 20, 4 + n)).collect();
         let heard = "heard ".repeat(100);
-        check(
-            &format!("{before}{after}"),
-            &format!("heard heard locked {heard}locked heard"),
-        );
+        check(&format!("{before}{after}"), &format!("heard heard locked {heard}locked heard"));
     }
 
     #[test]
@@ -430,14 +387,8 @@ mod tests {
             latch
         };
         let text = |latch: Latch| latch.rtcp_destination().map(|address| address.to_string());
-        assert_eq!(
-            text(lock("10.0.0.1:4000")).as_deref(),
-            Some("10.0.0.1:9999")
-        );
-        assert_eq!(
-            text(lock("5.5.5.5:61000")).as_deref(),
-            Some("5.5.5.5:61001")
-        );
+        assert_eq!(text(lock("10.0.0.1:4000")).as_deref(), Some("10.0.0.1:9999"));
+        assert_eq!(text(lock("5.5.5.5:61000")).as_deref(), Some("5.5.5.5:61001"));
         assert_eq!(text(lock("5.5.5.5:65535")), None);
         assert!(lock("5.5.5.5:61000").accepts_rtcp("5.5.5.5".parse().expect("a host")));
         assert!(!lock("5.5.5.5:61000").accepts_rtcp("10.0.0.1".parse().expect("a host")));
@@ -452,18 +403,12 @@ mod tests {
             sequence: 1,
             negotiated: true,
         };
-        assert_eq!(
-            latch.handle_packet(packet, Instant::ZERO),
-            Verdict::Unexpected
-        );
+        assert_eq!(latch.handle_packet(packet, Instant::ZERO), Verdict::Unexpected);
         assert_eq!(latch.rtp_destination(), None);
         latch.signal(signalled("0.0.0.0:4000"));
         assert_eq!(latch.rtp_destination(), None);
         latch.signal(signalled("10.0.0.1:4000"));
-        assert_eq!(
-            latch.rtp_destination(),
-            Some("10.0.0.1:4000".parse().expect("an address"))
-        );
+        assert_eq!(latch.rtp_destination(), Some("10.0.0.1:4000".parse().expect("an address")));
     }
 
     #[test]
@@ -476,9 +421,6 @@ mod tests {
             sequence: 1,
             negotiated: false,
         };
-        assert_eq!(
-            latch.handle_packet(packet, Instant::ZERO),
-            Verdict::UnknownPayload
-        );
+        assert_eq!(latch.handle_packet(packet, Instant::ZERO), Verdict::UnknownPayload);
     }
 }

@@ -159,10 +159,7 @@ impl Source {
         if self.sequencer.as_ref().is_some_and(Sequencer::is_waiting) {
             return;
         }
-        let horizon = self
-            .clock
-            .position(now)
-            .saturating_sub(self.clock.samples(PATIENCE));
+        let horizon = self.clock.position(now).saturating_sub(self.clock.samples(PATIENCE));
         let frame = line.frame_samples();
         line.put_absence(horizon / frame * frame, SpanKind::Silence);
     }
@@ -173,10 +170,7 @@ impl Source {
         let absence = self.clock.moment((line.cursor() / frame + 1) * frame) + PATIENCE;
         let hole = self.sequencer.as_ref().and_then(Sequencer::deadline);
         let press = self.detector.poll_timeout();
-        [hole, press]
-            .into_iter()
-            .flatten()
-            .fold(absence, Instant::min)
+        [hole, press].into_iter().flatten().fold(absence, Instant::min)
     }
 
     /// Puts what waits, holes or not. `refused` packets in all were refused by the ring.
@@ -236,9 +230,7 @@ impl Source {
             payload: packet.payload().to_vec(),
         };
         let (sequence, window) = (packet.sequence(), self.window);
-        let sequencer = self
-            .sequencer
-            .get_or_insert_with(|| Sequencer::new(sequence, window));
+        let sequencer = self.sequencer.get_or_insert_with(|| Sequencer::new(sequence, window));
         match sequencer.push(sequence, tapped.arrival, waiting) {
             Arrived::Taken { reordered } => self.counts.reordered += u64::from(reordered),
             Arrived::Duplicate => {
@@ -289,8 +281,7 @@ impl Source {
 
     fn take_event(&mut self, waiting: &Waiting, line: &Timeline) {
         let digit =
-            self.detector
-                .handle_payload(waiting.timestamp, &waiting.payload, waiting.arrival);
+            self.detector.handle_payload(waiting.timestamp, &waiting.payload, waiting.arrival);
         if let Some(digit) = digit {
             self.tell_press(digit, waiting.arrival, line);
         }
@@ -321,9 +312,7 @@ impl Source {
     /// Where the sender's timestamp says that the packet belongs; where its arrival says so when the timestamp makes no sense.
     fn place(&self, codec: Codec, timestamp: u32, now: u64, samples: u64, line: &Timeline) -> u64 {
         let fresh = fresh_place(now, samples, line);
-        let Some(anchor) = self
-            .anchor
-            .filter(|anchor| anchor.clock_rate == codec.clock_rate())
+        let Some(anchor) = self.anchor.filter(|anchor| anchor.clock_rate == codec.clock_rate())
         else {
             return fresh;
         };
@@ -333,11 +322,7 @@ impl Source {
         };
         let place = anchor.position + self.clock.scale(step, anchor.clock_rate);
         let in_the_future = place > now + self.clock.samples(SLIP);
-        if in_the_future && place > line.cursor() {
-            fresh
-        } else {
-            place
-        }
+        if in_the_future && place > line.cursor() { fresh } else { place }
     }
 
     /// Where the packet is put, near its place; `None` when it is given up.
@@ -373,10 +358,7 @@ impl Source {
         }
         self.counts.late += 1;
         let missing = std::mem::take(&mut self.missing).packets * self.packet_samples;
-        line.explain(
-            place.saturating_sub(missing)..place + samples,
-            SpanKind::Lost,
-        );
+        line.explain(place.saturating_sub(missing)..place + samples, SpanKind::Lost);
         None
     }
 
@@ -404,10 +386,7 @@ impl Source {
     /// A key went up at `at`. What is withheld as audio is withheld as a key, too.
     fn tell_press(&mut self, digit: Digit, at: Instant, line: &Timeline) {
         let rate = self.event_rate.max(1);
-        let (up, held) = (
-            self.clock.position(at),
-            self.clock.scale(digit.duration.into(), rate),
-        );
+        let (up, held) = (self.clock.position(at), self.clock.scale(digit.duration.into(), rate));
         let down = up.saturating_sub(held);
         if line.conditions.withheld_at(down) || line.conditions.withheld_at(up) {
             return;

@@ -32,10 +32,7 @@ pub struct BoardLimits {
 
 impl Default for BoardLimits {
     fn default() -> Self {
-        BoardLimits {
-            ended_calls: 1_000,
-            ended_age: Duration::from_secs(3_600),
-        }
+        BoardLimits { ended_calls: 1_000, ended_age: Duration::from_secs(3_600) }
     }
 }
 
@@ -57,12 +54,7 @@ struct KnownStream {
 impl Board {
     /// An empty board.
     pub fn new(limits: BoardLimits) -> Self {
-        Board {
-            limits,
-            calls: DashMap::new(),
-            streams: DashMap::new(),
-            ended: Mutex::default(),
-        }
+        Board { limits, calls: DashMap::new(), streams: DashMap::new(), ended: Mutex::default() }
     }
 
     /// Reduces one event, which happened at `at`.
@@ -73,18 +65,14 @@ impl Board {
             }
             Kind::StreamArmed { sink, .. } => {
                 if let Some(stream) = event.stream {
-                    let known = KnownStream {
-                        call: event.call,
-                        sink: sink.clone(),
-                        manifest: None,
-                    };
+                    let known =
+                        KnownStream { call: event.call, sink: sink.clone(), manifest: None };
                     self.streams.insert(stream, known);
                 }
             }
             Kind::StreamEnded { manifest } => {
-                if let Some(mut known) = event
-                    .stream
-                    .and_then(|stream| self.streams.get_mut(&stream))
+                if let Some(mut known) =
+                    event.stream.and_then(|stream| self.streams.get_mut(&stream))
                 {
                     known.manifest = manifest.clone();
                 }
@@ -121,12 +109,7 @@ impl Board {
     pub fn stream(&self, stream: StreamId) -> Option<StreamView> {
         let call = self.streams.get(&stream)?.call;
         let name = stream.to_string();
-        self.calls
-            .get(&call)?
-            .streams
-            .iter()
-            .find(|view| view.stream == name)
-            .cloned()
+        self.calls.get(&call)?.streams.iter().find(|view| view.stream == name).cloned()
     }
 
     /// The account of a stream that has ended with one.
@@ -137,10 +120,7 @@ impl Board {
     /// How many live streams go to `sink`.
     pub fn live_streams(&self, sink: &str) -> usize {
         let is_live = |stream: &&StreamView| stream.sink == sink && stream.ended_at.is_none();
-        self.calls
-            .iter()
-            .map(|call| call.streams.iter().filter(is_live).count())
-            .sum()
+        self.calls.iter().map(|call| call.streams.iter().filter(is_live).count()).sum()
     }
 
     /// Notes the relay's sums for a leg and gives back the earlier ones.
@@ -221,10 +201,7 @@ impl Board {
             return;
         };
         if call.streams.len() == STREAMS_SHOWN
-            && let Some(oldest) = call
-                .streams
-                .iter()
-                .position(|stream| stream.ended_at.is_some())
+            && let Some(oldest) = call.streams.iter().position(|stream| stream.ended_at.is_some())
         {
             let forgotten = call.streams.remove(oldest);
             if let Ok(id) = forgotten.stream.parse() {
@@ -261,11 +238,7 @@ impl Board {
             }
             ended.pop_front();
             if let Some((_, view)) = self.calls.remove(&call) {
-                for stream in view
-                    .streams
-                    .iter()
-                    .filter_map(|stream| stream.stream.parse().ok())
-                {
+                for stream in view.streams.iter().filter_map(|stream| stream.stream.parse().ok()) {
                     self.streams.remove(&stream);
                 }
             }

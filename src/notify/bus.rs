@@ -48,10 +48,7 @@ struct History {
 
 impl Default for Bus {
     fn default() -> Self {
-        Bus {
-            history: Mutex::default(),
-            sender: broadcast::Sender::new(BEHIND_EVENTS),
-        }
+        Bus { history: Mutex::default(), sender: broadcast::Sender::new(BEHIND_EVENTS) }
     }
 }
 
@@ -66,11 +63,7 @@ impl Bus {
         // Told under the lock: a listener that subscribes in between would hear an event twice or never.
         let mut history = self.history();
         history.last += 1;
-        let told = Arc::new(Told {
-            number: history.last,
-            at,
-            event,
-        });
+        let told = Arc::new(Told { number: history.last, at, event });
         if history.kept.len() == HISTORY_EVENTS {
             history.kept.pop_front();
         }
@@ -85,10 +78,7 @@ impl Bus {
         let history = self.history();
         let receiver = self.sender.subscribe();
         let Some(since) = since else {
-            return Subscription {
-                backlog: VecDeque::new(),
-                receiver,
-            };
+            return Subscription { backlog: VecDeque::new(), receiver };
         };
         let since = if since > history.last { 0 } else { since };
         let kept = history.kept.iter().filter(|told| told.number > since);

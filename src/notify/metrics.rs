@@ -144,17 +144,9 @@ impl Metrics {
             "Streams that have not ended",
             self.streams_active.clone(),
         );
-        registry.register(
-            "streams",
-            "Streams that ended, by cause",
-            self.streams.clone(),
-        );
+        registry.register("streams", "Streams that ended, by cause", self.streams.clone());
         registry.register("events", "Events told, by kind", self.events.clone());
-        registry.register(
-            "commands_denied",
-            "Commands denied, by reason",
-            self.denied.clone(),
-        );
+        registry.register("commands_denied", "Commands denied, by reason", self.denied.clone());
         registry.register(
             "rtp_packets",
             "RTP packets of the relay, by direction",
@@ -175,16 +167,8 @@ impl Metrics {
             "HTTP requests, by class of status",
             self.http_requests.clone(),
         );
-        registry.register(
-            "sink_frames",
-            "Frames given to a sink",
-            self.sink_frames.clone(),
-        );
-        registry.register(
-            "sink_bytes",
-            "Bytes given to a sink",
-            self.sink_bytes.clone(),
-        );
+        registry.register("sink_frames", "Frames given to a sink", self.sink_frames.clone());
+        registry.register("sink_bytes", "Bytes given to a sink", self.sink_bytes.clone());
         registry.register(
             "sink_reconnects",
             "Times that a sink came back",
@@ -205,32 +189,24 @@ impl Metrics {
 
     /// Counts one event.
     pub fn handle_event(&self, event: &Event) {
-        self.events
-            .get_or_create(&[("kind", KindView::from(&event.kind).name())])
-            .inc();
+        self.events.get_or_create(&[("kind", KindView::from(&event.kind).name())]).inc();
         match &event.kind {
             Kind::CallInitiated { .. } => {
                 self.calls_active.inc();
             }
             Kind::CallEnded { outcome, .. } => {
                 self.calls_active.dec();
-                self.calls
-                    .get_or_create(&[("outcome", outcome_name(*outcome))])
-                    .inc();
+                self.calls.get_or_create(&[("outcome", outcome_name(*outcome))]).inc();
             }
             Kind::StreamArmed { .. } => {
                 self.streams_active.inc();
             }
             Kind::StreamEnded { .. } => {
                 self.streams_active.dec();
-                self.streams
-                    .get_or_create(&[("cause", cause_name(event.cause))])
-                    .inc();
+                self.streams.get_or_create(&[("cause", cause_name(event.cause))]).inc();
             }
             Kind::StreamDenied(denied) => {
-                self.denied
-                    .get_or_create(&[("reason", tables::refusal(denied).code)])
-                    .inc();
+                self.denied.get_or_create(&[("reason", tables::refusal(denied).code)]).inc();
             }
             _ => {}
         }
@@ -275,15 +251,9 @@ impl Metrics {
         let growth = |sum: fn(&StreamFiguresView) -> u64| {
             sum(figures).saturating_sub(earlier.map_or(0, sum))
         };
-        self.sink_frames
-            .get_or_create(&label)
-            .inc_by(growth(|figures| figures.frames));
-        self.sink_bytes
-            .get_or_create(&label)
-            .inc_by(growth(|figures| figures.bytes));
-        self.sink_reconnects
-            .get_or_create(&label)
-            .inc_by(growth(|figures| figures.reconnects));
+        self.sink_frames.get_or_create(&label).inc_by(growth(|figures| figures.frames));
+        self.sink_bytes.get_or_create(&label).inc_by(growth(|figures| figures.bytes));
+        self.sink_reconnects.get_or_create(&label).inc_by(growth(|figures| figures.reconnects));
         self.sink_discarded
             .get_or_create(&label)
             .inc_by(growth(|figures| figures.discarded_samples));

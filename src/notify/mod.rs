@@ -35,12 +35,7 @@ pub struct Notify {
 impl Notify {
     /// Consumers that read the wall's time from `wall`.
     pub fn new(wall: WallClock, limits: BoardLimits) -> Self {
-        Notify {
-            bus: Bus::new(),
-            board: Board::new(limits),
-            metrics: Metrics::new(),
-            wall,
-        }
+        Notify { bus: Bus::new(), board: Board::new(limits), metrics: Metrics::new(), wall }
     }
 
     /// Takes one event. The board has it before anybody is told, so that who reads on being told sees it.
@@ -60,8 +55,7 @@ impl Notify {
     /// Takes a sink's sums for a stream since its start.
     pub fn handle_stream_figures(&self, stream: StreamId, figures: StreamFiguresView) {
         if let Some((sink, earlier)) = self.board.handle_stream_figures(stream, figures) {
-            self.metrics
-                .handle_stream_figures(&sink, earlier.as_ref(), &figures);
+            self.metrics.handle_stream_figures(&sink, earlier.as_ref(), &figures);
         }
     }
 

@@ -166,11 +166,9 @@ pub(super) fn resample(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
     let sample_at = |index: usize| {
         let centre = index as f64 * step;
         let first = (centre - reach).ceil().max(0.0) as usize;
-        let sum: f64 = samples
-            .iter()
-            .zip(0_u64..)
-            .skip(first)
-            .take_while(|(_, place)| *place as f64 <= centre + reach)
+        let within = samples.get(first..).unwrap_or_default().iter().zip(first..);
+        let within = within.take_while(|(_, place)| *place as f64 <= centre + reach);
+        let sum: f64 = within
             .map(|(sample, place)| f64::from(*sample) * weigh(place as f64 - centre))
             .sum();
         sum.round().clamp(-32768.0, 32767.0) as i16

@@ -38,7 +38,10 @@ pub fn start(
     clock: Clock,
     events: mpsc::Sender<SinkEvent>,
 ) -> Result<SinkHandle, TargetError> {
-    let pools: Result<Vec<_>, _> = settings.into_iter().map(|each| Pool::new(each).map(Arc::new)).collect();
+    let pools: Result<Vec<_>, _> = settings
+        .into_iter()
+        .map(|each| Pool::new(each).map(Arc::new))
+        .collect();
     let room = Room {
         pools: pools?,
         scope: Scope::default(),
@@ -82,7 +85,11 @@ impl SinkHandle {
     pub fn send(&self, command: SinkCommand) {
         match command {
             SinkCommand::Open(plan) => self.open(*plan),
-            SinkCommand::Control { stream, at, control } => self.control(stream, at, control),
+            SinkCommand::Control {
+                stream,
+                at,
+                control,
+            } => self.control(stream, at, control),
             SinkCommand::Close { stream, at, cause } => self.close(stream, Close { at, cause }),
         }
     }
@@ -112,31 +119,56 @@ impl SinkHandle {
             error!(%stream, "a stream was opened twice");
             return self.refuse(stream, Cause::Bug);
         }
-        let Some(place) = pool.take_place() else { return self.refuse(stream, Cause::Policy) };
+        let Some(place) = pool.take_place() else {
+            return self.refuse(stream, Cause::Policy);
+        };
         let (letters, letter_box) = mpsc::channel(LETTERS_LIMIT);
         let (close, closed) = watch::channel(None);
-        self.0.streams.insert(stream, Mailbox { letters, close, pool: Arc::clone(&pool) });
-        let inbox = Inbox { letters: letter_box, closed };
-        self.0.runtime.spawn(run(Arc::clone(&self.0), plan, pool, inbox, place));
+        self.0.streams.insert(
+            stream,
+            Mailbox {
+                letters,
+                close,
+                pool: Arc::clone(&pool),
+            },
+        );
+        let inbox = Inbox {
+            letters: letter_box,
+            closed,
+        };
+        self.0
+            .runtime
+            .spawn(run(Arc::clone(&self.0), plan, pool, inbox, place));
     }
 
     fn refuse(&self, stream: StreamId, cause: Cause) {
         let events = self.0.events.clone();
         self.0.runtime.spawn(async move {
             // An error means that the switch is gone, and with it whoever asked.
-            let _ = events.send(SinkEvent::Finished { stream, cause, manifest: None }).await;
+            let _ = events
+                .send(SinkEvent::Finished {
+                    stream,
+                    cause,
+                    manifest: None,
+                })
+                .await;
         });
     }
 
     fn control(&self, stream: StreamId, at: Instant, control: Control) {
-        let Some(mailbox) = self.0.streams.get(&stream) else { return };
+        let Some(mailbox) = self.0.streams.get(&stream) else {
+            return;
+        };
         let full = match mailbox.letters.try_send(Letter { at, control }) {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => false,
             Err(mpsc::error::TrySendError::Full(_)) => true,
         };
         if full {
             mailbox.pool.counters.overflowed_control();
-            mailbox.put_close(Close { at, cause: Cause::Policy });
+            mailbox.put_close(Close {
+                at,
+                cause: Cause::Policy,
+            });
         }
     }
 
@@ -162,21 +194,39 @@ impl Mailbox {
 async fn run(room: Arc<Room>, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox, place: Place) {
     let stream = plan.stream;
     let life = async { room.stream(plan, Arc::clone(&pool), inbox).run().await };
-    let ending = AssertUnwindSafe(life).catch_unwind().await.unwrap_or_else(|_| {
+    let ending = guard(life).await.unwrap_or_else(|| {
         error!(%stream, "a stream's task panicked");
         pool.counters.panicked();
-        Ending { cause: Cause::Bug, manifest: None }
+        Ending {
+            cause: Cause::Bug,
+            manifest: None,
+        }
     });
     room.streams.remove(&stream);
     drop(place);
     let Ending { cause, manifest } = ending;
     // An error means that the switch is gone, and with it whoever asked.
-    let _ = room.events.send(SinkEvent::Finished { stream, cause, manifest }).await;
+    let _ = room
+        .events
+        .send(SinkEvent::Finished {
+            stream,
+            cause,
+            manifest,
+        })
+        .await;
+}
+
+/// A panic ends one stream, and no other; `None` tells of it.
+async fn guard(life: impl Future<Output = Ending>) -> Option<Ending> {
+    AssertUnwindSafe(life).catch_unwind().await.ok()
 }
 
 impl Room {
     fn pool(&self, name: &SinkName) -> Option<Arc<Pool>> {
-        self.pools.iter().find(|pool| pool.settings.name == *name).cloned()
+        self.pools
+            .iter()
+            .find(|pool| pool.settings.name == *name)
+            .cloned()
     }
 
     fn stream(&self, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
@@ -208,18 +258,30 @@ impl Room {
         match &pool.way {
             Way::Socket(target, dialect) => {
                 let dialect = Dialect::new(*dialect, self.info(plan, format));
-                Link::Socket(Box::new(SocketLink::new(Arc::clone(target), dialect, pool.settings.reconnect)))
+                Link::Socket(Box::new(SocketLink::new(
+                    Arc::clone(target),
+                    dialect,
+                    pool.settings.reconnect,
+                )))
             }
             Way::Wav(directory) => {
                 let name = format!("{}-{}", plan.call, plan.stream);
-                Link::File(Box::new(FileLink::new(directory.join(name), plan.tracks, format.sample_rate)))
+                Link::File(Box::new(FileLink::new(
+                    directory.join(name),
+                    plan.tracks,
+                    format.sample_rate,
+                )))
             }
             Way::Scope => Link::Memory(MemoryLink::new(self.scope.begin(plan, format.sample_rate))),
         }
     }
 
     fn info(&self, plan: &StreamPlan, format: Format) -> StreamInfo {
-        let since_1970 = self.clock.unix(plan.start).duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_1970 = self
+            .clock
+            .unix(plan.start)
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         StreamInfo {
             call: plan.call,
             stream: plan.stream,
@@ -253,4 +315,22 @@ fn assembler(plan: StreamPlan, format: Format, dialect: Option<DialectKind>) -> 
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     };
     Assembler::new(assembly, plan.reader)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_the_end_of_one_stream_and_not_of_the_program() {
+        let ending = guard(async {
+            Ending {
+                cause: Cause::Request,
+                manifest: None,
+            }
+        })
+        .await;
+        assert_eq!(ending.map(|ending| ending.cause), Some(Cause::Request));
+        assert!(guard(async { panic!("a bug") }).await.is_none());
+    }
 }

@@ -27,6 +27,7 @@ pub use handle::{SinkHandle, start};
 pub use pool::PoolFigures;
 pub use scope::{Excerpt, Level, Scope, ScopeStream};
 pub use settings::{
-    Header, HeaderError, Kind, QUEUE_MS_LIMIT, Reconnect, Secret, Settings, Url, UrlError, WebSocket,
+    Header, HeaderError, Kind, QUEUE_MS_LIMIT, Reconnect, Secret, Settings, Url, UrlError,
+    WebSocket,
 };
 pub use target::TargetError;

@@ -70,20 +70,29 @@ pub struct PoolFigures {
 impl Pool {
     pub(super) fn new(settings: Settings) -> Result<Pool, TargetError> {
         let way = match &settings.kind {
-            Kind::WebSocket(socket) => {
-                Way::Socket(Arc::new(Target::new(socket, settings.connect_timeout_ms)?), socket.dialect)
-            }
+            Kind::WebSocket(socket) => Way::Socket(
+                Arc::new(Target::new(socket, settings.connect_timeout_ms)?),
+                socket.dialect,
+            ),
             Kind::Wav { directory } => Way::Wav(directory.clone()),
             Kind::Scope => Way::Scope,
         };
-        Ok(Pool { settings, way, counters: Counters::default(), active: AtomicUsize::new(0) })
+        Ok(Pool {
+            settings,
+            way,
+            counters: Counters::default(),
+            active: AtomicUsize::new(0),
+        })
     }
 
     /// A place for one stream, or `None` when the sink is full.
     pub(super) fn take_place(self: &Arc<Self>) -> Option<Place> {
         let limit = self.settings.max_streams;
         let one_more = |active: usize| (active < limit).then_some(active + 1);
-        match self.active.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
+        match self
+            .active
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+        {
             Ok(_) => {
                 count(&self.counters.opened, 1);
                 Some(Place(Arc::clone(self)))

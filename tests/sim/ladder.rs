@@ -31,7 +31,11 @@ impl Ladder {
             let (Some(from), Some(to)) = (place(&row.from), place(&row.to)) else { continue };
             let (left, right) = (from.min(to), from.max(to));
             let inner = (right - left) * WIDTH - 1;
-            let arrow = if from < to { format!("{:-<w$}>", format!("-- {} ", row.what), w = inner - 1) } else { format!("<{:-<w$}", format!("-- {} ", row.what), w = inner - 1) };
+            let arrow = if from < to {
+                format!("{:-<w$}>", format!("-- {} ", row.what), w = inner - 1)
+            } else {
+                format!("<{:-<w$}", format!("-- {} ", row.what), w = inner - 1)
+            };
             let mut line = String::new();
             for column in 0..columns.len() {
                 if column == left {

@@ -69,7 +69,11 @@ impl<T: Clone> Link<T> {
     }
 
     fn arrival(&mut self, now: Instant) -> Instant {
-        let jitter = if self.weather.jitter_ms == 0 { 0 } else { u64::from(self.below(self.weather.jitter_ms as u32 * 1_000)) };
+        let jitter = if self.weather.jitter_ms == 0 {
+            0
+        } else {
+            u64::from(self.below(self.weather.jitter_ms as u32 * 1_000))
+        };
         let held = if self.chance(self.weather.reordering) { 30_000 } else { 0 };
         now + Duration::from_micros(self.weather.latency_ms * 1_000 + jitter + held)
     }

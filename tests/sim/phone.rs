@@ -97,7 +97,13 @@ pub struct Phone {
 }
 
 impl Phone {
-    pub fn new(name: &str, number: u8, sip: SocketAddr, rtp: SocketAddr, server: SocketAddr) -> Phone {
+    pub fn new(
+        name: &str,
+        number: u8,
+        sip: SocketAddr,
+        rtp: SocketAddr,
+        server: SocketAddr,
+    ) -> Phone {
         Phone {
             name: name.into(),
             number,
@@ -125,7 +131,9 @@ impl Phone {
 
     pub fn register(&mut self, now: Instant) {
         let call_id = format!("reg-{}", self.name);
-        let request = self.outside("REGISTER", &format!("sip:{}", self.server), &call_id, 1).with("Expires", "3600");
+        let request = self
+            .outside("REGISTER", &format!("sip:{}", self.server), &call_id, 1)
+            .with("Expires", "3600");
         self.send_request(request, now);
     }
 
@@ -134,11 +142,17 @@ impl Phone {
         self.invite_with(number, now, |invite| invite)
     }
 
-    pub fn invite_with(&mut self, number: &str, now: Instant, change: impl Fn(Text) -> Text) -> usize {
+    pub fn invite_with(
+        &mut self,
+        number: &str,
+        now: Instant,
+        change: impl Fn(Text) -> Text,
+    ) -> usize {
         let uri = format!("sip:{number}@{}", self.server);
         let call_id = self.unique("call");
         let body = sdp(self.rtp, 1, "sendrecv");
-        let invite = change(self.outside("INVITE", &uri, &call_id, 1).with_body("application/sdp", body));
+        let invite =
+            change(self.outside("INVITE", &uri, &call_id, 1).with_body("application/sdp", body));
         let dialog = self.dialog(&invite, true);
         self.dialogs.push(dialog);
         self.send_request(invite, now);
@@ -155,7 +169,9 @@ impl Phone {
         for name in ["Via", "From", "To", "Call-ID"] {
             cancel = cancel.with(name, dialog.invite.header(name));
         }
-        let cancel = cancel.with("CSeq", format!("{} CANCEL", dialog.invite.cseq())).with("Max-Forwards", "70");
+        let cancel = cancel
+            .with("CSeq", format!("{} CANCEL", dialog.invite.cseq()))
+            .with("Max-Forwards", "70");
         self.send_request(cancel, now);
     }
 
@@ -212,7 +228,13 @@ impl Phone {
     }
 
     /// Any request outside a dialog.
-    pub fn request(&mut self, method: &str, uri: &str, now: Instant, change: impl Fn(Text) -> Text) {
+    pub fn request(
+        &mut self,
+        method: &str,
+        uri: &str,
+        now: Instant,
+        change: impl Fn(Text) -> Text,
+    ) {
         let call_id = self.unique("any");
         let request = change(self.outside(method, uri, &call_id, 1));
         self.send_request(request, now);
@@ -221,7 +243,10 @@ impl Phone {
     fn is_inviting(&self, place: usize) -> bool {
         let call_id = &self.dialogs[place].call_id;
         self.dialogs[place].unacknowledged.is_some()
-            || self.pending.iter().any(|p| p.method == "INVITE" && Text::parse(&p.bytes).header("Call-ID") == call_id)
+            || self
+                .pending
+                .iter()
+                .any(|p| p.method == "INVITE" && Text::parse(&p.bytes).header("Call-ID") == call_id)
     }
 
     // ---- what comes from the network ----
@@ -235,7 +260,8 @@ impl Phone {
     }
 
     pub fn handle_rtp(&mut self, packet: &[u8]) {
-        let Some((number, rest)) = packet.get(12..).and_then(|payload| payload.split_first()) else {
+        let Some((number, rest)) = packet.get(12..).and_then(|payload| payload.split_first())
+        else {
             return self.violations.push(format!("{}: a mutilated RTP packet", self.name));
         };
         // Prompts of the switch are not ours to check; phones' packets carry their number and a pattern.
@@ -252,7 +278,10 @@ impl Phone {
         if status >= 200 {
             let known = *self.finals.entry((branch.clone(), method.clone())).or_insert(status);
             if known != status {
-                self.violations.push(format!("{}: two final responses to one {method}: {known} and {status}", self.name));
+                self.violations.push(format!(
+                    "{}: two final responses to one {method}: {known} and {status}",
+                    self.name
+                ));
             }
         }
         let place = self.pending.iter().position(|p| p.branch == branch && p.method == method);
@@ -266,7 +295,10 @@ impl Phone {
                 if method != "INVITE" && status != 401 {
                     self.responses.push(response.clone());
                 }
-                if status == 401 && request.find("Authorization").is_none() && self.credentials.is_some() {
+                if status == 401
+                    && request.find("Authorization").is_none()
+                    && self.credentials.is_some()
+                {
                     self.acknowledge_failure(&request, &response);
                     return self.retry_with_credentials(request, &response, now);
                 }
@@ -363,12 +395,22 @@ impl Phone {
         let uri = request.start.split(' ').nth(1).expect("a uri").to_owned();
         let method = request.method().to_owned();
         let challenge = response.header("WWW-Authenticate");
-        let Some(authorization) = digest::authorize(challenge, &method, &uri, &user, &password, "c0ffee", 1) else { return };
+        let Some(authorization) =
+            digest::authorize(challenge, &method, &uri, &user, &password, "c0ffee", 1)
+        else {
+            return;
+        };
         let cseq = request.cseq() + 1;
-        request.headers.retain(|(name, _)| name != "CSeq" && name != "Via" && name != "Content-Length");
+        request
+            .headers
+            .retain(|(name, _)| name != "CSeq" && name != "Via" && name != "Content-Length");
         let via = self.via();
-        let request = request.with("CSeq", format!("{cseq} {method}")).with("Via", via).with("Authorization", authorization);
-        if let Some(dialog) = self.dialogs.iter_mut().find(|d| d.call_id == request.header("Call-ID"))
+        let request = request
+            .with("CSeq", format!("{cseq} {method}"))
+            .with("Via", via)
+            .with("Authorization", authorization);
+        if let Some(dialog) =
+            self.dialogs.iter_mut().find(|d| d.call_id == request.header("Call-ID"))
             && method == "INVITE"
             && dialog.stage == Stage::Calling
         {
@@ -520,10 +562,21 @@ impl Phone {
 
     pub fn poll_timeout(&self) -> Option<Instant> {
         let dialogs = self.dialogs.iter().flat_map(|d| {
-            [d.next_rtp.filter(|_| d.media.is_some()), d.answer_at, d.unacknowledged.as_ref().map(|(_, next, _)| *next)]
+            [
+                d.next_rtp.filter(|_| d.media.is_some()),
+                d.answer_at,
+                d.unacknowledged.as_ref().map(|(_, next, _)| *next),
+            ]
         });
-        let pending = self.pending.iter().map(|p| Some(p.next.unwrap_or(p.gives_up).min(p.gives_up)));
+        let pending =
+            self.pending.iter().map(|p| Some(p.next.unwrap_or(p.gives_up).min(p.gives_up)));
         dialogs.chain(pending).flatten().min()
+    }
+
+    /// Forgets dialogs that are long over, which only keep a swarm waiting.
+    pub fn forget(&mut self, now: Instant) {
+        self.dialogs
+            .retain(|dialog| dialog.dead_since.is_none_or(|dead| now.since(dead) < T1 * 80));
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -533,7 +586,11 @@ impl Phone {
                 return false;
             }
             if pending.next.is_some_and(|next| next <= now) {
-                pending.wait = if pending.method == "INVITE" { pending.wait * 2 } else { (pending.wait * 2).min(T2) };
+                pending.wait = if pending.method == "INVITE" {
+                    pending.wait * 2
+                } else {
+                    (pending.wait * 2).min(T2)
+                };
                 pending.next = Some(now + pending.wait);
                 again.push(pending.bytes.clone());
             }
@@ -552,7 +609,8 @@ impl Phone {
             self.dialogs[place].stage = Stage::Up;
             let body = sdp(self.rtp, 1, "sendrecv");
             self.answer_invite(place, &invite, body, now);
-            self.dialogs[place].next_rtp = self.dialogs[place].next_rtp.or(self.sends_rtp.then_some(now));
+            self.dialogs[place].next_rtp =
+                self.dialogs[place].next_rtp.or(self.sends_rtp.then_some(now));
         }
         if let Some((bytes, next, wait)) = &mut self.dialogs[place].unacknowledged
             && *next <= now
@@ -589,7 +647,13 @@ impl Phone {
         self.respond_tagged(request, status, "x", None);
     }
 
-    fn respond_tagged(&mut self, request: &Text, status: u16, tag: &str, body: Option<String>) -> Vec<u8> {
+    fn respond_tagged(
+        &mut self,
+        request: &Text,
+        status: u16,
+        tag: &str,
+        body: Option<String>,
+    ) -> Vec<u8> {
         let mut response = Text::response(request, status, tag)
             .with("Contact", format!("<sip:{}>", self.sip))
             .with("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE")
@@ -598,18 +662,25 @@ impl Phone {
             response = response.with_body("application/sdp", body);
         }
         let bytes = response.print();
-        self.answered.insert((request.branch().to_owned(), request.method().to_owned()), bytes.clone());
+        self.answered
+            .insert((request.branch().to_owned(), request.method().to_owned()), bytes.clone());
         self.outbox.push_back(bytes.clone());
         bytes
     }
 
     fn outside(&mut self, method: &str, uri: &str, call_id: &str, cseq: u32) -> Text {
         let user = self.credentials.as_ref().map_or(self.name.clone(), |(user, _)| user.clone());
-        let to = if method == "REGISTER" { format!("<sip:{user}@{}>", self.server) } else { format!("<{uri}>") };
+        let tag = self.unique("f");
+        let from = format!("<sip:{user}@{}>;tag={tag}", self.server);
+        let to = if method == "REGISTER" {
+            format!("<sip:{user}@{}>", self.server)
+        } else {
+            format!("<{uri}>")
+        };
         Text::request(method, uri)
             .with("Via", self.via())
             .with("Max-Forwards", "70")
-            .with("From", format!("<sip:{user}@{}>;tag={}", self.server, self.unique("f")))
+            .with("From", from)
             .with("To", to)
             .with("Call-ID", call_id)
             .with("CSeq", format!("{cseq} {method}"))

@@ -59,7 +59,8 @@ impl Sinks {
         match command {
             SinkCommand::Open(plan) => {
                 let stream = plan.stream;
-                let manners = self.manners.get(plan.sink.as_str()).copied().unwrap_or(Manners::Good);
+                let manners =
+                    self.manners.get(plan.sink.as_str()).copied().unwrap_or(Manners::Good);
                 let plan_of_assembly = AssemblyPlan {
                     call: plan.call,
                     stream,
@@ -75,7 +76,17 @@ impl Sinks {
                     reorder_window: AssemblyPlan::REORDER_WINDOW,
                 };
                 let assembler = Assembler::new(plan_of_assembly, plan.reader);
-                self.open.insert(stream, Open { assembler, manners, opened: now, flowing: false, asked: 0, next: now + TICK });
+                self.open.insert(
+                    stream,
+                    Open {
+                        assembler,
+                        manners,
+                        opened: now,
+                        flowing: false,
+                        asked: 0,
+                        next: now + TICK,
+                    },
+                );
                 self.given.insert(stream, Given::default());
                 self.events.push(SinkEvent::Connected { stream });
             }
@@ -98,13 +109,21 @@ impl Sinks {
         }
         let given = &self.given[&stream];
         for track in &manifest.tracks {
+            // A frame in which a pause or a loss begins or ends is given as audio, and holds some of each.
+            let edges = track.spans.len() as u64 * 160;
             let (audio, told) = (track.samples(SpanKind::Audio), given.audio[track.track.index()]);
-            if audio != told {
-                self.violations.push(format!("stream {stream}: {} samples given, {audio} in the manifest", told));
+            if told < audio || told - audio > edges {
+                self.violations.push(format!(
+                    "stream {stream}: {told} samples given, {audio} in the manifest"
+                ));
             }
         }
         if open.manners != Manners::Silent {
-            self.events.push(SinkEvent::Finished { stream, cause, manifest: Some(Arc::new(manifest)) });
+            self.events.push(SinkEvent::Finished {
+                stream,
+                cause,
+                manifest: Some(Arc::new(manifest)),
+            });
         }
     }
 
@@ -115,7 +134,10 @@ impl Sinks {
                 Item::Frame(frame) => {
                     let end = &mut given.ends[frame.track.index()];
                     if frame.position < *end {
-                        self.violations.push(format!("stream {stream}: samples given twice at {}", frame.position));
+                        self.violations.push(format!(
+                            "stream {stream}: samples given twice at {}",
+                            frame.position
+                        ));
                     }
                     *end = frame.position + u64::from(frame.samples);
                     if frame.kind == SpanKind::Audio {
@@ -138,7 +160,8 @@ impl Sinks {
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
-        let due: Vec<_> = self.open.iter().filter(|(_, open)| open.next <= now).map(|(id, _)| *id).collect();
+        let due: Vec<_> =
+            self.open.iter().filter(|(_, open)| open.next <= now).map(|(id, _)| *id).collect();
         for stream in due {
             let mut open = self.open.remove(&stream).expect("listed above");
             open.next = now + TICK;

@@ -17,11 +17,19 @@ impl Text {
 
     /// A response with the headers of `request` that every response repeats.
     pub fn response(request: &Text, status: u16, to_tag: &str) -> Text {
-        let mut response = Text { start: format!("SIP/2.0 {status} Whatever"), headers: Vec::new(), body: String::new() };
+        let mut response = Text {
+            start: format!("SIP/2.0 {status} Whatever"),
+            headers: Vec::new(),
+            body: String::new(),
+        };
         for (name, value) in &request.headers {
             match name.as_str() {
-                "Via" | "From" | "Call-ID" | "CSeq" | "Record-Route" => response.headers.push((name.clone(), value.clone())),
-                "To" if value.contains(";tag=") || to_tag.is_empty() => response.headers.push((name.clone(), value.clone())),
+                "Via" | "From" | "Call-ID" | "CSeq" | "Record-Route" => {
+                    response.headers.push((name.clone(), value.clone()))
+                }
+                "To" if value.contains(";tag=") || to_tag.is_empty() => {
+                    response.headers.push((name.clone(), value.clone()))
+                }
                 "To" => response.headers.push((name.clone(), format!("{value};tag={to_tag}"))),
                 _ => {}
             }
@@ -35,7 +43,11 @@ impl Text {
         let mut lines = head.split("\r\n");
         let start = lines.next().expect("a start line").to_owned();
         let headers = lines
-            .map(|line| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned())).expect("name: value"))
+            .map(|line| {
+                line.split_once(':')
+                    .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+                    .expect("name: value")
+            })
             .collect();
         Text { start, headers, body: body.to_owned() }
     }
@@ -64,7 +76,10 @@ impl Text {
     }
 
     pub fn find(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn status(&self) -> Option<u16> {
@@ -101,7 +116,9 @@ impl Text {
         let line = |prefix: &str| self.body.lines().find_map(|line| line.strip_prefix(prefix));
         let ip = line("c=IN IP4 ")?.trim();
         let port = line("m=audio ")?.split(' ').next()?;
-        let direction = ["sendrecv", "sendonly", "recvonly", "inactive"].into_iter().find(|d| line(&format!("a={d}")).is_some());
+        let direction = ["sendrecv", "sendonly", "recvonly", "inactive"]
+            .into_iter()
+            .find(|d| line(&format!("a={d}")).is_some());
         Some((format!("{ip}:{port}").parse().ok()?, direction.unwrap_or("sendrecv")))
     }
 }

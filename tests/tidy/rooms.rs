@@ -26,28 +26,15 @@ pub(crate) struct Room {
 }
 
 const fn pure(name: &'static str, rooms: &'static str) -> Room {
-    Room {
-        name,
-        pure: true,
-        imports: Imports::Rooms(rooms),
-        to_come: false,
-    }
+    Room { name, pure: true, imports: Imports::Rooms(rooms), to_come: false }
 }
 
 const fn shell(name: &'static str, imports: Imports) -> Room {
-    Room {
-        name,
-        pure: false,
-        imports,
-        to_come: false,
-    }
+    Room { name, pure: false, imports, to_come: false }
 }
 
 const fn to_come(room: Room) -> Room {
-    Room {
-        to_come: true,
-        ..room
-    }
+    Room { to_come: true, ..room }
 }
 
 /// The rows of `ARCHITECTURE.md`, in the same order.
@@ -67,12 +54,7 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("call", "id time command event sip sdp media codec"),
     to_come(pure("flow", "id command event")),
     pure("control", "id time command event sip"),
-    Room {
-        name: "switch",
-        pure: true,
-        imports: Imports::Pure,
-        to_come: false,
-    },
+    Room { name: "switch", pure: true, imports: Imports::Pure, to_come: false },
     shell("config", Imports::Pure),
     shell("net", Imports::PureAnd("config")),
     shell(

@@ -44,11 +44,7 @@ fn date(days: u64) -> (u64, u64, u64) {
     let of_year = of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     let year = cycle * 400 + year_of_cycle + u64::from(month <= 2);
     (year, month, day)
 }

@@ -41,7 +41,11 @@ pub struct Native {
 impl Native {
     /// A stream that has had no connection yet.
     pub fn new(info: StreamInfo) -> Self {
-        Native { info, connection: 0, last_end: [None; 2] }
+        Native {
+            info,
+            connection: 0,
+            last_end: [None; 2],
+        }
     }
 
     pub(super) fn greet(&mut self, resume: [u64; 2]) -> Vec<Message> {
@@ -82,14 +86,23 @@ impl Native {
                 samples: span.samples,
             }
             .message(),
-            Item::Dtmf { track, digit, duration_ms, position } => Telling::Dtmf {
+            Item::Dtmf {
+                track,
+                digit,
+                duration_ms,
+                position,
+            } => Telling::Dtmf {
                 track: *track,
                 digit: *digit,
                 duration_ms: *duration_ms,
                 position: *position,
             }
             .message(),
-            Item::Mark { name, position } => Telling::Mark { name: name.clone(), position: *position }.message(),
+            Item::Mark { name, position } => Telling::Mark {
+                name: name.clone(),
+                position: *position,
+            }
+            .message(),
         }
     }
 
@@ -126,7 +139,10 @@ impl Native {
     }
 
     pub(super) fn refuse(&self, reason: &str) -> Message {
-        Telling::Refused { reason: reason.to_owned() }.message()
+        Telling::Refused {
+            reason: reason.to_owned(),
+        }
+        .message()
     }
 
     pub(super) fn farewell(&self, cause: Cause, manifest: &Manifest) -> Message {
@@ -145,7 +161,9 @@ pub(super) fn read(message: &Message) -> SinkSays {
         Ok(Answer::Pause) => SinkSays::Pause,
         Ok(Answer::Resume) => SinkSays::Resume,
         Ok(Answer::Mark { name }) if name.len() <= MARK_BYTES => SinkSays::Mark(name),
-        Ok(Answer::Mark { .. }) => SinkSays::Garbage(format!("a mark of more than {MARK_BYTES} bytes")),
+        Ok(Answer::Mark { .. }) => {
+            SinkSays::Garbage(format!("a mark of more than {MARK_BYTES} bytes"))
+        }
         Err(error) => SinkSays::Garbage(error.to_string()),
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::ManifestView;
-use crate::dialect::names;
 use crate::dialect::Message;
+use crate::dialect::names;
 use crate::event::{Cause, Manifest, SpanKind};
 use crate::id::Track;
 use crate::media::Encoding;
@@ -120,7 +120,10 @@ pub enum Telling {
 impl Telling {
     /// The last message of a stream.
     pub fn last(cause: Cause, manifest: &Manifest) -> Telling {
-        Telling::Manifest { cause: names::cause(cause).to_owned(), manifest: ManifestView::from(manifest) }
+        Telling::Manifest {
+            cause: names::cause(cause).to_owned(),
+            manifest: ManifestView::from(manifest),
+        }
     }
 
     /// The message as JSON.
@@ -210,6 +213,8 @@ pub enum Answer {
 impl Answer {
     /// The text message.
     pub fn message(&self) -> Message {
-        Message::Text(serde_json::to_string(self).expect("text keys and plain values always make JSON"))
+        Message::Text(
+            serde_json::to_string(self).expect("text keys and plain values always make JSON"),
+        )
     }
 }

@@ -8,7 +8,11 @@ use crate::dialect::Message;
 
 /// What we tell a sink.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "event",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum Telling {
     /// The first message of a connection.
     Connected(Connected),
@@ -61,7 +65,9 @@ pub enum Telling {
 
 impl Telling {
     pub(super) fn message(&self) -> Message {
-        Message::Text(serde_json::to_string(self).expect("text keys and plain values always make JSON"))
+        Message::Text(
+            serde_json::to_string(self).expect("text keys and plain values always make JSON"),
+        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! Scenarios of the whole room: the relay in [`relay`], the timeline in [`assembly`], chance in [`random`].
 
 mod assembly;
+mod bench;
 mod prompts;
 mod random;
 mod relay;

@@ -62,15 +62,7 @@ fn say(relay: &mut Relay, port: PortId, sequence: u16, now: Instant) -> Option<F
 pub(super) fn tap(relay: &mut Relay, port: PortId, tracks: Tracks) -> TapReader {
     let (writer, reader) = ring(100_000);
     let stream = STREAM;
-    relay.handle_command(
-        MediaCommand::Tap {
-            stream,
-            port,
-            tracks,
-            writer,
-        },
-        at(0),
-    );
+    relay.handle_command(MediaCommand::Tap { stream, port, tracks, writer }, at(0));
     reader
 }
 
@@ -91,42 +83,21 @@ fn a_bridge_relays_both_ways_and_tells_the_first_media_and_the_lock_once() {
     let mut relay = bridged();
     for n in 0..5u16 {
         let now = at(u64::from(n) * 20);
-        let expected = |port| {
-            Some(Forward {
-                port,
-                to: address(port),
-                rtcp: false,
-            })
-        };
+        let expected = |port| Some(Forward { port, to: address(port), rtcp: false });
         assert_eq!(say(&mut relay, A, n, now), expected(B));
         assert_eq!(say(&mut relay, B, n, now), expected(A));
     }
     let told = |port| {
         let from = address(port);
-        [
-            MediaEvent::FirstMedia { port },
-            MediaEvent::Latched { port, from },
-        ]
+        [MediaEvent::FirstMedia { port }, MediaEvent::Latched { port, from }]
     };
     let events = events(&mut relay);
     for event in [told(A), told(B)].as_flattened() {
-        assert_eq!(
-            events.iter().filter(|it| *it == event).count(),
-            1,
-            "{event:?}"
-        );
+        assert_eq!(events.iter().filter(|it| *it == event).count(), 1, "{event:?}");
     }
     assert_eq!(events.len(), 4);
     let figures = close(&mut relay, A);
-    assert_eq!(
-        (
-            figures.received,
-            figures.forwarded,
-            figures.sent,
-            figures.lost
-        ),
-        (5, 5, 5, 0)
-    );
+    assert_eq!((figures.received, figures.forwarded, figures.sent, figures.lost), (5, 5, 5, 0));
 }
 
 #[test]
@@ -138,10 +109,7 @@ fn a_stranger_is_dropped_after_the_lock_and_never_taught_even_after_a_long_silen
     let stranger = SocketAddr::from(([6, 6, 6, 6], 4000));
     for n in 0..100u16 {
         let packet = rtp(0, n, u32::from(n) * 160, 9, 1);
-        assert_eq!(
-            relay.handle_rtp(A, stranger, &packet, at(600_000 + u64::from(n) * 20)),
-            None
-        );
+        assert_eq!(relay.handle_rtp(A, stranger, &packet, at(600_000 + u64::from(n) * 20)), None);
     }
     let to_a = say(&mut relay, B, 1, at(700_000)).map(|forward| forward.to);
     assert_eq!(to_a, Some(address(A)));
@@ -189,11 +157,7 @@ fn once_locked_a_payload_type_of_a_later_offer_passes() {
     for n in 0..3 {
         say(&mut relay, A, n, at(0));
     }
-    assert!(
-        relay
-            .handle_rtp(A, address(A), &rtp(34, 3, 0, 1, 0), at(60))
-            .is_some()
-    );
+    assert!(relay.handle_rtp(A, address(A), &rtp(34, 3, 0, 1, 0), at(60)).is_some());
 }
 
 #[test]
@@ -205,28 +169,11 @@ fn rtcp_goes_to_the_other_leg_and_only_from_the_latched_host() {
     }
     let from = rtcp_of(address(A));
     let forward = relay.handle_rtcp(A, from, &report, at(60));
-    assert_eq!(
-        forward,
-        Some(Forward {
-            port: B,
-            to: rtcp_of(address(B)),
-            rtcp: true
-        })
-    );
+    assert_eq!(forward, Some(Forward { port: B, to: rtcp_of(address(B)), rtcp: true }));
     assert_eq!(relay.handle_rtcp(A, address(B), &report, at(60)), None);
-    assert_eq!(
-        relay.handle_rtcp(A, from, &rtp(0, 1, 1, 1, 1), at(60)),
-        None
-    );
+    assert_eq!(relay.handle_rtcp(A, from, &rtp(0, 1, 1, 1, 1), at(60)), None);
     let figures = close(&mut relay, A);
-    assert_eq!(
-        (
-            figures.rtcp_received,
-            figures.rtcp_forwarded,
-            figures.rtcp_dropped
-        ),
-        (3, 1, 2)
-    );
+    assert_eq!((figures.rtcp_received, figures.rtcp_forwarded, figures.rtcp_dropped), (3, 1, 2));
 }
 
 #[test]
@@ -237,29 +184,17 @@ fn a_leg_that_stops_sending_is_told_once_and_so_is_its_return() {
     let silence = |relay: &mut Relay, now: u64| {
         relay.handle_timeout(at(now));
         let about = |event: &MediaEvent| {
-            matches!(
-                event,
-                MediaEvent::Silent { port: A } | MediaEvent::Recovered { port: A }
-            )
+            matches!(event, MediaEvent::Silent { port: A } | MediaEvent::Recovered { port: A })
         };
         events(relay).into_iter().filter(about).collect::<Vec<_>>()
     };
     assert_eq!(silence(&mut relay, 29_999), []);
-    assert_eq!(
-        silence(&mut relay, 30_000),
-        [MediaEvent::Silent { port: A }]
-    );
+    assert_eq!(silence(&mut relay, 30_000), [MediaEvent::Silent { port: A }]);
     assert_eq!(silence(&mut relay, 90_000), []);
     say(&mut relay, A, 2, at(95_000));
-    assert_eq!(
-        silence(&mut relay, 95_000),
-        [MediaEvent::Recovered { port: A }]
-    );
+    assert_eq!(silence(&mut relay, 95_000), [MediaEvent::Recovered { port: A }]);
     assert_eq!(silence(&mut relay, 114_999), []);
-    assert_eq!(
-        silence(&mut relay, 130_000),
-        [MediaEvent::Silent { port: A }]
-    );
+    assert_eq!(silence(&mut relay, 130_000), [MediaEvent::Silent { port: A }]);
 }
 
 #[test]
@@ -285,22 +220,11 @@ fn a_key_press_is_told_once_and_also_when_its_end_is_lost() {
         let ends = (0..end_packets).map(|_| [5, 0x8a, 0, 160]);
         for (n, payload) in updates.chain(ends).enumerate() {
             let packet = rtp_with(101, n as u16, 1000, 1, &payload);
-            assert!(
-                relay
-                    .handle_rtp(A, address(A), &packet, at(n as u64 * 20))
-                    .is_some()
-            );
+            assert!(relay.handle_rtp(A, address(A), &packet, at(n as u64 * 20)).is_some());
         }
         relay.handle_timeout(at(1000));
-        let press = MediaEvent::Dtmf {
-            port: A,
-            digit: '5',
-            duration_ms: 20,
-        };
-        let told = events(&mut relay)
-            .into_iter()
-            .filter(|event| *event == press)
-            .count();
+        let press = MediaEvent::Dtmf { port: A, digit: '5', duration_ms: 20 };
+        let told = events(&mut relay).into_iter().filter(|event| *event == press).count();
         assert_eq!(told, 1, "{end_packets} end packets");
     }
 }
@@ -311,22 +235,9 @@ fn an_echo_goes_back_and_both_tracks_of_it_are_tapped() {
     let mut reader = tap(&mut relay, A, Tracks::Both);
     relay.handle_command(MediaCommand::Echo { port: A }, at(0));
     let forward = say(&mut relay, A, 1, at(0));
-    assert_eq!(
-        forward,
-        Some(Forward {
-            port: A,
-            to: address(A),
-            rtcp: false
-        })
-    );
-    assert_eq!(
-        reader.read().map(|tapped| tapped.track),
-        Some(Track::FromCustomer)
-    );
-    assert_eq!(
-        reader.read().map(|tapped| tapped.track),
-        Some(Track::ToCustomer)
-    );
+    assert_eq!(forward, Some(Forward { port: A, to: address(A), rtcp: false }));
+    assert_eq!(reader.read().map(|tapped| tapped.track), Some(Track::FromCustomer));
+    assert_eq!(reader.read().map(|tapped| tapped.track), Some(Track::ToCustomer));
     assert_eq!(reader.read(), None);
 }
 
@@ -349,13 +260,7 @@ fn a_tap_copies_what_the_customer_says_and_what_is_sent_to_the_customer() {
         (Track::FromCustomer, 3, at(60)),
     ];
     assert_eq!(copied, expected);
-    relay.handle_command(
-        MediaCommand::Untap {
-            stream: STREAM,
-            port: A,
-        },
-        at(90),
-    );
+    relay.handle_command(MediaCommand::Untap { stream: STREAM, port: A }, at(90));
     assert!(reader.is_abandoned());
 }
 
@@ -365,14 +270,8 @@ fn a_new_bridge_leaves_the_former_partner_alone() {
     relay.handle_command(MediaCommand::Bridge { a: A, b: B }, at(0));
     relay.handle_command(MediaCommand::Bridge { a: C, b: A }, at(0));
     assert_eq!(say(&mut relay, B, 1, at(0)), None);
-    assert_eq!(
-        say(&mut relay, A, 1, at(0)).map(|forward| forward.port),
-        Some(C)
-    );
-    assert_eq!(
-        say(&mut relay, C, 1, at(0)).map(|forward| forward.port),
-        Some(A)
-    );
+    assert_eq!(say(&mut relay, A, 1, at(0)).map(|forward| forward.port), Some(C));
+    assert_eq!(say(&mut relay, C, 1, at(0)).map(|forward| forward.port), Some(A));
     relay.handle_command(MediaCommand::Unbridge { port: C }, at(0));
     assert_eq!(say(&mut relay, A, 2, at(0)), None);
 }
@@ -408,12 +307,10 @@ fn figures_are_told_every_five_seconds() {
     say(&mut relay, A, 4, at(80));
     assert_eq!(relay.poll_timeout(), Some(at(5000)));
     relay.handle_timeout(at(5000));
-    let figures = events(&mut relay)
-        .into_iter()
-        .find_map(|event| match event {
-            MediaEvent::Figures { port: A, figures } => Some(figures),
-            _ => None,
-        });
+    let figures = events(&mut relay).into_iter().find_map(|event| match event {
+        MediaEvent::Figures { port: A, figures } => Some(figures),
+        _ => None,
+    });
     let figures = figures.expect("five seconds are over");
     assert_eq!((figures.received, figures.lost), (2, 2));
     assert_eq!(relay.poll_timeout(), Some(at(10_000)));
@@ -423,12 +320,7 @@ fn figures_are_told_every_five_seconds() {
 fn a_full_ring_costs_the_relay_nothing_but_a_count() {
     let mut relay = bridged();
     let (writer, reader) = ring(1000);
-    let tap = MediaCommand::Tap {
-        stream: STREAM,
-        port: A,
-        tracks: Tracks::From,
-        writer,
-    };
+    let tap = MediaCommand::Tap { stream: STREAM, port: A, tracks: Tracks::From, writer };
     relay.handle_command(tap, at(0));
     for n in 0..50 {
         assert!(say(&mut relay, A, n, at(u64::from(n) * 20)).is_some());

@@ -10,8 +10,8 @@ const RECORDINGS: &str = "/usr/share/pocketsphinx/test/data/librivox";
 /// Recordings that are put one after the other for each voice.
 const PER_VOICE: usize = 2;
 
-const CUSTOMER: &[u8] = include_bytes!("../../../config/demo/customer.wav");
-const AGENT: &[u8] = include_bytes!("../../../config/demo/agent.wav");
+const CUSTOMER: &[u8] = include_bytes!("../../../config/prompts/customer.wav");
+const AGENT: &[u8] = include_bytes!("../../../config/prompts/agent.wav");
 
 /// A voice.
 pub(super) struct Speech {
@@ -31,7 +31,7 @@ impl Speech {
     pub(super) fn built_in() -> (Speech, Speech) {
         let voice = |bytes, name: &str| Speech {
             samples: parse_wav(bytes)
-                .expect("the samples in config/demo are WAV files")
+                .expect("the samples in config/prompts are WAV files")
                 .into(),
             origin: format!("{name} (built in)"),
         };
@@ -77,6 +77,18 @@ mod tests {
             );
         }
         assert_ne!(customer.samples, agent.samples);
+    }
+
+    #[test]
+    fn recordings_are_shared_out_between_the_voices_in_the_order_of_their_names() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for (name, value) in [("d", 4), ("a", 1), ("c", 3), ("b", 2), ("e", 5)] {
+            let path = directory.path().join(name).with_extension("wav");
+            crate::phone::write_wav(&path, &[value; 3]).expect("written");
+        }
+        let (customer, agent) = Speech::recorded(directory.path()).expect("voices");
+        assert_eq!(*customer.samples, [1, 1, 1, 2, 2, 2]);
+        assert_eq!(*agent.samples, [3, 3, 3, 4, 4, 4]);
     }
 
     #[test]

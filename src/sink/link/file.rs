@@ -42,7 +42,12 @@ impl FileLink {
     pub(in crate::sink) fn new(path: PathBuf, tracks: Tracks, sample_rate: u32) -> Self {
         let wav = path.with_extension("wav");
         let create = spawn_blocking(move || WavFile::create(&wav, tracks, sample_rate));
-        FileLink { state: State::Busy(create), path, announced: false, hurry: false }
+        FileLink {
+            state: State::Busy(create),
+            path,
+            announced: false,
+            hurry: false,
+        }
     }
 
     pub(super) async fn progress(&mut self, outbox: &mut Outbox) -> Happening {
@@ -55,7 +60,9 @@ impl FileLink {
                 let written = ready!(writing.poll_unpin(cx));
                 Poll::Ready(self.handle_written(written.map_err(io::Error::other).flatten()))
             }
-            State::Ready(_) if outbox.is_empty() || (outbox.len() < BATCH && !self.hurry) => Poll::Pending,
+            State::Ready(_) if outbox.is_empty() || (outbox.len() < BATCH && !self.hurry) => {
+                Poll::Pending
+            }
             State::Ready(_) => {
                 self.begin_write(outbox);
                 Poll::Ready(Happening::Gave)
@@ -69,18 +76,28 @@ impl FileLink {
         match written {
             Ok(wav) => {
                 self.state = State::Ready(wav);
-                if announced { Happening::Gave } else { Happening::Connected }
+                if announced {
+                    Happening::Gave
+                } else {
+                    Happening::Connected
+                }
             }
             Err(error) => {
                 self.state = State::Failed;
-                let cause = if announced { Cause::SinkLost } else { Cause::ConnectFailed };
+                let cause = if announced {
+                    Cause::SinkLost
+                } else {
+                    Cause::ConnectFailed
+                };
                 Happening::GaveUp(cause, error.to_string())
             }
         }
     }
 
     fn begin_write(&mut self, outbox: &mut Outbox) {
-        let State::Ready(mut wav) = std::mem::replace(&mut self.state, State::Failed) else { return };
+        let State::Ready(mut wav) = std::mem::replace(&mut self.state, State::Failed) else {
+            return;
+        };
         let mut bytes = 0;
         let items: Vec<Item> = std::iter::from_fn(|| outbox.next())
             .filter_map(|(entry, _)| match entry {
@@ -114,7 +131,9 @@ impl FileLink {
 
     /// Ends the file and writes the manifest beside it.
     pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) {
-        let State::Ready(mut wav) = std::mem::replace(&mut self.state, State::Failed) else { return };
+        let State::Ready(mut wav) = std::mem::replace(&mut self.state, State::Failed) else {
+            return;
+        };
         let (path, clock) = (self.path.with_extension("json"), manifest.clock);
         let json = Telling::last(cause, manifest).json();
         let finish = spawn_blocking(move || {
@@ -130,7 +149,10 @@ impl FileLink {
 fn put(wav: &mut WavFile, item: &Item) {
     match item {
         Item::Frame(frame) => {
-            let samples = frame.data.chunks_exact(2).filter_map(|two| Some(i16::from_le_bytes(two.try_into().ok()?)));
+            let samples = frame
+                .data
+                .chunks_exact(2)
+                .filter_map(|two| Some(i16::from_le_bytes(two.try_into().ok()?)));
             wav.put(frame.track, frame.position, samples);
         }
         Item::Gap(track, span) => wav.extend(*track, span.start + span.samples),

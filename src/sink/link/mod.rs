@@ -30,6 +30,8 @@ pub(super) enum Happening {
     Connected,
     /// The sink is there again.
     Back,
+    /// An attempt to connect failed; there will be another.
+    NotYet(String),
     /// The sink went away and is being sought.
     Lost(String),
     /// The sink will not come back.

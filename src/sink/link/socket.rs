@@ -40,6 +40,9 @@ const RETIREMENT: Duration = Duration::from_secs(2);
 /// Messages that make no sense, per stream; a sink that sends more does not speak our protocol.
 const GARBAGE_LIMIT: u32 = 16;
 
+/// Refusals beyond this are not told: the sink counts for itself what it is not reading.
+const FIRST_LIMIT: usize = 16;
+
 enum State {
     Connecting(BoxFuture<'static, Result<Connection, ConnectError>>),
     Up(Up),
@@ -70,14 +73,18 @@ pub(in crate::sink) struct SocketLink {
     delays: ExponentialBackoff,
     state: State,
     past: Past,
-    /// Messages that go before the outbox: the greeting, refusals. A handful at most.
+    /// Messages that go before the outbox: the greeting, refusals. At most [`FIRST_LIMIT`].
     first: VecDeque<Message>,
     garbage: u32,
 }
 
 impl SocketLink {
     /// Begins to connect.
-    pub(in crate::sink) fn new(target: Arc<Target>, dialect: Dialect, reconnect: Reconnect) -> Self {
+    pub(in crate::sink) fn new(
+        target: Arc<Target>,
+        dialect: Dialect,
+        reconnect: Reconnect,
+    ) -> Self {
         let state = State::Connecting(Arc::clone(&target).connect().boxed());
         let delays = delays(reconnect);
         SocketLink {
@@ -96,7 +103,12 @@ impl SocketLink {
         poll_fn(|cx| self.poll_progress(cx, outbox, now)).await
     }
 
-    fn poll_progress(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox, now: Instant) -> Poll<Happening> {
+    fn poll_progress(
+        &mut self,
+        cx: &mut Context<'_>,
+        outbox: &mut Outbox,
+        now: Instant,
+    ) -> Poll<Happening> {
         loop {
             match &mut self.state {
                 State::Connecting(connecting) => {
@@ -132,7 +144,11 @@ impl SocketLink {
 
     fn handle_connected(&mut self, connection: Connection, outbox: &mut Outbox) -> Happening {
         self.first = self.dialect.greet(outbox.resume()).into();
-        self.state = State::Up(Up { connection, since: Moment::now(), unflushed: false });
+        self.state = State::Up(Up {
+            connection,
+            since: Moment::now(),
+            unflushed: false,
+        });
         match std::mem::replace(&mut self.past, Past::Connected) {
             Past::Never => Happening::Connected,
             Past::Connected => {
@@ -155,7 +171,7 @@ impl SocketLink {
                 self.state = State::Waiting(Box::pin(sleep(delay)));
                 match was_up {
                     true => Happening::Lost(reason),
-                    false => Happening::Gave,
+                    false => Happening::NotYet(reason),
                 }
             }
             None => {
@@ -178,8 +194,14 @@ impl SocketLink {
         Happening::GaveUp(Cause::SinkProtocol, what)
     }
 
-    fn poll_up(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<Result<Happening, String>> {
-        let State::Up(up) = &mut self.state else { return Poll::Pending };
+    fn poll_up(
+        &mut self,
+        cx: &mut Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Poll<Result<Happening, String>> {
+        let State::Up(up) = &mut self.state else {
+            return Poll::Pending;
+        };
         let wrote = up.poll_write(cx, &mut self.first, &mut self.dialect, outbox);
         if wrote.map_err(|error| error.to_string())? {
             return Poll::Ready(Ok(Happening::Gave));
@@ -210,15 +232,24 @@ impl SocketLink {
     }
 
     pub(super) fn refuse(&mut self, reason: &str) {
+        if self.first.len() >= FIRST_LIMIT {
+            return;
+        }
         self.first.extend(self.dialect.refuse(reason));
     }
 
     /// The last message, the closing handshake, and then silence: a socket that is dropped with unread bytes in it would be
     /// reset, and the sink could lose what is still on its way.
     pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) {
-        let State::Up(Up { mut connection, .. }) = std::mem::replace(&mut self.state, State::Over) else { return };
+        let State::Up(Up { mut connection, .. }) = std::mem::replace(&mut self.state, State::Over)
+        else {
+            return;
+        };
         let last = wire(self.dialect.farewell(cause, manifest));
-        let close = CloseFrame { code: CloseCode::Normal, reason: "the stream has ended".into() };
+        let close = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "the stream has ended".into(),
+        };
         if connection.feed(last).await.is_err() || connection.close(Some(close)).await.is_err() {
             return;
         }
@@ -241,7 +272,9 @@ impl Up {
         }
         while let Poll::Ready(ready) = self.connection.poll_ready_unpin(cx) {
             ready?;
-            let Some(message) = next_message(first, dialect, outbox) else { break };
+            let Some(message) = next_message(first, dialect, outbox) else {
+                break;
+            };
             outbox.count_bytes(message.len());
             self.connection.start_send_unpin(wire(message))?;
             self.unflushed = true;
@@ -263,7 +296,11 @@ impl Up {
     }
 }
 
-fn next_message(first: &mut VecDeque<Message>, dialect: &mut Dialect, outbox: &mut Outbox) -> Option<Message> {
+fn next_message(
+    first: &mut VecDeque<Message>,
+    dialect: &mut Dialect,
+    outbox: &mut Outbox,
+) -> Option<Message> {
     if let Some(message) = first.pop_front() {
         return Some(message);
     }

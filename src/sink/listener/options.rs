@@ -60,6 +60,8 @@ pub enum Behaviour {
     ByteASecond,
     /// Resets the connection (TCP RST) after this many frames.
     Reset(u64),
+    /// Resets the first connection after this many frames, and is good from then on.
+    ResetOnce(u64),
     /// Closes the connection with 1001 after this many frames.
     CloseAfter(u64),
     /// Closes the connection with 1000 after this many frames: it has heard enough.
@@ -76,6 +78,7 @@ impl Behaviour {
             Behaviour::NeverRead | Behaviour::ByteASecond => false,
             Behaviour::Good
             | Behaviour::Reset(_)
+            | Behaviour::ResetOnce(_)
             | Behaviour::CloseAfter(_)
             | Behaviour::Enough(_)
             | Behaviour::Flap(_)

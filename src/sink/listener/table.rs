@@ -34,9 +34,11 @@ impl Table {
         }
     }
 
-    pub(super) fn count_connection(&self) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
+    /// Returns the number of the connection, from 1.
+    pub(super) fn count_connection(&self) -> u64 {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
         self.changed.send_modify(|count| *count += 1);
+        before + 1
     }
 
     pub(super) fn connections(&self) -> u64 {
@@ -59,7 +61,10 @@ impl Table {
         {
             self.tell(oldest.report());
         }
-        open.insert(opening.stream.clone(), Account::new(opening, self.wav.as_deref()));
+        open.insert(
+            opening.stream.clone(),
+            Account::new(opening, self.wav.as_deref()),
+        );
     }
 
     /// Does something with an open stream.
@@ -84,7 +89,10 @@ impl Table {
 
     /// Reports of everything that is open, which then is forgotten.
     pub(super) fn end_all(&self) -> Vec<StreamReport> {
-        std::mem::take(&mut *self.lock()).into_values().map(|account| account.report()).collect()
+        std::mem::take(&mut *self.lock())
+            .into_values()
+            .map(|account| account.report())
+            .collect()
     }
 
     fn tell(&self, report: StreamReport) {

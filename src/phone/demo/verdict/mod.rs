@@ -190,7 +190,10 @@ impl Line<'_> {
         let Some(near) = sent.iter().rev().find(|sent| sent.at <= first.arrived) else {
             return Match::default();
         };
-        let base = near.position.saturating_sub(first.position);
+        // Frames take a while: what comes first was said before the packet that leaves now.
+        let base = near
+            .position
+            .saturating_sub(first.position + SEARCH_SAMPLES as u64 / 2);
         let said = |index: u64| {
             speech
                 .get((index % speech.len().max(1) as u64) as usize)
@@ -229,11 +232,11 @@ fn distribution(mut delays: Vec<f64>) -> DelayMs {
     delays.sort_by(f64::total_cmp);
     let share = |share: f64| {
         let place = (delays.len() as f64 * share) as usize;
-        // Without a single frame nothing was fast enough.
+        // Without a single frame there is no delay: not a number is not fast enough, and null in JSON.
         delays
             .get(place.min(delays.len().saturating_sub(1)))
             .copied()
-            .unwrap_or(f64::MAX)
+            .unwrap_or(f64::NAN)
     };
     DelayMs {
         p50: share(0.5),
@@ -243,7 +246,7 @@ fn distribution(mut delays: Vec<f64>) -> DelayMs {
 
 fn last_frame_after(stream: &EarStream, stop_asked: Instant) -> f64 {
     let last = stream.frames.iter().map(|frame| frame.arrived).max();
-    last.map_or(f64::MAX, |last| {
+    last.map_or(f64::NAN, |last| {
         last.saturating_duration_since(stop_asked).as_secs_f64() * 1000.0
     })
 }

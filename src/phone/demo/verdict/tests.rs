@@ -47,8 +47,8 @@ fn call_report(start: Instant) -> CallReport {
     }
 }
 
-/// What a faultless server gives: every frame 5 ms after its packet left.
-fn evidence() -> Evidence {
+/// What a faultless server gives: every frame `delay_ms` after its packet left.
+fn evidence(delay_ms: u64) -> Evidence {
     let start = Instant::now();
     let voices = [speech(1), speech(2)];
     let mut stream = EarStream {
@@ -66,7 +66,7 @@ fn evidence() -> Evidence {
                 samples: (first..first + 160)
                     .map(|index| voice[index % voice.len()])
                     .collect(),
-                arrived: start + Duration::from_millis(20 * (STREAM_STARTS + frame) + 5),
+                arrived: start + Duration::from_millis(20 * (STREAM_STARTS + frame) + delay_ms),
             });
         }
     }
@@ -96,7 +96,7 @@ fn evidence() -> Evidence {
 
 #[test]
 fn a_faultless_demo_is_ok_and_its_delay_is_what_it_was() {
-    let report = judge(evidence());
+    let report = judge(evidence(5));
     assert_eq!(report.problems, Vec::<String>::new());
     assert!(report.ok && report.manifest_holds);
     assert!(report.correlation > 0.999, "{report:?}");
@@ -109,7 +109,7 @@ fn a_faultless_demo_is_ok_and_its_delay_is_what_it_was() {
 }
 
 fn problem_of(spoil: impl FnOnce(&mut Evidence)) -> String {
-    let mut evidence = evidence();
+    let mut evidence = evidence(5);
     spoil(&mut evidence);
     let report = judge(evidence);
     assert!(!report.ok);
@@ -147,4 +147,26 @@ fn every_fault_is_found_and_named() {
         let problem = problem_of(spoil);
         assert!(problem.contains(word), "{word}: {problem}");
     }
+}
+
+#[test]
+fn a_delay_of_several_packets_is_measured_and_costs_no_correlation() {
+    let report = judge(evidence(55));
+    assert!(report.ok, "{report:?}");
+    assert!(report.correlation > 0.999_9, "{report:?}");
+    assert!((report.delay_ms.p95 - 55.0).abs() < 0.01, "{report:?}");
+}
+
+#[test]
+fn a_sink_that_got_nothing_has_no_delay() {
+    let mut evidence = evidence(5);
+    evidence.stream = EarStream::default();
+    let report = judge(evidence);
+    assert!(!report.ok);
+    let json = serde_json::to_value(&report).expect("JSON");
+    assert!(
+        json["delay_ms"]["p95"].is_null() && json["stop_to_last_frame_ms"].is_null(),
+        "{json}"
+    );
+    assert_eq!(json["manifest_holds"], false);
 }

@@ -9,6 +9,10 @@
 //!          discarded: a gap stands in its place
 //! ```
 
+#[cfg(test)]
+mod tests;
+mod unsettled;
+
 use std::collections::VecDeque;
 
 use crate::call::StreamFigures;
@@ -17,6 +21,7 @@ use crate::event::{Span, SpanKind};
 use crate::id::{Track, Tracks};
 use crate::media::{Frame, Item};
 use crate::time::Instant;
+use unsettled::Unsettled;
 
 /// Gaps, keys, marks and notes that wait beside the frames. When a sink is away so long that more come, the oldest are
 /// dropped and counted; the positions of later frames still tell the time.
@@ -56,11 +61,9 @@ pub(super) struct Outbox {
     waiting: VecDeque<Waiting>,
     waiting_samples: [u64; 2],
     waiting_notes: usize,
-    unsettled: VecDeque<Entry>,
-    unsettled_samples: [u64; 2],
+    unsettled: Unsettled,
     acknowledged: [Option<u64>; 2],
     given_end: [u64; 2],
-    settled: [u64; 2],
     given_up: Vec<Frame>,
     figures: StreamFigures,
     /// Whether a frame of kind audio was given.
@@ -78,11 +81,9 @@ impl Outbox {
             waiting: VecDeque::new(),
             waiting_samples: [0; 2],
             waiting_notes: 0,
-            unsettled: VecDeque::new(),
-            unsettled_samples: [0; 2],
+            unsettled: Unsettled::new(limit),
             acknowledged: [None; 2],
             given_end: [0; 2],
-            settled: [0; 2],
             given_up: Vec::new(),
             figures: StreamFigures::default(),
             gave_audio: false,
@@ -102,7 +103,11 @@ impl Outbox {
                 None
             }
         };
-        self.waiting.push_back(Waiting { entry, since: now, delivery: Delivery::First });
+        self.waiting.push_back(Waiting {
+            entry,
+            since: now,
+            delivery: Delivery::First,
+        });
         match track {
             Some(track) => self.shorten(track),
             None => self.drop_old_notes(),
@@ -111,14 +116,16 @@ impl Outbox {
 
     /// Takes the next thing to tell. It counts as given.
     pub(super) fn next(&mut self) -> Option<(Entry, Delivery)> {
-        let Waiting { entry, delivery, .. } = self.waiting.pop_front()?;
+        let Waiting {
+            entry, delivery, ..
+        } = self.waiting.pop_front()?;
         match &entry {
             Entry::Item(Item::Frame(frame)) => self.give(frame, delivery),
             Entry::Item(_) | Entry::Note(..) => self.waiting_notes -= 1,
         }
         match self.keeping {
-            Keeping::UntilAcknowledged => self.keep(entry.clone()),
-            Keeping::Nothing => self.settle(&entry),
+            Keeping::UntilAcknowledged => self.unsettled.keep(entry.clone()),
+            Keeping::Nothing => self.unsettled.settle(&entry),
         }
         Some((entry, delivery))
     }
@@ -135,39 +142,6 @@ impl Outbox {
         }
     }
 
-    fn keep(&mut self, entry: Entry) {
-        if let Entry::Item(Item::Frame(frame)) = &entry {
-            self.unsettled_samples[frame.track.index()] += u64::from(frame.samples);
-        }
-        self.unsettled.push_back(entry);
-        // A sink that does not acknowledge is not waited for: what is older than the limit counts as taken.
-        while self.unsettled_samples.iter().any(|samples| *samples > self.limit)
-            || self.unsettled.len() > NOTES_LIMIT + self.frames_limit()
-        {
-            let Some(entry) = self.unsettled.pop_front() else { break };
-            self.forget(&entry);
-        }
-    }
-
-    /// Frames of the shortest kind (10 ms of 8000 Hz) that fit the limit, both tracks.
-    fn frames_limit(&self) -> usize {
-        2 * usize::try_from(self.limit / 80).unwrap_or(usize::MAX)
-    }
-
-    /// Leaves the unsettled ones: it counts as taken.
-    fn forget(&mut self, entry: &Entry) {
-        if let Entry::Item(Item::Frame(frame)) = entry {
-            self.unsettled_samples[frame.track.index()] -= u64::from(frame.samples);
-        }
-        self.settle(entry);
-    }
-
-    fn settle(&mut self, entry: &Entry) {
-        if let Entry::Item(Item::Frame(frame)) = entry {
-            self.settled[frame.track.index()] = frame.position + u64::from(frame.samples);
-        }
-    }
-
     /// The sink has every sample of `track` before `position`. False when it was never given that much.
     pub(super) fn acknowledge(&mut self, track: Track, position: u64) -> bool {
         let index = track.index();
@@ -179,50 +153,36 @@ impl Outbox {
         }
         self.acknowledged[index] = Some(position);
         let all = self.acknowledged_by_all();
-        let unsettled = std::mem::take(&mut self.unsettled);
-        for entry in unsettled {
-            let done = match &entry {
-                Entry::Item(Item::Frame(frame)) => {
-                    let end = frame.position + u64::from(frame.samples);
-                    self.acknowledged[frame.track.index()].is_some_and(|have| end <= have)
-                }
-                Entry::Item(Item::Gap(_, span)) => all.is_some_and(|have| span.start < have),
-                Entry::Item(Item::Dtmf { position, .. } | Item::Mark { position, .. }) | Entry::Note(_, position) => {
-                    all.is_some_and(|have| *position < have)
-                }
-            };
-            if done {
-                self.forget(&entry);
-            } else {
-                self.unsettled.push_back(entry);
-            }
-        }
+        self.unsettled.acknowledge(self.acknowledged, all);
         true
     }
 
     /// The position up to which every track is acknowledged.
     fn acknowledged_by_all(&self) -> Option<u64> {
-        self.tracks.iter().map(|track| self.acknowledged[track.index()]).min().flatten()
+        self.tracks
+            .iter()
+            .map(|track| self.acknowledged[track.index()])
+            .min()
+            .flatten()
     }
 
     /// The connection is lost. What a sink that acknowledges did not acknowledge waits again, in front.
     pub(super) fn handle_loss(&mut self, now: Instant) {
-        let unsettled = std::mem::take(&mut self.unsettled);
         if self.acknowledged.iter().all(Option::is_none) {
-            for entry in &unsettled {
-                self.forget(entry);
-            }
-            return;
+            return self.unsettled.settle_all();
         }
-        for entry in unsettled.into_iter().rev() {
+        for entry in self.unsettled.take().into_iter().rev() {
             match &entry {
                 Entry::Item(Item::Frame(frame)) => {
-                    self.unsettled_samples[frame.track.index()] -= u64::from(frame.samples);
                     self.waiting_samples[frame.track.index()] += u64::from(frame.samples);
                 }
                 Entry::Item(_) | Entry::Note(..) => self.waiting_notes += 1,
             }
-            self.waiting.push_front(Waiting { entry, since: now, delivery: Delivery::Repeated });
+            self.waiting.push_front(Waiting {
+                entry,
+                since: now,
+                delivery: Delivery::Repeated,
+            });
         }
         for track in Track::ALL {
             self.shorten(track);
@@ -243,9 +203,15 @@ impl Outbox {
             Entry::Item(Item::Frame(frame)) => frame.track == track,
             Entry::Item(_) | Entry::Note(..) => false,
         };
-        let Some(place) = self.waiting.iter().position(of_track) else { return false };
-        let Some(waiting) = self.waiting.remove(place) else { return false };
-        let Entry::Item(Item::Frame(frame)) = waiting.entry else { return false };
+        let Some(place) = self.waiting.iter().position(of_track) else {
+            return false;
+        };
+        let Some(waiting) = self.waiting.remove(place) else {
+            return false;
+        };
+        let Entry::Item(Item::Frame(frame)) = waiting.entry else {
+            return false;
+        };
         let samples = u64::from(frame.samples);
         self.waiting_samples[track.index()] -= samples;
         let kind = match frame.kind {
@@ -256,7 +222,11 @@ impl Outbox {
             // Zeros that are not sent are still the silence that they were.
             silent => silent,
         };
-        let span = Span { kind, start: frame.position, samples };
+        let span = Span {
+            kind,
+            start: frame.position,
+            samples,
+        };
         self.given_up.push(frame);
         self.put_gap(place, track, span, waiting.since);
         true
@@ -265,14 +235,23 @@ impl Outbox {
     /// A gap stands where the frame was; neighbours become one.
     fn put_gap(&mut self, place: usize, track: Track, gap: Span, since: Instant) {
         for earlier in self.waiting.iter_mut().take(place).rev() {
-            let Entry::Item(Item::Gap(other, span)) = &mut earlier.entry else { continue };
+            let Entry::Item(Item::Gap(other, span)) = &mut earlier.entry else {
+                continue;
+            };
             if *other == track && span.kind == gap.kind && span.start + span.samples == gap.start {
                 span.samples += gap.samples;
                 return;
             }
         }
         let entry = Entry::Item(Item::Gap(track, gap));
-        self.waiting.insert(place, Waiting { entry, since, delivery: Delivery::First });
+        self.waiting.insert(
+            place,
+            Waiting {
+                entry,
+                since,
+                delivery: Delivery::First,
+            },
+        );
         self.waiting_notes += 1;
         self.drop_old_notes();
     }
@@ -280,7 +259,9 @@ impl Outbox {
     fn drop_old_notes(&mut self) {
         while self.waiting_notes > NOTES_LIMIT {
             let note = |waiting: &Waiting| !matches!(waiting.entry, Entry::Item(Item::Frame(_)));
-            let Some(place) = self.waiting.iter().position(note) else { return };
+            let Some(place) = self.waiting.iter().position(note) else {
+                return;
+            };
             self.waiting.remove(place);
             self.waiting_notes -= 1;
             self.notes_dropped += 1;
@@ -344,13 +325,20 @@ impl Outbox {
 
     /// How the stream is doing.
     pub(super) fn figures(&self, now: Instant) -> StreamFigures {
-        let oldest = self.waiting.iter().find(|waiting| waiting.delivery == Delivery::First);
+        let oldest = self
+            .waiting
+            .iter()
+            .find(|waiting| waiting.delivery == Delivery::First);
         let lag = oldest.map_or(0, |waiting| now.since(waiting.since).as_millis() as u64);
-        StreamFigures { acknowledged: self.acknowledged_by_all(), lag_ms: lag, ..self.figures }
+        StreamFigures {
+            acknowledged: self.acknowledged_by_all(),
+            lag_ms: lag,
+            ..self.figures
+        }
     }
 
     /// The end of what is sent for good, by [`Track::index`].
     pub(super) fn settled(&self) -> [u64; 2] {
-        self.settled
+        self.unsettled.settled()
     }
 }
