@@ -39,11 +39,7 @@ pub(super) struct CallsArgs {
 /// Runs the command.
 pub(super) async fn run(args: CallsArgs) -> anyhow::Result<()> {
     let client = args.server.client()?;
-    let request = Request::get(if args.all {
-        "/v1/calls?state=all"
-    } else {
-        "/v1/calls"
-    });
+    let request = Request::get(if args.all { "/v1/calls?state=all" } else { "/v1/calls" });
     if args.server.curl {
         println!("{}", client.curl(&request));
         return Ok(());
@@ -69,11 +65,7 @@ fn show(answer: &Value, args: &CallsArgs) -> anyhow::Result<()> {
         // Clear the screen and go to its first column.
         write!(out, "\x1b[2J\x1b[H")?;
     }
-    let rows = answer
-        .get("calls")
-        .unwrap_or(answer)
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
+    let rows = answer.get("calls").unwrap_or(answer).as_array().map_or(&[][..], Vec::as_slice);
     writeln!(out, "{}", table::of(rows, COLUMNS)?)?;
     Ok(())
 }

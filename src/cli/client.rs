@@ -17,12 +17,7 @@ pub(super) struct ServerArgs {
     #[arg(long, env = "SIDESTREAM_URL", value_name = "URL")]
     server: Option<String>,
     /// The API key.
-    #[arg(
-        long,
-        env = "SIDESTREAM_KEY",
-        hide_env_values = true,
-        value_name = "KEY"
-    )]
+    #[arg(long, env = "SIDESTREAM_KEY", hide_env_values = true, value_name = "KEY")]
     key: Option<String>,
     /// Print the server's JSON as it came.
     #[arg(long)]
@@ -66,37 +61,20 @@ impl ServerArgs {
                 (file.url, key.clone().unwrap_or(file.key))
             }
         };
-        let http = reqwest::Client::builder()
-            .timeout(ANSWER_TIME)
-            .no_proxy()
-            .build()?;
-        Ok(Client {
-            url: url.trim_end_matches('/').to_string(),
-            key,
-            http,
-        })
+        let http = reqwest::Client::builder().timeout(ANSWER_TIME).no_proxy().build()?;
+        Ok(Client { url: url.trim_end_matches('/').to_string(), key, http })
     }
 }
 
 impl Request {
     /// A request without a body.
     pub(super) fn get(path: impl Into<String>) -> Request {
-        Request {
-            method: "GET",
-            path: path.into(),
-            body: None,
-            id: None,
-        }
+        Request { method: "GET", path: path.into(), body: None, id: None }
     }
 
     /// A request with a body.
     pub(super) fn post(path: impl Into<String>, body: Value) -> Request {
-        Request {
-            method: "POST",
-            path: path.into(),
-            body: Some(body),
-            id: None,
-        }
+        Request { method: "POST", path: path.into(), body: Some(body), id: None }
     }
 
     /// The same request under an id of its own.
@@ -119,10 +97,8 @@ impl Client {
         if let Some(body) = &request.body {
             builder = builder.json(body);
         }
-        let response = builder
-            .send()
-            .await
-            .with_context(|| format!("no answer from {}", self.url))?;
+        let response =
+            builder.send().await.with_context(|| format!("no answer from {}", self.url))?;
         let status = response.status();
         let text = response.text().await?;
         let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
@@ -133,24 +109,16 @@ impl Client {
             .pointer("/error/message")
             .or_else(|| value.get("message"))
             .and_then(Value::as_str);
-        bail!(
-            "{status}: {}",
-            said.map_or_else(|| value.to_string(), str::to_string)
-        )
+        bail!("{status}: {}", said.map_or_else(|| value.to_string(), str::to_string))
     }
 
     /// The request as a command for the shell.
     pub(super) fn curl(&self, request: &Request) -> String {
         let mut command = format!("curl -X{}", request.method);
-        command.push_str(&format!(
-            " -H {}",
-            quoted(&format!("Authorization: Bearer {}", self.key))
-        ));
+        command
+            .push_str(&format!(" -H {}", quoted(&format!("Authorization: Bearer {}", self.key))));
         if let Some(id) = &request.id {
-            command.push_str(&format!(
-                " -H {}",
-                quoted(&format!("Idempotency-Key: {id}"))
-            ));
+            command.push_str(&format!(" -H {}", quoted(&format!("Idempotency-Key: {id}"))));
         }
         if let Some(body) = &request.body {
             command.push_str(&format!(
@@ -159,10 +127,7 @@ impl Client {
                 quoted(&body.to_string())
             ));
         }
-        command.push_str(&format!(
-            " {}",
-            quoted(&format!("{}{}", self.url, request.path))
-        ));
+        command.push_str(&format!(" {}", quoted(&format!("{}{}", self.url, request.path))));
         command
     }
 }

@@ -1,6 +1,8 @@
 //! `sidestream demo`: the whole job on a server of its own, on free ports, with a sink of its own.
 
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -27,9 +29,10 @@ pub(super) struct DemoArgs {
 
 /// Runs the command; the exit code is the demo's.
 pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
-    let Development { mut config, phones, password, key } = development(DevelopmentPorts { sip: 0, http: 0 });
+    let Development { mut config, phones, password, key } =
+        development(DevelopmentPorts { sip: 0, http: 0 });
     log::start(&LogSettings { level: "warn".to_string(), ..config.log.clone() });
-    let ear = Ear::start().await.context("the demo's sink")?;
+    let ear = Ear::bind(Ipv4Addr::LOCALHOST.into()).await.context("the demo's sink")?;
     add_sink(&mut config, &ear.url())?;
     let running = server::run(config).await?;
     let account = |index: usize| -> anyhow::Result<Account> {
@@ -45,7 +48,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         sink: SINK.to_string(),
     };
     let code = demo::run(plan, ear, args.json).await;
-    running.shutdown(std::time::Duration::ZERO).await;
+    running.shutdown(Duration::ZERO).await;
     Ok(code)
 }
 

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::phone;
+use crate::server::RuntimeFile;
 
 /// A softswitch and media server: calls, and the live fork of their audio.
 ///
@@ -71,7 +72,7 @@ async fn run(command: Command) -> ExitCode {
     match command {
         Command::Serve(args) => told(serve::run(args).await),
         Command::Demo(args) => demo::run(args).await.unwrap_or_else(|error| told(Err(error))),
-        Command::Call(args) => phone::cli::run(args).await,
+        Command::Call(args) => call(args).await,
         Command::Sink(args) => told(sink::run(args).await),
         Command::Stream(args) => told(stream::run(args).await),
         Command::Calls(args) => told(calls::run(args).await),
@@ -79,6 +80,15 @@ async fn run(command: Command) -> ExitCode {
         Command::Doctor(args) => ExitCode::from(u8::from(!doctor::run(&args))),
         Command::PrintConfig(args) => told(check::print_config(&args)),
     }
+}
+
+/// Makes a call; the development server's phones need no password on the line.
+async fn call(mut args: phone::cli::CallArgs) -> ExitCode {
+    if args.password.is_none() {
+        args.password =
+            RuntimeFile::read(&RuntimeFile::usual_path()).ok().map(|file| file.password);
+    }
+    phone::cli::run(args).await
 }
 
 /// An error is told once, with what led to it.
@@ -107,7 +117,8 @@ mod tests {
     fn no_command_means_serve() {
         let line = Line::try_parse_from(["sidestream", "--free-ports"]).expect("a valid line");
         assert!(line.command.is_none());
-        let line = Line::try_parse_from(["sidestream", "serve", "--free-ports"]).expect("a valid line");
+        let line =
+            Line::try_parse_from(["sidestream", "serve", "--free-ports"]).expect("a valid line");
         assert!(matches!(line.command, Some(Command::Serve(_))));
     }
 }

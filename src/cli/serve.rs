@@ -40,7 +40,10 @@ struct Signals {
 
 impl Signals {
     fn listen() -> io::Result<Signals> {
-        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
     async fn next(&mut self) {
@@ -62,7 +65,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             let key = config.http.tokens.first().map(|token| token.secret.reveal().to_owned());
             let running = server::run(config).await?;
             let file = runtime_file(&running, key.unwrap_or_default(), String::new());
-            let published = args.ready_file.as_deref().map(|path| file.publish(path)).transpose()?;
+            let published =
+                args.ready_file.as_deref().map(|path| file.publish(path)).transpose()?;
             tracing::info!(sip = %file.sip, http = %file.url, "ready");
             (running, Vec::from_iter(published), PRODUCTION_DRAIN_S)
         }
@@ -94,7 +98,8 @@ async fn develop(args: &ServeArgs) -> anyhow::Result<(Running, Vec<Published>)> 
     let running = match server::run(config).await {
         Ok(running) => running,
         Err(error) if !args.free_ports => {
-            return Err(error.context("another program has a usual port: stop it, or serve with --free-ports"));
+            return Err(error
+                .context("another program has a usual port: stop it, or serve with --free-ports"));
         }
         Err(error) => return Err(error),
     };
@@ -115,7 +120,13 @@ async fn develop(args: &ServeArgs) -> anyhow::Result<(Running, Vec<Published>)> 
 fn runtime_file(running: &Running, key: String, password: String) -> RuntimeFile {
     RuntimeFile {
         pid: std::process::id(),
-        sip: running.udp().iter().chain(running.tcp()).next().map(ToString::to_string).unwrap_or_default(),
+        sip: running
+            .udp()
+            .iter()
+            .chain(running.tcp())
+            .next()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         url: format!("http://{}", running.http()),
         key,
         password,

@@ -48,8 +48,11 @@ pub(super) async fn run(args: SinkArgs) -> anyhow::Result<()> {
         ProtocolName::Native => Protocol::Native,
         ProtocolName::Twilio => Protocol::Twilio,
     };
-    let options = Options { bind: args.listen, protocol, wav: args.wav.clone(), ..Options::default() };
-    let mut listener = Listener::start(options).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let options =
+        Options { bind: args.listen, protocol, wav: args.wav.clone(), ..Options::default() };
+    let mut listener = Listener::start(options)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
     eprintln!("listening on {}", listener.url());
     let (mut seen, mut good) = (0, true);
     while args.count.is_none_or(|count| seen < count) {
@@ -75,10 +78,18 @@ fn show(report: &StreamReport, as_json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(report)?);
         return Ok(());
     }
-    let holds = report.manifest_holds.map_or("no manifest", |holds| if holds { "manifest holds" } else { "MANIFEST WRONG" });
-    println!("{} {} call {} at {} Hz: {holds}", report.protocol, report.stream, report.call, report.sample_rate);
+    let holds = report
+        .manifest_holds
+        .map_or("no manifest", |holds| if holds { "manifest holds" } else { "MANIFEST WRONG" });
+    println!(
+        "{} {} call {} at {} Hz: {holds}",
+        report.protocol, report.stream, report.call, report.sample_rate
+    );
     for track in &report.tracks {
-        println!("  {:<14} {} frames, {} samples, {} untold", track.track, track.frames, track.samples, track.untold);
+        println!(
+            "  {:<14} {} frames, {} samples, {} untold",
+            track.track, track.frames, track.samples, track.untold
+        );
     }
     for problem in &report.problems {
         println!("  problem: {problem}");

@@ -39,15 +39,10 @@ mod tests {
 
     #[test]
     fn columns_that_nobody_fills_are_left_out_and_lists_are_counted() {
-        let rows = [
-            json!({"call": "01A", "streams": [1, 2]}),
-            json!({"call": "01B", "streams": []}),
-        ];
-        let shown = of(
-            &rows,
-            &[("CALL", "call"), ("LABEL", "label"), ("STREAMS", "streams")],
-        )
-        .expect("a table");
+        let rows =
+            [json!({"call": "01A", "streams": [1, 2]}), json!({"call": "01B", "streams": []})];
+        let shown = of(&rows, &[("CALL", "call"), ("LABEL", "label"), ("STREAMS", "streams")])
+            .expect("a table");
         let words: Vec<&str> = shown.split_whitespace().collect();
         assert_eq!(words, ["CALL", "STREAMS", "01A", "2", "01B", "0"]);
         assert_eq!(of(&[], &[("CALL", "call")]).expect("a table"), "none");

@@ -82,7 +82,8 @@ impl Bound {
     pub fn bind(listeners: &[Listener]) -> Result<Bound, BindError> {
         let mut bound = Bound(Vec::new());
         for listener in listeners {
-            let port = bound.take(listener).map_err(|error| BindError { listener: *listener, error })?;
+            let port =
+                bound.take(listener).map_err(|error| BindError { listener: *listener, error })?;
             bound.0.push(port);
         }
         Ok(bound)
@@ -94,7 +95,9 @@ impl Bound {
             Transport::Udp => udp::UdpListener::bind(address).map(Port::Udp),
             Transport::Tcp => {
                 let twin = self.listeners().into_iter().find(|taken| {
-                    address.port() == 0 && taken.transport == Transport::Udp && taken.address.ip() == address.ip()
+                    address.port() == 0
+                        && taken.transport == Transport::Udp
+                        && taken.address.ip() == address.ip()
                 });
                 let bound = twin.map(|twin| tcp::TcpListener::bind(twin.address));
                 match bound {
@@ -123,7 +126,10 @@ impl Bound {
 
 /// Sets `switch` on the bound ports. `seen` is how peers see them, in the same order; `sinks` is where the sinks' events
 /// come from; `seed` feeds the relays' SSRCs.
-#[expect(clippy::too_many_arguments, reason = "each is a room's own end; a struct would be built once and taken apart here")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a room's own end; a struct would be built once and taken apart here"
+)]
 pub fn start(
     mut bound: Bound,
     seen: &[Listener],
@@ -146,8 +152,15 @@ pub fn start(
         limits: settings.tcp,
         counters: Arc::clone(&counters),
     };
-    let addresses = |transport| bound.listeners().into_iter().filter(move |port| port.transport == transport).map(|port| port.address);
-    let (udp_addresses, tcp_addresses) = (addresses(Transport::Udp).collect(), addresses(Transport::Tcp).collect());
+    let addresses = |transport| {
+        bound
+            .listeners()
+            .into_iter()
+            .filter(move |port| port.transport == transport)
+            .map(|port| port.address)
+    };
+    let (udp_addresses, tcp_addresses) =
+        (addresses(Transport::Udp).collect(), addresses(Transport::Tcp).collect());
     bound.advertise(seen);
     let handle = NetHandle {
         asks: asks_sender,
@@ -162,7 +175,11 @@ pub fn start(
     for port in bound.0 {
         match port {
             Port::Udp(listener) => {
-                tokio::spawn(listener.clone().run(inbound_sender.clone(), Arc::clone(&counters), stop.clone()));
+                tokio::spawn(listener.clone().run(
+                    inbound_sender.clone(),
+                    Arc::clone(&counters),
+                    stop.clone(),
+                ));
                 udp.push(listener);
             }
             Port::Tcp(listener) => drop(tokio::spawn(listener.run(shell.clone(), stop.clone()))),
@@ -179,14 +196,6 @@ pub fn start(
         tickets: driver::Tickets::new(settings.command_time),
         _ended: ended.drop_guard(),
     };
-    tokio::spawn(driver.run(
-        driver::Inputs {
-            inbound,
-            asks,
-            media,
-            sinks,
-        },
-        stop,
-    ));
+    tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks }, stop));
     Ok(handle)
 }

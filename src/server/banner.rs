@@ -41,7 +41,11 @@ mod tests {
         };
         let phones: Vec<String> = (1000..1010).map(|number| number.to_string()).collect();
         let banner = banner(&file, &phones);
-        for part in ["sip:127.0.0.1:5060 udp,tcp", "1000…1009   password  k7w-q2m", "http://127.0.0.1:8080/v1/calls?key=k3y"] {
+        for part in [
+            "sip:127.0.0.1:5060 udp,tcp",
+            "1000…1009   password  k7w-q2m",
+            "http://127.0.0.1:8080/v1/calls?key=k3y",
+        ] {
             assert!(banner.contains(part), "{part} in\n{banner}");
         }
     }

@@ -61,7 +61,9 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     let bound = Bound::bind(&config.listen)?;
     config.set_bound(bound.listeners());
     let listen = config.http.listen;
-    let web = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen} (HTTP)"))?;
+    let web = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen} (HTTP)"))?;
     let http_address = web.local_addr()?;
 
     let (sink_sender, sink_events) = mpsc::channel(SINK_EVENTS);
@@ -72,7 +74,8 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     let switch = Switch::new(config.switch.clone(), chance.random(), origin_ms);
     let outlets = outlets(&sinks, &notify);
     let seen = &config.switch.listeners;
-    let net = net::start(bound, seen, &config.net, switch, clock, chance.random(), sink_events, outlets)?;
+    let net =
+        net::start(bound, seen, &config.net, switch, clock, chance.random(), sink_events, outlets)?;
 
     figures::attach(&notify.metrics, &net, &sinks);
     let (http_stop, ready) = (CancellationToken::new(), Arc::new(AtomicBool::new(true)));
@@ -151,7 +154,11 @@ fn door(net: NetHandle) -> CommandDoor {
     Arc::new(move |call, command| ask(net.clone(), call, command))
 }
 
-fn ask(net: NetHandle, call: CallId, command: Command) -> BoxFuture<'static, Result<Accepted, http::CommandError>> {
+fn ask(
+    net: NetHandle,
+    call: CallId,
+    command: Command,
+) -> BoxFuture<'static, Result<Accepted, http::CommandError>> {
     async move {
         net.command(call, command).await.map_err(|error| match error {
             net::CommandError::Denied(denied) => http::CommandError::Denied(denied),

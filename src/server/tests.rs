@@ -35,7 +35,8 @@ async fn udp_answer(to: SocketAddr) -> String {
     socket.send_to(options("UDP", local, to).as_bytes(), to).await.expect("the loopback takes it");
     let mut buffer = vec![0; 4096];
     let received = tokio::time::timeout(Duration::from_secs(5), socket.recv(&mut buffer)).await;
-    String::from_utf8_lossy(&buffer[..received.expect("an answer within 5 s").expect("it is open")]).into_owned()
+    String::from_utf8_lossy(&buffer[..received.expect("an answer within 5 s").expect("it is open")])
+        .into_owned()
 }
 
 async fn tcp_answer(to: SocketAddr) -> String {
@@ -44,7 +45,8 @@ async fn tcp_answer(to: SocketAddr) -> String {
     stream.write_all(options("TCP", local, to).as_bytes()).await.expect("it is open");
     let mut buffer = vec![0; 4096];
     let received = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut buffer)).await;
-    String::from_utf8_lossy(&buffer[..received.expect("an answer within 5 s").expect("it is open")]).into_owned()
+    String::from_utf8_lossy(&buffer[..received.expect("an answer within 5 s").expect("it is open")])
+        .into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

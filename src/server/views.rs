@@ -1,7 +1,9 @@
 //! What other rooms count and keep, as it is shown.
 
 use crate::call::StreamFigures;
-use crate::control::json::{LegFiguresView, ScopeLevelView, ScopeTrackView, ScopeView, SinkView, StreamFiguresView};
+use crate::control::json::{
+    LegFiguresView, ScopeLevelView, ScopeTrackView, ScopeView, SinkView, StreamFiguresView,
+};
 use crate::id::StreamId;
 use crate::media::{Encoding, PortFigures};
 use crate::sink::{self, Kind, Scope};
@@ -38,7 +40,11 @@ pub(super) const fn stream_figures(figures: &StreamFigures) -> StreamFiguresView
 pub(super) fn sink(settings: &sink::Settings) -> SinkView {
     let format = settings.effective_format();
     let (kind, dialect, address) = match &settings.kind {
-        Kind::WebSocket(socket) => ("websocket", Some(socket.dialect.as_str()), Some(format!("{}:{}", socket.url.host(), socket.url.port()))),
+        Kind::WebSocket(socket) => (
+            "websocket",
+            Some(socket.dialect.as_str()),
+            Some(format!("{}:{}", socket.url.host(), socket.url.port())),
+        ),
         Kind::Wav { .. } => ("wav", None, None),
         Kind::Scope => ("scope", None, None),
     };

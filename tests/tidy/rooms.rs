@@ -57,19 +57,10 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { name: "switch", pure: true, imports: Imports::Pure, to_come: false },
     shell("config", Imports::Pure),
     shell("net", Imports::PureAnd("config")),
-    shell(
-        "sink",
-        Imports::Rooms("id time event media dialect call config net"),
-    ),
+    shell("sink", Imports::Rooms("id time event media dialect call config net")),
     shell("notify", Imports::Rooms("id time command event control config")),
-    shell(
-        "http",
-        Imports::Rooms("id command event control notify net config"),
-    ),
-    to_come(shell(
-        "cluster",
-        Imports::Rooms("id command event control config"),
-    )),
+    shell("http", Imports::Rooms("id command event control notify net config")),
+    to_come(shell("cluster", Imports::Rooms("id command event control config"))),
     shell("phone", Imports::Rooms("id codec net")),
     shell("server", Imports::All),
     shell("cli", Imports::All),
