@@ -70,7 +70,7 @@ impl Worker {
         let list = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&list, &wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         Ok(Worker {
-            relay: Relay::new(settings.relay.clone(), seed),
+            relay: Relay::new(settings.relay, seed),
             sockets: HashMap::default(),
             address: settings.address,
             list,
