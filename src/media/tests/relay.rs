@@ -42,7 +42,7 @@ pub(super) fn relay(ports: &[PortId]) -> Relay {
     let mut relay = Relay::new(Settings::default(), 1);
     for port in ports {
         let local = LocalPort::new(10_000 + port.0 as u16 * 2).expect("even");
-        relay.handle_command(MediaCommand::Open { port: *port, local }, at(0));
+        relay.handle_command(MediaCommand::Open { port: *port, address: [127, 0, 0, 1].into(), local }, at(0));
         relay.handle_command(remote(*port, true, true), at(0));
     }
     relay
@@ -120,13 +120,13 @@ fn a_stranger_is_dropped_after_the_lock_and_never_taught_even_after_a_long_silen
 fn every_packet_is_forwarded_or_dropped_for_one_reason() {
     let mut relay = Relay::new(Settings::default(), 1);
     let local = LocalPort::new(10_000).expect("even");
-    relay.handle_command(MediaCommand::Open { port: A, local }, at(0));
+    relay.handle_command(MediaCommand::Open { port: A, address: [127, 0, 0, 1].into(), local }, at(0));
     say(&mut relay, A, 1, at(0)); // unexpected: not signalled yet
     relay.handle_command(remote(A, true, true), at(0));
     relay.handle_rtp(A, address(A), b"not RTP", at(0)); // malformed
     relay.handle_rtp(A, address(A), &rtp(34, 1, 0, 1, 0), at(0)); // unknown payload type
     say(&mut relay, A, 1, at(0)); // not bridged
-    relay.handle_command(MediaCommand::Open { port: B, local }, at(0));
+    relay.handle_command(MediaCommand::Open { port: B, address: [127, 0, 0, 1].into(), local }, at(0));
     relay.handle_command(MediaCommand::Bridge { a: A, b: B }, at(0));
     say(&mut relay, A, 2, at(20)); // B's address is not known
     relay.handle_command(remote(B, false, true), at(20));
