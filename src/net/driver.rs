@@ -19,7 +19,7 @@ use crate::call::{SinkCommand, SinkEvent};
 use crate::event::Event;
 use crate::media::MediaEvent;
 use crate::sip::{Flow, Transport};
-use crate::switch::{Holdings, Figures, Input, Output, Switch, Ticket};
+use crate::switch::{Figures, Input, Output, Switch, Ticket};
 use crate::time::{Duration, Instant};
 
 /// Inputs that are taken at once, before the timers get their turn.
@@ -158,11 +158,7 @@ impl Driver {
     fn status(&self) -> Status {
         Status {
             registrations: self.switch.registration_count(),
-<<<<<<< HEAD
             holdings: self.switch.holdings(),
-=======
-            idle: self.switch.holdings() == Holdings::default(),
->>>>>>> main
             counters: self.switch.counters(),
         }
     }
