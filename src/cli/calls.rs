@@ -25,7 +25,7 @@ const COLUMNS: &[(&str, &str)] = &[
 
 /// List calls.
 #[derive(Debug, Args)]
-pub struct CallsArgs {
+pub(super) struct CallsArgs {
     /// Look again every second.
     #[arg(long)]
     watch: bool,
@@ -37,7 +37,7 @@ pub struct CallsArgs {
 }
 
 /// Runs the command.
-pub async fn run(args: CallsArgs) -> anyhow::Result<()> {
+pub(super) async fn run(args: CallsArgs) -> anyhow::Result<()> {
     let client = args.server.client()?;
     let request = Request::get(if args.all { "/v1/calls?state=all" } else { "/v1/calls" });
     if args.server.curl {

@@ -17,7 +17,7 @@ const SPEECH: &str = "/usr/share/pocketsphinx/test/data";
 
 /// Look for what would keep a server from working here.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {
+pub(super) struct DoctorArgs {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -51,7 +51,7 @@ struct Finding {
 }
 
 /// Runs the command; `false` when something is broken.
-pub fn run(args: &DoctorArgs) -> bool {
+pub(super) fn run(args: &DoctorArgs) -> bool {
     let mut findings = Vec::new();
     for address in &args.listen {
         findings.push(udp_port(*address));
@@ -127,14 +127,15 @@ fn media_ports(range: &[u16]) -> Finding {
     if first >= last {
         return finding(check, Health::Broken, "the last port must be above the first");
     }
-    if let Some((low, high)) = ephemeral_ports() {
-        if *first <= high && low <= *last {
-            let text = format!(
-                "the system hands out {low}-{high} to outgoing connections: a call may find its port taken; \
-                 narrow net.ipv4.ip_local_port_range or reserve the range"
-            );
-            return finding(check, Health::Poor, text);
-        }
+    if let Some((low, high)) = ephemeral_ports()
+        && *first <= high
+        && low <= *last
+    {
+        let text = format!(
+            "the system hands out {low}-{high} to outgoing connections: a call may find its port taken; \
+             narrow net.ipv4.ip_local_port_range or reserve the range"
+        );
+        return finding(check, Health::Poor, text);
     }
     let pairs = (u32::from(*last) - u32::from(*first)).div_ceil(2);
     finding(check, Health::Fine, format!("{} calls of two legs", pairs / 2))

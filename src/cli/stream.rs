@@ -9,7 +9,7 @@ use super::table;
 
 /// Control the streams of a call.
 #[derive(Debug, Args)]
-pub struct StreamArgs {
+pub(super) struct StreamArgs {
     #[command(subcommand)]
     verb: StreamVerb,
 }
@@ -125,7 +125,7 @@ impl PauseAsName {
 }
 
 /// Runs the command.
-pub async fn run(args: StreamArgs) -> anyhow::Result<()> {
+pub(super) async fn run(args: StreamArgs) -> anyhow::Result<()> {
     let (request, server) = request(args.verb)?;
     let client = server.client()?;
     if server.curl {

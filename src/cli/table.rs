@@ -4,7 +4,7 @@ use comfy_table::{Table, presets};
 use serde_json::Value;
 
 /// The rows of a list: one column per heading and member. Columns that no row fills are left out.
-pub fn of(rows: &[Value], columns: &[(&str, &str)]) -> anyhow::Result<String> {
+pub(super) fn of(rows: &[Value], columns: &[(&str, &str)]) -> anyhow::Result<String> {
     if rows.is_empty() {
         return Ok("none".to_string());
     }

@@ -19,7 +19,7 @@ use crate::call::{SinkCommand, SinkEvent};
 use crate::event::Event;
 use crate::media::MediaEvent;
 use crate::sip::{Flow, Transport};
-use crate::switch::{Figures, Holdings, Input, Output, Switch, Ticket};
+use crate::switch::{Figures, Input, Output, Switch, Ticket};
 use crate::time::{Duration, Instant};
 
 /// Inputs that are taken at once, before the timers get their turn.
@@ -157,9 +157,8 @@ impl Driver {
 
     fn status(&self) -> Status {
         Status {
-            calls: self.switch.call_count(),
             registrations: self.switch.registration_count(),
-            idle: self.switch.holdings() == Holdings::default(),
+            holdings: self.switch.holdings(),
             counters: self.switch.counters(),
         }
     }

@@ -36,12 +36,10 @@ pub(super) enum Ask {
 /// How the switch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// Calls that are up or being set up.
-    pub calls: usize,
     /// Contacts that are registered.
     pub registrations: usize,
-    /// Whether no call, transaction, port or stream is left.
-    pub idle: bool,
+    /// What the switch holds; of an idle one nothing.
+    pub holdings: switch::Holdings,
     /// What the switch has counted.
     pub counters: switch::Counters,
 }

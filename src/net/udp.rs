@@ -21,7 +21,7 @@ const DATAGRAM_BYTES: usize = 65_535;
 #[derive(Clone, Debug)]
 pub(super) struct UdpListener {
     socket: Arc<UdpSocket>,
-    /// The address as bound, with the port that was really given.
+    /// Our end of its flows: the address as bound, with the port that was really given, or as peers see it.
     pub(super) local: SocketAddr,
 }
 

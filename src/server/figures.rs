@@ -86,14 +86,20 @@ fn switch_sums(status: &Status) -> Vec<Figure> {
 }
 
 fn switch_levels(status: &Status) -> Vec<Figure> {
+    let held = status.holdings;
+    let level = |name, help, value: usize| figure(name, help, value as u64);
     vec![
-        figure("switch_calls", "Calls that the switch holds", status.calls as u64),
-        figure("switch_registrations", "Contacts that are registered", status.registrations as u64),
-        figure(
-            "switch_idle",
-            "1 when no call, transaction, port or stream is left",
-            u64::from(status.idle),
+        level("switch_calls", "Calls that the switch holds", held.calls),
+        level("switch_dialogs", "Dialogs that the switch holds", held.dialogs),
+        level(
+            "switch_transactions",
+            "SIP transactions, those that only absorb retransmissions included",
+            held.transactions,
         ),
+        level("switch_ports", "Pairs of media ports in use", held.ports),
+        level("switch_streams", "Streams that have not given their account", held.streams),
+        level("switch_timers", "Deadlines of calls", held.timers),
+        level("switch_registrations", "Contacts that are registered", status.registrations),
     ]
 }
 

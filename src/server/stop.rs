@@ -38,7 +38,7 @@ async fn calls_gone(net: &NetHandle, time: Duration) -> bool {
     loop {
         match net.status().await {
             None => return true,
-            Some(status) if status.calls == 0 => return true,
+            Some(status) if status.holdings.calls == 0 => return true,
             Some(_) if Instant::now() >= deadline => return false,
             Some(_) => sleep(LOOK_EVERY).await,
         }

@@ -69,7 +69,7 @@ impl Worker {
         let list = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&list, &wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         Ok(Worker {
-            relay: Relay::new(settings.relay.clone(), seed),
+            relay: Relay::new(settings.relay, seed),
             sockets: HashMap::default(),
             list,
             wake,
@@ -158,21 +158,11 @@ impl Worker {
         match &command {
             MediaCommand::Open { port, address, local } => {
                 match PortSockets::open(*address, local.rtp(), *port, &self.list) {
-                    Ok(sockets) => {
-                        self.sockets.insert(*port, sockets);
-                    }
-                    Err(error) => {
-                        self.counters.media_open_failed.count();
-                        tracing::warn!(local = local.rtp(), %error, "a media port could not be bound");
-                        let failed =
-                            MediaEvent::OpenFailed { port: *port, reason: error.to_string() };
-                        return self.kept_back.push_back(failed);
-                    }
+                    Ok(sockets) => drop(self.sockets.insert(*port, sockets)),
+                    Err(error) => return self.tell_open_failed(*port, &error),
                 }
             }
-            MediaCommand::Close { port } => {
-                self.sockets.remove(port);
-            }
+            MediaCommand::Close { port } => drop(self.sockets.remove(port)),
             MediaCommand::Remote { .. }
             | MediaCommand::Bridge { .. }
             | MediaCommand::Unbridge { .. }
@@ -182,6 +172,12 @@ impl Worker {
             | MediaCommand::Untap { .. } => {}
         }
         self.relay.handle_command(command, now);
+    }
+
+    fn tell_open_failed(&mut self, port: PortId, error: &io::Error) {
+        self.counters.media_open_failed.count();
+        tracing::warn!(?port, %error, "a media port could not be bound");
+        self.kept_back.push_back(MediaEvent::OpenFailed { port, reason: error.to_string() });
     }
 
     fn take_packet(&mut self, token: Token) {

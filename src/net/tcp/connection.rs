@@ -129,16 +129,15 @@ impl Task {
     }
 }
 
-/// Connects from the address (not the port) of the flow's own end.
+/// Connects from the address (not the port) of the flow's own end, when that is one of this machine's.
 async fn connect(flow: Flow) -> io::Result<TcpStream> {
     let socket = if flow.remote.is_ipv4() {
         tokio::net::TcpSocket::new_v4()?
     } else {
         tokio::net::TcpSocket::new_v6()?
     };
-    if !flow.local.ip().is_unspecified() && flow.local.is_ipv4() == flow.remote.is_ipv4() {
-        socket.bind((flow.local.ip(), 0).into())?;
-    }
+    // What peers see may be the address of a translator before us: then the kernel chooses.
+    let _ = socket.bind((flow.local.ip(), 0).into());
     socket.connect(flow.remote).await
 }
 

@@ -86,7 +86,7 @@ impl Drop for Permit {
 #[derive(Debug)]
 pub(in crate::net) struct TcpListener {
     socket: tokio::net::TcpListener,
-    /// The address as bound, with the port that was really given.
+    /// Our end of its flows: the address as bound, with the port that was really given, or as peers see it.
     pub(in crate::net) local: SocketAddr,
 }
 
@@ -123,7 +123,10 @@ impl TcpListener {
         };
         shell.counters.tcp_accepted.count();
         // On a wildcard address, what the peer reached is the connection's own address.
-        let local = stream.local_addr().unwrap_or(self.local);
+        let local = match self.local.ip().is_unspecified() {
+            true => stream.local_addr().unwrap_or(self.local),
+            false => self.local,
+        };
         let flow = Flow {
             transport: Transport::Tcp,
             local,
