@@ -6,8 +6,7 @@
 //! A packet that comes in is `forwarded`, or dropped for exactly one reason. Nothing is allocated for it, nothing is locked or
 //! waited for: ports are found by a hash of their number, and the tap is one copy.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use crate::time::{Instant, Timers};
 use super::figures::DropReason;
 use super::latch::Signalled;
 use super::port::{Permitted, Port, Route, Tap};
+use super::port_hash::PortTable;
 use super::prompt::{Origin, Player, Program};
 use super::score::wav_samples;
 use super::{Forward, MediaCommand, MediaEvent, RelayFigures, Settings, Transmit};
@@ -36,7 +36,7 @@ pub struct Relay {
     settings: Settings,
     random: StdRng,
     speech: Arc<[i16]>,
-    ports: HashMap<PortId, Port, BuildHasherDefault<PortHasher>>,
+    ports: PortTable<Port>,
     timers: Timers<(PortId, Timer)>,
     events: VecDeque<MediaEvent>,
     transmits: VecDeque<Transmit>,
@@ -63,7 +63,7 @@ impl Relay {
             settings,
             random: StdRng::seed_from_u64(seed),
             speech: wav_samples(SPEECH),
-            ports: HashMap::default(),
+            ports: PortTable::default(),
             timers: Timers::new(),
             events: VecDeque::with_capacity(16),
             transmits: VecDeque::new(),
@@ -383,29 +383,5 @@ impl Relay {
         if let Some(deadline) = port.key_deadline() {
             self.timers.set((id, Timer::Key), deadline);
         }
-    }
-}
-
-/// Port numbers are ours and count up, so a multiplication spreads them well enough; and no chance enters, as the default
-/// hasher's keys would.
-#[derive(Debug, Default)]
-struct PortHasher(u64);
-
-impl Hasher for PortHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // 2^64 divided by the golden ratio; the rotation brings the well-mixed high bits to where the table looks.
-        self.0 = (self.0 ^ number)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(32);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

@@ -5,6 +5,7 @@
 //! cuts streams with the same reader, so that a message has one length for everybody.
 
 mod address;
+pub mod dialog;
 pub mod digest;
 mod error;
 mod framer;
@@ -20,7 +21,6 @@ mod rejected;
 mod request;
 mod response;
 mod scan;
-pub mod dialog;
 pub mod transaction;
 mod transport;
 mod uri;

@@ -97,7 +97,13 @@ pub struct Phone {
 }
 
 impl Phone {
-    pub fn new(name: &str, number: u8, sip: SocketAddr, rtp: SocketAddr, server: SocketAddr) -> Phone {
+    pub fn new(
+        name: &str,
+        number: u8,
+        sip: SocketAddr,
+        rtp: SocketAddr,
+        server: SocketAddr,
+    ) -> Phone {
         Phone {
             name: name.into(),
             number,
@@ -125,7 +131,9 @@ impl Phone {
 
     pub fn register(&mut self, now: Instant) {
         let call_id = format!("reg-{}", self.name);
-        let request = self.outside("REGISTER", &format!("sip:{}", self.server), &call_id, 1).with("Expires", "3600");
+        let request = self
+            .outside("REGISTER", &format!("sip:{}", self.server), &call_id, 1)
+            .with("Expires", "3600");
         self.send_request(request, now);
     }
 
@@ -134,11 +142,19 @@ impl Phone {
         self.invite_with(number, now, |invite| invite)
     }
 
-    pub fn invite_with(&mut self, number: &str, now: Instant, change: impl Fn(Text) -> Text) -> usize {
+    pub fn invite_with(
+        &mut self,
+        number: &str,
+        now: Instant,
+        change: impl Fn(Text) -> Text,
+    ) -> usize {
         let uri = format!("sip:{number}@{}", self.server);
         let call_id = self.unique("call");
         let body = sdp(self.rtp, 1, "sendrecv");
-        let invite = change(self.outside("INVITE", &uri, &call_id, 1).with_body("application/sdp", body));
+        let invite = change(
+            self.outside("INVITE", &uri, &call_id, 1)
+                .with_body("application/sdp", body),
+        );
         let dialog = self.dialog(&invite, true);
         self.dialogs.push(dialog);
         self.send_request(invite, now);
@@ -150,12 +166,20 @@ impl Phone {
         if !matches!(dialog.stage, Stage::Calling | Stage::Ringing) {
             return;
         }
-        let uri = dialog.invite.start.split(' ').nth(1).expect("a uri").to_owned();
+        let uri = dialog
+            .invite
+            .start
+            .split(' ')
+            .nth(1)
+            .expect("a uri")
+            .to_owned();
         let mut cancel = Text::request("CANCEL", &uri);
         for name in ["Via", "From", "To", "Call-ID"] {
             cancel = cancel.with(name, dialog.invite.header(name));
         }
-        let cancel = cancel.with("CSeq", format!("{} CANCEL", dialog.invite.cseq())).with("Max-Forwards", "70");
+        let cancel = cancel
+            .with("CSeq", format!("{} CANCEL", dialog.invite.cseq()))
+            .with("Max-Forwards", "70");
         self.send_request(cancel, now);
     }
 
@@ -201,7 +225,9 @@ impl Phone {
         self.dialogs[place].direction = direction;
         self.dialogs[place].version += 1;
         let body = sdp(self.rtp, self.dialogs[place].version, direction);
-        let invite = self.inside(place, "INVITE").with_body("application/sdp", body);
+        let invite = self
+            .inside(place, "INVITE")
+            .with_body("application/sdp", body);
         self.send_request(invite, now);
     }
 
@@ -212,7 +238,13 @@ impl Phone {
     }
 
     /// Any request outside a dialog.
-    pub fn request(&mut self, method: &str, uri: &str, now: Instant, change: impl Fn(Text) -> Text) {
+    pub fn request(
+        &mut self,
+        method: &str,
+        uri: &str,
+        now: Instant,
+        change: impl Fn(Text) -> Text,
+    ) {
         let call_id = self.unique("any");
         let request = change(self.outside(method, uri, &call_id, 1));
         self.send_request(request, now);
@@ -221,7 +253,10 @@ impl Phone {
     fn is_inviting(&self, place: usize) -> bool {
         let call_id = &self.dialogs[place].call_id;
         self.dialogs[place].unacknowledged.is_some()
-            || self.pending.iter().any(|p| p.method == "INVITE" && Text::parse(&p.bytes).header("Call-ID") == call_id)
+            || self
+                .pending
+                .iter()
+                .any(|p| p.method == "INVITE" && Text::parse(&p.bytes).header("Call-ID") == call_id)
     }
 
     // ---- what comes from the network ----
@@ -235,8 +270,11 @@ impl Phone {
     }
 
     pub fn handle_rtp(&mut self, packet: &[u8]) {
-        let Some((number, rest)) = packet.get(12..).and_then(|payload| payload.split_first()) else {
-            return self.violations.push(format!("{}: a mutilated RTP packet", self.name));
+        let Some((number, rest)) = packet.get(12..).and_then(|payload| payload.split_first())
+        else {
+            return self
+                .violations
+                .push(format!("{}: a mutilated RTP packet", self.name));
         };
         // Prompts of the switch are not ours to check; phones' packets carry their number and a pattern.
         if packet.len() == 172 && rest.iter().all(|byte| *byte == number.wrapping_mul(7)) {
@@ -250,23 +288,39 @@ impl Phone {
         let method = response.method().to_owned();
         let branch = response.branch().to_owned();
         if status >= 200 {
-            let known = *self.finals.entry((branch.clone(), method.clone())).or_insert(status);
+            let known = *self
+                .finals
+                .entry((branch.clone(), method.clone()))
+                .or_insert(status);
             if known != status {
-                self.violations.push(format!("{}: two final responses to one {method}: {known} and {status}", self.name));
+                self.violations.push(format!(
+                    "{}: two final responses to one {method}: {known} and {status}",
+                    self.name
+                ));
             }
         }
-        let place = self.pending.iter().position(|p| p.branch == branch && p.method == method);
+        let place = self
+            .pending
+            .iter()
+            .position(|p| p.branch == branch && p.method == method);
         if let Some(place) = place {
             let pending = &mut self.pending[place];
             if status < 200 {
                 pending.provisional = true;
-                pending.next = if method == "INVITE" { None } else { Some(now + T2) };
+                pending.next = if method == "INVITE" {
+                    None
+                } else {
+                    Some(now + T2)
+                };
             } else {
                 let request = Text::parse(&self.pending.swap_remove(place).bytes);
                 if method != "INVITE" && status != 401 {
                     self.responses.push(response.clone());
                 }
-                if status == 401 && request.find("Authorization").is_none() && self.credentials.is_some() {
+                if status == 401
+                    && request.find("Authorization").is_none()
+                    && self.credentials.is_some()
+                {
                     self.acknowledge_failure(&request, &response);
                     return self.retry_with_credentials(request, &response, now);
                 }
@@ -279,7 +333,9 @@ impl Phone {
 
     fn handle_invite_response(&mut self, response: &Text, status: u16, now: Instant) {
         let call_id = response.header("Call-ID").to_owned();
-        let Some(place) = self.dialogs.iter().position(|d| d.call_id == call_id) else { return };
+        let Some(place) = self.dialogs.iter().position(|d| d.call_id == call_id) else {
+            return;
+        };
         if (200..300).contains(&status) {
             return self.handle_answer(place, response, now);
         }
@@ -363,12 +419,24 @@ impl Phone {
         let uri = request.start.split(' ').nth(1).expect("a uri").to_owned();
         let method = request.method().to_owned();
         let challenge = response.header("WWW-Authenticate");
-        let Some(authorization) = digest::authorize(challenge, &method, &uri, &user, &password, "c0ffee", 1) else { return };
+        let Some(authorization) =
+            digest::authorize(challenge, &method, &uri, &user, &password, "c0ffee", 1)
+        else {
+            return;
+        };
         let cseq = request.cseq() + 1;
-        request.headers.retain(|(name, _)| name != "CSeq" && name != "Via" && name != "Content-Length");
+        request
+            .headers
+            .retain(|(name, _)| name != "CSeq" && name != "Via" && name != "Content-Length");
         let via = self.via();
-        let request = request.with("CSeq", format!("{cseq} {method}")).with("Via", via).with("Authorization", authorization);
-        if let Some(dialog) = self.dialogs.iter_mut().find(|d| d.call_id == request.header("Call-ID"))
+        let request = request
+            .with("CSeq", format!("{cseq} {method}"))
+            .with("Via", via)
+            .with("Authorization", authorization);
+        if let Some(dialog) = self
+            .dialogs
+            .iter_mut()
+            .find(|d| d.call_id == request.header("Call-ID"))
             && method == "INVITE"
             && dialog.stage == Stage::Calling
         {
@@ -385,7 +453,10 @@ impl Phone {
             self.outbox.push_back(bytes.clone());
             return;
         }
-        let place = self.dialogs.iter().position(|d| d.call_id == request.header("Call-ID"));
+        let place = self
+            .dialogs
+            .iter()
+            .position(|d| d.call_id == request.header("Call-ID"));
         if let Some(place) = place
             && request.tag_of("To").is_some()
         {
@@ -424,7 +495,10 @@ impl Phone {
             && now.since(dead) > CROSSING
             && request.method() != "BYE"
         {
-            self.violations.push(format!("{name}: {} in a dialog that is over", request.start));
+            self.violations.push(format!(
+                "{name}: {} in a dialog that is over",
+                request.start
+            ));
         }
         dialog.last_remote_cseq = dialog.last_remote_cseq.max(request.cseq());
     }
@@ -502,7 +576,12 @@ impl Phone {
             dialog.answer_at = None;
             dialog.next_rtp = None;
             let invite = dialog.invite.clone();
-            let tag = dialog.local.rsplit("tag=").next().expect("a tag").to_owned();
+            let tag = dialog
+                .local
+                .rsplit("tag=")
+                .next()
+                .expect("a tag")
+                .to_owned();
             self.respond_tagged(&invite, 487, &tag, None);
         }
     }
@@ -520,9 +599,16 @@ impl Phone {
 
     pub fn poll_timeout(&self) -> Option<Instant> {
         let dialogs = self.dialogs.iter().flat_map(|d| {
-            [d.next_rtp.filter(|_| d.media.is_some()), d.answer_at, d.unacknowledged.as_ref().map(|(_, next, _)| *next)]
+            [
+                d.next_rtp.filter(|_| d.media.is_some()),
+                d.answer_at,
+                d.unacknowledged.as_ref().map(|(_, next, _)| *next),
+            ]
         });
-        let pending = self.pending.iter().map(|p| Some(p.next.unwrap_or(p.gives_up).min(p.gives_up)));
+        let pending = self
+            .pending
+            .iter()
+            .map(|p| Some(p.next.unwrap_or(p.gives_up).min(p.gives_up)));
         dialogs.chain(pending).flatten().min()
     }
 
@@ -533,7 +619,11 @@ impl Phone {
                 return false;
             }
             if pending.next.is_some_and(|next| next <= now) {
-                pending.wait = if pending.method == "INVITE" { pending.wait * 2 } else { (pending.wait * 2).min(T2) };
+                pending.wait = if pending.method == "INVITE" {
+                    pending.wait * 2
+                } else {
+                    (pending.wait * 2).min(T2)
+                };
                 pending.next = Some(now + pending.wait);
                 again.push(pending.bytes.clone());
             }
@@ -552,7 +642,9 @@ impl Phone {
             self.dialogs[place].stage = Stage::Up;
             let body = sdp(self.rtp, 1, "sendrecv");
             self.answer_invite(place, &invite, body, now);
-            self.dialogs[place].next_rtp = self.dialogs[place].next_rtp.or(self.sends_rtp.then_some(now));
+            self.dialogs[place].next_rtp = self.dialogs[place]
+                .next_rtp
+                .or(self.sends_rtp.then_some(now));
         }
         if let Some((bytes, next, wait)) = &mut self.dialogs[place].unacknowledged
             && *next <= now
@@ -570,7 +662,8 @@ impl Phone {
             let may_send = matches!(dialog.media_direction.as_str(), "sendrecv" | "recvonly");
             let wants_to = matches!(dialog.direction, "sendrecv" | "sendonly");
             if may_send && wants_to {
-                self.rtp_outbox.push_back((media, rtp_packet(number, dialog.rtp_sent)));
+                self.rtp_outbox
+                    .push_back((media, rtp_packet(number, dialog.rtp_sent)));
             }
             dialog.rtp_sent += 1;
         }
@@ -580,7 +673,12 @@ impl Phone {
 
     fn answer_invite(&mut self, place: usize, invite: &Text, body: String, now: Instant) {
         let dialog = &self.dialogs[place];
-        let tag = dialog.local.rsplit("tag=").next().expect("a tag").to_owned();
+        let tag = dialog
+            .local
+            .rsplit("tag=")
+            .next()
+            .expect("a tag")
+            .to_owned();
         let bytes = self.respond_tagged(invite, 200, &tag, Some(body));
         self.dialogs[place].unacknowledged = Some((bytes, now + T1, T1));
     }
@@ -589,7 +687,13 @@ impl Phone {
         self.respond_tagged(request, status, "x", None);
     }
 
-    fn respond_tagged(&mut self, request: &Text, status: u16, tag: &str, body: Option<String>) -> Vec<u8> {
+    fn respond_tagged(
+        &mut self,
+        request: &Text,
+        status: u16,
+        tag: &str,
+        body: Option<String>,
+    ) -> Vec<u8> {
         let mut response = Text::response(request, status, tag)
             .with("Contact", format!("<sip:{}>", self.sip))
             .with("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE")
@@ -598,18 +702,31 @@ impl Phone {
             response = response.with_body("application/sdp", body);
         }
         let bytes = response.print();
-        self.answered.insert((request.branch().to_owned(), request.method().to_owned()), bytes.clone());
+        self.answered.insert(
+            (request.branch().to_owned(), request.method().to_owned()),
+            bytes.clone(),
+        );
         self.outbox.push_back(bytes.clone());
         bytes
     }
 
     fn outside(&mut self, method: &str, uri: &str, call_id: &str, cseq: u32) -> Text {
-        let user = self.credentials.as_ref().map_or(self.name.clone(), |(user, _)| user.clone());
-        let to = if method == "REGISTER" { format!("<sip:{user}@{}>", self.server) } else { format!("<{uri}>") };
+        let user = self
+            .credentials
+            .as_ref()
+            .map_or(self.name.clone(), |(user, _)| user.clone());
+        let to = if method == "REGISTER" {
+            format!("<sip:{user}@{}>", self.server)
+        } else {
+            format!("<{uri}>")
+        };
         Text::request(method, uri)
             .with("Via", self.via())
             .with("Max-Forwards", "70")
-            .with("From", format!("<sip:{user}@{}>;tag={}", self.server, self.unique("f")))
+            .with(
+                "From",
+                format!("<sip:{user}@{}>;tag={}", self.server, self.unique("f")),
+            )
             .with("To", to)
             .with("Call-ID", call_id)
             .with("CSeq", format!("{cseq} {method}"))

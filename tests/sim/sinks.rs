@@ -59,7 +59,11 @@ impl Sinks {
         match command {
             SinkCommand::Open(plan) => {
                 let stream = plan.stream;
-                let manners = self.manners.get(plan.sink.as_str()).copied().unwrap_or(Manners::Good);
+                let manners = self
+                    .manners
+                    .get(plan.sink.as_str())
+                    .copied()
+                    .unwrap_or(Manners::Good);
                 let plan_of_assembly = AssemblyPlan {
                     call: plan.call,
                     stream,
@@ -75,11 +79,25 @@ impl Sinks {
                     reorder_window: AssemblyPlan::REORDER_WINDOW,
                 };
                 let assembler = Assembler::new(plan_of_assembly, plan.reader);
-                self.open.insert(stream, Open { assembler, manners, opened: now, flowing: false, asked: 0, next: now + TICK });
+                self.open.insert(
+                    stream,
+                    Open {
+                        assembler,
+                        manners,
+                        opened: now,
+                        flowing: false,
+                        asked: 0,
+                        next: now + TICK,
+                    },
+                );
                 self.given.insert(stream, Given::default());
                 self.events.push(SinkEvent::Connected { stream });
             }
-            SinkCommand::Control { stream, at, control } => {
+            SinkCommand::Control {
+                stream,
+                at,
+                control,
+            } => {
                 if let Some(open) = self.open.get_mut(&stream) {
                     open.assembler.handle_control(control, at);
                 }
@@ -89,7 +107,9 @@ impl Sinks {
     }
 
     fn close(&mut self, stream: StreamId, at: Instant, cause: Cause) {
-        let Some(mut open) = self.open.remove(&stream) else { return };
+        let Some(mut open) = self.open.remove(&stream) else {
+            return;
+        };
         open.assembler.stop(at);
         self.drain(stream, &mut open);
         let manifest = open.assembler.finish(at);
@@ -98,13 +118,23 @@ impl Sinks {
         }
         let given = &self.given[&stream];
         for track in &manifest.tracks {
-            let (audio, told) = (track.samples(SpanKind::Audio), given.audio[track.track.index()]);
+            let (audio, told) = (
+                track.samples(SpanKind::Audio),
+                given.audio[track.track.index()],
+            );
             if audio != told {
-                self.violations.push(format!("stream {stream}: {} samples given, {audio} in the manifest", told));
+                self.violations.push(format!(
+                    "stream {stream}: {} samples given, {audio} in the manifest",
+                    told
+                ));
             }
         }
         if open.manners != Manners::Silent {
-            self.events.push(SinkEvent::Finished { stream, cause, manifest: Some(Arc::new(manifest)) });
+            self.events.push(SinkEvent::Finished {
+                stream,
+                cause,
+                manifest: Some(Arc::new(manifest)),
+            });
         }
     }
 
@@ -115,7 +145,10 @@ impl Sinks {
                 Item::Frame(frame) => {
                     let end = &mut given.ends[frame.track.index()];
                     if frame.position < *end {
-                        self.violations.push(format!("stream {stream}: samples given twice at {}", frame.position));
+                        self.violations.push(format!(
+                            "stream {stream}: samples given twice at {}",
+                            frame.position
+                        ));
                     }
                     *end = frame.position + u64::from(frame.samples);
                     if frame.kind == SpanKind::Audio {
@@ -127,7 +160,11 @@ impl Sinks {
                     }
                 }
                 Item::Mark { name, .. } => given.marks.push(name),
-                Item::Dtmf { digit, track: Track::FromCustomer, .. } => given.digits.push(digit),
+                Item::Dtmf {
+                    digit,
+                    track: Track::FromCustomer,
+                    ..
+                } => given.digits.push(digit),
                 Item::Dtmf { .. } | Item::Gap(..) => {}
             }
         }
@@ -138,7 +175,12 @@ impl Sinks {
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
-        let due: Vec<_> = self.open.iter().filter(|(_, open)| open.next <= now).map(|(id, _)| *id).collect();
+        let due: Vec<_> = self
+            .open
+            .iter()
+            .filter(|(_, open)| open.next <= now)
+            .map(|(id, _)| *id)
+            .collect();
         for stream in due {
             let mut open = self.open.remove(&stream).expect("listed above");
             open.next = now + TICK;
@@ -158,7 +200,12 @@ impl Sinks {
         if open.manners != Manners::Asks {
             return;
         }
-        let asks = [SinkAsk::Pause, SinkAsk::Resume, SinkAsk::Mark("here".into()), SinkAsk::Stop];
+        let asks = [
+            SinkAsk::Pause,
+            SinkAsk::Resume,
+            SinkAsk::Mark("here".into()),
+            SinkAsk::Stop,
+        ];
         let due = (age.as_millis() / 500) as u8;
         if open.asked < due.min(asks.len() as u8) {
             let verb = asks[open.asked as usize].clone();

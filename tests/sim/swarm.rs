@@ -35,17 +35,34 @@ struct Swarm {
 impl Swarm {
     fn new(seed: u64, loss: u32) -> Swarm {
         let mut settings = settings();
-        settings.routes = (1..=PAIRS as u8).map(|pair| route(&format!("{}", 200 + u32::from(pair)), pair * 2)).collect();
+        settings.routes = (1..=PAIRS as u8)
+            .map(|pair| route(&format!("{}", 200 + u32::from(pair)), pair * 2))
+            .collect();
         settings.call.ring_timeout = Duration::from_secs(5);
-        let weather = Weather { latency_ms: 2, jitter_ms: 10, loss, duplication: loss / 4, reordering: loss / 4 };
+        let weather = Weather {
+            latency_ms: 2,
+            jitter_ms: 10,
+            loss,
+            duplication: loss / 4,
+            reordering: loss / 4,
+        };
         let mut world = World::new(settings, weather, seed);
         for phone in 0..PAIRS * 2 {
             world.phone(&format!("p{phone}"));
         }
-        for (sink, manners) in [("silent", Manners::Silent), ("dies", Manners::Dies), ("asks", Manners::Asks)] {
+        for (sink, manners) in [
+            ("silent", Manners::Silent),
+            ("dies", Manners::Dies),
+            ("asks", Manners::Asks),
+        ] {
             world.sinks.manners.insert(sink.into(), manners);
         }
-        Swarm { world, rng: StdRng::seed_from_u64(seed), calls: Vec::new(), seen: 0 }
+        Swarm {
+            world,
+            rng: StdRng::seed_from_u64(seed),
+            calls: Vec::new(),
+            seen: 0,
+        }
     }
 
     fn below(&mut self, limit: usize) -> usize {
@@ -57,33 +74,53 @@ impl Swarm {
         let (caller, callee) = (pair * 2, pair * 2 + 1);
         let phone = if self.below(2) == 0 { caller } else { callee };
         let dialogs = self.world.phones[phone].dialogs.len();
-        let place = if dialogs == 0 { 0 } else { dialogs - 1 - self.below(dialogs.min(3)) };
+        let place = if dialogs == 0 {
+            0
+        } else {
+            dialogs - 1 - self.below(dialogs.min(3))
+        };
         match self.below(10) {
             0..=2 => {
-                let numbers = [format!("{}", 201 + pair), "9196".into(), "9664".into(), "9000".into(), "404".into()];
+                let numbers = [
+                    format!("{}", 201 + pair),
+                    "9196".into(),
+                    "9664".into(),
+                    "9000".into(),
+                    "404".into(),
+                ];
                 let number = numbers[self.below(7).saturating_sub(2)].clone();
                 let manner = MANNERS[self.below(MANNERS.len())];
                 self.world.phones[callee].manner = manner;
-                self.world.act(caller, |phone, now| phone.invite(&number, now));
+                self.world
+                    .act(caller, |phone, now| phone.invite(&number, now));
             }
             _ if dialogs == 0 => {}
             3 => self.world.act(phone, |phone, now| phone.bye(place, now)),
-            4 => self.world.act(phone, |phone, now| phone.cancel_if_calling(place, now)),
+            4 => self
+                .world
+                .act(phone, |phone, now| phone.cancel_if_calling(place, now)),
             5 => {
                 let direction = DIRECTIONS[self.below(DIRECTIONS.len())];
-                self.world.act(phone, |phone, now| phone.reinvite(place, direction, now));
+                self.world
+                    .act(phone, |phone, now| phone.reinvite(place, direction, now));
             }
             6 => {
-                let ops = ["start", "stop", "pause", "resume", "mute", "unmute", "mark", "status", "nonsense"];
+                let ops = [
+                    "start", "stop", "pause", "resume", "mute", "unmute", "mark", "status",
+                    "nonsense",
+                ];
                 let op = ops[self.below(ops.len())];
                 let sink = SINKS[self.below(SINKS.len())];
                 let json = match op {
                     "start" => format!(r#"{{"v":1,"op":"start","sink":"{sink}"}}"#),
-                    "mute" | "unmute" => format!(r#"{{"v":1,"op":"{op}","track":"from_customer"}}"#),
+                    "mute" | "unmute" => {
+                        format!(r#"{{"v":1,"op":"{op}","track":"from_customer"}}"#)
+                    }
                     "mark" => r#"{"v":1,"op":"mark","name":"m"}"#.into(),
                     op => format!(r#"{{"v":1,"op":"{op}"}}"#),
                 };
-                self.world.act(phone, |phone, now| phone.stream_info(place, &json, now));
+                self.world
+                    .act(phone, |phone, now| phone.stream_info(place, &json, now));
             }
             _ => self.command(),
         }
@@ -101,7 +138,12 @@ impl Swarm {
                 let tracks = [Tracks::From, Tracks::To, Tracks::Both][self.below(3)];
                 let pause_as = [None, Some(PauseAs::Omit), Some(PauseAs::Silence)][self.below(3)];
                 let sink = SINKS[self.below(SINKS.len())];
-                Verb::Start(StartStream { sink: Some(sink.into()), tracks, label: None, pause_as })
+                Verb::Start(StartStream {
+                    sink: Some(sink.into()),
+                    tracks,
+                    label: None,
+                    pause_as,
+                })
             }
             3 => Verb::Stop(target()),
             4 => Verb::Pause(target()),
@@ -116,8 +158,15 @@ impl Swarm {
         // Only what is remembered per call can be the same: a call that is gone has no memory.
         if first.is_ok() {
             let second = self.world.command(call, &request, verb);
-            assert!(second == first || second.is_err(), "a repeated request got {second:?} after {first:?}");
-            assert_eq!(self.world.events.len(), events, "a repeated request changed something");
+            assert!(
+                second == first || second.is_err(),
+                "a repeated request got {second:?} after {first:?}"
+            );
+            assert_eq!(
+                self.world.events.len(),
+                events,
+                "a repeated request changed something"
+            );
         }
     }
 
@@ -126,7 +175,11 @@ impl Swarm {
             self.act();
             let pause = self.below(120) as u64;
             self.world.run_for(Duration::from_millis(pause));
-            let new: Vec<_> = self.world.events[self.seen..].iter().filter(|e| matches!(e.kind, Kind::CallInitiated { .. })).map(|e| e.call).collect();
+            let new: Vec<_> = self.world.events[self.seen..]
+                .iter()
+                .filter(|e| matches!(e.kind, Kind::CallInitiated { .. }))
+                .map(|e| e.call)
+                .collect();
             self.calls.extend(new);
             self.seen = self.world.events.len();
         }
@@ -144,7 +197,10 @@ fn swarm(seed: u64, loss: u32, calls: usize) -> usize {
 }
 
 fn calls_per_swarm() -> usize {
-    std::env::var("SIDESTREAM_SWARM_CALLS").ok().and_then(|calls| calls.parse().ok()).unwrap_or(500)
+    std::env::var("SIDESTREAM_SWARM_CALLS")
+        .ok()
+        .and_then(|calls| calls.parse().ok())
+        .unwrap_or(500)
 }
 
 #[test]

@@ -28,10 +28,23 @@ pub const AFTERMATH: Duration = Duration::from_secs(70);
 
 #[derive(Clone, Debug)]
 enum Parcel {
-    ToSwitch { from: SocketAddr, bytes: Bytes },
-    ToPhone { to: SocketAddr, bytes: Bytes },
-    RtpToRelay { from: SocketAddr, to: SocketAddr, bytes: Bytes },
-    RtpToPhone { to: SocketAddr, bytes: Bytes },
+    ToSwitch {
+        from: SocketAddr,
+        bytes: Bytes,
+    },
+    ToPhone {
+        to: SocketAddr,
+        bytes: Bytes,
+    },
+    RtpToRelay {
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Bytes,
+    },
+    RtpToPhone {
+        to: SocketAddr,
+        bytes: Bytes,
+    },
 }
 
 /// The whole house.
@@ -78,9 +91,16 @@ pub fn settings() -> Settings {
     });
     Settings {
         realm: REALM.into(),
-        listeners: vec![Listener { transport: Transport::Udp, address: SWITCH.parse().unwrap() }],
+        listeners: vec![Listener {
+            transport: Transport::Udp,
+            address: SWITCH.parse().unwrap(),
+        }],
         users: Vec::new(),
-        peers: vec![Peer { name: "lab".into(), networks: vec!["10.0.0.0/8".parse().unwrap()], may_control_streams: true }],
+        peers: vec![Peer {
+            name: "lab".into(),
+            networks: vec!["10.0.0.0/8".parse().unwrap()],
+            may_control_streams: true,
+        }],
         routes: Vec::new(),
         test_numbers: true,
         max_calls: 100_000,
@@ -88,7 +108,11 @@ pub fn settings() -> Settings {
         registrar: registrar::Settings::default(),
         call: call::Settings {
             media_addresses: vec!["10.0.0.1".parse().unwrap()],
-            streaming: Streaming { default_sink: Some("good".into()), sinks: sinks.into_iter().collect(), ..Streaming::default() },
+            streaming: Streaming {
+                default_sink: Some("good".into()),
+                sinks: sinks.into_iter().collect(),
+                ..Streaming::default()
+            },
             ..call::Settings::default()
         },
     }
@@ -96,14 +120,22 @@ pub fn settings() -> Settings {
 
 /// A user whose password is its name.
 pub fn user(name: &str, may_control_streams: bool) -> User {
-    User { name: UserName::new(name), secret: Secret::from_password(name, REALM, name), may_control_streams }
+    User {
+        name: UserName::new(name),
+        secret: Secret::from_password(name, REALM, name),
+        may_control_streams,
+    }
 }
 
 /// A route to the phone with this number in the address plan of the simulation.
 pub fn route(pattern: &str, phone: u8) -> Route {
     let target = format!("sip:{{number}}@10.0.1.{phone}:5060");
     let target = Some(sidestream::switch::RouteTarget::parse(&target).unwrap());
-    Route { pattern: sidestream::switch::Pattern::parse(pattern), target, start: None }
+    Route {
+        pattern: sidestream::switch::Pattern::parse(pattern),
+        target,
+        start: None,
+    }
 }
 
 impl World {
@@ -134,7 +166,8 @@ impl World {
         let number = u8::try_from(self.phones.len() + 1).expect("few phones");
         let sip = format!("10.0.1.{number}:5060").parse().unwrap();
         let rtp = format!("10.0.1.{number}:4000").parse().unwrap();
-        self.phones.push(Phone::new(name, number, sip, rtp, SWITCH.parse().unwrap()));
+        self.phones
+            .push(Phone::new(name, number, sip, rtp, SWITCH.parse().unwrap()));
         self.phones.len() - 1
     }
 
@@ -150,10 +183,23 @@ impl World {
     pub fn command(&mut self, call: CallId, request: &str, verb: Verb) -> Result<Accepted, Denied> {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        let command = Command { request: RequestId::new(request), origin: Origin::Rest, verb };
-        self.switch.handle_input(Input::Command { call, command, ticket }, self.now);
+        let command = Command {
+            request: RequestId::new(request),
+            origin: Origin::Rest,
+            verb,
+        };
+        self.switch.handle_input(
+            Input::Command {
+                call,
+                command,
+                ticket,
+            },
+            self.now,
+        );
         self.drain();
-        self.replies.remove(&ticket.0).expect("the switch answers every command at once")
+        self.replies
+            .remove(&ticket.0)
+            .expect("the switch answers every command at once")
     }
 
     /// Something that happens outside of every phone.
@@ -216,29 +262,56 @@ impl World {
                 violations.push(format!("call {call} has not ended"));
             }
             if grammar.armed != grammar.ended {
-                violations.push(format!("call {call}: {} streams armed, {} ended", grammar.armed, grammar.ended));
+                violations.push(format!(
+                    "call {call}: {} streams armed, {} ended",
+                    grammar.armed, grammar.ended
+                ));
             }
         }
-        assert!(violations.is_empty(), "{} violations, the first: {:#?}", violations.len(), &violations[..violations.len().min(5)]);
-        assert!(self.switch.is_idle(), "the switch is not empty: {:?}", self.switch);
+        assert!(
+            violations.is_empty(),
+            "{} violations, the first: {:#?}",
+            violations.len(),
+            &violations[..violations.len().min(5)]
+        );
+        assert!(
+            self.switch.is_idle(),
+            "the switch is not empty: {:?}",
+            self.switch
+        );
         assert_eq!(self.relay.ports(), 0, "open ports in the relay");
         assert_eq!(self.sinks.open_count(), 0, "open sinks");
         assert_eq!(self.switch.counters().bugs, 0);
         for figures in &self.figures {
-            assert_eq!(figures.received, figures.forwarded + figures.drops.total(), "{figures:?}");
+            assert_eq!(
+                figures.received,
+                figures.forwarded + figures.drops.total(),
+                "{figures:?}"
+            );
         }
     }
 
     fn step(&mut self, end: Instant) -> bool {
         let phones = self.phones.iter().filter_map(Phone::poll_timeout).min();
-        let next = [self.link.0.poll_timeout(), self.switch.poll_timeout(), self.relay.poll_timeout(), self.sinks.poll_timeout(), phones];
-        let Some(next) = next.into_iter().flatten().min().filter(|next| *next <= end) else { return false };
+        let next = [
+            self.link.0.poll_timeout(),
+            self.switch.poll_timeout(),
+            self.relay.poll_timeout(),
+            self.sinks.poll_timeout(),
+            phones,
+        ];
+        let Some(next) = next.into_iter().flatten().min().filter(|next| *next <= end) else {
+            return false;
+        };
         self.now = self.now.max(next);
         while let Some(ParcelBox(parcel)) = self.link.0.poll(self.now) {
             self.deliver(parcel);
         }
         for place in 0..self.phones.len() {
-            if self.phones[place].poll_timeout().is_some_and(|at| at <= self.now) {
+            if self.phones[place]
+                .poll_timeout()
+                .is_some_and(|at| at <= self.now)
+            {
                 self.phones[place].handle_timeout(self.now);
                 self.flush(place);
             }
@@ -257,7 +330,13 @@ impl World {
     fn deliver(&mut self, parcel: Parcel) {
         match parcel {
             Parcel::ToSwitch { from, bytes } => {
-                self.switch.handle_input(Input::Message { flow: flow_from(from), bytes }, self.now);
+                self.switch.handle_input(
+                    Input::Message {
+                        flow: flow_from(from),
+                        bytes,
+                    },
+                    self.now,
+                );
                 self.drain();
             }
             Parcel::ToPhone { to, bytes } => {
@@ -267,9 +346,17 @@ impl World {
                 }
             }
             Parcel::RtpToRelay { from, to, bytes } => {
-                let Some(port) = self.ports.get(&to.port()).copied() else { return };
+                let Some(port) = self.ports.get(&to.port()).copied() else {
+                    return;
+                };
                 if let Some(forward) = self.relay.handle_rtp(port, from, &bytes, self.now) {
-                    self.link.0.send(ParcelBox(Parcel::RtpToPhone { to: forward.to, bytes }), self.now);
+                    self.link.0.send(
+                        ParcelBox(Parcel::RtpToPhone {
+                            to: forward.to,
+                            bytes,
+                        }),
+                        self.now,
+                    );
                 }
             }
             Parcel::RtpToPhone { to, bytes } => {
@@ -287,11 +374,24 @@ impl World {
                 self.ladder.add(&name, "switch", summary(&bytes));
             }
             let from = self.phones[place].sip;
-            self.link.0.send(ParcelBox(Parcel::ToSwitch { from, bytes: bytes.into() }), self.now);
+            self.link.0.send(
+                ParcelBox(Parcel::ToSwitch {
+                    from,
+                    bytes: bytes.into(),
+                }),
+                self.now,
+            );
         }
         while let Some((to, bytes)) = self.phones[place].rtp_outbox.pop_front() {
             let from = self.phones[place].rtp;
-            self.link.0.send(ParcelBox(Parcel::RtpToRelay { from, to, bytes: bytes.into() }), self.now);
+            self.link.0.send(
+                ParcelBox(Parcel::RtpToRelay {
+                    from,
+                    to,
+                    bytes: bytes.into(),
+                }),
+                self.now,
+            );
         }
     }
 
@@ -304,7 +404,13 @@ impl World {
             }
             while let Some(transmit) = self.relay.poll_transmit() {
                 let bytes = Bytes::copy_from_slice(&transmit.bytes);
-                self.link.0.send(ParcelBox(Parcel::RtpToPhone { to: transmit.to, bytes }), self.now);
+                self.link.0.send(
+                    ParcelBox(Parcel::RtpToPhone {
+                        to: transmit.to,
+                        bytes,
+                    }),
+                    self.now,
+                );
             }
             while let Some(event) = self.relay.poll_event() {
                 idle = false;
@@ -329,9 +435,16 @@ impl World {
                 if self.detailed
                     && let Some(phone) = self.phones.iter().find(|phone| phone.sip == flow.remote)
                 {
-                    self.ladder.add("switch", &phone.name.clone(), summary(&bytes));
+                    self.ladder
+                        .add("switch", &phone.name.clone(), summary(&bytes));
                 }
-                self.link.0.send(ParcelBox(Parcel::ToPhone { to: flow.remote, bytes }), self.now);
+                self.link.0.send(
+                    ParcelBox(Parcel::ToPhone {
+                        to: flow.remote,
+                        bytes,
+                    }),
+                    self.now,
+                );
             }
             Output::Media { command, .. } => {
                 match &command {
@@ -352,7 +465,8 @@ impl World {
 
     fn open_port(&mut self, port: PortId, local: LocalPort) {
         if self.ports.insert(local.rtp(), port).is_some() {
-            self.violations.push(format!("port {} opened twice", local.rtp()));
+            self.violations
+                .push(format!("port {} opened twice", local.rtp()));
         }
     }
 
@@ -361,10 +475,14 @@ impl World {
         let grammar = self.grammar.entry(event.call).or_default();
         grammar.seq += 1;
         if event.seq != grammar.seq {
-            self.violations.push(format!("event {} came as number {}", event.seq, grammar.seq));
+            self.violations.push(format!(
+                "event {} came as number {}",
+                event.seq, grammar.seq
+            ));
         }
         if grammar.over {
-            self.violations.push(format!("{:?} after the end of its call", event.kind));
+            self.violations
+                .push(format!("{:?} after the end of its call", event.kind));
         }
         match &event.kind {
             Kind::StreamArmed { .. } => {
@@ -381,7 +499,8 @@ impl World {
             Kind::CallEnded { .. } => {
                 grammar.over = true;
                 if grammar.open_streams != 0 {
-                    self.violations.push(format!("call {} ended with open streams", event.call));
+                    self.violations
+                        .push(format!("call {} ended with open streams", event.call));
                 }
             }
             _ => {}
@@ -393,7 +512,12 @@ impl World {
 }
 
 fn flow_from(remote: SocketAddr) -> Flow {
-    Flow { transport: Transport::Udp, local: SWITCH.parse().unwrap(), remote, connection: None }
+    Flow {
+        transport: Transport::Udp,
+        local: SWITCH.parse().unwrap(),
+        remote,
+        connection: None,
+    }
 }
 
 /// `INVITE`, or `180 INVITE`.
@@ -401,7 +525,9 @@ fn summary(bytes: &[u8]) -> String {
     let text = Text::parse(bytes);
     match text.status() {
         Some(status) => format!("{status} {}", text.method()),
-        None if text.body.starts_with("v=0") && text.method() != "INVITE" => format!("{} sdp", text.method()),
+        None if text.body.starts_with("v=0") && text.method() != "INVITE" => {
+            format!("{} sdp", text.method())
+        }
         None => text.method().to_owned(),
     }
 }
