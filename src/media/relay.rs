@@ -21,11 +21,8 @@ use super::latch::Signalled;
 use super::port::{Permitted, Port, Route, Tap};
 use super::port_hash::PortTable;
 use super::prompt::{Origin, Player, Program};
-use super::score::wav_samples;
+use super::score::agent_voice;
 use super::{Forward, MediaCommand, MediaEvent, RelayFigures, Settings, Transmit};
-
-/// The talking agent's voice: 8000 Hz, 16 bit, mono.
-const SPEECH: &[u8] = include_bytes!("../../config/prompts/agent.wav");
 
 /// The media machine: one per worker, both legs of a call on the same one.
 ///
@@ -62,7 +59,7 @@ impl Relay {
         Relay {
             settings,
             random: StdRng::seed_from_u64(seed),
-            speech: wav_samples(SPEECH),
+            speech: agent_voice(),
             ports: PortTable::default(),
             timers: Timers::new(),
             events: VecDeque::with_capacity(16),
@@ -89,6 +86,7 @@ impl Relay {
                 found
                     .map(|it| it.signal(signalled, payloads, permitted, now))
                     .map(|()| self.expect_media(port))
+                    .map(|()| self.share_payloads(port))
             }
             MediaCommand::Bridge { a, b } => self.bridge(a, b),
             MediaCommand::Unbridge { port } => self.set_route(port, Route::Nowhere),
@@ -240,7 +238,24 @@ impl Relay {
             return None;
         }
         self.set_route(a, Route::Bridge(b))?;
-        self.set_route(b, Route::Bridge(a))
+        self.set_route(b, Route::Bridge(a))?;
+        self.share_payloads(a);
+        Some(())
+    }
+
+    /// Lets each leg of a bridge send by the other one's payload types.
+    fn share_payloads(&mut self, a: PortId) {
+        let Some(Route::Bridge(b)) = self.ports.get(&a).map(|port| &port.route) else {
+            return;
+        };
+        let b = *b;
+        let payloads = |id| self.ports.get(&id).map(Port::payloads).unwrap_or_default();
+        let (of_a, of_b) = (payloads(a), payloads(b));
+        for (id, other) in [(a, of_b), (b, of_a)] {
+            if let Some(port) = self.ports.get_mut(&id) {
+                port.expect_also(&other);
+            }
+        }
     }
 
     /// Replaces what the port does; the port that it was bridged to does nothing any more.

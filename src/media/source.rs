@@ -141,12 +141,12 @@ impl Source {
     pub(super) fn poll_timeout(&self, line: &Timeline) -> Instant {
         let frame = line.frame_samples();
         let absence = self.clock.moment((line.cursor() / frame + 1) * frame) + PATIENCE;
+        // While a hole is waited for, the timeline does not go on without it.
         let hole = self.sequencer.as_ref().and_then(Sequencer::deadline);
-        let press = self.detector.poll_timeout();
-        [hole, press]
-            .into_iter()
-            .flatten()
-            .fold(absence, Instant::min)
+        let next = hole.unwrap_or(absence);
+        self.detector
+            .poll_timeout()
+            .map_or(next, |press| press.min(next))
     }
 
     /// Puts what waits, holes or not. `refused` packets in all were refused by the ring.

@@ -1,9 +1,10 @@
-//! Scenarios of the whole room: the relay's in [`relay`], [`latch`], [`prompts`] and [`watch`], the timeline's in [`assembly`] and
+//! Scenarios of the whole room: the relay's in [`relay`], [`counts`], [`latch`], [`prompts`] and [`watch`], the timeline's in [`assembly`] and
 //! [`conditions`], and chance in [`random`].
 
 mod assembly;
 mod bench;
 mod conditions;
+mod counts;
 mod latch;
 mod prompts;
 mod random;
