@@ -67,10 +67,7 @@ pub(crate) fn stream(data: &[u8]) {
         if let Framed::Message(bytes) = framed {
             assert!(bytes.len() <= MAX_MESSAGE);
             if let Ok(message) = parse_datagram(bytes.clone()) {
-                let length = match &message {
-                    Message::Request(request) => request.bytes().len(),
-                    Message::Response(response) => response.bytes().len(),
-                };
+                let length = message.headers().bytes().len();
                 assert_eq!(length, bytes.len(), "framer and reader agree on the length");
             }
         }
@@ -114,13 +111,11 @@ pub(crate) fn digest(data: &[u8]) {
 }
 
 fn identity(message: &Message) -> String {
-    let (start, headers): (String, &Headers) = match message {
-        Message::Request(request) => (format!("{} {}", request.method(), request.uri()), request),
-        Message::Response(response) => (
-            format!("{} {}", response.status(), response.reason()),
-            response,
-        ),
+    let start = match message {
+        Message::Request(request) => format!("{} {}", request.method(), request.uri()),
+        Message::Response(response) => format!("{} {}", response.status(), response.reason()),
     };
+    let headers = message.headers();
     format!(
         "{start} {} {} {} {:?} {:?} {:?} {}",
         headers.call_id(),

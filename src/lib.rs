@@ -7,6 +7,7 @@ pub mod call;
 pub mod codec;
 pub mod command;
 pub mod control;
+pub mod dialect;
 pub mod event;
 pub mod id;
 pub mod media;
@@ -19,4 +20,18 @@ pub mod time;
 
 // The shell.
 #[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
+pub mod http;
+#[cfg(feature = "server")]
+pub mod net;
+#[cfg(feature = "server")]
 pub mod notify;
+#[cfg(feature = "server")]
+pub mod phone;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
+pub mod sink;

@@ -19,5 +19,7 @@ mod framing;
 mod ipv6;
 #[path = "conformance/probes.rs"]
 mod probes;
+#[path = "conformance/refusals.rs"]
+mod refusals;
 #[path = "conformance/torture.rs"]
 mod torture;

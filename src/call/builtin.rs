@@ -21,12 +21,8 @@ pub enum TestNumber {
 
 impl TestNumber {
     /// All of them.
-    pub const ALL: [TestNumber; 4] = [
-        TestNumber::Echo,
-        TestNumber::ToneAndDigits,
-        TestNumber::Music,
-        TestNumber::TalkingAgent,
-    ];
+    pub const ALL: [TestNumber; 4] =
+        [TestNumber::Echo, TestNumber::ToneAndDigits, TestNumber::Music, TestNumber::TalkingAgent];
 
     /// The number to dial.
     pub const fn number(self) -> &'static str {
@@ -40,9 +36,7 @@ impl TestNumber {
 
     /// The test number that `dialled` is.
     pub fn from_dialled(dialled: &str) -> Option<TestNumber> {
-        TestNumber::ALL
-            .into_iter()
-            .find(|number| number.number() == dialled)
+        TestNumber::ALL.into_iter().find(|number| number.number() == dialled)
     }
 
     /// The codecs that it can speak, best first. An echo speaks whatever it hears.
@@ -62,10 +56,7 @@ impl TestNumber {
         }
         let number_of = |wanted: fn(Codec) -> bool| {
             payloads.iter().find_map(|payload| {
-                payload
-                    .codec
-                    .filter(|codec| wanted(*codec))
-                    .map(|codec| (codec, payload.number))
+                payload.codec.filter(|codec| wanted(*codec)).map(|codec| (codec, payload.number))
             })
         };
         let (codec, payload_type) = number_of(|codec| {
@@ -78,22 +69,12 @@ impl TestNumber {
             TestNumber::ToneAndDigits => (tone_and_digits(), false),
             TestNumber::Music => (Prompt::Music, true),
         };
-        Some(MediaCommand::Play {
-            port,
-            prompt,
-            codec,
-            payload_type,
-            telephone_event,
-            repeat,
-        })
+        Some(MediaCommand::Play { port, prompt, codec, payload_type, telephone_event, repeat })
     }
 }
 
 /// One second of the ITU reference tone, then every key that a telephone has.
 fn tone_and_digits() -> Prompt {
-    let tone = Prompt::Tone {
-        hz: 1_004,
-        duration: Duration::from_secs(1),
-    };
+    let tone = Prompt::Tone { hz: 1_004, duration: Duration::from_secs(1) };
     Prompt::Sequence(vec![tone, Prompt::Digits("1234567890*#".into())])
 }

@@ -81,13 +81,11 @@ pub struct Owners {
 
 impl Owners {
     pub(super) fn add_dialog(&mut self, call_id: &str, local_tag: &str, owner: (CallId, LegId)) {
-        self.dialogs
-            .insert((call_id.into(), local_tag.into()), owner);
+        self.dialogs.insert((call_id.into(), local_tag.into()), owner);
     }
 
     pub(super) fn remove_dialog(&mut self, call_id: &str, local_tag: &str) {
-        self.dialogs
-            .remove(&(Box::from(call_id), Box::from(local_tag)));
+        self.dialogs.remove(&(Box::from(call_id), Box::from(local_tag)));
     }
 
     pub(super) fn add_client(&mut self, key: ClientKey, owner: (CallId, LegId)) {
@@ -115,9 +113,7 @@ impl Owners {
 
     /// The leg whose dialog has this Call-ID and local tag.
     pub fn dialog(&self, call_id: &str, local_tag: &str) -> Option<(CallId, LegId)> {
-        self.dialogs
-            .get(&(Box::from(call_id), Box::from(local_tag)))
-            .copied()
+        self.dialogs.get(&(Box::from(call_id), Box::from(local_tag))).copied()
     }
 
     /// The leg that sent this request.
@@ -157,24 +153,16 @@ impl Owners {
 
     /// The open ports of a call. Looks at every entry.
     pub fn ports_of(&self, call: CallId) -> Vec<PortId> {
-        let mut ports: Vec<_> = self
-            .ports
-            .iter()
-            .filter(|(_, owner)| owner.0 == call)
-            .map(|(port, _)| *port)
-            .collect();
+        let mut ports: Vec<_> =
+            self.ports.iter().filter(|(_, owner)| owner.0 == call).map(|(port, _)| *port).collect();
         ports.sort_unstable();
         ports
     }
 
     /// The streams of a call that have not ended. Looks at every entry.
     pub fn streams_of(&self, call: CallId) -> Vec<StreamId> {
-        let mut streams: Vec<_> = self
-            .streams
-            .iter()
-            .filter(|(_, owner)| **owner == call)
-            .map(|(id, _)| *id)
-            .collect();
+        let mut streams: Vec<_> =
+            self.streams.iter().filter(|(_, owner)| **owner == call).map(|(id, _)| *id).collect();
         streams.sort_unstable();
         streams
     }
@@ -188,13 +176,15 @@ impl Owners {
         self.streams.retain(|_, owner| *owner != call);
     }
 
-    /// Whether nothing is owned by anybody.
-    pub fn is_empty(&self) -> bool {
-        self.dialogs.is_empty()
-            && self.clients.is_empty()
-            && self.servers.is_empty()
-            && self.ports.is_empty()
-            && self.streams.is_empty()
+    /// How many dialogs, client and server transactions, ports and streams have an owner.
+    pub fn counts(&self) -> [usize; 5] {
+        [
+            self.dialogs.len(),
+            self.clients.len(),
+            self.servers.len(),
+            self.ports.len(),
+            self.streams.len(),
+        ]
     }
 }
 
@@ -208,10 +198,7 @@ impl SinkPool {
     /// The pool of these sinks, all idle.
     pub fn new(sinks: &BTreeMap<SinkName, SinkLimits>) -> Self {
         SinkPool {
-            sinks: sinks
-                .iter()
-                .map(|(name, limits)| (name.clone(), (*limits, 0)))
-                .collect(),
+            sinks: sinks.iter().map(|(name, limits)| (name.clone(), (*limits, 0))).collect(),
         }
     }
 

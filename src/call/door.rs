@@ -21,13 +21,7 @@ impl Call {
         let answer = self.carry_out(cx, &command);
         if let Err(denied) = &answer {
             let stream = self.find_stream(&command.verb).map(|stream| stream.id);
-            self.tell_of(
-                cx,
-                stream,
-                Kind::StreamDenied(*denied),
-                Cause::Request,
-                command.origin,
-            );
+            self.tell_of(cx, stream, Kind::StreamDenied(*denied), Cause::Request, command.origin);
         }
         self.requests.remember(command, answer.clone());
         answer
@@ -44,12 +38,12 @@ impl Call {
             Verb::Resume(target) => {
                 self.each(cx, target, |call, cx, id| call.resume(cx, id, origin))
             }
-            Verb::Mute(target, track) => self.each(cx, target, |call, cx, id| {
-                call.set_muted(cx, id, *track, true, origin)
-            }),
-            Verb::Unmute(target, track) => self.each(cx, target, |call, cx, id| {
-                call.set_muted(cx, id, *track, false, origin)
-            }),
+            Verb::Mute(target, track) => {
+                self.each(cx, target, |call, cx, id| call.set_muted(cx, id, *track, true, origin))
+            }
+            Verb::Unmute(target, track) => {
+                self.each(cx, target, |call, cx, id| call.set_muted(cx, id, *track, false, origin))
+            }
             Verb::Mark(target, name) => {
                 self.each(cx, target, |call, cx, id| call.mark(cx, id, name, origin))
             }
@@ -57,10 +51,7 @@ impl Call {
             Verb::HangUp => {
                 let changed = !self.is_ending();
                 self.hang_up(cx, Cause::Request, origin);
-                Ok(Accepted {
-                    streams: Vec::new(),
-                    changed,
-                })
+                Ok(Accepted { streams: Vec::new(), changed })
             }
         }
     }
@@ -87,9 +78,7 @@ impl Call {
             return Err(Denied::NoSuchSink);
         }
         if start.label.is_some()
-            && self
-                .live_streams()
-                .any(|stream| stream.spec.label == start.label)
+            && self.live_streams().any(|stream| stream.spec.label == start.label)
         {
             return Err(Denied::AlreadyStarted);
         }
@@ -150,10 +139,9 @@ impl Call {
     fn targets(&self, target: &Target) -> Result<Vec<StreamId>, Denied> {
         match target {
             Target::Id(id) if self.streams.iter().any(|stream| stream.id == *id) => Ok(vec![*id]),
-            Target::Label(label) => self
-                .find_label(label)
-                .map(|stream| vec![stream.id])
-                .ok_or(Denied::NoSuchStream),
+            Target::Label(label) => {
+                self.find_label(label).map(|stream| vec![stream.id]).ok_or(Denied::NoSuchStream)
+            }
             Target::Id(_) => Err(Denied::NoSuchStream),
             Target::All => Ok(self.live_streams().map(|stream| stream.id).collect()),
         }
@@ -162,9 +150,7 @@ impl Call {
     /// The stream of this label: the live one, else the one that ended last.
     fn find_label(&self, label: &str) -> Option<&Stream> {
         let labelled = |stream: &&Stream| stream.spec.label.as_deref() == Some(label);
-        self.live_streams()
-            .find(labelled)
-            .or_else(|| self.streams.iter().rev().find(labelled))
+        self.live_streams().find(labelled).or_else(|| self.streams.iter().rev().find(labelled))
     }
 
     fn find_stream(&self, verb: &Verb) -> Option<&Stream> {
@@ -257,10 +243,7 @@ impl Call {
     }
 
     fn stream_mut(&mut self, id: StreamId) -> Result<&mut Stream, Denied> {
-        self.streams
-            .iter_mut()
-            .find(|stream| stream.id == id)
-            .ok_or(Denied::NoSuchStream)
+        self.streams.iter_mut().find(|stream| stream.id == id).ok_or(Denied::NoSuchStream)
     }
 
     fn accepted(&self, cx: &Context<'_>, ids: Vec<StreamId>, changed: bool) -> Accepted {

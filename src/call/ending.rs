@@ -30,29 +30,19 @@ impl Call {
         if self.is_ending() {
             return;
         }
-        self.phase = Phase::Ending {
-            status,
-            outcome,
-            cause,
-            origin,
-        };
+        self.phase = Phase::Ending { status, outcome, cause, origin };
         self.timers.cancel(&Timer::Ring);
         self.give_up_exchange(cx);
         self.stop_all_streams(
             cx,
-            if cause == Cause::Request {
-                Cause::HangUp
-            } else {
-                cause
-            },
+            if cause == Cause::Request { Cause::HangUp } else { cause },
             origin,
         );
         let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
         for id in legs {
             self.take_down(cx, id, status);
         }
-        self.timers
-            .set(Timer::Accounts, cx.now + cx.settings.account_timeout);
+        self.timers.set(Timer::Accounts, cx.now + cx.settings.account_timeout);
         self.finish_if_all_accounted(cx);
     }
 
@@ -101,25 +91,19 @@ impl Call {
             return;
         };
         if leg.unacknowledged.is_some() {
-            leg.state = State::Leaving {
-                dialog: dialog.clone(),
-            };
+            leg.state = State::Leaving { dialog: dialog.clone() };
             return;
         }
         let branch = cx.tokens.branch();
         let bye = dialog.request(Method::Bye, &branch).build();
         // Its answer matters to nobody: the transaction alone sees to the repetitions.
-        cx.transactions
-            .request(Method::Bye, &branch, bye, dialog.destination(), cx.now);
+        cx.transactions.request(Method::Bye, &branch, bye, dialog.destination(), cx.now);
         self.drop_leg(cx, id);
     }
 
     /// The BYE that waited for an ACK. Returns whether one did.
     pub(super) fn say_owed_bye(&mut self, cx: &mut Context<'_>, id: LegId) -> bool {
-        let owed = matches!(
-            self.leg(id).map(|leg| &leg.state),
-            Some(State::Leaving { .. })
-        );
+        let owed = matches!(self.leg(id).map(|leg| &leg.state), Some(State::Leaving { .. }));
         if owed {
             self.say_bye(cx, id);
         }
@@ -138,32 +122,18 @@ impl Call {
         leg.unacknowledged = None;
         leg.close_port(cx);
         cx.owners.remove_dialog(&leg.call_id, &leg.local_tag);
-        let clients = leg
-            .requests
-            .iter()
-            .map(|(key, _)| *key)
-            .chain(leg.answered_invites.drain(..));
+        let clients =
+            leg.requests.iter().map(|(key, _)| *key).chain(leg.answered_invites.drain(..));
         for key in clients {
             cx.owners.remove_client(key);
         }
         let party_origin = Origin::Leg(id);
-        self.tell(
-            cx,
-            Kind::LegRemoved { leg: id },
-            Cause::HangUp,
-            party_origin,
-        );
+        self.tell(cx, Kind::LegRemoved { leg: id }, Cause::HangUp, party_origin);
     }
 
     /// The call's last event, once every stream has given its account.
     pub(super) fn finish_if_all_accounted(&mut self, cx: &mut Context<'_>) {
-        let Phase::Ending {
-            status,
-            outcome,
-            cause,
-            origin,
-        } = self.phase
-        else {
+        let Phase::Ending { status, outcome, cause, origin } = self.phase else {
             return;
         };
         if self.streams.iter().any(|stream| !stream.is_over()) {

@@ -56,18 +56,14 @@ enum Stage {
 impl Call {
     /// The other leg's 2xx to the first INVITE was an offer: its answer comes in the customer's ACK.
     pub(super) fn await_answer_in_ack(&mut self, to: LegId, cseq: u32) {
-        self.exchange = Some(Exchange {
-            from: LegId::CUSTOMER,
-            stage: Stage::AnswerInAck { to, cseq },
-        });
+        self.exchange =
+            Some(Exchange { from: LegId::CUSTOMER, stage: Stage::AnswerInAck { to, cseq } });
     }
 
     /// We offered on behalf of a test number.
     pub(super) fn await_answer_for(&mut self, number: TestNumber) {
-        self.exchange = Some(Exchange {
-            from: LegId::CUSTOMER,
-            stage: Stage::AnswerForTest { number },
-        });
+        self.exchange =
+            Some(Exchange { from: LegId::CUSTOMER, stage: Stage::AnswerForTest { number } });
     }
 
     /// A re-INVITE or UPDATE from a leg's peer.
@@ -99,10 +95,8 @@ impl Call {
         }
         self.refresh_target(id, &request);
         if self.is_mere_refresh(id, &request, offer.as_deref()) {
-            let text = self
-                .leg(id)
-                .and_then(|leg| leg.local.last().cloned())
-                .filter(|_| offer.is_some());
+            let text =
+                self.leg(id).and_then(|leg| leg.local.last().cloned()).filter(|_| offer.is_some());
             return self.accept_offer(cx, id, key, &request, text.as_ref());
         }
         match self
@@ -185,9 +179,7 @@ impl Call {
         let call = self.id;
         let Some(leg) = self.leg_mut(to) else { return };
         let before = leg.local.last().cloned();
-        let text = offer
-            .as_ref()
-            .map(|offer| leg.local.relay(&offer.description));
+        let text = offer.as_ref().map(|offer| leg.local.relay(&offer.description));
         // RFC 3311 §5.1: UPDATE only to a peer that lists it; a re-INVITE serves as well in a confirmed dialog.
         let method = if *request.method() == Method::Update && leg.allows_update {
             Method::Update
@@ -208,16 +200,8 @@ impl Call {
                 None => builder,
             }
         });
-        self.exchange = Some(Exchange {
-            from,
-            stage: Stage::Offered {
-                key,
-                request,
-                offer,
-                to,
-                before,
-            },
-        });
+        self.exchange =
+            Some(Exchange { from, stage: Stage::Offered { key, request, offer, to, before } });
     }
 
     /// The other leg's final response to the offer that we carried there.
@@ -230,17 +214,8 @@ impl Call {
         let status = response.status();
         let is_invite = response.cseq_method() == Method::Invite;
         let taken = self.exchange.take();
-        let Some(Exchange {
-            from,
-            stage:
-                Stage::Offered {
-                    key,
-                    request,
-                    offer,
-                    before,
-                    ..
-                },
-        }) = taken
+        let Some(Exchange { from, stage: Stage::Offered { key, request, offer, before, .. } }) =
+            taken
         else {
             // The exchange was given up by the call's end: a 2xx still wants its ACK.
             self.exchange = taken;
@@ -283,10 +258,7 @@ impl Call {
                 self.apply_remote(cx, to, remote);
                 self.exchange = Some(Exchange {
                     from,
-                    stage: Stage::AnswerInAck {
-                        to,
-                        cseq: response.cseq(),
-                    },
+                    stage: Stage::AnswerInAck { to, cseq: response.cseq() },
                 });
             }
         }
@@ -310,11 +282,7 @@ impl Call {
         if let Some(leg) = self.leg_mut(to) {
             leg.local.restore(before);
         }
-        let told = if matches!(status, 401 | 407) {
-            488
-        } else {
-            status
-        };
+        let told = if matches!(status, 401 | 407) { 488 } else { status };
         self.respond(cx, from, key, request, told);
         // RFC 3261 §12.2.1.2: these two say that the dialog is gone.
         if matches!(status, 408 | 481) {
@@ -337,9 +305,7 @@ impl Call {
             .header("Contact", leg.contact())
             .header("Allow", super::ALLOW);
         response = leg.session.write_answer(
-            response
-                .header("Supported", super::SUPPORTED)
-                .header("Recv-Info", super::INFO_PACKAGE),
+            response.header("Supported", super::SUPPORTED).header("Recv-Info", super::INFO_PACKAGE),
         );
         if let Some(text) = text {
             response = response.body("application/sdp", text);
@@ -364,16 +330,10 @@ impl Call {
             return;
         }
         match self.exchange.take() {
-            Some(Exchange {
-                from,
-                stage: Stage::AnswerInAck { to, cseq },
-            }) if from == id => {
+            Some(Exchange { from, stage: Stage::AnswerInAck { to, cseq } }) if from == id => {
                 self.handle_answer_in_ack(cx, id, to, cseq, request);
             }
-            Some(Exchange {
-                from,
-                stage: Stage::AnswerForTest { number },
-            }) if from == id => {
+            Some(Exchange { from, stage: Stage::AnswerForTest { number } }) if from == id => {
                 self.handle_answer_for_test(cx, id, number, request);
             }
             other => self.exchange = other,
@@ -410,11 +370,7 @@ impl Call {
         let Ok(remote) = read_description(request.body()) else {
             return self.hang_up(cx, Cause::Rejected, Origin::Leg(from));
         };
-        let payloads = remote
-            .description
-            .audio()
-            .map(|audio| audio.payloads)
-            .unwrap_or_default();
+        let payloads = remote.description.audio().map(|audio| audio.payloads).unwrap_or_default();
         self.apply_remote(cx, from, remote);
         let port = self.leg(from).and_then(|leg| leg.port);
         if let Some(command) = port.and_then(|port| number.begin(port.id, &payloads)) {
@@ -425,12 +381,7 @@ impl Call {
 
     /// CANCEL of a re-INVITE that we carried over: the other side is asked to give up, and its 487 is carried back.
     pub(super) fn cancel_exchange(&mut self, cx: &mut Context<'_>, key: ServerKey) {
-        let Some(Exchange {
-            stage: Stage::Offered {
-                key: pending, to, ..
-            },
-            ..
-        }) = &self.exchange
+        let Some(Exchange { stage: Stage::Offered { key: pending, to, .. }, .. }) = &self.exchange
         else {
             return;
         };
@@ -448,19 +399,13 @@ impl Call {
     /// The call ends: whoever still waits for an answer gets one.
     pub(super) fn give_up_exchange(&mut self, cx: &mut Context<'_>) {
         match self.exchange.take() {
-            Some(Exchange {
-                from,
-                stage: Stage::Offered { key, request, .. },
-            }) => self.respond(cx, from, key, &request, 487),
-            Some(Exchange {
-                stage: Stage::AnswerInAck { to, cseq },
-                ..
-            }) => self.acknowledge(cx, to, cseq, None),
-            Some(Exchange {
-                stage: Stage::AnswerForTest { .. },
-                ..
-            })
-            | None => {}
+            Some(Exchange { from, stage: Stage::Offered { key, request, .. } }) => {
+                self.respond(cx, from, key, &request, 487)
+            }
+            Some(Exchange { stage: Stage::AnswerInAck { to, cseq }, .. }) => {
+                self.acknowledge(cx, to, cseq, None)
+            }
+            Some(Exchange { stage: Stage::AnswerForTest { .. }, .. }) | None => {}
         }
     }
 
@@ -471,10 +416,9 @@ impl Call {
     }
 
     fn refresh_target(&mut self, id: LegId, request: &Request) {
-        if let (Some(contact), Some(dialog)) = (
-            request.contact(),
-            self.leg_mut(id).and_then(|leg| leg.dialog_mut()),
-        ) {
+        if let (Some(contact), Some(dialog)) =
+            (request.contact(), self.leg_mut(id).and_then(|leg| leg.dialog_mut()))
+        {
             dialog.refresh_target(contact.uri);
         }
     }

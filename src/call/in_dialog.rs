@@ -36,9 +36,7 @@ impl Call {
             return None;
         };
         // RFC 3261 §12.2.2: a CSeq below the last one is an error of the peer, not a repetition.
-        let in_order = leg
-            .dialog_mut()
-            .map(|dialog| dialog.accept_request(&request));
+        let in_order = leg.dialog_mut().map(|dialog| dialog.accept_request(&request));
         match in_order {
             None => self.respond(cx, id, key, &request, 481),
             Some(Err(_)) => self.respond(cx, id, key, &request, 500),
@@ -59,10 +57,8 @@ impl Call {
             Method::Invite | Method::Update => self.handle_offer(cx, id, key, request),
             Method::Info => return Some(InfoRequest { key, request }),
             Method::Options => {
-                let headers = [
-                    ("Accept", "application/sdp".to_owned()),
-                    ("Supported", SUPPORTED.to_owned()),
-                ];
+                let headers =
+                    [("Accept", "application/sdp".to_owned()), ("Supported", SUPPORTED.to_owned())];
                 self.respond_with(cx, id, key, &request, 200, &headers, None);
             }
             Method::Ack
@@ -81,10 +77,7 @@ impl Call {
 
     fn handle_bye(&mut self, cx: &mut Context<'_>, id: LegId, key: ServerKey, request: &Request) {
         self.respond(cx, id, key, request, 200);
-        let early = matches!(
-            self.leg(id).map(|leg| &leg.state),
-            Some(State::Incoming { .. })
-        );
+        let early = matches!(self.leg(id).map(|leg| &leg.state), Some(State::Incoming { .. }));
         if early {
             // RFC 3261 §15.1.2: the caller of an early dialog hangs up; the INVITE gets its 487.
             return self.end(cx, 487, Outcome::Cancelled, Cause::HangUp, Origin::Leg(id));
@@ -114,11 +107,7 @@ impl Call {
     ) {
         let is_final = response.status() >= 200;
         let Some(leg) = self.leg_mut(id) else { return };
-        let purpose = if is_final {
-            leg.take_purpose(key)
-        } else {
-            leg.purpose(key).cloned()
-        };
+        let purpose = if is_final { leg.take_purpose(key) } else { leg.purpose(key).cloned() };
         let Some(purpose) = purpose else {
             return self.handle_repeated_answer(cx, id, response, flow);
         };
@@ -159,29 +148,20 @@ impl Call {
             .is_some_and(|dialog| response.to_tag() == Some(dialog.id().remote_tag.as_str()));
         match &leg.last_ack {
             Some(ack) if ours && ack.cseq == response.cseq() => {
-                cx.effects.push_back(Effect::Send {
-                    flow: ack.flow,
-                    bytes: ack.bytes.clone(),
-                });
+                cx.effects.push_back(Effect::Send { flow: ack.flow, bytes: ack.bytes.clone() });
             }
             _ if ours => {}
             _ => {
-                let Some(mut other) = leg
-                    .invite
-                    .as_ref()
-                    .map(|invite| Dialog::uac(invite, response, flow))
+                let Some(mut other) =
+                    leg.invite.as_ref().map(|invite| Dialog::uac(invite, response, flow))
                 else {
                     return;
                 };
                 let ack = other.ack(response.cseq(), &cx.tokens.branch()).build();
-                cx.effects.push_back(Effect::Send {
-                    flow: other.destination(),
-                    bytes: ack,
-                });
+                cx.effects.push_back(Effect::Send { flow: other.destination(), bytes: ack });
                 let branch = cx.tokens.branch();
                 let bye = other.request(Method::Bye, &branch).build();
-                cx.transactions
-                    .request(Method::Bye, &branch, bye, other.destination(), cx.now);
+                cx.transactions.request(Method::Bye, &branch, bye, other.destination(), cx.now);
             }
         }
     }
@@ -198,19 +178,12 @@ impl Call {
         let Some(purpose) = self.leg_mut(id).and_then(|leg| leg.take_purpose(key)) else {
             return;
         };
-        let cause = if timed_out {
-            Cause::Timeout
-        } else {
-            Cause::ConnectFailed
-        };
+        let cause = if timed_out { Cause::Timeout } else { Cause::ConnectFailed };
         match purpose {
             Purpose::Invite => {
                 self.drop_leg(cx, id);
-                let (status, outcome) = if timed_out {
-                    (408, Outcome::NoAnswer)
-                } else {
-                    (503, Outcome::Failed)
-                };
+                let (status, outcome) =
+                    if timed_out { (408, Outcome::NoAnswer) } else { (503, Outcome::Failed) };
                 self.end(cx, status, outcome, cause, Origin::Leg(id));
             }
             Purpose::Exchange => {
@@ -229,30 +202,18 @@ impl Call {
     pub fn relay_info(&mut self, cx: &mut Context<'_>, id: LegId, info: InfoRequest) {
         let InfoRequest { key, request } = info;
         let call = self.id;
-        let other = self
-            .other_leg(id)
-            .and_then(|other| self.leg_mut(other))
-            .filter(|leg| leg.is_talking());
+        let other =
+            self.other_leg(id).and_then(|other| self.leg_mut(other)).filter(|leg| leg.is_talking());
         let Some(other) = other else {
             return self.respond(cx, id, key, &request, 415);
         };
         let body: Bytes = request.body().clone();
         let content_type = request.content_type().map(str::to_owned);
-        let purpose = Purpose::RelayedInfo {
-            from: id,
-            key,
-            request,
-        };
-        other.send_request(
-            cx,
-            call,
-            Method::Info,
-            purpose,
-            |builder| match content_type {
-                Some(content_type) => builder.body(&content_type, &body),
-                None => builder,
-            },
-        );
+        let purpose = Purpose::RelayedInfo { from: id, key, request };
+        other.send_request(cx, call, Method::Info, purpose, |builder| match content_type {
+            Some(content_type) => builder.body(&content_type, &body),
+            None => builder,
+        });
     }
 
     fn relay_info_answer(
@@ -263,11 +224,7 @@ impl Call {
         request: &Request,
         response: &Response,
     ) {
-        let status = if matches!(response.status(), 401 | 407) {
-            403
-        } else {
-            response.status()
-        };
+        let status = if matches!(response.status(), 401 | 407) { 403 } else { response.status() };
         self.respond(cx, from, key, request, status);
     }
 
@@ -279,33 +236,18 @@ impl Call {
         digit: char,
         duration_ms: u32,
     ) {
-        self.tell(
-            cx,
-            Kind::Dtmf {
-                leg,
-                digit,
-                duration_ms,
-            },
-            Cause::Request,
-            Origin::Leg(leg),
-        );
+        self.tell(cx, Kind::Dtmf { leg, digit, duration_ms }, Cause::Request, Origin::Leg(leg));
     }
 
     /// Whether the party at the other end of this leg has a dialog that an INFO could be carried to.
     pub fn can_relay_info(&self, id: LegId) -> bool {
-        self.other_leg(id)
-            .and_then(|other| self.leg(other))
-            .is_some_and(|leg| leg.is_talking())
+        self.other_leg(id).and_then(|other| self.leg(other)).is_some_and(|leg| leg.is_talking())
     }
 
     /// Tells a stream's news to every leg that takes INFO of our package.
     pub fn send_notice(&mut self, cx: &mut Context<'_>, content_type: &str, body: &[u8]) {
         let call = self.id;
-        for leg in self
-            .legs
-            .iter_mut()
-            .filter(|leg| leg.takes_notices && leg.is_talking())
-        {
+        for leg in self.legs.iter_mut().filter(|leg| leg.takes_notices && leg.is_talking()) {
             leg.send_request(cx, call, Method::Info, Purpose::Notice, |builder| {
                 builder
                     .header("Info-Package", super::INFO_PACKAGE)
@@ -328,10 +270,7 @@ impl Call {
     }
 
     /// Answers a request of a leg's peer, with more headers and a body of the given type.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a response is made of that many parts"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "a response is made of that many parts")]
     pub fn respond_with(
         &mut self,
         cx: &mut Context<'_>,
@@ -352,14 +291,12 @@ impl Call {
             422 => response = response.header("Min-SE", leg.session.min_se_s().to_string()),
             _ => {}
         }
-        response = headers.iter().fold(response, |response, (name, value)| {
-            response.header(name, value)
-        });
+        response =
+            headers.iter().fold(response, |response, (name, value)| response.header(name, value));
         if let Some((content_type, body)) = body {
             response = response.body(content_type, body);
         }
-        cx.transactions
-            .respond(key, status, response.build(), cx.now);
+        cx.transactions.respond(key, status, response.build(), cx.now);
         if status >= 200 {
             cx.owners.remove_server(key);
         }
@@ -408,9 +345,6 @@ impl super::leg::Leg {
 
     /// The request of ours that is pending for this purpose.
     pub(super) fn request_of(&self, wanted: impl Fn(&Purpose) -> bool) -> Option<ClientKey> {
-        self.requests
-            .iter()
-            .find(|(_, purpose)| wanted(purpose))
-            .map(|(key, _)| *key)
+        self.requests.iter().find(|(_, purpose)| wanted(purpose)).map(|(key, _)| *key)
     }
 }

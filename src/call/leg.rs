@@ -60,17 +60,9 @@ pub(super) struct Leg {
 #[derive(Debug)]
 pub(super) enum State {
     /// Its INVITE came in and has no final response.
-    Incoming {
-        key: ServerKey,
-        invite: Request,
-        dialog: Dialog,
-    },
+    Incoming { key: ServerKey, invite: Request, dialog: Dialog },
     /// Our INVITE went out and has no final response.
-    Outgoing {
-        key: ClientKey,
-        invite: Request,
-        early: Option<Dialog>,
-    },
+    Outgoing { key: ClientKey, invite: Request, early: Option<Dialog> },
     /// Confirmed.
     Talking { dialog: Dialog },
     /// It is to be ended, but its 2xx has no ACK yet (RFC 3261 §15).
@@ -91,11 +83,7 @@ pub(super) enum Purpose {
     /// A re-INVITE or UPDATE that keeps the session alive.
     Refresh { method: Method },
     /// An INFO of the other leg, whose answer is relayed.
-    RelayedInfo {
-        from: LegId,
-        key: ServerKey,
-        request: Request,
-    },
+    RelayedInfo { from: LegId, key: ServerKey, request: Request },
     /// A stream's news.
     Notice,
 }
@@ -198,42 +186,30 @@ impl Leg {
                     purpose,
                     Purpose::Invite
                         | Purpose::Exchange
-                        | Purpose::Refresh {
-                            method: Method::Invite
-                        }
+                        | Purpose::Refresh { method: Method::Invite }
                 )
             })
     }
 
     /// Takes the purpose of a request that has had its final response.
     pub(super) fn take_purpose(&mut self, key: ClientKey) -> Option<Purpose> {
-        let place = self
-            .requests
-            .iter()
-            .position(|(pending, _)| *pending == key)?;
+        let place = self.requests.iter().position(|(pending, _)| *pending == key)?;
         Some(self.requests.swap_remove(place).1)
     }
 
     pub(super) fn purpose(&self, key: ClientKey) -> Option<&Purpose> {
-        self.requests
-            .iter()
-            .find(|(pending, _)| *pending == key)
-            .map(|(_, purpose)| purpose)
+        self.requests.iter().find(|(pending, _)| *pending == key).map(|(_, purpose)| purpose)
     }
 
     /// What the payload types of this leg mean: its peer's description and ours agree on them, for we relay the numbers as they are.
     pub(super) fn payloads(&self) -> PayloadMap {
-        let audio = self
-            .remote
-            .as_ref()
-            .and_then(|remote| remote.description.audio());
-        audio
-            .iter()
-            .flat_map(|audio| &audio.payloads)
-            .fold(PayloadMap::EMPTY, |map, payload| match payload.codec {
+        let audio = self.remote.as_ref().and_then(|remote| remote.description.audio());
+        audio.iter().flat_map(|audio| &audio.payloads).fold(PayloadMap::EMPTY, |map, payload| {
+            match payload.codec {
                 Some(codec) => map.with(payload.number, codec),
                 None => map.with_passed_through(payload.number),
-            })
+            }
+        })
     }
 
     /// Opens a pair of ports for the leg, if it has none. `false` when none is free.
@@ -246,25 +222,16 @@ impl Leg {
         };
         let id = cx.owners.new_port((call, self.id));
         self.port = Some(Port { id, local });
-        self.local.begin(
-            cx.tokens.session_id(),
-            cx.settings.media_address_for(&self.flow),
-            local,
-        );
+        self.local.begin(cx.tokens.session_id(), cx.settings.media_address_for(&self.flow), local);
         let address = cx.settings.media_address_for(&self.flow);
-        cx.effects.push_back(Effect::Media(MediaCommand::Open {
-            port: id,
-            address,
-            local,
-        }));
+        cx.effects.push_back(Effect::Media(MediaCommand::Open { port: id, address, local }));
         true
     }
 
     /// Closes the ports. The number rests before another call gets it.
     pub(super) fn close_port(&mut self, cx: &mut Context<'_>) {
         let Some(port) = self.port.take() else { return };
-        cx.effects
-            .push_back(Effect::Media(MediaCommand::Close { port: port.id }));
+        cx.effects.push_back(Effect::Media(MediaCommand::Close { port: port.id }));
         cx.ports.free(port.local, cx.now);
     }
 
@@ -283,9 +250,7 @@ impl Leg {
         };
         let branch = cx.tokens.branch();
         let bytes = finish(dialog.request(method.clone(), &branch)).build();
-        let key = cx
-            .transactions
-            .request(method, &branch, bytes, dialog.destination(), cx.now);
+        let key = cx.transactions.request(method, &branch, bytes, dialog.destination(), cx.now);
         cx.owners.add_client(key, (call, id));
         self.requests.push((key, purpose));
     }
@@ -301,10 +266,7 @@ impl Leg {
             ack = ack.body("application/sdp", body);
         }
         let (flow, bytes) = (dialog.destination(), ack.build());
-        cx.effects.push_back(Effect::Send {
-            flow,
-            bytes: bytes.clone(),
-        });
+        cx.effects.push_back(Effect::Send { flow, bytes: bytes.clone() });
         self.last_ack = Some(SentAck { cseq, flow, bytes });
     }
 }
@@ -313,10 +275,8 @@ impl Leg {
 pub(super) fn contact_of(flow: &Flow) -> String {
     match flow.transport {
         crate::sip::Transport::Udp => format!("<sip:{}>", flow.local),
-        transport => format!(
-            "<sip:{};transport={}>",
-            flow.local,
-            transport.as_str().to_ascii_lowercase()
-        ),
+        transport => {
+            format!("<sip:{};transport={}>", flow.local, transport.as_str().to_ascii_lowercase())
+        }
     }
 }

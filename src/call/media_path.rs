@@ -24,11 +24,7 @@ pub(super) enum Unusable {
 pub(super) fn read_description(body: &Bytes) -> Result<Remote, Unusable> {
     let description = Description::parse(body).map_err(|_| Unusable::Malformed)?;
     let direction = description.audio().ok_or(Unusable::NoAudio)?.direction;
-    Ok(Remote {
-        body: body.clone(),
-        description,
-        direction,
-    })
+    Ok(Remote { body: body.clone(), description, direction })
 }
 
 impl Call {
@@ -53,11 +49,7 @@ impl Call {
         let holds = !direction.receives();
         let changed = std::mem::replace(&mut leg.holds, holds) != holds;
         if changed && self.phase == Phase::Talking {
-            let kind = if holds {
-                Kind::LegHeld { leg: id }
-            } else {
-                Kind::LegResumed { leg: id }
-            };
+            let kind = if holds { Kind::LegHeld { leg: id } } else { Kind::LegResumed { leg: id } };
             self.tell(cx, kind, Cause::Request, Origin::Leg(id));
         }
         if id == LegId::CUSTOMER && payloads != old_payloads {
@@ -68,14 +60,10 @@ impl Call {
 
     /// Joins the two legs' media.
     pub(super) fn bridge_media(&mut self, cx: &mut Context<'_>) {
-        let mut ports = self
-            .legs
-            .iter()
-            .filter(|leg| leg.remote.is_some())
-            .filter_map(|leg| leg.port);
+        let mut ports =
+            self.legs.iter().filter(|leg| leg.remote.is_some()).filter_map(|leg| leg.port);
         if let (Some(a), Some(b)) = (ports.next(), ports.next()) {
-            cx.effects
-                .push_back(Effect::Media(MediaCommand::Bridge { a: a.id, b: b.id }));
+            cx.effects.push_back(Effect::Media(MediaCommand::Bridge { a: a.id, b: b.id }));
         }
     }
 
@@ -96,11 +84,8 @@ impl Call {
 
     fn tell_sinks_of_hold(&mut self, cx: &mut Context<'_>) {
         for track in Track::ALL {
-            let control = if self.is_held(track) {
-                Control::Held(track)
-            } else {
-                Control::Unheld(track)
-            };
+            let control =
+                if self.is_held(track) { Control::Held(track) } else { Control::Unheld(track) };
             self.control_track(cx, track, &control);
         }
     }
@@ -117,16 +102,10 @@ impl Call {
             MediaEvent::OpenFailed { .. } => self.hang_up(cx, Cause::Policy, Origin::Switch),
             MediaEvent::Silent { .. } => self.handle_silent(cx, leg),
             MediaEvent::Recovered { .. } => self.handle_recovered(cx, leg),
-            MediaEvent::Dtmf {
-                digit, duration_ms, ..
-            } => {
+            MediaEvent::Dtmf { digit, duration_ms, .. } => {
                 self.tell(
                     cx,
-                    Kind::Dtmf {
-                        leg,
-                        digit,
-                        duration_ms,
-                    },
+                    Kind::Dtmf { leg, digit, duration_ms },
                     Cause::Request,
                     Origin::Leg(leg),
                 );
@@ -144,11 +123,7 @@ impl Call {
         let Some(leg) = self.leg_mut(id) else { return };
         leg.is_silent = true;
         self.tell_of_track(cx, id, &Kind::StreamPaused, Cause::MediaTimeout);
-        let all_silent = self
-            .legs
-            .iter()
-            .filter(|leg| leg.port.is_some())
-            .all(|leg| leg.is_silent);
+        let all_silent = self.legs.iter().filter(|leg| leg.port.is_some()).all(|leg| leg.is_silent);
         if all_silent && cx.settings.hang_up_on_media_timeout {
             self.hang_up(cx, Cause::MediaTimeout, Origin::Switch);
         }
@@ -162,11 +137,7 @@ impl Call {
 
     /// Tells of every open stream that carries what this leg sends.
     fn tell_of_track(&mut self, cx: &mut Context<'_>, leg: LegId, kind: &Kind, cause: Cause) {
-        let track = if leg == LegId::CUSTOMER {
-            Track::FromCustomer
-        } else {
-            Track::ToCustomer
-        };
+        let track = if leg == LegId::CUSTOMER { Track::FromCustomer } else { Track::ToCustomer };
         let carrying = self
             .live_streams()
             .filter(|stream| stream.is_open() && stream.spec.tracks.contains(track));

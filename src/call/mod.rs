@@ -74,12 +74,7 @@ enum Phase {
     /// Answered.
     Talking,
     /// Taken down; the accounts of its streams are awaited.
-    Ending {
-        status: u16,
-        outcome: Outcome,
-        cause: Cause,
-        origin: Origin,
-    },
+    Ending { status: u16, outcome: Outcome, cause: Cause, origin: Origin },
     /// [`Kind::CallEnded`] has been told.
     Over,
 }
@@ -180,10 +175,7 @@ impl Call {
 
     /// The leg that is bridged with `id`: with two legs, the other one.
     fn other_leg(&self, id: LegId) -> Option<LegId> {
-        self.legs
-            .iter()
-            .find(|leg| leg.id != id && !leg.is_gone())
-            .map(|leg| leg.id)
+        self.legs.iter().find(|leg| leg.id != id && !leg.is_gone()).map(|leg| leg.id)
     }
 
     /// Tells the world, in order.
@@ -225,10 +217,8 @@ fn has_session_description(request: &Request) -> Result<bool, UnsupportedBody> {
     if request.body().is_empty() {
         return Ok(false);
     }
-    let media_type = request
-        .content_type()
-        .and_then(|value| value.split(';').next())
-        .map(str::trim);
+    let media_type =
+        request.content_type().and_then(|value| value.split(';').next()).map(str::trim);
     if media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/sdp")) {
         Ok(true)
     } else {

@@ -41,16 +41,7 @@ impl RequestsSeen {
         if self.seen.len() == REMEMBERED {
             self.seen.pop_front();
         }
-        let Command {
-            request,
-            origin,
-            verb,
-        } = command;
-        self.seen.push_back(Seen {
-            request,
-            origin,
-            verb,
-            answer,
-        });
+        let Command { request, origin, verb } = command;
+        self.seen.push_back(Seen { request, origin, verb, answer });
     }
 }

@@ -20,14 +20,8 @@ pub(super) struct LocalText {
 impl Default for LocalText {
     fn default() -> Self {
         LocalText {
-            media: LocalMedia {
-                address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-                port: 0,
-            },
-            origin: Origin {
-                session_id: 0,
-                version: 1,
-            },
+            media: LocalMedia { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port: 0 },
+            origin: Origin { session_id: 0, version: 1 },
             last: None,
         }
     }
@@ -36,14 +30,8 @@ impl Default for LocalText {
 impl LocalText {
     /// The leg has a port: descriptions name it from here on.
     pub(super) fn begin(&mut self, session_id: u64, address: IpAddr, port: LocalPort) {
-        self.media = LocalMedia {
-            address,
-            port: port.rtp(),
-        };
-        self.origin = Origin {
-            session_id,
-            version: 1,
-        };
+        self.media = LocalMedia { address, port: port.rtp() };
+        self.origin = Origin { session_id, version: 1 };
     }
 
     /// The last description that we sent.

@@ -25,11 +25,7 @@ pub(super) struct SessionTimer {
 
 impl SessionTimer {
     pub(super) fn new(settings: SessionTimerSettings) -> Self {
-        SessionTimer {
-            settings,
-            min_se_s: None,
-            agreement: None,
-        }
+        SessionTimer { settings, min_se_s: None, agreement: None }
     }
 
     /// As UAS: takes what an INVITE or UPDATE wants. `Err` is the status to refuse with.
@@ -53,19 +49,12 @@ impl SessionTimer {
 
     pub(super) fn write_offer(&self, request: RequestBuilder) -> RequestBuilder {
         let headers = self.settings.offer(self.min_se_s, None);
-        headers.iter().fold(request, |request, (name, value)| {
-            request.header(name, value)
-        })
+        headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
     pub(super) fn write_answer<'a>(&self, response: ResponseBuilder<'a>) -> ResponseBuilder<'a> {
-        let headers = self
-            .agreement
-            .map(|agreement| agreement.headers())
-            .unwrap_or_default();
-        headers.iter().fold(response, |response, (name, value)| {
-            response.header(name, value)
-        })
+        let headers = self.agreement.map(|agreement| agreement.headers()).unwrap_or_default();
+        headers.iter().fold(response, |response, (name, value)| response.header(name, value))
     }
 
     /// The smallest interval that we accept, for the Min-SE of a 422.
@@ -83,8 +72,7 @@ impl Call {
         let Some(agreement) = self.leg(id).and_then(|leg| leg.session.agreement) else {
             return;
         };
-        self.timers
-            .set(Timer::Session(id), agreement.deadline(cx.now));
+        self.timers.set(Timer::Session(id), agreement.deadline(cx.now));
     }
 
     pub(super) fn handle_session_timer(&mut self, cx: &mut Context<'_>, id: LegId) {
@@ -102,31 +90,17 @@ impl Call {
             return;
         }
         let Some(leg) = self.leg_mut(id) else { return };
-        let method = if leg.allows_update {
-            Method::Update
-        } else {
-            Method::Invite
-        };
+        let method = if leg.allows_update { Method::Update } else { Method::Invite };
         let session = leg.session.clone();
         // A re-INVITE repeats the description that is in force, so that nothing changes (RFC 4028 §7.4).
-        let text = leg
-            .local
-            .last()
-            .cloned()
-            .filter(|_| method == Method::Invite);
-        leg.send_request(
-            cx,
-            call,
-            method.clone(),
-            Purpose::Refresh { method },
-            |request| {
-                let request = session.write_offer(request.header("Supported", super::SUPPORTED));
-                match &text {
-                    Some(text) => request.body("application/sdp", text),
-                    None => request,
-                }
-            },
-        );
+        let text = leg.local.last().cloned().filter(|_| method == Method::Invite);
+        leg.send_request(cx, call, method.clone(), Purpose::Refresh { method }, |request| {
+            let request = session.write_offer(request.header("Supported", super::SUPPORTED));
+            match &text {
+                Some(text) => request.body("application/sdp", text),
+                None => request,
+            }
+        });
     }
 
     pub(super) fn handle_refresh_response(

@@ -60,18 +60,11 @@ impl Call {
         destination: Destination,
         start_on_answer: Option<StartStream>,
     ) -> Result<Call, NoContact> {
-        let Invitation {
-            key,
-            request,
-            flow,
-            caller,
-            dialled,
-        } = invitation;
+        let Invitation { key, request, flow, caller, dialled } = invitation;
         let local_tag = cx.tokens.tag();
         let call_id = request.call_id().to_owned();
         let dialog = Dialog::uas(&request, local_tag.clone(), flow, contact_of(&flow))?;
-        cx.owners
-            .add_dialog(&call_id, &local_tag, (id, LegId::CUSTOMER));
+        cx.owners.add_dialog(&call_id, &local_tag, (id, LegId::CUSTOMER));
         cx.owners.add_server(key, (id, LegId::CUSTOMER));
         let from = caller.name.clone();
         let mut customer = Leg::new(
@@ -82,11 +75,7 @@ impl Call {
             local_tag,
             SessionTimer::new(cx.settings.session),
         );
-        customer.state = State::Incoming {
-            key,
-            invite: request.clone(),
-            dialog,
-        };
+        customer.state = State::Incoming { key, invite: request.clone(), dialog };
         customer.takes_notices = takes_notices(&request.header_values("Recv-Info"));
         customer.allows_update = request.has_token("Allow", "UPDATE");
         let mut call = Call {
@@ -105,22 +94,11 @@ impl Call {
         let origin = Origin::Leg(LegId::CUSTOMER);
         call.tell(
             cx,
-            Kind::CallInitiated {
-                from: from.clone(),
-                to: dialled,
-            },
+            Kind::CallInitiated { from: from.clone(), to: dialled },
             Cause::Request,
             origin,
         );
-        call.tell(
-            cx,
-            Kind::LegAdded {
-                leg: LegId::CUSTOMER,
-                party: from,
-            },
-            Cause::Request,
-            origin,
-        );
+        call.tell(cx, Kind::LegAdded { leg: LegId::CUSTOMER, party: from }, Cause::Request, origin);
         call.route(cx, &request, destination);
         Ok(call)
     }
@@ -165,53 +143,28 @@ impl Call {
         let (call_id, local_tag, branch) =
             (cx.tokens.call_id(), cx.tokens.tag(), cx.tokens.branch());
         let name = party.name.clone();
-        let mut leg = Leg::new(
-            id,
-            party,
-            flow,
-            call_id,
-            local_tag,
-            SessionTimer::new(cx.settings.session),
-        );
+        let mut leg =
+            Leg::new(id, party, flow, call_id, local_tag, SessionTimer::new(cx.settings.session));
         if !leg.open_port(cx, call) {
             return self.refuse(cx, 503, Outcome::Failed);
         }
-        let offer = self
-            .customer()
-            .remote
-            .as_ref()
-            .map(|remote| leg.local.relay(&remote.description));
+        let offer =
+            self.customer().remote.as_ref().map(|remote| leg.local.relay(&remote.description));
         let bytes = outgoing_invite(invite, &leg, &uri, &branch, offer.as_ref()).build();
         // Our own request parses: it is made by our builder from parts that parsed.
         let Ok(Message::Request(sent)) = parse_datagram(bytes.clone()) else {
             leg.close_port(cx);
             return self.refuse(cx, 400, Outcome::Failed);
         };
-        let key = cx
-            .transactions
-            .request(Method::Invite, &branch, bytes, flow, cx.now);
+        let key = cx.transactions.request(Method::Invite, &branch, bytes, flow, cx.now);
         cx.owners.add_client(key, (call, id));
-        cx.owners
-            .add_dialog(&leg.call_id, &leg.local_tag, (call, id));
+        cx.owners.add_dialog(&leg.call_id, &leg.local_tag, (call, id));
         leg.requests.push((key, Purpose::Invite));
         leg.invite = Some(sent.clone());
-        leg.state = State::Outgoing {
-            key,
-            invite: sent,
-            early: None,
-        };
+        leg.state = State::Outgoing { key, invite: sent, early: None };
         self.legs.push(leg);
-        self.timers
-            .set(Timer::Ring, cx.now + cx.settings.ring_timeout);
-        self.tell(
-            cx,
-            Kind::LegAdded {
-                leg: id,
-                party: name,
-            },
-            Cause::Request,
-            Origin::Switch,
-        );
+        self.timers.set(Timer::Ring, cx.now + cx.settings.ring_timeout);
+        self.tell(cx, Kind::LegAdded { leg: id, party: name }, Cause::Request, Origin::Switch);
     }
 
     /// A response to the INVITE that made the other leg.
@@ -251,16 +204,8 @@ impl Call {
             true => self.take_answer(cx, id, response.body()),
             false => None,
         };
-        let status = if early_media.is_some() {
-            183
-        } else {
-            response.status().min(183)
-        };
-        let kind = if early_media.is_some() {
-            Kind::CallEarlyMedia
-        } else {
-            Kind::CallRinging
-        };
+        let status = if early_media.is_some() { 183 } else { response.status().min(183) };
+        let kind = if early_media.is_some() { Kind::CallEarlyMedia } else { Kind::CallRinging };
         self.respond_to_customer(cx, status, early_media.as_ref());
         if let Phase::Setup { alerted } = &mut self.phase {
             let first = !std::mem::replace(alerted, true);
@@ -308,15 +253,11 @@ impl Call {
             (false, _) => self.take_answer(cx, id, body),
         };
         let Some(text) = text else {
-            self.leg_mut(id)
-                .expect("looked up above")
-                .acknowledge(cx, cseq, None);
+            self.leg_mut(id).expect("looked up above").acknowledge(cx, cseq, None);
             return self.end(cx, 488, Outcome::Failed, Cause::Rejected, Origin::Leg(id));
         };
         if offered {
-            self.leg_mut(id)
-                .expect("looked up above")
-                .acknowledge(cx, cseq, None);
+            self.leg_mut(id).expect("looked up above").acknowledge(cx, cseq, None);
         } else {
             self.await_answer_in_ack(id, cseq);
         }
@@ -341,13 +282,7 @@ impl Call {
             487 => Outcome::Cancelled,
             _ => Outcome::Failed,
         };
-        self.end(
-            cx,
-            status_for_customer(status),
-            outcome,
-            Cause::Rejected,
-            Origin::Leg(id),
-        );
+        self.end(cx, status_for_customer(status), outcome, Cause::Rejected, Origin::Leg(id));
     }
 
     /// RFC 4028 §7.4: the other side wants a longer session interval; the same INVITE goes again with it.
@@ -374,17 +309,11 @@ impl Call {
         let Ok(Message::Request(sent)) = parse_datagram(bytes.clone()) else {
             return false;
         };
-        let key = cx
-            .transactions
-            .request(Method::Invite, &branch, bytes, leg.flow, cx.now);
+        let key = cx.transactions.request(Method::Invite, &branch, bytes, leg.flow, cx.now);
         cx.owners.add_client(key, (call, id));
         leg.requests.push((key, Purpose::Invite));
         leg.invite = Some(sent.clone());
-        leg.state = State::Outgoing {
-            key,
-            invite: sent,
-            early: None,
-        };
+        leg.state = State::Outgoing { key, invite: sent, early: None };
         true
     }
 
@@ -394,17 +323,10 @@ impl Call {
 
     fn answer_by_test_number(&mut self, cx: &mut Context<'_>, number: TestNumber) {
         let id = LegId(1);
-        let party = Party {
-            name: number.number().into(),
-            user: None,
-            may_control_streams: false,
-        };
+        let party = Party { name: number.number().into(), user: None, may_control_streams: false };
         let customer = self.customer_mut();
         let flow = customer.flow;
-        let offer = customer
-            .remote
-            .as_ref()
-            .map(|remote| remote.description.clone());
+        let offer = customer.remote.as_ref().map(|remote| remote.description.clone());
         let (text, payloads) = match offer {
             Some(offer) => match customer.local.answer(&offer, number.codecs()) {
                 Ok((text, payloads)) => (text, Some(payloads)),
@@ -412,20 +334,11 @@ impl Call {
             },
             None => (customer.local.offer(number.codecs()), None),
         };
-        let mut leg = Leg::new(
-            id,
-            party,
-            flow,
-            String::new(),
-            String::new(),
-            SessionTimer::default(),
-        );
+        let mut leg =
+            Leg::new(id, party, flow, String::new(), String::new(), SessionTimer::default());
         leg.state = State::Builtin;
         self.legs.push(leg);
-        let kind = Kind::LegAdded {
-            leg: id,
-            party: number.number().into(),
-        };
+        let kind = Kind::LegAdded { leg: id, party: number.number().into() };
         self.tell(cx, kind, Cause::Request, Origin::Switch);
         match (payloads, self.customer().port) {
             (Some(payloads), Some(port)) => {
@@ -453,12 +366,7 @@ impl Call {
     /// A provisional or successful response to the customer's INVITE.
     fn respond_to_customer(&mut self, cx: &mut Context<'_>, status: u16, text: Option<&Bytes>) {
         let customer = self.customer_mut();
-        let State::Incoming {
-            key,
-            invite,
-            dialog,
-        } = &customer.state
-        else {
+        let State::Incoming { key, invite, dialog } = &customer.state else {
             return;
         };
         let mut response = customer
@@ -466,9 +374,7 @@ impl Call {
             .header("Contact", customer.contact())
             .header("Allow", ALLOW);
         if status >= 200 {
-            response = response
-                .header("Supported", SUPPORTED)
-                .header("Recv-Info", INFO_PACKAGE);
+            response = response.header("Supported", SUPPORTED).header("Recv-Info", INFO_PACKAGE);
             response = customer.session.write_answer(response);
         }
         if let Some(text) = text {
@@ -502,9 +408,7 @@ fn status_for_customer(status: u16) -> u16 {
 }
 
 fn takes_notices(packages: &[&str]) -> bool {
-    packages
-        .iter()
-        .any(|package| package.eq_ignore_ascii_case(INFO_PACKAGE))
+    packages.iter().any(|package| package.eq_ignore_ascii_case(INFO_PACKAGE))
 }
 
 fn has_session_description_of(response: &Response) -> bool {
@@ -523,9 +427,8 @@ fn outgoing_invite(
     offer: Option<&Bytes>,
 ) -> RequestBuilder {
     let address = caller.from();
-    let user = Uri::parse(address.uri)
-        .ok()
-        .and_then(|uri| uri.user().map(|user| user.into_owned()));
+    let user =
+        Uri::parse(address.uri).ok().and_then(|uri| uri.user().map(|user| user.into_owned()));
     let display = address
         .display
         .as_deref()
@@ -533,11 +436,9 @@ fn outgoing_invite(
         .unwrap_or_default();
     let local = leg.flow.local;
     let from = match user {
-        Some(user) => format!(
-            "{display}<sip:{}@{local}>;tag={}",
-            Uri::escape_user(&user),
-            leg.local_tag
-        ),
+        Some(user) => {
+            format!("{display}<sip:{}@{local}>;tag={}", Uri::escape_user(&user), leg.local_tag)
+        }
         None => format!("{display}<sip:{local}>;tag={}", leg.local_tag),
     };
     let hops = caller.max_forwards().unwrap_or(70).saturating_sub(1);
@@ -553,15 +454,7 @@ fn again(
     offer: Option<&Bytes>,
 ) -> RequestBuilder {
     let from = before.header("From").unwrap_or_default();
-    invite_to(
-        leg,
-        uri,
-        branch,
-        offer,
-        from,
-        before.cseq() + 1,
-        before.max_forwards().unwrap_or(70),
-    )
+    invite_to(leg, uri, branch, offer, from, before.cseq() + 1, before.max_forwards().unwrap_or(70))
 }
 
 fn invite_to(

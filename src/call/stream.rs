@@ -46,11 +46,7 @@ enum State {
     /// The sink and the clock are kept.
     Paused { start: Instant },
     /// Told to the sink; its account is awaited.
-    Closing {
-        start: Instant,
-        at: Instant,
-        origin: Origin,
-    },
+    Closing { start: Instant, at: Instant, origin: Origin },
     /// Final.
     Ended { media_time: MediaTime },
 }
@@ -68,12 +64,7 @@ pub(super) enum Step {
 
 impl Stream {
     pub(super) fn new(id: StreamId, spec: Spec) -> Self {
-        Stream {
-            id,
-            spec,
-            state: State::Waiting,
-            muted: [false; 2],
-        }
+        Stream { id, spec, state: State::Waiting, muted: [false; 2] }
     }
 
     pub(super) fn state(&self) -> StreamState {
@@ -97,10 +88,7 @@ impl Stream {
 
     /// Whether a tap and a sink are open for it, so that controls reach somebody.
     pub(super) fn is_open(&self) -> bool {
-        matches!(
-            self.state,
-            State::Armed { .. } | State::Active { .. } | State::Paused { .. }
-        )
+        matches!(self.state, State::Armed { .. } | State::Active { .. } | State::Paused { .. })
     }
 
     /// Where its clock stands.
@@ -144,17 +132,11 @@ impl Stream {
     pub(super) fn stop(&mut self, now: Instant, origin: Origin) -> Step {
         match self.state {
             State::Waiting => {
-                self.state = State::Ended {
-                    media_time: MediaTime::ZERO,
-                };
+                self.state = State::Ended { media_time: MediaTime::ZERO };
                 Step::EndedUnopened
             }
             State::Armed { start } | State::Active { start } | State::Paused { start } => {
-                self.state = State::Closing {
-                    start,
-                    at: now,
-                    origin,
-                };
+                self.state = State::Closing { start, at: now, origin };
                 Step::Changed
             }
             State::Closing { .. } | State::Ended { .. } => Step::Unchanged,
@@ -263,12 +245,8 @@ mod tests {
     const AT: Instant = Instant::from_millis(1_000);
 
     fn stream(state: &str) -> Stream {
-        let spec = Spec {
-            sink: "s".into(),
-            tracks: Tracks::From,
-            label: None,
-            pause_as: PauseAs::Omit,
-        };
+        let spec =
+            Spec { sink: "s".into(), tracks: Tracks::From, label: None, pause_as: PauseAs::Omit };
         let mut stream = Stream::new(StreamId::from_u128(1), spec);
         let steps: &[&str] = match state {
             "waiting" => &[],
@@ -292,12 +270,7 @@ mod tests {
                 return "opened".into();
             }
             "flow" => {
-                return if stream.handle_flowing() {
-                    "changed"
-                } else {
-                    "-"
-                }
-                .into();
+                return if stream.handle_flowing() { "changed" } else { "-" }.into();
             }
             "finish" => {
                 stream.finish(None, AT);
@@ -323,16 +296,7 @@ mod tests {
 
     #[test]
     fn every_state_answers_every_verb_as_the_table_says() {
-        let inputs = [
-            "flow",
-            "stop",
-            "pause",
-            "resume",
-            "mute",
-            "mute-other",
-            "mark",
-            "finish",
-        ];
+        let inputs = ["flow", "stop", "pause", "resume", "mute", "mute-other", "mark", "finish"];
         #[rustfmt::skip]
         let table = [
             // state      flow               stop               pause              resume             mute               mute-other          mark              finish
@@ -360,14 +324,8 @@ mod tests {
     fn the_clock_stands_still_after_the_stop() {
         let mut stream = stream("active");
         stream.stop(Instant::from_millis(3_500), Origin::Rest);
-        assert_eq!(
-            stream.media_time(Instant::from_millis(9_000)).as_millis(),
-            2_500
-        );
+        assert_eq!(stream.media_time(Instant::from_millis(9_000)).as_millis(), 2_500);
         stream.finish(None, Instant::from_millis(9_500));
-        assert_eq!(
-            stream.media_time(Instant::from_millis(99_000)).as_millis(),
-            2_500
-        );
+        assert_eq!(stream.media_time(Instant::from_millis(99_000)).as_millis(), 2_500);
     }
 }

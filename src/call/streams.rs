@@ -14,9 +14,7 @@ use crate::time::Instant;
 
 impl Call {
     pub(super) fn live_streams(&self) -> impl Iterator<Item = &Stream> {
-        self.streams
-            .iter()
-            .filter(|stream| stream.state() != StreamState::Ended)
+        self.streams.iter().filter(|stream| stream.state() != StreamState::Ended)
     }
 
     /// Opens the tap and the sink of every stream that was started before the call's media began.
@@ -64,14 +62,9 @@ impl Call {
             tracks: spec.tracks,
             writer,
         }));
-        cx.effects
-            .push_back(Effect::Sink(SinkCommand::Open(Box::new(plan))));
+        cx.effects.push_back(Effect::Sink(SinkCommand::Open(Box::new(plan))));
         for track in spec.tracks.iter() {
-            if self
-                .streams
-                .iter()
-                .any(|stream| stream.id == id && stream.is_muted(track))
-            {
+            if self.streams.iter().any(|stream| stream.id == id && stream.is_muted(track)) {
                 self.control_stream(cx, id, Control::Mute(track));
             }
             if self.is_held(track) {
@@ -85,29 +78,18 @@ impl Call {
         let request = RequestId::new("dial-plan");
         let _ = self.handle_command(
             cx,
-            Command {
-                request,
-                origin: Origin::DialPlan,
-                verb: Verb::Start(start),
-            },
+            Command { request, origin: Origin::DialPlan, verb: Verb::Start(start) },
         );
     }
 
     /// The streams as they ended.
     pub fn final_statuses(&self) -> Vec<StreamStatus> {
-        self.streams
-            .iter()
-            .map(|stream| stream.status(Instant::ZERO))
-            .collect()
+        self.streams.iter().map(|stream| stream.status(Instant::ZERO)).collect()
     }
 
     /// Tells the sink of an open stream of a change on its clock.
     pub(super) fn control_stream(&self, cx: &mut Context<'_>, id: StreamId, control: Control) {
-        if self
-            .streams
-            .iter()
-            .any(|stream| stream.id == id && stream.is_open())
-        {
+        if self.streams.iter().any(|stream| stream.id == id && stream.is_open()) {
             cx.effects.push_back(Effect::Sink(SinkCommand::Control {
                 stream: id,
                 at: cx.now,
@@ -118,11 +100,7 @@ impl Call {
 
     /// Tells the sinks of all open streams that carry `track`.
     pub(super) fn control_track(&self, cx: &mut Context<'_>, track: Track, control: &Control) {
-        for stream in self
-            .streams
-            .iter()
-            .filter(|stream| stream.spec.tracks.contains(track))
-        {
+        for stream in self.streams.iter().filter(|stream| stream.spec.tracks.contains(track)) {
             self.control_stream(cx, stream.id, control.clone());
         }
     }
@@ -165,10 +143,7 @@ impl Call {
 
     fn close_tap(&self, cx: &mut Context<'_>, id: StreamId) {
         if let Some(port) = self.customer().port {
-            cx.effects.push_back(Effect::Media(MediaCommand::Untap {
-                stream: id,
-                port: port.id,
-            }));
+            cx.effects.push_back(Effect::Media(MediaCommand::Untap { stream: id, port: port.id }));
         }
     }
 
@@ -200,13 +175,7 @@ impl Call {
             SinkEvent::Connected { .. } => {}
             SinkEvent::Flowing { .. } => {
                 if stream.handle_flowing() {
-                    self.tell_of(
-                        cx,
-                        Some(id),
-                        Kind::StreamActive,
-                        Cause::Request,
-                        Origin::Switch,
-                    );
+                    self.tell_of(cx, Some(id), Kind::StreamActive, Cause::Request, Origin::Switch);
                 }
             }
             SinkEvent::Lost { reason, .. } if is_live => {
@@ -219,13 +188,7 @@ impl Call {
                 );
             }
             SinkEvent::Back { .. } if is_live => {
-                self.tell_of(
-                    cx,
-                    Some(id),
-                    Kind::StreamActive,
-                    Cause::MediaRecovered,
-                    Origin::Sink,
-                );
+                self.tell_of(cx, Some(id), Kind::StreamActive, Cause::MediaRecovered, Origin::Sink);
             }
             SinkEvent::Lost { .. } | SinkEvent::Back { .. } => {}
             SinkEvent::Discarded { track, samples, .. } => {
@@ -238,13 +201,12 @@ impl Call {
                 );
             }
             SinkEvent::Asked { verb, .. } => self.handle_ask(cx, id, verb),
-            SinkEvent::Figures { figures, .. } => cx.effects.push_back(Effect::StreamFigures {
-                stream: id,
-                figures,
-            }),
-            SinkEvent::Finished {
-                cause, manifest, ..
-            } => self.handle_finished(cx, id, cause, manifest),
+            SinkEvent::Figures { figures, .. } => {
+                cx.effects.push_back(Effect::StreamFigures { stream: id, figures })
+            }
+            SinkEvent::Finished { cause, manifest, .. } => {
+                self.handle_finished(cx, id, cause, manifest)
+            }
         }
     }
 
@@ -259,14 +221,7 @@ impl Call {
         };
         let request = RequestId::new(format!("{id}-{}", self.seq));
         // A denial is told on the bus; the sink has no other ear for it.
-        let _ = self.handle_command(
-            cx,
-            Command {
-                request,
-                origin: Origin::Sink,
-                verb,
-            },
-        );
+        let _ = self.handle_command(cx, Command { request, origin: Origin::Sink, verb });
     }
 
     fn handle_finished(

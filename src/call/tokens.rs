@@ -18,10 +18,7 @@ pub struct Tokens {
 impl Tokens {
     /// Names from `seed`; `unix_origin_ms` is the wall time of [`Instant::ZERO`], which call ids begin with.
     pub fn new(seed: [u8; 32], unix_origin_ms: u64) -> Self {
-        Tokens {
-            rng: StdRng::from_seed(seed),
-            unix_origin_ms,
-        }
+        Tokens { rng: StdRng::from_seed(seed), unix_origin_ms }
     }
 
     /// A From or To tag: 64 bits (RFC 3261 §19.3 asks for 32).
@@ -33,13 +30,8 @@ impl Tokens {
     pub fn branch(&mut self) -> String {
         let mut branch = String::with_capacity(7 + 24);
         branch.push_str("z9hG4bK");
-        write!(
-            branch,
-            "{:016x}{:08x}",
-            self.rng.next_u64(),
-            self.rng.next_u32()
-        )
-        .expect("a String takes all");
+        write!(branch, "{:016x}{:08x}", self.rng.next_u64(), self.rng.next_u32())
+            .expect("a String takes all");
         branch
     }
 

@@ -17,13 +17,8 @@ enum State {
     Ulaw,
     Alaw,
     G722(Box<g722::Decoder>),
-    Opus {
-        decoder: Box<OpusDecoder>,
-        scratch: Vec<f32>,
-    },
-    Linear {
-        channels: usize,
-    },
+    Opus { decoder: Box<OpusDecoder>, scratch: Vec<f32> },
+    Linear { channels: usize },
 }
 
 impl Decoder {
@@ -53,23 +48,14 @@ impl Decoder {
                 let decoder =
                     OpusDecoder::new(sample_rate.cast_signed(), 1).map_err(CodecError::Opus)?;
                 let longest = sample_rate as usize * OPUS_MAX_MS / 1000;
-                State::Opus {
-                    decoder: Box::new(decoder),
-                    scratch: vec![0.0; longest],
-                }
+                State::Opus { decoder: Box::new(decoder), scratch: vec![0.0; longest] }
             }
-            Codec::L16 { channels, .. } => State::Linear {
-                channels: usize::from(channels.max(1)),
-            },
+            Codec::L16 { channels, .. } => State::Linear { channels: usize::from(channels.max(1)) },
             Codec::ComfortNoise | Codec::TelephoneEvent { .. } => {
                 return Err(CodecError::NotAudio(codec));
             }
         };
-        Ok(Decoder {
-            codec,
-            sample_rate,
-            state,
-        })
+        Ok(Decoder { codec, sample_rate, state })
     }
 
     /// What it decodes.
@@ -110,15 +96,9 @@ fn decode_opus(
     if payload.is_empty() {
         return Err(CodecError::Opus("empty packet"));
     }
-    let samples = decoder
-        .decode(payload, scratch.len(), scratch)
-        .map_err(CodecError::Opus)?;
+    let samples = decoder.decode(payload, scratch.len(), scratch).map_err(CodecError::Opus)?;
     let decoded = scratch.get(..samples).unwrap_or_default();
-    out.extend(
-        decoded
-            .iter()
-            .map(|sample| (sample * 32_768.0).round() as i16),
-    );
+    out.extend(decoded.iter().map(|sample| (sample * 32_768.0).round() as i16));
     Ok(())
 }
 
@@ -129,10 +109,7 @@ fn decode_linear(channels: usize, payload: &[u8], out: &mut Vec<i16>) -> Result<
     }
     out.extend(payload.chunks_exact(frame).map(|frame| {
         let (samples, _) = frame.as_chunks::<2>();
-        let sum: i32 = samples
-            .iter()
-            .map(|sample| i32::from(i16::from_be_bytes(*sample)))
-            .sum();
+        let sum: i32 = samples.iter().map(|sample| i32::from(i16::from_be_bytes(*sample))).sum();
         (sum / channels as i32) as i16
     }));
     Ok(())

@@ -41,9 +41,7 @@ impl Encoder {
                 encoder.complexity = OPUS_COMPLEXITY;
                 State::Opus(Box::new(encoder))
             }
-            Codec::L16 { channels, .. } => State::Linear {
-                channels: usize::from(channels.max(1)),
-            },
+            Codec::L16 { channels, .. } => State::Linear { channels: usize::from(channels.max(1)) },
             Codec::ComfortNoise | Codec::TelephoneEvent { .. } => {
                 return Err(CodecError::NotAudio(codec));
             }
@@ -73,9 +71,7 @@ impl Encoder {
                 out.extend(pairs.iter().map(|pair| encoder.encode(*pair)));
             }
             State::Opus(encoder) => append(out, OPUS_MAX_BYTES, |room| {
-                encoder
-                    .encode_i16(samples, samples.len(), room)
-                    .map_err(CodecError::Opus)
+                encoder.encode_i16(samples, samples.len(), room).map_err(CodecError::Opus)
             })?,
             State::Linear { channels } => {
                 for sample in samples {

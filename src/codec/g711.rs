@@ -59,11 +59,7 @@ const fn alaw_to_linear() -> [i16; 256] {
             0 => (mantissa << 4) + 8,
             _ => ((mantissa << 4) + 0x108) << (exponent - 1),
         };
-        table[byte] = if plain & 0x80 == 0 {
-            -magnitude as i16
-        } else {
-            magnitude as i16
-        };
+        table[byte] = if plain & 0x80 == 0 { -magnitude as i16 } else { magnitude as i16 };
         byte += 1;
     }
     table
@@ -76,11 +72,7 @@ const fn linear_to_ulaw() -> [u8; 16_384] {
         let negative = index >= 8_192;
         // One's complement of the 14-bit value, as G.191 does it: -1 is the negative zero.
         let magnitude = if negative { 16_383 - index } else { index } as u32 + 33;
-        let magnitude = if magnitude > 0x1fff {
-            0x1fff
-        } else {
-            magnitude
-        };
+        let magnitude = if magnitude > 0x1fff { 0x1fff } else { magnitude };
         let exponent = magnitude.ilog2() - 5;
         let mantissa = (magnitude >> (exponent + 1)) & 0x0f;
         let byte = !((exponent << 4 | mantissa) as u8);
@@ -102,11 +94,7 @@ const fn linear_to_alaw() -> [u8; 4_096] {
             let exponent = magnitude.ilog2() - 3;
             exponent << 4 | (magnitude >> (exponent - 1)) & 0x0f
         } as u8;
-        table[index] = if negative {
-            byte ^ 0x55
-        } else {
-            (byte | 0x80) ^ 0x55
-        };
+        table[index] = if negative { byte ^ 0x55 } else { (byte | 0x80) ^ 0x55 };
         index += 1;
     }
     table
@@ -130,40 +118,22 @@ mod tests {
         ] {
             assert_eq!(ulaw_decode(byte), sample, "µ-law {byte:#04x}");
         }
-        for (byte, sample) in [
-            (0x55, -8),
-            (0xd5, 8),
-            (0xd4, 24),
-            (0x2a, -32256),
-            (0xaa, 32256),
-            (0x80, 5504),
-        ] {
+        for (byte, sample) in
+            [(0x55, -8), (0xd5, 8), (0xd4, 24), (0x2a, -32256), (0xaa, 32256), (0x80, 5504)]
+        {
             assert_eq!(alaw_decode(byte), sample, "A-law {byte:#04x}");
         }
-        for (sample, byte) in [
-            (0, 0xff),
-            (-1, 0x7f),
-            (32767, 0x80),
-            (-32768, 0x00),
-            (1000, 0xce),
-            (-1000, 0x4e),
-        ] {
+        for (sample, byte) in
+            [(0, 0xff), (-1, 0x7f), (32767, 0x80), (-32768, 0x00), (1000, 0xce), (-1000, 0x4e)]
+        {
             assert_eq!(ulaw_encode(sample), byte, "µ-law of {sample}");
         }
-        for (sample, byte) in [
-            (0, 0xd5),
-            (-1, 0x55),
-            (32767, 0xaa),
-            (-32768, 0x2a),
-            (1000, 0xfa),
-            (-1000, 0x7a),
-        ] {
+        for (sample, byte) in
+            [(0, 0xd5), (-1, 0x55), (32767, 0xaa), (-32768, 0x2a), (1000, 0xfa), (-1000, 0x7a)]
+        {
             assert_eq!(alaw_encode(sample), byte, "A-law of {sample}");
         }
-        assert_eq!(
-            (ulaw_decode(ULAW_SILENCE), alaw_decode(ALAW_SILENCE)),
-            (0, 8)
-        );
+        assert_eq!((ulaw_decode(ULAW_SILENCE), alaw_decode(ALAW_SILENCE)), (0, 8));
     }
 
     #[test]
@@ -171,10 +141,7 @@ mod tests {
         for byte in 0..=255 {
             assert_eq!(alaw_encode(alaw_decode(byte)), byte);
             // µ-law has two zeros; the negative one comes back as the positive.
-            assert_eq!(
-                ulaw_encode(ulaw_decode(byte)),
-                if byte == 0x7f { 0xff } else { byte }
-            );
+            assert_eq!(ulaw_encode(ulaw_decode(byte)), if byte == 0x7f { 0xff } else { byte });
         }
     }
 

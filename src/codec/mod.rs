@@ -61,9 +61,9 @@ impl Codec {
             (8000, 1) if is("G722") => Some(Codec::G722),
             // RFC 7587 §7: always "opus/48000/2"; some phones leave the channels out.
             (48_000, 1 | 2) if is("opus") => Some(Codec::Opus),
-            (rate, channels @ 1..=2) if is("L16") => Self::LINEAR_RATES
-                .contains(&rate)
-                .then_some(Codec::L16 { rate, channels }),
+            (rate, channels @ 1..=2) if is("L16") => {
+                Self::LINEAR_RATES.contains(&rate).then_some(Codec::L16 { rate, channels })
+            }
             (_, 1) if is("CN") => Some(Codec::ComfortNoise),
             (rate @ 8000..=48_000, 1) if is("telephone-event") => {
                 Some(Codec::TelephoneEvent { rate })
@@ -78,14 +78,8 @@ impl Codec {
             0 => Some(Codec::Pcmu),
             8 => Some(Codec::Pcma),
             9 => Some(Codec::G722),
-            10 => Some(Codec::L16 {
-                rate: 44_100,
-                channels: 2,
-            }),
-            11 => Some(Codec::L16 {
-                rate: 44_100,
-                channels: 1,
-            }),
+            10 => Some(Codec::L16 { rate: 44_100, channels: 2 }),
+            11 => Some(Codec::L16 { rate: 44_100, channels: 1 }),
             13 => Some(Codec::ComfortNoise),
             _ => None,
         }
@@ -97,14 +91,8 @@ impl Codec {
             Codec::Pcmu => Some(0),
             Codec::Pcma => Some(8),
             Codec::G722 => Some(9),
-            Codec::L16 {
-                rate: 44_100,
-                channels: 2,
-            } => Some(10),
-            Codec::L16 {
-                rate: 44_100,
-                channels: 1,
-            } => Some(11),
+            Codec::L16 { rate: 44_100, channels: 2 } => Some(10),
+            Codec::L16 { rate: 44_100, channels: 1 } => Some(11),
             Codec::ComfortNoise => Some(13),
             Codec::L16 { .. } | Codec::Opus | Codec::TelephoneEvent { .. } => None,
         }

@@ -49,14 +49,7 @@ impl Resampler {
         let stretch = (f64::from(from) / f64::from(to)).max(1.0);
         let taps = (2.0 * HALF_WIDTH * stretch).ceil() as usize;
         let phases = filters(up, taps, stretch);
-        Resampler {
-            up,
-            down,
-            phases,
-            taps,
-            history: vec![0.0; taps - 1],
-            position: 0,
-        }
+        Resampler { up, down, phases, taps, history: vec![0.0; taps - 1], position: 0 }
     }
 
     /// Appends the resampled input to `out`.
@@ -65,24 +58,14 @@ impl Resampler {
             out.extend_from_slice(input);
             return;
         }
-        self.history
-            .extend(input.iter().map(|sample| f32::from(*sample)));
+        self.history.extend(input.iter().map(|sample| f32::from(*sample)));
         let end = input.len() * self.up;
         while self.position < end {
             let (index, phase) = (self.position / self.up, self.position % self.up);
-            let window = self
-                .history
-                .get(index..index + self.taps)
-                .unwrap_or_default();
-            let filter = self
-                .phases
-                .get(phase * self.taps..(phase + 1) * self.taps)
-                .unwrap_or_default();
-            let sum: f32 = window
-                .iter()
-                .zip(filter)
-                .map(|(sample, weight)| sample * weight)
-                .sum();
+            let window = self.history.get(index..index + self.taps).unwrap_or_default();
+            let filter =
+                self.phases.get(phase * self.taps..(phase + 1) * self.taps).unwrap_or_default();
+            let sum: f32 = window.iter().zip(filter).map(|(sample, weight)| sample * weight).sum();
             // The cast saturates: a full-scale wave overshoots a little.
             out.push(sum.round() as i16);
             self.position += self.down;
@@ -111,11 +94,7 @@ fn filters(up: usize, taps: usize, stretch: f64) -> Vec<f32> {
 }
 
 fn sinc(x: f64) -> f64 {
-    if x == 0.0 {
-        1.0
-    } else {
-        (PI * x).sin() / (PI * x)
-    }
+    if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) }
 }
 
 fn kaiser(x: f64) -> f64 {
@@ -134,11 +113,7 @@ fn bessel(x: f64) -> f64 {
 }
 
 fn greatest_common_divisor(a: u32, b: u32) -> u32 {
-    if b == 0 {
-        a
-    } else {
-        greatest_common_divisor(b, a % b)
-    }
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 #[cfg(test)]
@@ -194,11 +169,7 @@ mod tests {
                 let settled = &out[to as usize / 10..];
                 let snr = sine_snr(settled, hz, to);
                 assert!(snr > 60.0, "{from} -> {to} at {hz} Hz: {snr:.1} dB");
-                let level = settled
-                    .iter()
-                    .map(|sample| sample.unsigned_abs())
-                    .max()
-                    .unwrap();
+                let level = settled.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
                 assert!(
                     (11_300..=12_500).contains(&level),
                     "{from} -> {to} at {hz} Hz: level {level}"
@@ -209,22 +180,14 @@ mod tests {
 
     #[test]
     fn what_the_lower_rate_cannot_carry_is_filtered_out() {
-        for (from, to, hz) in [
-            (16_000, 8000, 5000.0),
-            (48_000, 8000, 4700.0),
-            (48_000, 16_000, 9500.0),
-        ] {
+        for (from, to, hz) in
+            [(16_000, 8000, 5000.0), (48_000, 8000, 4700.0), (48_000, 16_000, 9500.0)]
+        {
             let mut out = Vec::new();
             Resampler::new(from, to).process(&sine(hz, from, from as usize), &mut out);
-            let loudest = out[to as usize / 10..]
-                .iter()
-                .map(|sample| sample.unsigned_abs())
-                .max()
-                .unwrap();
-            assert!(
-                loudest <= 6,
-                "{from} -> {to} at {hz} Hz: {loudest} of 12000"
-            );
+            let loudest =
+                out[to as usize / 10..].iter().map(|sample| sample.unsigned_abs()).max().unwrap();
+            assert!(loudest <= 6, "{from} -> {to} at {hz} Hz: {loudest} of 12000");
         }
     }
 

@@ -7,19 +7,14 @@ const CODECS: [Codec; 7] = [
     Codec::Pcma,
     Codec::G722,
     Codec::Opus,
-    Codec::L16 {
-        rate: 16_000,
-        channels: 1,
-    },
+    Codec::L16 { rate: 16_000, channels: 1 },
     Codec::ComfortNoise,
     Codec::TELEPHONE_EVENT,
 ];
 
 pub(super) fn sine(hz: f64, rate: u32, samples: usize) -> Vec<i16> {
     let step = TAU * hz / f64::from(rate);
-    (0..samples)
-        .map(|n| ((step * n as f64).sin() * 12_000.0) as i16)
-        .collect()
+    (0..samples).map(|n| ((step * n as f64).sin() * 12_000.0) as i16).collect()
 }
 
 /// Signal to noise in dB of `wave` as a sine of `hz`: what the best fit of that frequency leaves over is the noise.
@@ -33,20 +28,14 @@ pub(super) fn sine_snr(wave: &[i16], hz: f64, rate: u32) -> f64 {
         (xs, xc, xx) = (xs + x * sin, xc + x * cos, xx + x * x);
     }
     let determinant = ss * cc - sc * sc;
-    let (a, b) = (
-        (xs * cc - xc * sc) / determinant,
-        (xc * ss - xs * sc) / determinant,
-    );
+    let (a, b) = ((xs * cc - xc * sc) / determinant, (xc * ss - xs * sc) / determinant);
     let signal = a * xs + b * xc;
     10.0 * (signal / (xx - signal).max(1e-9)).log10()
 }
 
 fn correlation(a: &[i16], b: &[i16]) -> f64 {
     let dot = |x: &[i16], y: &[i16]| {
-        x.iter()
-            .zip(y)
-            .map(|(x, y)| f64::from(*x) * f64::from(*y))
-            .sum::<f64>()
+        x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>()
     };
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
@@ -69,20 +58,8 @@ fn a_sine_survives_each_telephone_codec() {
         (Codec::Pcmu, 36.0),
         (Codec::Pcma, 36.0),
         (Codec::G722, 35.0),
-        (
-            Codec::L16 {
-                rate: 16_000,
-                channels: 1,
-            },
-            70.0,
-        ),
-        (
-            Codec::L16 {
-                rate: 8_000,
-                channels: 2,
-            },
-            70.0,
-        ),
+        (Codec::L16 { rate: 16_000, channels: 1 }, 70.0),
+        (Codec::L16 { rate: 8_000, channels: 2 }, 70.0),
     ] {
         let rate = codec.sample_rate();
         let heard = round_trip(codec, &sine(1004.0, rate, rate as usize));
@@ -106,22 +83,10 @@ fn g722_agrees_bit_for_bit_with_an_independent_implementation() {
         })
         .collect();
     let (mut payload, mut heard) = (Vec::new(), Vec::new());
-    Encoder::new(Codec::G722)
-        .unwrap()
-        .encode(&signal, &mut payload)
-        .unwrap();
-    Decoder::new(Codec::G722)
-        .unwrap()
-        .decode(&payload, &mut heard)
-        .unwrap();
-    let heard: Vec<u8> = heard
-        .iter()
-        .flat_map(|sample| sample.to_le_bytes())
-        .collect();
-    assert_eq!(
-        (payload.len(), fnv(&payload)),
-        (1600, 0x612b_bc1e_1725_aafb)
-    );
+    Encoder::new(Codec::G722).unwrap().encode(&signal, &mut payload).unwrap();
+    Decoder::new(Codec::G722).unwrap().decode(&payload, &mut heard).unwrap();
+    let heard: Vec<u8> = heard.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    assert_eq!((payload.len(), fnv(&payload)), (1600, 0x612b_bc1e_1725_aafb));
     assert_eq!((heard.len(), fnv(&heard)), (6400, 0xc5a6_3c38_e56b_2c79));
 }
 
@@ -193,64 +158,31 @@ fn what_is_no_audio_is_neither_decoded_nor_encoded() {
 #[test]
 fn a_bad_payload_leaves_the_output_as_it_was() {
     for (codec, payload) in [
-        (
-            Codec::L16 {
-                rate: 8000,
-                channels: 1,
-            },
-            vec![1, 2, 3],
-        ),
-        (
-            Codec::L16 {
-                rate: 8000,
-                channels: 2,
-            },
-            vec![1, 2, 3, 4, 5, 6],
-        ),
+        (Codec::L16 { rate: 8000, channels: 1 }, vec![1, 2, 3]),
+        (Codec::L16 { rate: 8000, channels: 2 }, vec![1, 2, 3, 4, 5, 6]),
         (Codec::Opus, vec![]),
         // RFC 6716 §3.2.5: code 3 with a frame count of zero.
         (Codec::Opus, vec![0x03, 0x00, 0x01]),
     ] {
         let mut out = vec![7];
-        assert!(
-            Decoder::new(codec)
-                .unwrap()
-                .decode(&payload, &mut out)
-                .is_err(),
-            "{codec}"
-        );
+        assert!(Decoder::new(codec).unwrap().decode(&payload, &mut out).is_err(), "{codec}");
         assert_eq!(out, [7]);
     }
     let mut out = vec![7];
-    assert!(
-        Encoder::new(Codec::Opus)
-            .unwrap()
-            .encode(&[0; 123], &mut out)
-            .is_err()
-    );
-    assert!(
-        Encoder::new(Codec::G722)
-            .unwrap()
-            .encode(&[0; 3], &mut out)
-            .is_err()
-    );
+    assert!(Encoder::new(Codec::Opus).unwrap().encode(&[0; 123], &mut out).is_err());
+    assert!(Encoder::new(Codec::G722).unwrap().encode(&[0; 3], &mut out).is_err());
     assert_eq!(out, [7]);
 }
 
 #[test]
 fn two_channels_become_their_mean() {
     let mut out = Vec::new();
-    let payload: Vec<u8> = [1000i16, 3000, -5, -5]
-        .iter()
-        .flat_map(|sample| sample.to_be_bytes())
-        .collect();
-    Decoder::new(Codec::L16 {
-        rate: 8000,
-        channels: 2,
-    })
-    .unwrap()
-    .decode(&payload, &mut out)
-    .unwrap();
+    let payload: Vec<u8> =
+        [1000i16, 3000, -5, -5].iter().flat_map(|sample| sample.to_be_bytes()).collect();
+    Decoder::new(Codec::L16 { rate: 8000, channels: 2 })
+        .unwrap()
+        .decode(&payload, &mut out)
+        .unwrap();
     assert_eq!(out, [2000, -5]);
 }
 
@@ -259,16 +191,9 @@ fn a_codec_is_found_again_by_what_it_prints() {
     for codec in CODECS {
         let text = codec.to_string();
         let mut parts = text.split('/');
-        let (name, rate) = (
-            parts.next().unwrap(),
-            parts.next().unwrap().parse().unwrap(),
-        );
+        let (name, rate) = (parts.next().unwrap(), parts.next().unwrap().parse().unwrap());
         let channels = parts.next().map_or(1, |channels| channels.parse().unwrap());
-        assert_eq!(
-            Codec::from_rtpmap(&name.to_lowercase(), rate, channels),
-            Some(codec),
-            "{text}"
-        );
+        assert_eq!(Codec::from_rtpmap(&name.to_lowercase(), rate, channels), Some(codec), "{text}");
         if let Some(number) = codec.static_payload_type() {
             assert_eq!(Codec::from_static_payload_type(number), Some(codec));
         }
@@ -280,11 +205,7 @@ fn a_codec_is_found_again_by_what_it_prints() {
         ("L16", 8000, 3),
         ("G729", 8000, 1),
     ] {
-        assert_eq!(
-            Codec::from_rtpmap(name, rate, channels),
-            None,
-            "{name}/{rate}/{channels}"
-        );
+        assert_eq!(Codec::from_rtpmap(name, rate, channels), None, "{name}/{rate}/{channels}");
     }
 }
 

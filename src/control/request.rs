@@ -63,11 +63,7 @@ pub struct StartMembers<'a> {
 pub fn start(members: StartMembers<'_>) -> Result<StartStream, BadMember> {
     Ok(StartStream {
         sink: members.sink.map(sink).transpose()?,
-        tracks: members
-            .tracks
-            .map(tracks)
-            .transpose()?
-            .unwrap_or(DEFAULT_TRACKS),
+        tracks: members.tracks.map(tracks).transpose()?.unwrap_or(DEFAULT_TRACKS),
         label: members.stream.map(label).transpose()?,
         pause_as: members.pause_as.map(pause_as).transpose()?,
     })
@@ -75,11 +71,7 @@ pub fn start(members: StartMembers<'_>) -> Result<StartStream, BadMember> {
 
 /// A sink's name.
 pub fn sink(text: &str) -> Result<SinkName, BadMember> {
-    if is_name(text) {
-        Ok(SinkName::new(text))
-    } else {
-        Err(BadMember::Sink)
-    }
+    if is_name(text) { Ok(SinkName::new(text)) } else { Err(BadMember::Sink) }
 }
 
 /// The label of a new stream.
@@ -118,10 +110,7 @@ pub fn tracks(names: &[String]) -> Result<Tracks, BadMember> {
 
 /// One track.
 pub fn track(name: Option<&str>) -> Result<Track, BadMember> {
-    Track::ALL
-        .into_iter()
-        .find(|track| name == Some(track.as_str()))
-        .ok_or(BadMember::Track)
+    Track::ALL.into_iter().find(|track| name == Some(track.as_str())).ok_or(BadMember::Track)
 }
 
 /// How a paused stretch looks.
@@ -144,9 +133,7 @@ pub fn mark_name(name: Option<&str>) -> Result<String, BadMember> {
 
 /// A request id.
 pub fn request_id(text: &str) -> Result<RequestId, BadMember> {
-    let printable = text
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let printable = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     if text.is_empty() || text.len() > REQUEST_ID_BYTES || !printable {
         return Err(BadMember::RequestId);
     }
@@ -195,15 +182,9 @@ mod tests {
 
     #[test]
     fn a_start_without_tracks_copies_what_the_customer_says() {
-        assert_eq!(
-            start(StartMembers::default()).map(|start| start.tracks),
-            Ok(Tracks::From)
-        );
+        assert_eq!(start(StartMembers::default()).map(|start| start.tracks), Ok(Tracks::From));
         assert_eq!(tracks(&[]), Err(BadMember::Tracks));
-        assert_eq!(
-            tracks(&["from_customer".into(), "agent".into()]),
-            Err(BadMember::Tracks)
-        );
+        assert_eq!(tracks(&["from_customer".into(), "agent".into()]), Err(BadMember::Tracks));
     }
 
     #[test]

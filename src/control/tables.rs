@@ -47,12 +47,7 @@ pub const fn refusal(denied: &Denied) -> Refusal {
 }
 
 const fn row(http: u16, code: &'static str, sip: u16, contact: ContactError) -> Refusal {
-    Refusal {
-        http,
-        code,
-        sip,
-        contact,
-    }
+    Refusal { http, code, sip, contact }
 }
 
 /// The error types of the contact API, each with the status that its model gives it.
@@ -167,10 +162,7 @@ mod tests {
     #[test]
     fn only_a_full_sink_is_worth_another_try() {
         for denied in &Denied::ALL {
-            assert_eq!(
-                refusal(denied).is_temporary(),
-                *denied == Denied::SinkPoolFull
-            );
+            assert_eq!(refusal(denied).is_temporary(), *denied == Denied::SinkPoolFull);
         }
     }
 }

@@ -85,23 +85,13 @@ pub fn media_event(event: &Event) -> Option<MediaEvent> {
     let asked = requester(event.origin);
     let (event, cause) = match &event.kind {
         Kind::StreamArmed { .. } => (CallMediaEvent::NewStream, asked),
-        Kind::StreamActive => (
-            CallMediaEvent::StreamActive,
-            active_cause(event.cause, asked),
-        ),
-        Kind::StreamPaused => (
-            CallMediaEvent::StreamInactive,
-            inactive_cause(event.cause, asked),
-        ),
-        Kind::StreamDenied(_) => (
-            CallMediaEvent::StreamFail,
-            CallMediaEventCause::LocalRequest,
-        ),
+        Kind::StreamActive => (CallMediaEvent::StreamActive, active_cause(event.cause, asked)),
+        Kind::StreamPaused => (CallMediaEvent::StreamInactive, inactive_cause(event.cause, asked)),
+        Kind::StreamDenied(_) => (CallMediaEvent::StreamFail, CallMediaEventCause::LocalRequest),
         Kind::SinkLost { .. } | Kind::StreamEnded { .. } => stopped(event.cause, asked),
-        Kind::StreamDiscarded { .. } => (
-            CallMediaEvent::StreamFail,
-            CallMediaEventCause::QualityOfService,
-        ),
+        Kind::StreamDiscarded { .. } => {
+            (CallMediaEvent::StreamFail, CallMediaEventCause::QualityOfService)
+        }
         Kind::StreamMuted(_) | Kind::StreamUnmuted(_) | Kind::StreamMarked(_) => return None,
         Kind::CallInitiated { .. }
         | Kind::CallRinging
@@ -152,18 +142,9 @@ const fn stopped(
         }
         Cause::SinkProtocol => (CallMediaEvent::TerminalFail, CallMediaEventCause::BadDevice),
         Cause::NotUsed => (CallMediaEvent::StreamNotUsed, asked),
-        Cause::MediaTimeout => (
-            CallMediaEvent::StreamInactive,
-            CallMediaEventCause::MediaTimeout,
-        ),
-        Cause::Policy => (
-            CallMediaEvent::StreamFail,
-            CallMediaEventCause::QualityOfService,
-        ),
-        Cause::Bug => (
-            CallMediaEvent::StreamFail,
-            CallMediaEventCause::LocalRequest,
-        ),
+        Cause::MediaTimeout => (CallMediaEvent::StreamInactive, CallMediaEventCause::MediaTimeout),
+        Cause::Policy => (CallMediaEvent::StreamFail, CallMediaEventCause::QualityOfService),
+        Cause::Bug => (CallMediaEvent::StreamFail, CallMediaEventCause::LocalRequest),
         Cause::Request
         | Cause::HangUp
         | Cause::MediaRecovered
@@ -204,26 +185,13 @@ mod tests {
 
     #[test]
     fn media_events_have_the_names_and_numbers_of_the_header_file() {
-        let armed = || Kind::StreamArmed {
-            sink: SinkName::new("s"),
-            tracks: Tracks::Both,
-            label: None,
-        };
+        let armed =
+            || Kind::StreamArmed { sink: SinkName::new("s"), tracks: Tracks::Both, label: None };
         let ended = || Kind::StreamEnded { manifest: None };
-        let lost = || Kind::SinkLost {
-            reason: String::new(),
-        };
-        let discarded = || Kind::StreamDiscarded {
-            track: Track::FromCustomer,
-            samples: 1,
-        };
+        let lost = || Kind::SinkLost { reason: String::new() };
+        let discarded = || Kind::StreamDiscarded { track: Track::FromCustomer, samples: 1 };
         for (kind, cause, origin, expected) in [
-            (
-                armed(),
-                Cause::Request,
-                Origin::Rest,
-                "CME_NEW_STREAM 0 CMC_LOCAL_REQUEST 3",
-            ),
+            (armed(), Cause::Request, Origin::Rest, "CME_NEW_STREAM 0 CMC_LOCAL_REQUEST 3"),
             (
                 Kind::StreamActive,
                 Cause::Request,
@@ -260,48 +228,23 @@ mod tests {
                 Origin::Rest,
                 "CME_STREAM_FAIL 1 CMC_LOCAL_REQUEST 3",
             ),
-            (
-                lost(),
-                Cause::SinkLost,
-                Origin::Sink,
-                "CME_STREAM_FAIL 1 CMC_CONNECT_FAIL 2",
-            ),
-            (
-                ended(),
-                Cause::ConnectFailed,
-                Origin::Sink,
-                "CME_STREAM_FAIL 1 CMC_CONNECT_FAIL 2",
-            ),
-            (
-                ended(),
-                Cause::SinkProtocol,
-                Origin::Sink,
-                "CME_TERMINAL_FAIL 2 CMC_BAD_DEVICE 1",
-            ),
+            (lost(), Cause::SinkLost, Origin::Sink, "CME_STREAM_FAIL 1 CMC_CONNECT_FAIL 2"),
+            (ended(), Cause::ConnectFailed, Origin::Sink, "CME_STREAM_FAIL 1 CMC_CONNECT_FAIL 2"),
+            (ended(), Cause::SinkProtocol, Origin::Sink, "CME_TERMINAL_FAIL 2 CMC_BAD_DEVICE 1"),
             (
                 ended(),
                 Cause::Request,
                 Origin::ContactApi,
                 "CME_STREAM_INACTIVE 5 CMC_LOCAL_REQUEST 3",
             ),
-            (
-                ended(),
-                Cause::NotUsed,
-                Origin::Rest,
-                "CME_STREAM_NOT_USED 3 CMC_LOCAL_REQUEST 3",
-            ),
+            (ended(), Cause::NotUsed, Origin::Rest, "CME_STREAM_NOT_USED 3 CMC_LOCAL_REQUEST 3"),
             (
                 discarded(),
                 Cause::Policy,
                 Origin::Sink,
                 "CME_STREAM_FAIL 1 CMC_QUALITY_OF_SERVICE 7",
             ),
-            (
-                Kind::StreamMuted(Track::FromCustomer),
-                Cause::Request,
-                Origin::Rest,
-                "-",
-            ),
+            (Kind::StreamMuted(Track::FromCustomer), Cause::Request, Origin::Rest, "-"),
             (Kind::CallRinging, Cause::Request, Origin::Switch, "-"),
         ] {
             assert_eq!(told(kind, cause, origin), expected);

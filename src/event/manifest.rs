@@ -80,11 +80,7 @@ pub struct TrackManifest {
 impl TrackManifest {
     /// How many samples the spans of `kind` hold.
     pub fn samples(&self, kind: SpanKind) -> u64 {
-        self.spans
-            .iter()
-            .filter(|span| span.kind == kind)
-            .map(|span| span.samples)
-            .sum()
+        self.spans.iter().filter(|span| span.kind == kind).map(|span| span.samples).sum()
     }
 }
 
@@ -138,20 +134,12 @@ impl Manifest {
             let mut expected = 0;
             for span in &account.spans {
                 if span.start != expected || span.samples == 0 {
-                    return Err(ManifestError::Hole {
-                        track,
-                        start: span.start,
-                        expected,
-                    });
+                    return Err(ManifestError::Hole { track, start: span.start, expected });
                 }
                 expected += span.samples;
             }
             if expected != self.clock {
-                return Err(ManifestError::Sum {
-                    track,
-                    spans: expected,
-                    clock: self.clock,
-                });
+                return Err(ManifestError::Sum { track, spans: expected, clock: self.clock });
             }
         }
         Ok(())

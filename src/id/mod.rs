@@ -176,10 +176,7 @@ pub enum Tracks {
 impl Tracks {
     /// The choice that holds just these tracks, `None` for an empty list.
     pub fn of(list: &[Track]) -> Option<Tracks> {
-        match (
-            list.contains(&Track::FromCustomer),
-            list.contains(&Track::ToCustomer),
-        ) {
+        match (list.contains(&Track::FromCustomer), list.contains(&Track::ToCustomer)) {
             (true, true) => Some(Tracks::Both),
             (true, false) => Some(Tracks::From),
             (false, true) => Some(Tracks::To),
@@ -199,8 +196,6 @@ impl Tracks {
 
     /// The chosen tracks in order.
     pub fn iter(self) -> impl Iterator<Item = Track> {
-        Track::ALL
-            .into_iter()
-            .filter(move |track| self.contains(*track))
+        Track::ALL.into_iter().filter(move |track| self.contains(*track))
     }
 }

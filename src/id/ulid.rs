@@ -57,13 +57,7 @@ mod tests {
     #[test]
     fn a_wrong_text_is_refused() {
         assert_eq!(parse("01J"), Err(ParseUlidError::Length(3)));
-        assert_eq!(
-            parse("ZZZZZZZZZZZZZZZZZZZZZZZZZZ"),
-            Err(ParseUlidError::Character)
-        );
-        assert_eq!(
-            parse("0000000000000000000000000U"),
-            Err(ParseUlidError::Character)
-        );
+        assert_eq!(parse("ZZZZZZZZZZZZZZZZZZZZZZZZZZ"), Err(ParseUlidError::Character));
+        assert_eq!(parse("0000000000000000000000000U"), Err(ParseUlidError::Character));
     }
 }

@@ -40,21 +40,12 @@ impl Account {
     /// Adds `samples` of `kind` at the end.
     pub(super) fn append(&mut self, kind: SpanKind, samples: u64) {
         let start = self.end();
-        push_merged(
-            &mut self.spans,
-            Span {
-                kind,
-                start,
-                samples,
-            },
-        );
+        push_merged(&mut self.spans, Span { kind, start, samples });
     }
 
     /// Turns what is `from` in the range into `to`. Returns how many samples that were.
     pub(super) fn retype(&mut self, range: Range<u64>, from: SpanKind, to: SpanKind) -> u64 {
-        let first = self
-            .spans
-            .partition_point(|span| end_of(span) <= range.start);
+        let first = self.spans.partition_point(|span| end_of(span) <= range.start);
         let last = self.spans.partition_point(|span| span.start < range.end);
         if first >= last {
             return 0;
@@ -99,9 +90,7 @@ impl Account {
 
     /// A frame that was given is given up: its audio is `discarded`, and its bytes leave the hash.
     pub(super) fn give_up(&mut self, range: Range<u64>) -> u64 {
-        let found = self
-            .unsettled
-            .binary_search_by_key(&range.start, |(position, _)| *position);
+        let found = self.unsettled.binary_search_by_key(&range.start, |(position, _)| *position);
         if let Ok(place) = found {
             self.unsettled.remove(place);
         }
@@ -138,11 +127,7 @@ fn end_of(span: &Span) -> u64 {
 }
 
 fn piece(kind: SpanKind, range: Range<u64>) -> Span {
-    Span {
-        kind,
-        start: range.start,
-        samples: range.end - range.start,
-    }
+    Span { kind, start: range.start, samples: range.end - range.start }
 }
 
 fn push_merged(spans: &mut Vec<Span>, span: Span) {
@@ -177,11 +162,7 @@ mod tests {
             assert_eq!(span.start, expected, "spans follow each other");
             expected = end_of(span);
         }
-        account
-            .spans
-            .iter()
-            .map(|span| (span.kind, span.samples))
-            .collect()
+        account.spans.iter().map(|span| (span.kind, span.samples)).collect()
     }
 
     #[test]
@@ -206,32 +187,18 @@ mod tests {
                     (Silence, 100),
                 ],
             ),
-            (
-                0..400,
-                200,
-                &[(Audio, 100), (Lost, 100), (Audio, 100), (Lost, 100)],
-            ),
+            (0..400, 200, &[(Audio, 100), (Lost, 100), (Audio, 100), (Lost, 100)]),
             (
                 350..900,
                 50,
-                &[
-                    (Audio, 100),
-                    (Silence, 100),
-                    (Audio, 100),
-                    (Silence, 50),
-                    (Lost, 50),
-                ],
+                &[(Audio, 100), (Silence, 100), (Audio, 100), (Silence, 50), (Lost, 50)],
             ),
             (0..100, 0, &before),
             (400..500, 0, &before),
         ];
         for (range, moved, after) in cases {
             let mut account = account(&before);
-            assert_eq!(
-                account.retype(range.clone(), Silence, Lost),
-                *moved,
-                "{range:?}"
-            );
+            assert_eq!(account.retype(range.clone(), Silence, Lost), *moved, "{range:?}");
             assert_eq!(spans(&account), *after, "{range:?}");
         }
     }
@@ -261,10 +228,7 @@ mod tests {
             account.give(u64::from(n) * 100, Bytes::from(vec![n; 100]));
         }
         assert_eq!(account.give_up(100..200), 100);
-        assert_eq!(
-            spans(&account),
-            [(Audio, 100), (Discarded, 100), (Audio, 100)]
-        );
+        assert_eq!(spans(&account), [(Audio, 100), (Discarded, 100), (Audio, 100)]);
         let manifest = account.manifest(Track::FromCustomer, PacketCounts::default());
         let expected: [u8; 32] = Sha256::digest([[0u8; 100], [2u8; 100]].concat()).into();
         assert_eq!(manifest.sha256, expected);

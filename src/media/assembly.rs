@@ -49,10 +49,7 @@ struct Lane {
 impl Assembler {
     /// A timeline that starts at `plan.start`.
     pub fn new(plan: AssemblyPlan, reader: TapReader) -> Self {
-        let lane = |track| Lane {
-            source: Source::new(&plan),
-            line: Timeline::new(&plan, track),
-        };
+        let lane = |track| Lane { source: Source::new(&plan), line: Timeline::new(&plan, track) };
         Assembler {
             clock: Clock::new(&plan),
             reader,
@@ -122,10 +119,7 @@ impl Assembler {
         if self.end.is_some() {
             return None;
         }
-        self.lanes
-            .iter()
-            .map(|lane| lane.source.poll_timeout(&lane.line))
-            .min()
+        self.lanes.iter().map(|lane| lane.source.poll_timeout(&lane.line)).min()
     }
 
     /// The sink gave up a frame that [`next`](Self::next) gave and that it has not sent: its audio becomes `discarded`, and its
@@ -133,21 +127,14 @@ impl Assembler {
     /// samples of audio that were.
     pub fn discard(&mut self, frame: &Frame) -> u64 {
         let range = frame.position..frame.position + u64::from(frame.samples);
-        let lane = self
-            .lanes
-            .iter_mut()
-            .find(|lane| lane.line.track() == frame.track);
+        let lane = self.lanes.iter_mut().find(|lane| lane.line.track() == frame.track);
         lane.map_or(0, |lane| lane.line.account.give_up(range))
     }
 
     /// Every frame of `track` before `position` is sent for good, so that its bytes need not be kept for
     /// [`discard`](Self::discard) any longer.
     pub fn settle(&mut self, track: Track, position: u64) {
-        if let Some(lane) = self
-            .lanes
-            .iter_mut()
-            .find(|lane| lane.line.track() == track)
-        {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.line.track() == track) {
             lane.line.account.settle(position);
         }
     }
@@ -206,14 +193,9 @@ impl Assembler {
             {
                 self.plan.payloads = *payloads;
                 self.upcoming_payloads.pop_front();
-                self.lanes
-                    .iter_mut()
-                    .for_each(|lane| lane.source.handle_payloads());
+                self.lanes.iter_mut().for_each(|lane| lane.source.handle_payloads());
             }
-            let lane = self
-                .lanes
-                .iter_mut()
-                .find(|lane| lane.line.track() == tapped.track);
+            let lane = self.lanes.iter_mut().find(|lane| lane.line.track() == tapped.track);
             if let Some(Lane { source, line }) = lane {
                 source.handle_packet(tapped, &self.plan.payloads, line);
             }
@@ -230,20 +212,8 @@ impl Assembler {
     fn collect_presses(&mut self) {
         for place in 0..self.lanes.len() {
             while let Some((track, press)) = self.lanes.get_mut(place).and_then(Lane::poll_press) {
-                let Press {
-                    digit,
-                    duration_ms,
-                    position,
-                } = press;
-                self.note(
-                    position,
-                    Item::Dtmf {
-                        track,
-                        digit,
-                        duration_ms,
-                        position,
-                    },
-                );
+                let Press { digit, duration_ms, position } = press;
+                self.note(position, Item::Dtmf { track, digit, duration_ms, position });
             }
         }
     }

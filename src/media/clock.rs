@@ -13,10 +13,7 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) const fn new(plan: &AssemblyPlan) -> Self {
-        Clock {
-            start: plan.start,
-            rate: plan.sample_rate,
-        }
+        Clock { start: plan.start, rate: plan.sample_rate }
     }
 
     /// The sample position at `at`.

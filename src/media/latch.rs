@@ -75,15 +75,8 @@ struct Candidate {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Unsignalled,
-    Armed {
-        signalled: Signalled,
-        former: Option<SocketAddr>,
-        candidate: Option<Candidate>,
-    },
-    Locked {
-        signalled: Signalled,
-        source: SocketAddr,
-    },
+    Armed { signalled: Signalled, former: Option<SocketAddr>, candidate: Option<Candidate> },
+    Locked { signalled: Signalled, source: SocketAddr },
 }
 
 /// The latch of one leg.
@@ -96,31 +89,20 @@ pub(super) struct Latch {
 impl Latch {
     /// A latch that locks after `packets` packets in sequence.
     pub(super) const fn new(packets: u32) -> Self {
-        Latch {
-            packets,
-            state: State::Unsignalled,
-        }
+        Latch { packets, state: State::Unsignalled }
     }
 
     /// Takes the addresses of a session description. Another RTP address arms the latch, unless it is the one it is locked to.
     pub(super) fn signal(&mut self, new: Signalled) {
         self.state = match self.state {
-            State::Unsignalled => State::Armed {
-                signalled: new,
-                former: None,
-                candidate: None,
-            },
+            State::Unsignalled => State::Armed { signalled: new, former: None, candidate: None },
             // RFC 3264 §8.4: 0.0.0.0 is a hold of the old kind, not another place.
             State::Armed { signalled, .. } | State::Locked { signalled, .. }
                 if new.rtp.ip().is_unspecified() && !signalled.rtp.ip().is_unspecified() =>
             {
                 return;
             }
-            State::Armed {
-                signalled,
-                former,
-                candidate,
-            } => State::Armed {
+            State::Armed { signalled, former, candidate } => State::Armed {
                 signalled: new,
                 former,
                 candidate: candidate.filter(|_| signalled.rtp == new.rtp),
@@ -128,16 +110,11 @@ impl Latch {
             State::Locked { signalled, source }
                 if signalled.rtp == new.rtp || source == new.rtp =>
             {
-                State::Locked {
-                    signalled: new,
-                    source,
-                }
+                State::Locked { signalled: new, source }
             }
-            State::Locked { source, .. } => State::Armed {
-                signalled: new,
-                former: Some(source),
-                candidate: None,
-            },
+            State::Locked { source, .. } => {
+                State::Armed { signalled: new, former: Some(source), candidate: None }
+            }
         };
     }
 
@@ -147,11 +124,7 @@ impl Latch {
             State::Unsignalled => return Verdict::Unexpected,
             State::Locked { source, .. } if *source == packet.from => return Verdict::Heard,
             State::Locked { .. } => return Verdict::Foreign,
-            State::Armed {
-                signalled,
-                former,
-                candidate,
-            } => (*signalled, *former, candidate),
+            State::Armed { signalled, former, candidate } => (*signalled, *former, candidate),
         };
         if !packet.negotiated {
             return Verdict::UnknownPayload;
@@ -166,10 +139,7 @@ impl Latch {
         if run < self.packets || fit == Fit::Former && now.since(since) < FORMER_PATIENCE {
             return Verdict::Heard;
         }
-        self.state = State::Locked {
-            signalled,
-            source: packet.from,
-        };
+        self.state = State::Locked { signalled, source: packet.from };
         Verdict::Locked
     }
 

@@ -25,10 +25,7 @@ pub struct PayloadMap {
 
 impl PayloadMap {
     /// The map that knows no payload type.
-    pub const EMPTY: PayloadMap = PayloadMap {
-        negotiated: 0,
-        codecs: [None; MAX_CODECS],
-    };
+    pub const EMPTY: PayloadMap = PayloadMap { negotiated: 0, codecs: [None; MAX_CODECS] };
 
     /// The same map with `payload_type` meaning `codec`. Numbers above 127 are no payload types and change nothing.
     pub fn with(mut self, payload_type: u8, codec: Codec) -> Self {
@@ -66,18 +63,13 @@ impl PayloadMap {
         if payload_type > 127 || self.negotiated & (1 << payload_type) == 0 {
             return None;
         }
-        Some(
-            self.codec(payload_type)
-                .map_or(Payload::PassedThrough, Payload::Known),
-        )
+        Some(self.codec(payload_type).map_or(Payload::PassedThrough, Payload::Known))
     }
 
     /// The codec of `payload_type`, if it was negotiated and we know it.
     pub fn codec(&self, payload_type: u8) -> Option<Codec> {
         let mut known = self.codecs.iter().map_while(|slot| *slot);
-        known
-            .find(|(number, _)| *number == payload_type)
-            .map(|(_, codec)| codec)
+        known.find(|(number, _)| *number == payload_type).map(|(_, codec)| codec)
     }
 
     /// Whether `payload_type` was negotiated.
@@ -98,9 +90,7 @@ impl PayloadMap {
 
 impl From<&[(u8, Codec)]> for PayloadMap {
     fn from(list: &[(u8, Codec)]) -> Self {
-        list.iter().fold(PayloadMap::EMPTY, |map, (number, codec)| {
-            map.with(*number, *codec)
-        })
+        list.iter().fold(PayloadMap::EMPTY, |map, (number, codec)| map.with(*number, *codec))
     }
 }
 
@@ -123,10 +113,8 @@ mod tests {
 
     #[test]
     fn what_was_not_negotiated_is_not_contained_and_what_we_do_not_know_is_passed_through() {
-        let map = PayloadMap::EMPTY
-            .with(0, Codec::Pcmu)
-            .with_passed_through(18)
-            .with_passed_through(200);
+        let map =
+            PayloadMap::EMPTY.with(0, Codec::Pcmu).with_passed_through(18).with_passed_through(200);
         assert_eq!(map.payload(0), Some(Payload::Known(Codec::Pcmu)));
         assert_eq!(map.payload(18), Some(Payload::PassedThrough));
         assert_eq!(map.payload(8), None);

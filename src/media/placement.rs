@@ -70,12 +70,7 @@ pub(super) struct Placement {
 
 impl Placement {
     pub(super) const fn new(clock: Clock) -> Self {
-        Placement {
-            clock,
-            anchor: None,
-            late_since: None,
-            surplus: false,
-        }
+        Placement { clock, anchor: None, late_since: None, surplus: false }
     }
 
     /// Another source, or the same one with another numbering: its timestamps say nothing yet.
@@ -107,10 +102,7 @@ impl Placement {
         let Some(anchor) = self.anchor.filter(known) else {
             return fresh;
         };
-        let step = arrival
-            .timestamp
-            .wrapping_sub(anchor.timestamp)
-            .cast_signed();
+        let step = arrival.timestamp.wrapping_sub(anchor.timestamp).cast_signed();
         let Ok(step) = u64::try_from(step) else {
             return fresh;
         };
@@ -151,10 +143,7 @@ impl Placement {
     /// The place of a packet that has just arrived: what it holds was said before. Whole frames keep a 20 ms packet one frame.
     fn fresh_place(&self, arrival: Arrival, line: &Timeline) -> u64 {
         let frame = line.frame_samples();
-        let said = self
-            .clock
-            .position(arrival.at)
-            .saturating_sub(arrival.samples);
+        let said = self.clock.position(arrival.at).saturating_sub(arrival.samples);
         (said / frame * frame).max(line.cursor())
     }
 }

@@ -144,29 +144,19 @@ impl Port {
         };
         match self.latch.handle_packet(sighting, now) {
             Verdict::Heard => {}
-            Verdict::Locked => events.push_back(MediaEvent::Latched {
-                port: self.id,
-                from,
-            }),
+            Verdict::Locked => events.push_back(MediaEvent::Latched { port: self.id, from }),
             Verdict::Foreign => return Err(DropReason::Foreign),
             Verdict::UnknownPayload => return Err(DropReason::UnknownPayload),
             Verdict::Unexpected => return Err(DropReason::Unexpected),
         }
         self.measure(&packet, now, events);
         self.write_taps(Track::FromCustomer, bytes, now);
-        if self.permitted.send {
-            Ok(())
-        } else {
-            Err(DropReason::Held)
-        }
+        if self.permitted.send { Ok(()) } else { Err(DropReason::Held) }
     }
 
     /// Sends a packet to the leg: the one place where anything does. Says where it goes.
     pub(super) fn deliver(&mut self, bytes: &[u8], now: Instant) -> Result<SocketAddr, DropReason> {
-        let to = self
-            .latch
-            .rtp_destination()
-            .ok_or(DropReason::NoDestination)?;
+        let to = self.latch.rtp_destination().ok_or(DropReason::NoDestination)?;
         if !self.permitted.receive {
             return Err(DropReason::Held);
         }
@@ -256,23 +246,17 @@ impl Port {
         let codec = self.expected.codec(packet.payload_type());
         self.note_source(packet.ssrc(), codec);
         if let Some(source) = &mut self.source {
-            source
-                .stats
-                .handle_packet(packet.sequence(), packet.timestamp(), now);
+            source.stats.handle_packet(packet.sequence(), packet.timestamp(), now);
         }
         if let Some(Codec::TelephoneEvent { rate }) = codec {
             self.event_rate = rate;
-            let digit = self
-                .detector
-                .handle_payload(packet.timestamp(), packet.payload(), now);
+            let digit = self.detector.handle_payload(packet.timestamp(), packet.payload(), now);
             events.extend(digit.map(|digit| self.press(digit)));
         }
     }
 
     fn note_source(&mut self, ssrc: u32, codec: Option<Codec>) {
-        let audio_rate = codec
-            .filter(|codec| codec.is_audio())
-            .map(Codec::clock_rate);
+        let audio_rate = codec.filter(|codec| codec.is_audio()).map(Codec::clock_rate);
         match &mut self.source {
             Some(source) if source.ssrc == ssrc => {
                 if let Some(rate) = audio_rate {
@@ -299,11 +283,7 @@ impl Port {
     }
 
     fn write_taps(&mut self, track: Track, bytes: &[u8], now: Instant) {
-        for tap in self
-            .taps
-            .iter_mut()
-            .filter(|tap| tap.tracks.contains(track))
-        {
+        for tap in self.taps.iter_mut().filter(|tap| tap.tracks.contains(track)) {
             if !tap.writer.write(track, bytes, now) {
                 self.figures.tap_dropped += 1;
             }

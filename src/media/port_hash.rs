@@ -22,9 +22,7 @@ impl Hasher for PortHasher {
 
     fn write_u64(&mut self, number: u64) {
         // 2^64 divided by the golden ratio; the rotation brings the well-mixed high bits to where the table looks.
-        self.0 = (self.0 ^ number)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(32);
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
     }
 
     fn finish(&self) -> u64 {

@@ -48,11 +48,7 @@ impl PortPool {
     pub fn new(range: RangeInclusive<u16>) -> Self {
         let (low, high) = (*range.start(), *range.end());
         let free = (low..high).filter_map(LocalPort::new).collect();
-        PortPool {
-            free,
-            resting: VecDeque::new(),
-            used: Vec::new(),
-        }
+        PortPool { free, resting: VecDeque::new(), used: Vec::new() }
     }
 
     /// Takes a pair that is free, or that has rested for [`REST`] at `now`.
@@ -109,9 +105,8 @@ mod tests {
     #[test]
     fn a_range_gives_its_whole_even_pairs_and_no_more() {
         let mut pool = PortPool::new(10_001..=10_006);
-        let taken: Vec<_> = std::iter::from_fn(|| pool.allocate(at(0)))
-            .map(LocalPort::rtp)
-            .collect();
+        let taken: Vec<_> =
+            std::iter::from_fn(|| pool.allocate(at(0))).map(LocalPort::rtp).collect();
         assert_eq!(taken, [10_002, 10_004]);
         assert_eq!(pool.in_use(), 2);
     }

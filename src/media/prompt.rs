@@ -162,11 +162,7 @@ impl Player {
         let rate = self.encoder.codec().clock_rate();
         let duration = u16::try_from(rate / 1000 * ms).unwrap_or(u16::MAX);
         let step = u16::try_from(rate / PACKETS_PER_SECOND).unwrap_or(u16::MAX);
-        self.press.extend(
-            telephone_event::encode(digit, duration, step)
-                .into_iter()
-                .flatten(),
-        );
+        self.press.extend(telephone_event::encode(digit, duration, step).into_iter().flatten());
         self.press_timestamp = self.at.timestamp;
         self.step += 1;
         let first = self.press.pop_front()?;

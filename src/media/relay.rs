@@ -72,14 +72,7 @@ impl Relay {
     pub fn handle_command(&mut self, command: MediaCommand, now: Instant) {
         let done = match command {
             MediaCommand::Open { port, .. } => self.open(port, now),
-            MediaCommand::Remote {
-                port,
-                rtp,
-                rtcp,
-                payloads,
-                receive,
-                send,
-            } => {
+            MediaCommand::Remote { port, rtp, rtcp, payloads, receive, send } => {
                 let permitted = Permitted { receive, send };
                 let signalled = Signalled { rtp, rtcp };
                 let found = self.ports.get_mut(&port);
@@ -91,34 +84,12 @@ impl Relay {
             MediaCommand::Bridge { a, b } => self.bridge(a, b),
             MediaCommand::Unbridge { port } => self.set_route(port, Route::Nowhere),
             MediaCommand::Echo { port } => self.set_route(port, Route::Echo),
-            MediaCommand::Play {
-                port,
-                prompt,
-                codec,
-                payload_type,
-                telephone_event,
-                repeat,
-            } => {
-                let program = Program {
-                    prompt,
-                    codec,
-                    payload_type,
-                    telephone_event,
-                    repeat,
-                };
+            MediaCommand::Play { port, prompt, codec, payload_type, telephone_event, repeat } => {
+                let program = Program { prompt, codec, payload_type, telephone_event, repeat };
                 self.play(port, &program, now)
             }
-            MediaCommand::Tap {
-                stream,
-                port,
-                tracks,
-                writer,
-            } => {
-                let tap = Tap {
-                    stream,
-                    tracks,
-                    writer,
-                };
+            MediaCommand::Tap { stream, port, tracks, writer } => {
+                let tap = Tap { stream, tracks, writer };
                 self.ports.get_mut(&port).map(|port| port.taps.push(tap))
             }
             MediaCommand::Untap { stream, port } => self.untap(stream, port),
@@ -148,11 +119,7 @@ impl Relay {
             let target = self.ports.get_mut(&target).map(|other| (target, other));
             let (port, other) = target.ok_or(DropReason::Unbridged)?;
             let to = other.deliver(packet, now)?;
-            Ok(Forward {
-                port,
-                to,
-                rtcp: false,
-            })
+            Ok(Forward { port, to, rtcp: false })
         });
         if let Some(receiver) = self.ports.get_mut(&port) {
             receiver.count(&outcome);
@@ -176,11 +143,7 @@ impl Relay {
         let target = receiver.accept_rtcp(from, packet);
         let forward = target.and_then(|target| {
             let to = self.ports.get(&target)?.rtcp_destination()?;
-            Some(Forward {
-                port: target,
-                to,
-                rtcp: true,
-            })
+            Some(Forward { port: target, to, rtcp: true })
         });
         if let Some(receiver) = self.ports.get_mut(&port) {
             receiver.count_rtcp(forward.is_some());
@@ -228,8 +191,7 @@ impl Relay {
     fn open(&mut self, port: PortId, now: Instant) -> Option<()> {
         let state = Port::new(port, self.settings.latch_packets, now);
         self.ports.insert(port, state);
-        self.timers
-            .set((port, Timer::Figures), now + self.settings.figures_every);
+        self.timers.set((port, Timer::Figures), now + self.settings.figures_every);
         Some(())
     }
 
@@ -313,10 +275,7 @@ impl Relay {
         if !port.permitted.send {
             self.timers.cancel(&(id, Timer::Inactivity));
         } else {
-            self.timers.set(
-                (id, Timer::Inactivity),
-                port.heard + self.settings.inactivity,
-            );
+            self.timers.set((id, Timer::Inactivity), port.heard + self.settings.inactivity);
         }
     }
 
@@ -330,11 +289,7 @@ impl Relay {
             port.silent = true;
             self.events.push_back(MediaEvent::Silent { port: id });
         }
-        let next = if quiet {
-            now + self.settings.inactivity
-        } else {
-            deadline
-        };
+        let next = if quiet { now + self.settings.inactivity } else { deadline };
         self.timers.set((id, Timer::Inactivity), next);
     }
 
@@ -343,10 +298,8 @@ impl Relay {
             return;
         };
         let figures = port.figures();
-        self.events
-            .push_back(MediaEvent::Figures { port: id, figures });
-        self.timers
-            .set((id, Timer::Figures), now + self.settings.figures_every);
+        self.events.push_back(MediaEvent::Figures { port: id, figures });
+        self.timers.set((id, Timer::Figures), now + self.settings.figures_every);
     }
 
     fn send_prompt(&mut self, id: PortId, now: Instant) {
@@ -371,11 +324,7 @@ impl Relay {
                 return;
             };
             if let Ok(to) = port.deliver(&bytes, now) {
-                self.transmits.push_back(Transmit {
-                    port: id,
-                    to,
-                    bytes,
-                });
+                self.transmits.push_back(Transmit { port: id, to, bytes });
             }
         }
         self.timers.set((id, Timer::Prompt), next);

@@ -70,11 +70,7 @@ const EIGHTH_MS: u32 = 220;
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// Two sines at once (the second one may be 0 Hz, for none).
-    Wave {
-        hz: (f64, f64),
-        samples: usize,
-        fades: bool,
-    },
+    Wave { hz: (f64, f64), samples: usize, fades: bool },
     /// Nothing.
     Rest { samples: usize },
     /// Recorded samples.
@@ -118,15 +114,9 @@ pub(super) fn score(prompt: &Prompt, events: bool, speech: &Arc<[i16]>) -> Vec<S
             samples: samples(u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)),
             fades: false,
         }],
-        Prompt::Music => MELODY
-            .iter()
-            .map(|(tone, eighths)| note(*tone, *eighths))
-            .collect(),
+        Prompt::Music => MELODY.iter().map(|(tone, eighths)| note(*tone, *eighths)).collect(),
         Prompt::Speech => vec![Step::Recording(Arc::clone(speech))],
-        Prompt::Digits(digits) => digits
-            .chars()
-            .flat_map(|digit| key(digit, events))
-            .collect(),
+        Prompt::Digits(digits) => digits.chars().flat_map(|digit| key(digit, events)).collect(),
         Prompt::Sequence(prompts) => {
             let steps = prompts.iter().map(|prompt| score(prompt, events, speech));
             steps.flatten().collect()
@@ -142,19 +132,13 @@ pub(super) fn agent_voice() -> Arc<[i16]> {
 /// The samples of a WAV file of 16 bit, mono, 8000 Hz; none if it is something else.
 fn wav_samples(file: &[u8]) -> Arc<[i16]> {
     let (samples, _) = wav_data(file).unwrap_or_default().as_chunks::<2>();
-    samples
-        .iter()
-        .map(|bytes| i16::from_le_bytes(*bytes))
-        .collect()
+    samples.iter().map(|bytes| i16::from_le_bytes(*bytes)).collect()
 }
 
 /// The body of the `data` chunk, if the `fmt ` chunk before it says linear, mono, 8000 Hz, 16 bit.
 fn wav_data(file: &[u8]) -> Option<&[u8]> {
     const FORMAT: [u8; 8] = [1, 0, 1, 0, 0x40, 0x1f, 0, 0];
-    let mut rest = file
-        .strip_prefix(b"RIFF")?
-        .get(4..)?
-        .strip_prefix(b"WAVE")?;
+    let mut rest = file.strip_prefix(b"RIFF")?.get(4..)?.strip_prefix(b"WAVE")?;
     let mut known = false;
     while let Some((head, body)) = rest.split_first_chunk::<8>() {
         let [n0, n1, n2, n3, length @ ..] = *head;
@@ -180,40 +164,19 @@ fn note(half_tones: Option<i32>, eighths: u32) -> Step {
         None => Step::Rest { samples },
         Some(half_tones) => {
             let hz = 440.0 * 2f64.powf(f64::from(half_tones) / 12.0);
-            Step::Wave {
-                hz: (hz, 2.0 * hz),
-                samples,
-                fades: true,
-            }
+            Step::Wave { hz: (hz, 2.0 * hz), samples, fades: true }
         }
     }
 }
 
 fn key(digit: char, events: bool) -> [Step; 2] {
     let digit = digit.to_ascii_uppercase();
-    let rest = Step::Rest {
-        samples: samples(PRESS_REST_MS),
-    };
+    let rest = Step::Rest { samples: samples(PRESS_REST_MS) };
     match KEYS.iter().find(|(key, ..)| *key == digit) {
-        None => [
-            Step::Rest {
-                samples: samples(PAUSE_MS),
-            },
-            rest,
-        ],
-        Some(_) if events => [
-            Step::Press {
-                digit,
-                ms: PRESS_MS,
-            },
-            rest,
-        ],
+        None => [Step::Rest { samples: samples(PAUSE_MS) }, rest],
+        Some(_) if events => [Step::Press { digit, ms: PRESS_MS }, rest],
         Some((_, low, high)) => {
-            let tone = Step::Wave {
-                hz: (*low, *high),
-                samples: samples(PRESS_MS),
-                fades: false,
-            };
+            let tone = Step::Wave { hz: (*low, *high), samples: samples(PRESS_MS), fades: false };
             [tone, rest]
         }
     }
@@ -222,11 +185,7 @@ fn key(digit: char, events: bool) -> [Step; 2] {
 fn wave(hz: (f64, f64), at: usize, samples: usize, fades: bool) -> i16 {
     let seconds = at as f64 / f64::from(SAMPLE_RATE);
     let sine = |hz: f64| (TAU * hz * seconds).sin();
-    let level = if fades {
-        1.0 - at as f64 / samples as f64
-    } else {
-        1.0
-    };
+    let level = if fades { 1.0 - at as f64 / samples as f64 } else { 1.0 };
     let second = if hz.1 > 0.0 { 0.5 * sine(hz.1) } else { 0.0 };
     (TONE_AMPLITUDE * level * (sine(hz.0) + second)) as i16
 }
@@ -255,20 +214,11 @@ mod tests {
 
     #[test]
     fn a_tone_has_its_pitch_and_its_length() {
-        let tone = Prompt::Tone {
-            hz: 440,
-            duration: Duration::from_secs(1),
-        };
+        let tone = Prompt::Tone { hz: 440, duration: Duration::from_secs(1) };
         let audio = audio(&score(&tone, true, &Arc::from([])));
         assert_eq!(audio.len(), 8000);
-        let rising = audio
-            .windows(2)
-            .filter(|pair| pair[0] < 0 && pair[1] >= 0)
-            .count();
-        assert!(
-            (439..=440).contains(&rising),
-            "{rising} periods in a second"
-        );
+        let rising = audio.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
+        assert!((439..=440).contains(&rising), "{rising} periods in a second");
     }
 
     #[test]
@@ -287,10 +237,7 @@ mod tests {
     fn the_melody_is_heard_and_never_clips() {
         let audio = audio(&score(&Prompt::Music, true, &Arc::from([])));
         let loudest = audio.iter().map(|sample| sample.unsigned_abs()).max();
-        assert!(
-            loudest.is_some_and(|loudest| (8000..16_000).contains(&loudest)),
-            "{loudest:?}"
-        );
+        assert!(loudest.is_some_and(|loudest| (8000..16_000).contains(&loudest)), "{loudest:?}");
         assert!(audio.len() > 5 * 8000);
     }
 

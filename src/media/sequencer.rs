@@ -66,22 +66,14 @@ impl<T> Sequencer<T> {
             // One stray packet is dropped; two in a row are a new run.
             let proven = self.restart_at == Some(sequence);
             self.restart_at = Some(sequence.wrapping_add(1));
-            return if proven {
-                Arrived::Restarted
-            } else {
-                Arrived::Late
-            };
+            return if proven { Arrived::Restarted } else { Arrived::Late };
         }
         self.restart_at = None;
         if behind > 0 {
             let bit = 1 << (behind - 1);
             let known = self.seen & bit != 0;
             self.seen |= bit;
-            return if known {
-                Arrived::Duplicate
-            } else {
-                Arrived::Late
-            };
+            return if known { Arrived::Duplicate } else { Arrived::Late };
         }
         if self.waiting.contains_key(&number) {
             return Arrived::Duplicate;
@@ -167,11 +159,7 @@ mod tests {
     fn packets_come_out_in_order_once_each() {
         check(1, "1@0 2@20 3@40", "1 2 3");
         check(1, "1@0 3@20 2@30 4@40", "1 (reordered) 2 3 4");
-        check(
-            1,
-            "1@0 2@20 2@20 3@40 1@41",
-            "1 2 (duplicate) 3 (duplicate)",
-        );
+        check(1, "1@0 2@20 2@20 3@40 1@41", "1 2 (duplicate) 3 (duplicate)");
         check(1, "1@0 3@20 3@21 2@30", "1 (duplicate) (reordered) 2 3");
         check(65_535, "65535@0 0@20 1@40", "65535 0 1");
         check(65_534, "65534@0 0@20 65535@30", "65534 (reordered) 65535 0");
@@ -182,11 +170,7 @@ mod tests {
         check(1, "1@0 3@20 4@40 5@60", "1 x 3 4 5");
         check(1, "1@0 3@20 4@59", "1");
         check(1, "1@0 3@20 2@61", "1 x 3 (late)");
-        check(
-            1,
-            "1@0 4@20 2@61 2@62 3@63",
-            "1 x x 4 (late) (duplicate) (late)",
-        );
+        check(1, "1@0 4@20 2@61 2@62 3@63", "1 x x 4 (late) (duplicate) (late)");
     }
 
     #[test]

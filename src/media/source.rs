@@ -129,10 +129,7 @@ impl Source {
         if self.sequencer.as_ref().is_some_and(Sequencer::is_waiting) {
             return;
         }
-        let horizon = self
-            .clock
-            .position(now)
-            .saturating_sub(self.clock.samples(PATIENCE));
+        let horizon = self.clock.position(now).saturating_sub(self.clock.samples(PATIENCE));
         let frame = line.frame_samples();
         line.put_absence(horizon / frame * frame, SpanKind::Silence);
     }
@@ -144,9 +141,7 @@ impl Source {
         // While a hole is waited for, the timeline does not go on without it.
         let hole = self.sequencer.as_ref().and_then(Sequencer::deadline);
         let next = hole.unwrap_or(absence);
-        self.detector
-            .poll_timeout()
-            .map_or(next, |press| press.min(next))
+        self.detector.poll_timeout().map_or(next, |press| press.min(next))
     }
 
     /// Puts what waits, holes or not. `refused` packets in all were refused by the ring.
@@ -205,9 +200,7 @@ impl Source {
             payload: packet.payload().to_vec(),
         };
         let (sequence, window) = (packet.sequence(), self.window);
-        let sequencer = self
-            .sequencer
-            .get_or_insert_with(|| Sequencer::new(sequence, window));
+        let sequencer = self.sequencer.get_or_insert_with(|| Sequencer::new(sequence, window));
         match sequencer.push(sequence, tapped.arrival, waiting) {
             Arrived::Taken { reordered } => self.counts.reordered += u64::from(reordered),
             Arrived::Duplicate => {
@@ -258,8 +251,7 @@ impl Source {
 
     fn take_event(&mut self, waiting: &Waiting, line: &Timeline) {
         let digit =
-            self.detector
-                .handle_payload(waiting.timestamp, &waiting.payload, waiting.arrival);
+            self.detector.handle_payload(waiting.timestamp, &waiting.payload, waiting.arrival);
         if let Some(digit) = digit {
             self.tell_press(digit, waiting.arrival, line);
         }
@@ -291,10 +283,7 @@ impl Source {
             Admission::Late(place) => {
                 self.counts.late += 1;
                 let missing = std::mem::take(&mut self.missing).packets * self.packet_samples;
-                line.explain(
-                    place.saturating_sub(missing)..place + audio.samples,
-                    SpanKind::Lost,
-                );
+                line.explain(place.saturating_sub(missing)..place + audio.samples, SpanKind::Lost);
             }
             // A frame's length stands for all that is given up until the clock has caught up.
             Admission::Surplus { first: true } => {
@@ -320,10 +309,7 @@ impl Source {
     /// A key went up at `at`. What is withheld as audio is withheld as a key, too.
     fn tell_press(&mut self, digit: Digit, at: Instant, line: &Timeline) {
         let rate = self.event_rate.max(1);
-        let (up, held) = (
-            self.clock.position(at),
-            self.clock.scale(digit.duration.into(), rate),
-        );
+        let (up, held) = (self.clock.position(at), self.clock.scale(digit.duration.into(), rate));
         let down = up.saturating_sub(held);
         if line.conditions.withheld_at(down) || line.conditions.withheld_at(up) {
             return;

@@ -24,16 +24,8 @@ const HEADER_BYTES: usize = 15;
 pub fn ring(bytes: usize) -> (TapWriter, TapReader) {
     let (producer, consumer) = RingBuffer::new(bytes);
     let refused = Arc::new(Refused::default());
-    let writer = TapWriter {
-        producer,
-        refused: Arc::clone(&refused),
-        unreported: [0; 2],
-    };
-    let reader = TapReader {
-        consumer,
-        refused,
-        packet: Vec::new(),
-    };
+    let writer = TapWriter { producer, refused: Arc::clone(&refused), unreported: [0; 2] };
+    let reader = TapReader { consumer, refused, packet: Vec::new() };
     (writer, reader)
 }
 
@@ -88,9 +80,7 @@ impl TapWriter {
 
 impl fmt::Debug for TapWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TapWriter")
-            .field("refused", &self.refused)
-            .finish_non_exhaustive()
+        f.debug_struct("TapWriter").field("refused", &self.refused).finish_non_exhaustive()
     }
 }
 
@@ -147,9 +137,7 @@ impl TapReader {
 
 impl fmt::Debug for TapReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TapReader")
-            .field("refused", &self.refused)
-            .finish_non_exhaustive()
+        f.debug_struct("TapReader").field("refused", &self.refused).finish_non_exhaustive()
     }
 }
 
@@ -161,9 +149,7 @@ fn header(arrival: Instant, track: Track, refused_before: u32, length: u16) -> [
         Track::FromCustomer => 0,
         Track::ToCustomer => 1,
     };
-    [
-        a0, a1, a2, a3, a4, a5, a6, a7, track, r0, r1, r2, r3, l0, l1,
-    ]
+    [a0, a1, a2, a3, a4, a5, a6, a7, track, r0, r1, r2, r3, l0, l1]
 }
 
 struct Header {
@@ -175,30 +161,10 @@ struct Header {
 
 impl Header {
     fn parse(bytes: [u8; HEADER_BYTES]) -> Header {
-        let [
-            a0,
-            a1,
-            a2,
-            a3,
-            a4,
-            a5,
-            a6,
-            a7,
-            track,
-            r0,
-            r1,
-            r2,
-            r3,
-            l0,
-            l1,
-        ] = bytes;
+        let [a0, a1, a2, a3, a4, a5, a6, a7, track, r0, r1, r2, r3, l0, l1] = bytes;
         Header {
             arrival: Instant::from_nanos(u64::from_be_bytes([a0, a1, a2, a3, a4, a5, a6, a7])),
-            track: if track == 0 {
-                Track::FromCustomer
-            } else {
-                Track::ToCustomer
-            },
+            track: if track == 0 { Track::FromCustomer } else { Track::ToCustomer },
             refused_before: u32::from_be_bytes([r0, r1, r2, r3]),
             length: usize::from(u16::from_be_bytes([l0, l1])),
         }
@@ -232,12 +198,7 @@ mod tests {
             assert!(writer.write(track, &packet, at(u64::from(n))));
             let tapped = reader.read().expect("one was written");
             assert_eq!(
-                (
-                    tapped.track,
-                    tapped.arrival,
-                    tapped.packet,
-                    tapped.refused_before
-                ),
+                (tapped.track, tapped.arrival, tapped.packet, tapped.refused_before),
                 (track, at(u64::from(n)), packet.as_slice(), 0)
             );
             assert_eq!(reader.read(), None);
@@ -247,9 +208,8 @@ mod tests {
     #[test]
     fn a_full_ring_refuses_the_newest_and_the_next_record_of_the_track_tells_how_many() {
         let (mut writer, mut reader) = ring(2 * (HEADER_BYTES + 20));
-        let written: Vec<bool> = (0..4)
-            .map(|n| writer.write(Track::FromCustomer, &[n; 20], at(0)))
-            .collect();
+        let written: Vec<bool> =
+            (0..4).map(|n| writer.write(Track::FromCustomer, &[n; 20], at(0))).collect();
         assert_eq!(written, [true, true, false, false]);
         assert!(!writer.write(Track::ToCustomer, &[9; 20], at(0)));
         assert_eq!(reader.read().map(|tapped| tapped.packet[0]), Some(0));

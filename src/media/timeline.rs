@@ -187,9 +187,7 @@ impl Timeline {
     /// Writes the zeros down that the open frame has behind its last audio.
     fn pad_open(&mut self) {
         let length = self.open.samples as usize * self.format.encoding.sample_bytes();
-        self.open
-            .bytes
-            .resize(length, zero_byte(self.format.encoding));
+        self.open.bytes.resize(length, zero_byte(self.format.encoding));
     }
 
     /// Closes the open frame, full or not.
@@ -213,11 +211,7 @@ impl Timeline {
                 arrival: open.arrival,
             })
         } else {
-            let span = Span {
-                kind,
-                start: position,
-                samples: open.samples,
-            };
+            let span = Span { kind, start: position, samples: open.samples };
             self.outbox.push_gap(span)
         };
         if let Some(excess) = excess {
@@ -227,9 +221,7 @@ impl Timeline {
 
     fn zeros(&self, samples: u64) -> Bytes {
         let length = samples as usize * self.format.encoding.sample_bytes();
-        self.format
-            .zeros
-            .slice(..length.min(self.format.zeros.len()))
+        self.format.zeros.slice(..length.min(self.format.zeros.len()))
     }
 
     fn truncate(&mut self, end: u64) {
@@ -237,9 +229,7 @@ impl Timeline {
         let open_start = self.cursor - self.open.samples;
         if open_start < end {
             self.open.samples = end - open_start;
-            self.open
-                .bytes
-                .truncate(self.open.samples as usize * sample_bytes);
+            self.open.bytes.truncate(self.open.samples as usize * sample_bytes);
         } else {
             self.open = OpenFrame::default();
         }

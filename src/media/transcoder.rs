@@ -72,26 +72,17 @@ impl Transcoder {
         chain.resampler.process(&self.decoded, &mut self.resampled);
         match self.encoding {
             Encoding::L16 => {
-                let bytes = self
-                    .resampled
-                    .iter()
-                    .flat_map(|sample| sample.to_le_bytes());
+                let bytes = self.resampled.iter().flat_map(|sample| sample.to_le_bytes());
                 self.bytes.extend(bytes);
             }
             Encoding::Pcmu => {
-                let bytes = self
-                    .resampled
-                    .iter()
-                    .map(|sample| g711::ulaw_encode(*sample));
+                let bytes = self.resampled.iter().map(|sample| g711::ulaw_encode(*sample));
                 self.bytes.extend(bytes);
             }
         }
         let units = self.decoded.len() as u64 * u64::from(codec.clock_rate())
             / u64::from(chain.decoder.sample_rate().max(1));
-        Ok(Transcoded {
-            samples: self.resampled.len() as u64,
-            timestamp_units: units as u32,
-        })
+        Ok(Transcoded { samples: self.resampled.len() as u64, timestamp_units: units as u32 })
     }
 
     /// The samples of the payload transcoded last.
@@ -102,11 +93,7 @@ impl Transcoder {
 
 impl fmt::Debug for Transcoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let codecs: Vec<Codec> = self
-            .chains
-            .iter()
-            .map(|chain| chain.decoder.codec())
-            .collect();
+        let codecs: Vec<Codec> = self.chains.iter().map(|chain| chain.decoder.codec()).collect();
         f.debug_struct("Transcoder")
             .field("sample_rate", &self.sample_rate)
             .field("encoding", &self.encoding)
@@ -120,10 +107,7 @@ fn chain(
     codec: Codec,
     sample_rate: u32,
 ) -> Result<&mut Chain, CodecError> {
-    let place = match chains
-        .iter()
-        .position(|chain| chain.decoder.codec() == codec)
-    {
+    let place = match chains.iter().position(|chain| chain.decoder.codec() == codec) {
         Some(place) => place,
         None => {
             let decoder = Decoder::near_rate(codec, sample_rate)?;
@@ -156,26 +140,12 @@ mod tests {
             (Codec::Pcmu, 160, 16_000, 320, 160),
             (Codec::G722, 160, 16_000, 320, 160),
             (Codec::G722, 160, 8000, 160, 160),
-            (
-                Codec::L16 {
-                    rate: 16_000,
-                    channels: 1,
-                },
-                640,
-                8000,
-                160,
-                320,
-            ),
+            (Codec::L16 { rate: 16_000, channels: 1 }, 640, 8000, 160, 320),
         ];
         for (codec, length, rate, samples, timestamp_units) in cases {
             let mut transcoder = Transcoder::new(rate, Encoding::L16);
-            let done = transcoder
-                .transcode(codec, &vec![0; length])
-                .expect("audio");
-            let expected = Transcoded {
-                samples,
-                timestamp_units,
-            };
+            let done = transcoder.transcode(codec, &vec![0; length]).expect("audio");
+            let expected = Transcoded { samples, timestamp_units };
             assert_eq!(done, expected, "{codec} at {rate}");
             assert_eq!(transcoder.bytes().len() as u64, samples * 2);
         }
@@ -184,13 +154,8 @@ mod tests {
     #[test]
     fn linear_samples_are_little_endian() {
         let mut transcoder = Transcoder::new(8000, Encoding::L16);
-        let codec = Codec::L16 {
-            rate: 8000,
-            channels: 1,
-        };
-        transcoder
-            .transcode(codec, &[0x12, 0x34])
-            .expect("one sample");
+        let codec = Codec::L16 { rate: 8000, channels: 1 };
+        transcoder.transcode(codec, &[0x12, 0x34]).expect("one sample");
         assert_eq!(transcoder.bytes(), [0x34, 0x12]);
     }
 }

@@ -3,13 +3,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use dashmap::DashMap;
 
 use crate::control::json::{
-    CallState, CallView, LegFiguresView, LegView, StreamFiguresView, StreamView, cause_name,
-    origin_name, outcome_name, timestamp, track_names,
+    CallState, CallView, LegFiguresView, LegView, StreamFiguresView, StreamView, Timestamp,
+    cause_name, origin_name, outcome_name, track_names,
 };
 use crate::event::{Event, Kind, Manifest};
 use crate::id::{CallId, LegId, SinkName, StreamId};
@@ -32,10 +32,7 @@ pub struct BoardLimits {
 
 impl Default for BoardLimits {
     fn default() -> Self {
-        BoardLimits {
-            ended_calls: 1_000,
-            ended_age: Duration::from_secs(3_600),
-        }
+        BoardLimits { ended_calls: 1_000, ended_age: Duration::from_secs(3_600) }
     }
 }
 
@@ -45,7 +42,7 @@ pub struct Board {
     calls: DashMap<CallId, CallView>,
     streams: DashMap<StreamId, KnownStream>,
     /// Ended calls, the longest ended first.
-    ended: Mutex<VecDeque<(CallId, SystemTime)>>,
+    ended: Mutex<VecDeque<(CallId, Timestamp)>>,
 }
 
 struct KnownStream {
@@ -57,34 +54,25 @@ struct KnownStream {
 impl Board {
     /// An empty board.
     pub fn new(limits: BoardLimits) -> Self {
-        Board {
-            limits,
-            calls: DashMap::new(),
-            streams: DashMap::new(),
-            ended: Mutex::default(),
-        }
+        Board { limits, calls: DashMap::new(), streams: DashMap::new(), ended: Mutex::default() }
     }
 
     /// Reduces one event, which happened at `at`.
-    pub fn handle_event(&self, event: &Event, at: SystemTime) {
+    pub fn handle_event(&self, event: &Event, at: Timestamp) {
         match &event.kind {
             Kind::CallInitiated { from, to } => {
                 self.calls.insert(event.call, new_call(event, from, to, at));
             }
             Kind::StreamArmed { sink, .. } => {
                 if let Some(stream) = event.stream {
-                    let known = KnownStream {
-                        call: event.call,
-                        sink: sink.clone(),
-                        manifest: None,
-                    };
+                    let known =
+                        KnownStream { call: event.call, sink: sink.clone(), manifest: None };
                     self.streams.insert(stream, known);
                 }
             }
             Kind::StreamEnded { manifest } => {
-                if let Some(mut known) = event
-                    .stream
-                    .and_then(|stream| self.streams.get_mut(&stream))
+                if let Some(mut known) =
+                    event.stream.and_then(|stream| self.streams.get_mut(&stream))
                 {
                     known.manifest = manifest.clone();
                 }
@@ -121,12 +109,7 @@ impl Board {
     pub fn stream(&self, stream: StreamId) -> Option<StreamView> {
         let call = self.streams.get(&stream)?.call;
         let name = stream.to_string();
-        self.calls
-            .get(&call)?
-            .streams
-            .iter()
-            .find(|view| view.stream == name)
-            .cloned()
+        self.calls.get(&call)?.streams.iter().find(|view| view.stream == name).cloned()
     }
 
     /// The account of a stream that has ended with one.
@@ -137,10 +120,7 @@ impl Board {
     /// How many live streams go to `sink`.
     pub fn live_streams(&self, sink: &str) -> usize {
         let is_live = |stream: &&StreamView| stream.sink == sink && stream.ended_at.is_none();
-        self.calls
-            .iter()
-            .map(|call| call.streams.iter().filter(is_live).count())
-            .sum()
+        self.calls.iter().map(|call| call.streams.iter().filter(is_live).count()).sum()
     }
 
     /// Notes the relay's sums for a leg and gives back the earlier ones.
@@ -169,7 +149,7 @@ impl Board {
         Some((sink, earlier))
     }
 
-    fn reduce(&self, call: &mut CallView, event: &Event, at: SystemTime) {
+    fn reduce(&self, call: &mut CallView, event: &Event, at: Timestamp) {
         call.seq = event.seq;
         match &event.kind {
             Kind::CallInitiated { .. } => {}
@@ -177,11 +157,11 @@ impl Board {
             Kind::CallEarlyMedia => call.state = CallState::EarlyMedia,
             Kind::CallAnswered => {
                 call.state = CallState::Answered;
-                call.answered_at = Some(timestamp(at));
+                call.answered_at = Some(at.to_string());
             }
             Kind::CallEnded { status, outcome } => {
                 call.state = CallState::Ended;
-                call.ended_at = Some(timestamp(at));
+                call.ended_at = Some(at.to_string());
                 call.status = Some(*status);
                 call.outcome = Some(outcome_name(*outcome));
                 call.cause = Some(cause_name(event.cause));
@@ -208,7 +188,7 @@ impl Board {
         }
     }
 
-    fn add_stream(&self, call: &mut CallView, event: &Event, at: SystemTime) {
+    fn add_stream(&self, call: &mut CallView, event: &Event, at: Timestamp) {
         let (
             Kind::StreamArmed {
                 sink,
@@ -221,10 +201,7 @@ impl Board {
             return;
         };
         if call.streams.len() == STREAMS_SHOWN
-            && let Some(oldest) = call
-                .streams
-                .iter()
-                .position(|stream| stream.ended_at.is_some())
+            && let Some(oldest) = call.streams.iter().position(|stream| stream.ended_at.is_some())
         {
             let forgotten = call.streams.remove(oldest);
             if let Ok(id) = forgotten.stream.parse() {
@@ -241,7 +218,7 @@ impl Board {
             state: "armed",
             cause: cause_name(event.cause),
             origin: origin_name(event.origin),
-            started_at: timestamp(at),
+            started_at: at.to_string(),
             ended_at: None,
             media_time_ms: 0,
             discarded_samples: 0,
@@ -251,38 +228,35 @@ impl Board {
     }
 
     /// Lets go of ended calls beyond the limits.
-    fn forget(&self, now: SystemTime) {
+    fn forget(&self, now: Timestamp) {
         let mut ended = self.ended();
         while let Some((call, at)) = ended.front().copied() {
-            let is_old = now.duration_since(at).unwrap_or_default() > self.limits.ended_age;
+            let is_old = u128::from(now.as_unix_millis().saturating_sub(at.as_unix_millis()))
+                > self.limits.ended_age.as_millis();
             if ended.len() <= self.limits.ended_calls && !is_old {
                 return;
             }
             ended.pop_front();
             if let Some((_, view)) = self.calls.remove(&call) {
-                for stream in view
-                    .streams
-                    .iter()
-                    .filter_map(|stream| stream.stream.parse().ok())
-                {
+                for stream in view.streams.iter().filter_map(|stream| stream.stream.parse().ok()) {
                     self.streams.remove(&stream);
                 }
             }
         }
     }
 
-    fn ended(&self) -> std::sync::MutexGuard<'_, VecDeque<(CallId, SystemTime)>> {
+    fn ended(&self) -> std::sync::MutexGuard<'_, VecDeque<(CallId, Timestamp)>> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn new_call(event: &Event, from: &str, to: &str, at: SystemTime) -> CallView {
+fn new_call(event: &Event, from: &str, to: &str, at: Timestamp) -> CallView {
     CallView {
         call: event.call.to_string(),
         state: CallState::Initiated,
         from: from.to_owned(),
         to: to.to_owned(),
-        started_at: timestamp(at),
+        started_at: at.to_string(),
         answered_at: None,
         ended_at: None,
         outcome: None,
@@ -333,7 +307,7 @@ fn find_stream(call: &mut CallView, stream: StreamId) -> Option<&mut StreamView>
     call.streams.iter_mut().find(|view| view.stream == name)
 }
 
-fn reduce_stream(stream: &mut StreamView, event: &Event, at: SystemTime) {
+fn reduce_stream(stream: &mut StreamView, event: &Event, at: Timestamp) {
     if let Some(time) = event.media_time {
         stream.media_time_ms = time.as_millis();
     }
@@ -346,7 +320,7 @@ fn reduce_stream(stream: &mut StreamView, event: &Event, at: SystemTime) {
         Kind::StreamPaused => to_state("paused"),
         Kind::StreamEnded { manifest } => {
             to_state("ended");
-            stream.ended_at = Some(timestamp(at));
+            stream.ended_at = Some(at.to_string());
             stream.has_manifest = manifest.is_some();
         }
         Kind::StreamMuted(track) if !stream.muted.contains(&track.as_str()) => {

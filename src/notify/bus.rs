@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use crate::control::json::Timestamp;
 use crate::event::Event;
 
 /// How many events are kept for listeners that come back. At 100 calls a second with 10 events each, 10 s.
@@ -20,7 +20,7 @@ pub struct Told {
     /// Counts from 1.
     pub number: u64,
     /// When it happened, on the wall's clock.
-    pub at: SystemTime,
+    pub at: Timestamp,
     /// The event.
     pub event: Event,
 }
@@ -48,10 +48,7 @@ struct History {
 
 impl Default for Bus {
     fn default() -> Self {
-        Bus {
-            history: Mutex::default(),
-            sender: broadcast::Sender::new(BEHIND_EVENTS),
-        }
+        Bus { history: Mutex::default(), sender: broadcast::Sender::new(BEHIND_EVENTS) }
     }
 }
 
@@ -62,15 +59,11 @@ impl Bus {
     }
 
     /// Numbers an event, keeps it and tells it.
-    pub fn publish(&self, event: Event, at: SystemTime) {
+    pub fn publish(&self, event: Event, at: Timestamp) {
         // Told under the lock: a listener that subscribes in between would hear an event twice or never.
         let mut history = self.history();
         history.last += 1;
-        let told = Arc::new(Told {
-            number: history.last,
-            at,
-            event,
-        });
+        let told = Arc::new(Told { number: history.last, at, event });
         if history.kept.len() == HISTORY_EVENTS {
             history.kept.pop_front();
         }
@@ -85,10 +78,7 @@ impl Bus {
         let history = self.history();
         let receiver = self.sender.subscribe();
         let Some(since) = since else {
-            return Subscription {
-                backlog: VecDeque::new(),
-                receiver,
-            };
+            return Subscription { backlog: VecDeque::new(), receiver };
         };
         let since = if since > history.last { 0 } else { since };
         let kept = history.kept.iter().filter(|told| told.number > since);

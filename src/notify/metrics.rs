@@ -1,11 +1,13 @@
 //! Counters and gauges in the Prometheus text format: base units, no call id as a label.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
@@ -22,17 +24,62 @@ type SinkCounts = Family<SinkLabel, Counter>;
 /// Upper bounds of the delivery lag, in seconds.
 const LAG_S: [f64; 8] = [0.02, 0.04, 0.06, 0.1, 0.25, 0.5, 1.0, 5.0];
 
-/// How full the server's tables are, as their owners last told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Levels {
-    /// Media port pairs that are open.
-    pub ports_in_use: u64,
-    /// Media port pairs that rest before their next use.
-    pub ports_resting: u64,
-    /// SIP transactions, client and server.
-    pub sip_transactions: u64,
-    /// Registered contacts.
-    pub bindings: u64,
+/// One figure that another room keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// Its name, without prefix and without `_total`.
+    pub name: &'static str,
+    /// What it is.
+    pub help: &'static str,
+    /// Where it stands.
+    pub value: u64,
+}
+
+/// Reads the figures of another room, at every scrape.
+pub type Figures = Box<dyn Fn() -> Vec<Figure> + Send + Sync>;
+
+/// What the figures of a room are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FigureKind {
+    /// They only grow.
+    Sums,
+    /// They go up and down.
+    Levels,
+}
+
+/// The rooms whose figures are read.
+#[derive(Clone, Default)]
+struct Attached(Arc<Mutex<Vec<(FigureKind, Figures)>>>);
+
+impl std::fmt::Debug for Attached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Attached")
+    }
+}
+
+impl Collector for Attached {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (kind, figures) in rooms.iter() {
+            for Figure { name, help, value } in figures() {
+                match kind {
+                    FigureKind::Sums => {
+                        let counter = ConstCounter::new(value);
+                        let metric =
+                            encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+                        counter.encode(metric)?;
+                    }
+                    FigureKind::Levels => {
+                        let gauge = ConstGauge::new(value);
+                        let metric =
+                            encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+                        gauge.encode(metric)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Everything that is counted.
@@ -47,15 +94,13 @@ pub struct Metrics {
     rtp_packets: Counts,
     rtp_dropped: Counts,
     rtp_lost: Counter,
-    sip_messages: Counts,
-    sip_rejected: Counts,
     http_requests: Counts,
     sink_frames: SinkCounts,
     sink_bytes: SinkCounts,
     sink_reconnects: SinkCounts,
     sink_discarded: SinkCounts,
     sink_lag: Histogram,
-    levels: Family<Label, Gauge<u64, AtomicU64>>,
+    attached: Attached,
 }
 
 impl Default for Metrics {
@@ -78,15 +123,13 @@ impl Metrics {
             rtp_packets: Family::default(),
             rtp_dropped: Family::default(),
             rtp_lost: Counter::default(),
-            sip_messages: Family::default(),
-            sip_rejected: Family::default(),
             http_requests: Family::default(),
             sink_frames: Family::default(),
             sink_bytes: Family::default(),
             sink_reconnects: Family::default(),
             sink_discarded: Family::default(),
             sink_lag: Histogram::new(LAG_S),
-            levels: Family::default(),
+            attached: Attached::default(),
         };
         metrics.register();
         metrics
@@ -101,17 +144,9 @@ impl Metrics {
             "Streams that have not ended",
             self.streams_active.clone(),
         );
-        registry.register(
-            "streams",
-            "Streams that ended, by cause",
-            self.streams.clone(),
-        );
+        registry.register("streams", "Streams that ended, by cause", self.streams.clone());
         registry.register("events", "Events told, by kind", self.events.clone());
-        registry.register(
-            "commands_denied",
-            "Commands denied, by reason",
-            self.denied.clone(),
-        );
+        registry.register("commands_denied", "Commands denied, by reason", self.denied.clone());
         registry.register(
             "rtp_packets",
             "RTP packets of the relay, by direction",
@@ -128,30 +163,12 @@ impl Metrics {
             self.rtp_lost.clone(),
         );
         registry.register(
-            "sip_messages",
-            "SIP messages, by direction",
-            self.sip_messages.clone(),
-        );
-        registry.register(
-            "sip_rejected",
-            "Malformed SIP input, by reason",
-            self.sip_rejected.clone(),
-        );
-        registry.register(
             "http_requests",
             "HTTP requests, by class of status",
             self.http_requests.clone(),
         );
-        registry.register(
-            "sink_frames",
-            "Frames given to a sink",
-            self.sink_frames.clone(),
-        );
-        registry.register(
-            "sink_bytes",
-            "Bytes given to a sink",
-            self.sink_bytes.clone(),
-        );
+        registry.register("sink_frames", "Frames given to a sink", self.sink_frames.clone());
+        registry.register("sink_bytes", "Bytes given to a sink", self.sink_bytes.clone());
         registry.register(
             "sink_reconnects",
             "Times that a sink came back",
@@ -167,41 +184,29 @@ impl Metrics {
             "Wait of the oldest frame for its sink",
             self.sink_lag.clone(),
         );
-        registry.register(
-            "in_use",
-            "Entries in the server's tables, by table",
-            self.levels.clone(),
-        );
+        registry.register_collector(Box::new(self.attached.clone()));
     }
 
     /// Counts one event.
     pub fn handle_event(&self, event: &Event) {
-        self.events
-            .get_or_create(&[("kind", KindView::from(&event.kind).name())])
-            .inc();
+        self.events.get_or_create(&[("kind", KindView::from(&event.kind).name())]).inc();
         match &event.kind {
             Kind::CallInitiated { .. } => {
                 self.calls_active.inc();
             }
             Kind::CallEnded { outcome, .. } => {
                 self.calls_active.dec();
-                self.calls
-                    .get_or_create(&[("outcome", outcome_name(*outcome))])
-                    .inc();
+                self.calls.get_or_create(&[("outcome", outcome_name(*outcome))]).inc();
             }
             Kind::StreamArmed { .. } => {
                 self.streams_active.inc();
             }
             Kind::StreamEnded { .. } => {
                 self.streams_active.dec();
-                self.streams
-                    .get_or_create(&[("cause", cause_name(event.cause))])
-                    .inc();
+                self.streams.get_or_create(&[("cause", cause_name(event.cause))]).inc();
             }
             Kind::StreamDenied(denied) => {
-                self.denied
-                    .get_or_create(&[("reason", tables::refusal(denied).code)])
-                    .inc();
+                self.denied.get_or_create(&[("reason", tables::refusal(denied).code)]).inc();
             }
             _ => {}
         }
@@ -246,31 +251,13 @@ impl Metrics {
         let growth = |sum: fn(&StreamFiguresView) -> u64| {
             sum(figures).saturating_sub(earlier.map_or(0, sum))
         };
-        self.sink_frames
-            .get_or_create(&label)
-            .inc_by(growth(|figures| figures.frames));
-        self.sink_bytes
-            .get_or_create(&label)
-            .inc_by(growth(|figures| figures.bytes));
-        self.sink_reconnects
-            .get_or_create(&label)
-            .inc_by(growth(|figures| figures.reconnects));
+        self.sink_frames.get_or_create(&label).inc_by(growth(|figures| figures.frames));
+        self.sink_bytes.get_or_create(&label).inc_by(growth(|figures| figures.bytes));
+        self.sink_reconnects.get_or_create(&label).inc_by(growth(|figures| figures.reconnects));
         self.sink_discarded
             .get_or_create(&label)
             .inc_by(growth(|figures| figures.discarded_samples));
         self.sink_lag.observe(figures.lag_ms as f64 / 1_000.0);
-    }
-
-    /// Counts SIP messages: `received` or `sent`.
-    pub fn count_sip(&self, direction: &'static str, messages: u64) {
-        self.sip_messages
-            .get_or_create(&[("direction", direction)])
-            .inc_by(messages);
-    }
-
-    /// Counts a malformed SIP input.
-    pub fn count_sip_rejected(&self, reason: &'static str) {
-        self.sip_rejected.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// Counts an HTTP request by the class of its answer.
@@ -284,16 +271,14 @@ impl Metrics {
         self.http_requests.get_or_create(&[("status", class)]).inc();
     }
 
-    /// Notes how full the server's tables are.
-    pub fn set_levels(&self, levels: Levels) {
-        for (table, level) in [
-            ("ports", levels.ports_in_use),
-            ("ports_resting", levels.ports_resting),
-            ("sip_transactions", levels.sip_transactions),
-            ("bindings", levels.bindings),
-        ] {
-            self.levels.get_or_create(&[("table", table)]).set(level);
-        }
+    /// Lets every scrape read the figures of another room as well.
+    pub fn attach(&self, kind: FigureKind, figures: Figures) {
+        let mut rooms = self
+            .attached
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        rooms.push((kind, figures));
     }
 
     /// The text that a scraper reads.

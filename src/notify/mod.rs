@@ -9,18 +9,17 @@ mod tests;
 
 pub use board::{Board, BoardLimits};
 pub use bus::{Bus, Heard, Subscription, Told};
-pub use metrics::{Levels, Metrics};
+pub use metrics::{Figure, FigureKind, Figures, Metrics};
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use crate::control::json::{LegFiguresView, StreamFiguresView};
+use crate::control::json::{LegFiguresView, StreamFiguresView, Timestamp};
 use crate::event::Event;
 use crate::id::{CallId, LegId, StreamId};
 use crate::time::Instant;
 
 /// The wall's time of a moment on the process's clock.
-pub type WallClock = Arc<dyn Fn(Instant) -> SystemTime + Send + Sync>;
+pub type WallClock = Arc<dyn Fn(Instant) -> Timestamp + Send + Sync>;
 
 /// The consumers of the bus that every server has.
 pub struct Notify {
@@ -36,12 +35,7 @@ pub struct Notify {
 impl Notify {
     /// Consumers that read the wall's time from `wall`.
     pub fn new(wall: WallClock, limits: BoardLimits) -> Self {
-        Notify {
-            bus: Bus::new(),
-            board: Board::new(limits),
-            metrics: Metrics::new(),
-            wall,
-        }
+        Notify { bus: Bus::new(), board: Board::new(limits), metrics: Metrics::new(), wall }
     }
 
     /// Takes one event. The board has it before anybody is told, so that who reads on being told sees it.
@@ -61,13 +55,12 @@ impl Notify {
     /// Takes a sink's sums for a stream since its start.
     pub fn handle_stream_figures(&self, stream: StreamId, figures: StreamFiguresView) {
         if let Some((sink, earlier)) = self.board.handle_stream_figures(stream, figures) {
-            self.metrics
-                .handle_stream_figures(&sink, earlier.as_ref(), &figures);
+            self.metrics.handle_stream_figures(&sink, earlier.as_ref(), &figures);
         }
     }
 
     /// The wall's time of a moment.
-    pub fn wall(&self, at: Instant) -> SystemTime {
+    pub fn wall(&self, at: Instant) -> Timestamp {
         (self.wall)(at)
     }
 }

@@ -1,4 +1,4 @@
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::*;
 use crate::command::Origin;
@@ -8,7 +8,8 @@ use crate::id::{SinkName, Track, Tracks};
 use crate::time::MediaTime;
 
 fn notify(ended_calls: usize) -> Notify {
-    let wall: WallClock = Arc::new(|at: Instant| UNIX_EPOCH + Duration::from_nanos(at.as_nanos()));
+    let wall: WallClock =
+        Arc::new(|at: Instant| Timestamp::from_unix_millis(at.as_nanos() / 1_000_000));
     Notify::new(
         wall,
         BoardLimits {
@@ -32,25 +33,15 @@ fn event(call: u128, stream: Option<u128>, at_ms: u64, kind: Kind) -> Event {
 }
 
 fn initiated() -> Kind {
-    Kind::CallInitiated {
-        from: "1000".into(),
-        to: "9000".into(),
-    }
+    Kind::CallInitiated { from: "1000".into(), to: "9000".into() }
 }
 
 fn ended() -> Kind {
-    Kind::CallEnded {
-        status: 200,
-        outcome: Outcome::Completed,
-    }
+    Kind::CallEnded { status: 200, outcome: Outcome::Completed }
 }
 
 fn armed() -> Kind {
-    Kind::StreamArmed {
-        sink: SinkName::new("asr"),
-        tracks: Tracks::Both,
-        label: Some("s1".into()),
-    }
+    Kind::StreamArmed { sink: SinkName::new("asr"), tracks: Tracks::Both, label: Some("s1".into()) }
 }
 
 fn manifest() -> Arc<Manifest> {
@@ -69,70 +60,29 @@ fn the_board_shows_what_the_events_told() {
     let notify = notify(10);
     for (at, stream, kind) in [
         (0, None, initiated()),
-        (
-            1,
-            None,
-            Kind::LegAdded {
-                leg: LegId(0),
-                party: "1000".into(),
-            },
-        ),
+        (1, None, Kind::LegAdded { leg: LegId(0), party: "1000".into() }),
         (2, None, Kind::CallRinging),
         (3, None, Kind::CallAnswered),
-        (
-            4,
-            None,
-            Kind::Dtmf {
-                leg: LegId(0),
-                digit: '#',
-                duration_ms: 100,
-            },
-        ),
+        (4, None, Kind::Dtmf { leg: LegId(0), digit: '#', duration_ms: 100 }),
         (5, Some(7), armed()),
         (6, Some(7), Kind::StreamActive),
         (7, Some(7), Kind::StreamMuted(Track::ToCustomer)),
-        (
-            8,
-            Some(7),
-            Kind::StreamDiscarded {
-                track: Track::ToCustomer,
-                samples: 160,
-            },
-        ),
+        (8, Some(7), Kind::StreamDiscarded { track: Track::ToCustomer, samples: 160 }),
     ] {
         notify.handle_event(event(1, stream, at, kind));
     }
     let call = notify.board.call(CallId::from_u128(1)).unwrap();
-    assert_eq!(
-        (call.state, call.legs[0].dtmf.as_str()),
-        (CallState::Answered, "#")
-    );
-    assert_eq!(
-        call.answered_at.as_deref(),
-        Some("1970-01-01T00:00:00.003Z")
-    );
+    assert_eq!((call.state, call.legs[0].dtmf.as_str()), (CallState::Answered, "#"));
+    assert_eq!(call.answered_at.as_deref(), Some("1970-01-01T00:00:00.003Z"));
     let stream = notify.board.stream(StreamId::from_u128(7)).unwrap();
-    assert_eq!(
-        (stream.state, stream.muted.as_slice()),
-        ("active", ["to_customer"].as_slice())
-    );
+    assert_eq!((stream.state, stream.muted.as_slice()), ("active", ["to_customer"].as_slice()));
     assert_eq!((stream.discarded_samples, stream.media_time_ms), (160, 8));
     assert_eq!(notify.board.live_streams("asr"), 1);
 
-    notify.handle_event(event(
-        1,
-        Some(7),
-        9,
-        Kind::StreamEnded {
-            manifest: Some(manifest()),
-        },
-    ));
+    notify.handle_event(event(1, Some(7), 9, Kind::StreamEnded { manifest: Some(manifest()) }));
     notify.handle_event(event(1, None, 10, ended()));
     let call = notify.board.call(CallId::from_u128(1)).unwrap();
-    assert_eq!(
-        (call.state, call.outcome),
-        (CallState::Ended, Some("completed"))
-    );
+    assert_eq!((call.state, call.outcome), (CallState::Ended, Some("completed")));
     assert!(call.streams[0].has_manifest);
     assert!(notify.board.manifest(StreamId::from_u128(7)).is_some());
     assert_eq!(notify.board.live_streams("asr"), 0);
@@ -144,28 +94,15 @@ fn ended_calls_are_forgotten_by_count_and_by_age_with_all_that_is_theirs() {
     for call in 1..=3 {
         notify.handle_event(event(call, None, 0, initiated()));
         notify.handle_event(event(call, Some(call + 100), 0, armed()));
-        notify.handle_event(event(
-            call,
-            Some(call + 100),
-            0,
-            Kind::StreamEnded { manifest: None },
-        ));
+        notify.handle_event(event(call, Some(call + 100), 0, Kind::StreamEnded { manifest: None }));
         notify.handle_event(event(call, None, 0, ended()));
     }
     let names = |notify: &Notify| {
-        notify
-            .board
-            .calls(|_| true)
-            .iter()
-            .map(|call| call.call.clone())
-            .collect::<Vec<_>>()
+        notify.board.calls(|_| true).iter().map(|call| call.call.clone()).collect::<Vec<_>>()
     };
     assert_eq!(
         names(&notify),
-        [
-            CallId::from_u128(2).to_string(),
-            CallId::from_u128(3).to_string()
-        ]
+        [CallId::from_u128(2).to_string(), CallId::from_u128(3).to_string()]
     );
     assert!(notify.board.stream(StreamId::from_u128(101)).is_none());
     notify.handle_event(event(4, None, 61_000, initiated()));
@@ -178,22 +115,9 @@ fn a_call_with_many_streams_forgets_the_oldest_that_ended() {
     notify.handle_event(event(1, None, 0, initiated()));
     for stream in 0..70 {
         notify.handle_event(event(1, Some(stream), 0, armed()));
-        notify.handle_event(event(
-            1,
-            Some(stream),
-            0,
-            Kind::StreamEnded { manifest: None },
-        ));
+        notify.handle_event(event(1, Some(stream), 0, Kind::StreamEnded { manifest: None }));
     }
-    assert_eq!(
-        notify
-            .board
-            .call(CallId::from_u128(1))
-            .unwrap()
-            .streams
-            .len(),
-        64
-    );
+    assert_eq!(notify.board.call(CallId::from_u128(1)).unwrap().streams.len(), 64);
     assert!(notify.board.stream(StreamId::from_u128(0)).is_none());
     assert!(notify.board.stream(StreamId::from_u128(69)).is_some());
 }
@@ -216,11 +140,8 @@ async fn a_listener_resumes_where_it_left_off() {
     for call in 1..=3 {
         notify.handle_event(event(call, None, 0, initiated()));
     }
-    let (resumed, fresh, restarted) = (
-        notify.bus.subscribe(Some(1)),
-        notify.bus.subscribe(None),
-        notify.bus.subscribe(Some(99)),
-    );
+    let (resumed, fresh, restarted) =
+        (notify.bus.subscribe(Some(1)), notify.bus.subscribe(None), notify.bus.subscribe(Some(99)));
     notify.handle_event(event(4, None, 0, initiated()));
     assert_eq!(numbers(resumed, 3).await, ["2", "3", "4"]);
     assert_eq!(numbers(fresh, 1).await, ["4"]);
@@ -235,25 +156,14 @@ async fn a_slow_listener_is_told_how_many_it_missed_and_nobody_waits_for_it() {
         notify.handle_event(event(1, None, 0, Kind::CallRinging));
     }
     assert_eq!(numbers(slow, 2).await, ["missed 7904", "7905"]);
-    assert_eq!(
-        numbers(notify.bus.subscribe(Some(1)), 2).await,
-        ["missed 1999", "2001"]
-    );
+    assert_eq!(numbers(notify.bus.subscribe(Some(1)), 2).await, ["missed 1999", "2001"]);
 }
 
 #[test]
 fn figures_are_counted_by_what_they_grew() {
     let notify = notify(2);
     notify.handle_event(event(1, None, 0, initiated()));
-    notify.handle_event(event(
-        1,
-        None,
-        0,
-        Kind::LegAdded {
-            leg: LegId(0),
-            party: "1000".into(),
-        },
-    ));
+    notify.handle_event(event(1, None, 0, Kind::LegAdded { leg: LegId(0), party: "1000".into() }));
     notify.handle_event(event(1, Some(7), 0, armed()));
     let leg = |received, late| LegFiguresView {
         received,
@@ -266,17 +176,25 @@ fn figures_are_counted_by_what_they_grew() {
         notify.handle_leg_figures(CallId::from_u128(1), LegId(0), figures);
     }
     for frames in [50, 100] {
-        let figures = StreamFiguresView {
-            frames,
-            lag_ms: 30,
-            ..StreamFiguresView::default()
-        };
+        let figures = StreamFiguresView { frames, lag_ms: 30, ..StreamFiguresView::default() };
         notify.handle_stream_figures(StreamId::from_u128(7), figures);
     }
-    notify.metrics.set_levels(Levels {
-        ports_in_use: 4,
-        ..Levels::default()
-    });
+    let ports = Figure {
+        name: "ports_in_use",
+        help: "Open port pairs",
+        value: 4,
+    };
+    notify
+        .metrics
+        .attach(FigureKind::Levels, Box::new(move || vec![ports]));
+    let received = Figure {
+        name: "udp_received",
+        help: "SIP datagrams",
+        value: 9,
+    };
+    notify
+        .metrics
+        .attach(FigureKind::Sums, Box::new(move || vec![received]));
     let text = notify.metrics.to_text();
     for line in [
         r#"sidestream_rtp_packets_total{direction="received"} 35"#,
@@ -286,11 +204,9 @@ fn figures_are_counted_by_what_they_grew() {
         r#"sidestream_sink_lag_seconds_count 2"#,
         r#"sidestream_calls_active 1"#,
         r#"sidestream_streams_active 1"#,
-        r#"sidestream_in_use{table="ports"} 4"#,
+        r#"sidestream_ports_in_use 4"#,
+        r#"sidestream_udp_received_total 9"#,
     ] {
-        assert!(
-            text.lines().any(|have| have == line),
-            "{line} is missing in\n{text}"
-        );
+        assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
     }
 }

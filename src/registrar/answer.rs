@@ -35,22 +35,13 @@ impl Refusal {
 /// 200 with every binding and the seconds that it has left (§10.3, step 8).
 pub(super) fn accepted(bindings: &[Binding], now: Instant) -> RegisterAnswer {
     let live = bindings.iter().filter(|binding| binding.expires_at > now);
-    let headers = live
-        .map(|binding| ("Contact", contact_value(binding, now)))
-        .collect();
-    RegisterAnswer {
-        status: 200,
-        headers,
-    }
+    let headers = live.map(|binding| ("Contact", contact_value(binding, now))).collect();
+    RegisterAnswer { status: 200, headers }
 }
 
 fn contact_value(binding: &Binding, now: Instant) -> String {
     // Rounded up: a binding that lives has at least a second left to tell.
     let left = binding.expires_at.since(now) + Duration::from_nanos(999_999_999);
-    let q = if binding.q < 1.0 {
-        format!(";q={}", binding.q)
-    } else {
-        String::new()
-    };
+    let q = if binding.q < 1.0 { format!(";q={}", binding.q) } else { String::new() };
     format!("<{}>{q};expires={}", binding.contact, left.as_secs())
 }

@@ -16,9 +16,9 @@ pub(super) fn same_contact(a: &str, b: &str) -> bool {
     let same_param = |name: &str| match (a.param(name), b.param(name)) {
         (None, None) => true,
         (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
-        (Some(_), None) | (None, Some(_)) => !SIGNIFICANT
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name)),
+        (Some(_), None) | (None, Some(_)) => {
+            !SIGNIFICANT.iter().any(|known| known.eq_ignore_ascii_case(name))
+        }
     };
     a.scheme.eq_ignore_ascii_case(b.scheme)
         && a.user() == b.user()
@@ -26,10 +26,7 @@ pub(super) fn same_contact(a: &str, b: &str) -> bool {
         && a.host().eq_ignore_ascii_case(b.host())
         && a.port() == b.port()
         && a.headers() == b.headers()
-        && SIGNIFICANT
-            .into_iter()
-            .chain(param_names(&a))
-            .all(same_param)
+        && SIGNIFICANT.into_iter().chain(param_names(&a)).all(same_param)
 }
 
 /// The names of a SIP URI's parameters.
@@ -37,10 +34,7 @@ fn param_names<'a>(uri: &Uri<'a>) -> impl Iterator<Item = &'a str> {
     let text = uri.as_str();
     let after_user = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
     let before_headers = after_user.split('?').next().unwrap_or_default();
-    before_headers
-        .split(';')
-        .skip(1)
-        .filter_map(|param| param.split('=').next())
+    before_headers.split(';').skip(1).filter_map(|param| param.split('=').next())
 }
 
 #[cfg(test)]
@@ -52,10 +46,7 @@ mod tests {
         let same = [
             ("sip:alice@192.0.2.7:5060", "SIP:alice@192.0.2.7:5060"),
             ("sip:%61lice@phone.example", "sip:alice@PHONE.example"),
-            (
-                "sip:a@192.0.2.7;transport=TCP",
-                "sip:a@192.0.2.7;transport=tcp",
-            ),
+            ("sip:a@192.0.2.7;transport=TCP", "sip:a@192.0.2.7;transport=tcp"),
             ("sip:a@192.0.2.7;ob", "sip:a@192.0.2.7"),
         ];
         for (a, b) in same {

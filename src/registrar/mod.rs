@@ -113,12 +113,7 @@ impl Registrar {
         match wished {
             Wished::Nothing => {}
             Wished::ForgetAll => {
-                for id in self
-                    .held(user)
-                    .iter()
-                    .map(|binding| binding.id)
-                    .collect::<Vec<_>>()
-                {
+                for id in self.held(user).iter().map(|binding| binding.id).collect::<Vec<_>>() {
                     self.remove(id);
                 }
             }
@@ -133,10 +128,7 @@ impl Registrar {
 
     /// The phones of `user`, the preferred first; of equals the one that registered last.
     pub fn bindings(&self, user: &UserName, now: Instant) -> Vec<Binding> {
-        let live = self
-            .held(user)
-            .iter()
-            .filter(|binding| binding.expires_at > now);
+        let live = self.held(user).iter().filter(|binding| binding.expires_at > now);
         let mut bindings: Vec<Binding> = live.cloned().collect();
         bindings.sort_by(|a, b| b.q.total_cmp(&a.q).then(b.id.cmp(&a.id)));
         bindings
@@ -183,11 +175,7 @@ impl Registrar {
         flow: &Flow,
         now: Instant,
     ) {
-        let old = self
-            .held(user)
-            .iter()
-            .find(|binding| wish.is_for(binding))
-            .map(|b| b.id);
+        let old = self.held(user).iter().find(|binding| wish.is_for(binding)).map(|b| b.id);
         // A refreshed binding is a new one under the same contact: it may have moved to another flow.
         if let Some(id) = old {
             self.remove(id);

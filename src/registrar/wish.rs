@@ -44,9 +44,7 @@ impl<'a> Wished<'a> {
         if contacts.is_empty() {
             return Ok(Wished::Nothing);
         }
-        let wishes = contacts
-            .iter()
-            .map(|contact| Wish::read(contact, request, settings));
+        let wishes = contacts.iter().map(|contact| Wish::read(contact, request, settings));
         Ok(Wished::Each(wishes.collect::<Result<_, _>>()?))
     }
 
@@ -67,10 +65,7 @@ impl<'a> Wished<'a> {
             Wished::ForgetAll => Ok(()),
             Wished::Each(wishes) => {
                 let touched = |binding: &Binding| wishes.iter().any(|wish| wish.is_for(binding));
-                if held
-                    .iter()
-                    .any(|binding| touched(binding) && stale(binding))
-                {
+                if held.iter().any(|binding| touched(binding) && stale(binding)) {
                     return Err(Refusal::OutOfOrder);
                 }
                 let kept = held.iter().filter(|binding| !touched(binding)).count();
@@ -94,27 +89,13 @@ impl<'a> Wish<'a> {
             return Err(Refusal::NoSipContact);
         }
         // §10.2.1.1: the contact's own parameter comes before the header; what is malformed counts as not given (§20.10).
-        let named = contact
-            .param("expires")
-            .and_then(delta_seconds)
-            .or(request.expires());
-        let expires_s = named
-            .unwrap_or(settings.default_expires_s)
-            .min(settings.max_expires_s);
+        let named = contact.param("expires").and_then(delta_seconds).or(request.expires());
+        let expires_s = named.unwrap_or(settings.default_expires_s).min(settings.max_expires_s);
         if expires_s > 0 && expires_s < settings.min_expires_s {
-            return Err(Refusal::TooBrief {
-                min_expires_s: settings.min_expires_s,
-            });
+            return Err(Refusal::TooBrief { min_expires_s: settings.min_expires_s });
         }
-        let q = contact
-            .param("q")
-            .and_then(|q| q.parse().ok())
-            .filter(|q| (0.0..=1.0).contains(q));
-        Ok(Wish {
-            contact: contact.uri,
-            q: q.unwrap_or(1.0),
-            expires_s,
-        })
+        let q = contact.param("q").and_then(|q| q.parse().ok()).filter(|q| (0.0..=1.0).contains(q));
+        Ok(Wish { contact: contact.uri, q: q.unwrap_or(1.0), expires_s })
     }
 }
 

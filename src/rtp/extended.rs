@@ -72,9 +72,8 @@ mod tests {
     #[test]
     fn a_sequence_number_that_wraps_goes_on_counting() {
         let mut counter = ExtendedSequence::new();
-        let extended: Vec<u64> = [65534, 65535, 0, 1, 65535, 2]
-            .map(|sequence| counter.extend(sequence))
-            .to_vec();
+        let extended: Vec<u64> =
+            [65534, 65535, 0, 1, 65535, 2].map(|sequence| counter.extend(sequence)).to_vec();
         assert_eq!(extended, [131070, 131071, 131072, 131073, 131071, 131074]);
         assert_eq!(counter.highest(), Some(131074));
     }

@@ -43,10 +43,7 @@ impl<'a> Packet<'a> {
     /// What RFC 3550 A.1 calls an invalid header: another version, less data than the header announces, impossible padding.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Packet<'a>, RtpError> {
-        let truncated = |need| RtpError::Truncated {
-            need,
-            have: bytes.len(),
-        };
+        let truncated = |need| RtpError::Truncated { need, have: bytes.len() };
         let (header, rest): (&[u8; HEADER_BYTES], _) =
             bytes.split_first_chunk().ok_or(truncated(HEADER_BYTES))?;
         let [first, ..] = *header;
@@ -55,13 +52,10 @@ impl<'a> Packet<'a> {
         }
 
         let sources = usize::from(first & 0x0f) * 4;
-        let mut rest = rest
-            .get(sources..)
-            .ok_or(truncated(HEADER_BYTES + sources))?;
+        let mut rest = rest.get(sources..).ok_or(truncated(HEADER_BYTES + sources))?;
         if first & 0x10 != 0 {
-            let ([_, _, high, low], extension) = rest
-                .split_first_chunk()
-                .ok_or(truncated(HEADER_BYTES + sources + 4))?;
+            let ([_, _, high, low], extension) =
+                rest.split_first_chunk().ok_or(truncated(HEADER_BYTES + sources + 4))?;
             let words = usize::from(u16::from_be_bytes([*high, *low]));
             rest = extension
                 .get(words * 4..)
@@ -69,21 +63,12 @@ impl<'a> Packet<'a> {
         }
         if first & 0x20 != 0 {
             let count = rest.last().copied().unwrap_or(0);
-            let end = rest
-                .len()
-                .checked_sub(usize::from(count))
-                .filter(|_| count != 0);
+            let end = rest.len().checked_sub(usize::from(count)).filter(|_| count != 0);
             rest = end
                 .and_then(|end| rest.get(..end))
-                .ok_or(RtpError::Padding {
-                    count,
-                    have: rest.len(),
-                })?;
+                .ok_or(RtpError::Padding { count, have: rest.len() })?;
         }
-        Ok(Packet {
-            header,
-            payload: rest,
-        })
+        Ok(Packet { header, payload: rest })
     }
 
     /// The payload type, 0 to 127.
@@ -148,20 +133,7 @@ pub fn header(
     let [t0, t1, t2, t3] = timestamp.to_be_bytes();
     let [s0, s1, s2, s3] = ssrc.to_be_bytes();
     let second = u8::from(marker) << 7 | payload_type & 0x7f;
-    [
-        0x80,
-        second,
-        sequence_high,
-        sequence_low,
-        t0,
-        t1,
-        t2,
-        t3,
-        s0,
-        s1,
-        s2,
-        s3,
-    ]
+    [0x80, second, sequence_high, sequence_low, t0, t1, t2, t3, s0, s1, s2, s3]
 }
 
 /// Appends the fixed header to `out`; the payload follows it.

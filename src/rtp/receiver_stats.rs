@@ -51,10 +51,7 @@ struct Interval {
 impl ReceiverStats {
     /// An account for a source whose timestamps count `clock_rate` units per second.
     pub const fn new(clock_rate: u32) -> Self {
-        let reported = Interval {
-            expected: 0,
-            received: 0,
-        };
+        let reported = Interval { expected: 0, received: 0 };
         ReceiverStats {
             clock_rate,
             run: None,
@@ -98,9 +95,7 @@ impl ReceiverStats {
 
     /// Packets expected and not received; duplicates make it negative (RFC 3550 §6.4.1).
     pub fn lost(&self) -> i64 {
-        self.expected()
-            .cast_signed()
-            .wrapping_sub(self.received.cast_signed())
+        self.expected().cast_signed().wrapping_sub(self.received.cast_signed())
     }
 
     /// Interarrival jitter in timestamp units.
@@ -120,14 +115,10 @@ impl ReceiverStats {
     pub fn report(&mut self, ssrc: u32) -> ReceptionReport {
         let expected = self.expected() - self.reported.expected;
         let received = self.received - self.reported.received;
-        self.reported = Interval {
-            expected: self.expected(),
-            received: self.received,
-        };
+        self.reported = Interval { expected: self.expected(), received: self.received };
         let lost = expected.saturating_sub(received);
-        let fraction_lost = (lost << 8)
-            .checked_div(expected)
-            .map_or(0, |fraction| fraction.min(255) as u8);
+        let fraction_lost =
+            (lost << 8).checked_div(expected).map_or(0, |fraction| fraction.min(255) as u8);
         ReceptionReport {
             ssrc,
             fraction_lost,
@@ -183,12 +174,7 @@ impl ReceiverStats {
 
 impl Run {
     const fn starting(sequence: u16) -> Self {
-        Run {
-            base: sequence,
-            highest: sequence,
-            cycles: 0,
-            restart_at: None,
-        }
+        Run { base: sequence, highest: sequence, cycles: 0, restart_at: None }
     }
 
     fn extended(&self) -> u64 {

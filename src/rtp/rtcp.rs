@@ -103,10 +103,8 @@ impl ReceptionReport {
         if self.last_sender_report == 0 {
             return None;
         }
-        let units = now
-            .middle()
-            .wrapping_sub(self.last_sender_report)
-            .wrapping_sub(self.delay_since_last);
+        let units =
+            now.middle().wrapping_sub(self.last_sender_report).wrapping_sub(self.delay_since_last);
         // A negative result is clock noise of a very short path.
         let units = u64::from(units.cast_signed().max(0).unsigned_abs());
         Some(Duration::from_nanos(units * 1_000_000_000 / 65_536))
@@ -133,9 +131,9 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Report>, RtcpError> {
             ReceiverReport::PACKET_TYPE => {
                 reports.push(Report::from_receiver(&ReceiverReport::parse(packet)?))
             }
-            Bye::PACKET_TYPE => reports.push(Report::Bye {
-                sources: Bye::parse(packet)?.ssrcs().collect(),
-            }),
+            Bye::PACKET_TYPE => {
+                reports.push(Report::Bye { sources: Bye::parse(packet)?.ssrcs().collect() })
+            }
             _ => {}
         }
         rest = following;
@@ -159,23 +157,21 @@ pub fn write(reports: &[Report], cname: &str) -> Result<Vec<u8>, RtcpError> {
                     .rtp_timestamp(sent.rtp_timestamp)
                     .packet_count(sent.packets)
                     .octet_count(sent.octets);
-                let builder = heard.iter().fold(builder, |builder, block| {
-                    builder.add_report_block(block.to_wire())
-                });
+                let builder = heard
+                    .iter()
+                    .fold(builder, |builder, block| builder.add_report_block(block.to_wire()));
                 named(compound.add_packet(builder), *ssrc, cname)
             }
             Report::Receiver { ssrc, heard } => {
                 let builder = ReceiverReport::builder(*ssrc);
-                let builder = heard.iter().fold(builder, |builder, block| {
-                    builder.add_report_block(block.to_wire())
-                });
+                let builder = heard
+                    .iter()
+                    .fold(builder, |builder, block| builder.add_report_block(block.to_wire()));
                 named(compound.add_packet(builder), *ssrc, cname)
             }
-            Report::Bye { sources } => {
-                compound.add_packet(sources.iter().fold(Bye::builder(), |builder, source| {
-                    builder.add_source(*source)
-                }))
-            }
+            Report::Bye { sources } => compound.add_packet(
+                sources.iter().fold(Bye::builder(), |builder, source| builder.add_source(*source)),
+            ),
         };
     }
     let mut bytes = vec![0; compound.calculate_size()?];
@@ -198,22 +194,14 @@ impl Report {
                 packets: report.packet_count(),
                 octets: report.octet_count(),
             },
-            heard: report
-                .report_blocks()
-                .map(|block| ReceptionReport::from_wire(&block))
-                .collect(),
+            heard: report.report_blocks().map(|block| ReceptionReport::from_wire(&block)).collect(),
         }
     }
 
     fn from_receiver(report: &ReceiverReport<'_>) -> Self {
-        let heard = report
-            .report_blocks()
-            .map(|block| ReceptionReport::from_wire(&block))
-            .collect();
-        Report::Receiver {
-            ssrc: report.ssrc(),
-            heard,
-        }
+        let heard =
+            report.report_blocks().map(|block| ReceptionReport::from_wire(&block)).collect();
+        Report::Receiver { ssrc: report.ssrc(), heard }
     }
 }
 

@@ -6,16 +6,9 @@ use rtcp::{NtpTime, ReceptionReport, Report, SenderInfo};
 /// The seeds of the fuzz target, with their file names.
 fn corpus() -> Vec<(String, Vec<u8>)> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/rtp");
-    let files = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap());
+    let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
     files
-        .map(|file| {
-            (
-                file.file_name().into_string().unwrap(),
-                std::fs::read(file.path()).unwrap(),
-            )
-        })
+        .map(|file| (file.file_name().into_string().unwrap(), std::fs::read(file.path()).unwrap()))
         .collect()
 }
 
@@ -49,23 +42,11 @@ fn what_is_not_rtp_is_refused_with_its_reason() {
     let with = |first: u8, rest: &[u8]| [&[first], &header[1..], rest].concat();
     for (bytes, error) in [
         (vec![], RtpError::Truncated { need: 12, have: 0 }),
-        (
-            header[..11].to_vec(),
-            RtpError::Truncated { need: 12, have: 11 },
-        ),
+        (header[..11].to_vec(), RtpError::Truncated { need: 12, have: 11 }),
         (with(0x00, &[]), RtpError::Version(0)),
-        (
-            with(0x82, &[0; 7]),
-            RtpError::Truncated { need: 20, have: 19 },
-        ),
-        (
-            with(0x90, &[0; 3]),
-            RtpError::Truncated { need: 16, have: 15 },
-        ),
-        (
-            with(0x90, &[0, 0, 0, 2, 0, 0, 0]),
-            RtpError::Truncated { need: 24, have: 19 },
-        ),
+        (with(0x82, &[0; 7]), RtpError::Truncated { need: 20, have: 19 }),
+        (with(0x90, &[0; 3]), RtpError::Truncated { need: 16, have: 15 }),
+        (with(0x90, &[0, 0, 0, 2, 0, 0, 0]), RtpError::Truncated { need: 24, have: 19 }),
         (with(0xa0, &[]), RtpError::Padding { count: 0, have: 0 }),
         (with(0xa0, &[1, 0]), RtpError::Padding { count: 0, have: 2 }),
         (with(0xa0, &[1, 3]), RtpError::Padding { count: 3, have: 2 }),
@@ -77,11 +58,7 @@ fn what_is_not_rtp_is_refused_with_its_reason() {
 #[test]
 fn rtcp_is_told_from_rtp_by_its_packet_type() {
     for second in 0..=255 {
-        assert_eq!(
-            is_rtcp(&[0x80, second, 0, 0]),
-            (192..=223).contains(&second),
-            "{second}"
-        );
+        assert_eq!(is_rtcp(&[0x80, second, 0, 0]), (192..=223).contains(&second), "{second}");
     }
     assert!(!is_rtcp(&[0x00, 200, 0, 0]));
     assert!(!is_rtcp(&[0x80]));
@@ -160,12 +137,7 @@ fn steady_packets_have_no_jitter_and_no_loss() {
     let mut stats = ReceiverStats::new(8000);
     feed(&mut stats, 100..200);
     assert_eq!(
-        (
-            stats.received(),
-            stats.expected(),
-            stats.lost(),
-            stats.jitter()
-        ),
+        (stats.received(), stats.expected(), stats.lost(), stats.jitter()),
         (100, 100, 0, 0)
     );
 }
@@ -183,11 +155,7 @@ fn a_late_packet_adds_a_sixteenth_of_its_lateness() {
 fn the_packets_of_a_key_press_are_no_jitter() {
     let mut stats = ReceiverStats::new(8000);
     for sequence in 0..10 {
-        stats.handle_packet(
-            sequence,
-            160,
-            Instant::from_millis(u64::from(sequence) * 20),
-        );
+        stats.handle_packet(sequence, 160, Instant::from_millis(u64::from(sequence) * 20));
     }
     assert_eq!(stats.jitter(), 0);
 }
@@ -212,15 +180,9 @@ fn loss_reordering_and_duplicates_are_counted_over_the_wrap() {
     let mut stats = ReceiverStats::new(8000);
     feed(&mut stats, [65_533, 65_534, 0, 65_535, 2, 2]);
     // Sent: 65533 to 2, six packets. Lost: 1. Twice: 2.
-    assert_eq!(
-        (stats.received(), stats.expected(), stats.lost()),
-        (6, 6, 0)
-    );
+    assert_eq!((stats.received(), stats.expected(), stats.lost()), (6, 6, 0));
     feed(&mut stats, [3, 6]);
-    assert_eq!(
-        (stats.received(), stats.expected(), stats.lost()),
-        (8, 10, 2)
-    );
+    assert_eq!((stats.received(), stats.expected(), stats.lost()), (8, 10, 2));
 }
 
 #[test]
@@ -236,20 +198,14 @@ fn a_sender_that_starts_over_has_lost_nothing() {
     let mut stats = ReceiverStats::new(8000);
     feed(&mut stats, 100..110);
     feed(&mut stats, 40_000..40_010);
-    assert_eq!(
-        (stats.received(), stats.expected(), stats.lost()),
-        (20, 20, 0)
-    );
+    assert_eq!((stats.received(), stats.expected(), stats.lost()), (20, 20, 0));
 }
 
 #[test]
 fn one_stray_packet_does_not_start_anything_over() {
     let mut stats = ReceiverStats::new(8000);
     feed(&mut stats, [100, 101, 30_000, 102, 103]);
-    assert_eq!(
-        (stats.received(), stats.expected(), stats.lost()),
-        (4, 4, 0)
-    );
+    assert_eq!((stats.received(), stats.expected(), stats.lost()), (4, 4, 0));
 }
 
 #[test]
@@ -261,12 +217,7 @@ fn a_report_tells_the_loss_since_the_one_before() {
     let report = stats.report(9);
     // One of four: 64/256.
     assert_eq!(
-        (
-            report.ssrc,
-            report.fraction_lost,
-            report.cumulative_lost,
-            report.extended_highest
-        ),
+        (report.ssrc, report.fraction_lost, report.cumulative_lost, report.extended_highest),
         (9, 64, 1, 7)
     );
     assert_eq!(stats.report(9).fraction_lost, 0);
@@ -296,35 +247,11 @@ fn reports_that_are_written_are_read_again() {
         vec![Report::Sender {
             ssrc: 1,
             sent,
-            heard: vec![
-                block(),
-                ReceptionReport {
-                    cumulative_lost: 0x7f_ffff,
-                    ..block()
-                },
-            ],
+            heard: vec![block(), ReceptionReport { cumulative_lost: 0x7f_ffff, ..block() }],
         }],
-        vec![
-            Report::Receiver {
-                ssrc: 1,
-                heard: vec![block()],
-            },
-            Report::Bye { sources: vec![1] },
-        ],
-        vec![Report::Receiver {
-            ssrc: 1,
-            heard: vec![],
-        }],
-        vec![
-            Report::Sender {
-                ssrc: 1,
-                sent,
-                heard: vec![],
-            },
-            Report::Bye {
-                sources: vec![1, 2],
-            },
-        ],
+        vec![Report::Receiver { ssrc: 1, heard: vec![block()] }, Report::Bye { sources: vec![1] }],
+        vec![Report::Receiver { ssrc: 1, heard: vec![] }],
+        vec![Report::Sender { ssrc: 1, sent, heard: vec![] }, Report::Bye { sources: vec![1, 2] }],
     ] {
         let bytes = rtcp::write(&reports, "leg@sidestream").unwrap();
         assert!(is_rtcp(&bytes) && bytes.len().is_multiple_of(4));
@@ -339,22 +266,10 @@ fn reports_that_are_written_are_read_again() {
 
 #[test]
 fn more_than_rtcp_has_room_for_is_refused() {
-    let crowd = Report::Receiver {
-        ssrc: 1,
-        heard: vec![block(); 32],
-    };
-    assert!(matches!(
-        rtcp::write(&[crowd], "x"),
-        Err(rtcp::RtcpError::TooMuch(_))
-    ));
-    let named = Report::Receiver {
-        ssrc: 1,
-        heard: vec![],
-    };
-    assert!(matches!(
-        rtcp::write(&[named], &"x".repeat(256)),
-        Err(rtcp::RtcpError::TooMuch(_))
-    ));
+    let crowd = Report::Receiver { ssrc: 1, heard: vec![block(); 32] };
+    assert!(matches!(rtcp::write(&[crowd], "x"), Err(rtcp::RtcpError::TooMuch(_))));
+    let named = Report::Receiver { ssrc: 1, heard: vec![] };
+    assert!(matches!(rtcp::write(&[named], &"x".repeat(256)), Err(rtcp::RtcpError::TooMuch(_))));
 }
 
 #[test]
@@ -369,20 +284,10 @@ fn the_round_trip_leaves_out_the_time_that_the_peer_took() {
     let round_trip = answer.round_trip(now).unwrap();
     assert!(round_trip.as_millis().abs_diff(30) <= 1, "{round_trip:?}");
     assert_eq!(answer.round_trip(sent), Some(Duration::ZERO));
-    assert_eq!(
-        ReceptionReport {
-            last_sender_report: 0,
-            ..answer
-        }
-        .round_trip(now),
-        None
-    );
+    assert_eq!(ReceptionReport { last_sender_report: 0, ..answer }.round_trip(now), None);
 }
 
 #[test]
 fn ntp_time_counts_from_1900() {
-    assert_eq!(
-        NtpTime::from_unix(Duration::from_millis(500)).0,
-        2_208_988_800 << 32 | 1 << 31
-    );
+    assert_eq!(NtpTime::from_unix(Duration::from_millis(500)).0, 2_208_988_800 << 32 | 1 << 31);
 }

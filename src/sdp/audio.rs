@@ -60,10 +60,7 @@ impl Audio {
 
     /// The first format that is audio we understand.
     pub fn codec(&self) -> Option<Codec> {
-        self.payloads
-            .iter()
-            .filter_map(|payload| payload.codec)
-            .find(|codec| codec.is_audio())
+        self.payloads.iter().filter_map(|payload| payload.codec).find(|codec| codec.is_audio())
     }
 
     /// The key-press format that goes with `codec`: the one with its clock rate, otherwise the first.
@@ -71,22 +68,14 @@ impl Audio {
         let is_event =
             |payload: &&Payload| matches!(payload.codec, Some(Codec::TelephoneEvent { .. }));
         let fits = |payload: &&Payload| {
-            payload.codec
-                == Some(Codec::TelephoneEvent {
-                    rate: codec.clock_rate(),
-                })
+            payload.codec == Some(Codec::TelephoneEvent { rate: codec.clock_rate() })
         };
-        self.payloads
-            .iter()
-            .find(fits)
-            .or_else(|| self.payloads.iter().find(is_event))
+        self.payloads.iter().find(fits).or_else(|| self.payloads.iter().find(is_event))
     }
 
     /// The payload types that we understand.
     pub fn codecs(&self) -> impl Iterator<Item = (u8, Codec)> {
-        self.payloads
-            .iter()
-            .filter_map(|payload| Some((payload.number, payload.codec?)))
+        self.payloads.iter().filter_map(|payload| Some((payload.number, payload.codec?)))
     }
 }
 
@@ -113,10 +102,7 @@ fn rtcp(media: &Media, rtp: SocketAddr) -> SocketAddr {
         return next;
     };
     let mut fields = value.split_ascii_whitespace();
-    let Some(port) = fields
-        .next()
-        .and_then(|port| port.parse().ok())
-        .filter(|port| *port != 0)
+    let Some(port) = fields.next().and_then(|port| port.parse().ok()).filter(|port| *port != 0)
     else {
         return next;
     };
@@ -130,10 +116,7 @@ fn rtcp(media: &Media, rtp: SocketAddr) -> SocketAddr {
 fn payloads(media: &Media) -> Vec<Payload> {
     let mut seen = [false; 128];
     let mut payloads = Vec::new();
-    for number in media
-        .fmt
-        .split_ascii_whitespace()
-        .filter_map(|number| number.parse::<u8>().ok())
+    for number in media.fmt.split_ascii_whitespace().filter_map(|number| number.parse::<u8>().ok())
     {
         match seen.get_mut(usize::from(number)) {
             Some(seen) if !*seen => *seen = true,
@@ -156,9 +139,7 @@ fn payloads(media: &Media) -> Vec<Payload> {
 fn codec_of(map: &str) -> Option<Codec> {
     let mut parts = map.split('/').map(str::trim);
     let (name, rate) = (parts.next()?, parts.next()?.parse().ok()?);
-    let channels = parts
-        .next()
-        .map_or(Some(1), |channels| channels.parse().ok())?;
+    let channels = parts.next().map_or(Some(1), |channels| channels.parse().ok())?;
     Codec::from_rtpmap(name, rate, channels)
 }
 
@@ -168,11 +149,8 @@ fn value<'a>(media: &'a Media, name: &'a str) -> Option<&'a str> {
 
 /// The rest of the first attribute of that name whose value begins with `number`.
 fn numbered<'a>(media: &'a Media, name: &'a str, number: u8) -> Option<&'a str> {
-    media
-        .get_attribute_values(name)
-        .flatten()
-        .find_map(|value| {
-            let (first, rest) = value.trim().split_once([' ', '\t'])?;
-            (first.parse() == Ok(number)).then_some(rest.trim())
-        })
+    media.get_attribute_values(name).flatten().find_map(|value| {
+        let (first, rest) = value.trim().split_once([' ', '\t'])?;
+        (first.parse() == Ok(number)).then_some(rest.trim())
+    })
 }

@@ -66,10 +66,7 @@ impl Description {
     /// The session id and version of its `o=` line.
     pub fn origin(&self) -> Origin {
         let origin = &self.session.origin;
-        Origin {
-            session_id: origin.sess_id.parse().unwrap_or(0),
-            version: origin.sess_version,
-        }
+        Origin { session_id: origin.sess_id.parse().unwrap_or(0), version: origin.sess_version }
     }
 
     /// The same description with another direction of its audio and a new `o=` version: hold and resume of our own.
@@ -113,9 +110,7 @@ pub(super) fn connection(local: LocalMedia) -> Connection {
 }
 
 pub(super) fn set_direction(media: &mut Media, direction: Direction) {
-    media
-        .attributes
-        .retain(|attribute| Direction::from_name(&attribute.attribute).is_none());
+    media.attributes.retain(|attribute| Direction::from_name(&attribute.attribute).is_none());
     media.attributes.push(Attribute::new(direction.name()));
 }
 

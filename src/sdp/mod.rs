@@ -35,18 +35,12 @@ pub enum Direction {
 }
 
 impl Direction {
-    const ALL: [Direction; 4] = [
-        Direction::SendRecv,
-        Direction::SendOnly,
-        Direction::RecvOnly,
-        Direction::Inactive,
-    ];
+    const ALL: [Direction; 4] =
+        [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
 
     /// The direction that an attribute names.
     pub fn from_name(name: &str) -> Option<Direction> {
-        Self::ALL
-            .into_iter()
-            .find(|direction| name.eq_ignore_ascii_case(direction.name()))
+        Self::ALL.into_iter().find(|direction| name.eq_ignore_ascii_case(direction.name()))
     }
 
     /// The attribute's name.

@@ -43,28 +43,19 @@ impl Description {
         supported: &[Codec],
     ) -> Result<(Description, Vec<Payload>), SdpError> {
         let (index, audio) = self.audio_line().ok_or(SdpError::NoAudio)?;
-        let agreed = audio
-            .codecs()
-            .find(|(_, codec)| codec.is_audio() && supported.contains(codec));
+        let agreed =
+            audio.codecs().find(|(_, codec)| codec.is_audio() && supported.contains(codec));
         let (number, codec) = agreed.ok_or(SdpError::NoCommonCodec)?;
-        let mut payloads = vec![Payload {
-            number,
-            codec: Some(codec),
-            fmtp: None,
-        }];
-        payloads.extend(audio.telephone_event(codec).map(|event| Payload {
-            fmtp: Some(KEYS.to_owned()),
-            ..event.clone()
-        }));
+        let mut payloads = vec![Payload { number, codec: Some(codec), fmtp: None }];
+        payloads.extend(
+            audio
+                .telephone_event(codec)
+                .map(|event| Payload { fmtp: Some(KEYS.to_owned()), ..event.clone() }),
+        );
 
         let medias = self.session.medias.iter().enumerate().map(|(line, media)| {
             if line == index {
-                audio_line(
-                    &media.proto,
-                    local.port,
-                    &payloads,
-                    audio.direction.reversed(),
-                )
+                audio_line(&media.proto, local.port, &payloads, audio.direction.reversed())
             } else {
                 refused(media)
             }
@@ -84,23 +75,14 @@ fn our_session(local: LocalMedia, origin: Origin, times: Vec<Time>, medias: Vec<
 }
 
 fn audio_line(proto: &str, port: u16, payloads: &[Payload], direction: Direction) -> Media {
-    let numbers: Vec<String> = payloads
-        .iter()
-        .map(|payload| payload.number.to_string())
-        .collect();
+    let numbers: Vec<String> = payloads.iter().map(|payload| payload.number.to_string()).collect();
     let mut attributes = Vec::new();
-    for Payload {
-        number,
-        codec,
-        fmtp,
-    } in payloads
-    {
+    for Payload { number, codec, fmtp } in payloads {
         attributes.extend(
             codec.map(|codec| Attribute::with_value("rtpmap", format_args!("{number} {codec}"))),
         );
         attributes.extend(
-            fmtp.iter()
-                .map(|fmtp| Attribute::with_value("fmtp", format_args!("{number} {fmtp}"))),
+            fmtp.iter().map(|fmtp| Attribute::with_value("fmtp", format_args!("{number} {fmtp}"))),
         );
     }
     attributes.push(Attribute::with_value("ptime", PTIME_MS));
@@ -127,10 +109,7 @@ fn numbered(codecs: &[Codec]) -> Vec<Payload> {
     for codec in codecs {
         let is_event = matches!(codec, Codec::TelephoneEvent { .. });
         let event_number = if is_event { usual.take() } else { None };
-        let Some(number) = codec
-            .static_payload_type()
-            .or(event_number)
-            .or_else(|| free.next())
+        let Some(number) = codec.static_payload_type().or(event_number).or_else(|| free.next())
         else {
             continue;
         };

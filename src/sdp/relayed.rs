@@ -69,17 +69,12 @@ impl Description {
     pub fn relayed(&self, local: LocalMedia, origin: Origin) -> Description {
         let audio = self.audio_line();
         let addresses = self.addresses();
-        let medias = self
-            .session
-            .medias
-            .iter()
-            .enumerate()
-            .map(|(index, media)| match &audio {
-                Some((line, audio)) if *line == index => {
-                    relayed_audio(media, audio.direction, local, &addresses)
-                }
-                _ => refused(media),
-            });
+        let medias = self.session.medias.iter().enumerate().map(|(index, media)| match &audio {
+            Some((line, audio)) if *line == index => {
+                relayed_audio(media, audio.direction, local, &addresses)
+            }
+            _ => refused(media),
+        });
         let session = Session {
             origin: our_origin(local.address, origin),
             session_name: NO_NAME.to_owned(),
@@ -110,36 +105,21 @@ impl Description {
                 answer.media.eq_ignore_ascii_case(&offered.media)
                     && answer.proto.eq_ignore_ascii_case(&offered.proto)
             };
-            answers
-                .next_if(fits)
-                .map_or_else(|| refused(offered), Media::clone)
+            answers.next_if(fits).map_or_else(|| refused(offered), Media::clone)
         });
         let medias = medias.collect();
-        Description {
-            session: Session {
-                medias,
-                ..self.session.clone()
-            },
-        }
+        Description { session: Session { medias, ..self.session.clone() } }
     }
 
     /// The peer's own addresses, by which an attribute that we do not know could give it away.
     fn addresses(&self) -> Vec<&str> {
-        let lines = self
-            .session
-            .medias
-            .iter()
-            .flat_map(|media| &media.connections);
+        let lines = self.session.medias.iter().flat_map(|media| &media.connections);
         let connections = lines
             .chain(&self.session.connection)
             .map(|connection| connection.connection_address.as_str());
         let addresses = connections.chain([self.session.origin.unicast_address.as_str()]);
         addresses
-            .filter(|address| {
-                address
-                    .parse::<IpAddr>()
-                    .is_ok_and(|ip| !ip.is_unspecified())
-            })
+            .filter(|address| address.parse::<IpAddr>().is_ok_and(|ip| !ip.is_unspecified()))
             .collect()
     }
 }
@@ -169,9 +149,7 @@ fn relayed_audio(
 /// The attributes that cross: not the dropped ones, and none that quotes an address of the peer.
 fn kept(attributes: &[Attribute], addresses: &[&str]) -> Vec<Attribute> {
     let is_among = |attribute: &Attribute, names: &[&str]| {
-        names
-            .iter()
-            .any(|name| attribute.attribute.trim().eq_ignore_ascii_case(name))
+        names.iter().any(|name| attribute.attribute.trim().eq_ignore_ascii_case(name))
     };
     let quotes_address = |attribute: &Attribute| {
         let value = attribute.value.as_deref().unwrap_or_default();

@@ -56,12 +56,6 @@ fn bandwidth(value: &str) -> Option<String> {
 }
 
 fn time(value: &str) -> String {
-    let mut numbers = value
-        .split_ascii_whitespace()
-        .map(|field| field.parse::<u64>().unwrap_or(0));
-    format!(
-        "{} {}",
-        numbers.next().unwrap_or(0),
-        numbers.next().unwrap_or(0)
-    )
+    let mut numbers = value.split_ascii_whitespace().map(|field| field.parse::<u64>().unwrap_or(0));
+    format!("{} {}", numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }

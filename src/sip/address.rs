@@ -52,11 +52,7 @@ impl<'a> Address<'a> {
     pub fn parse_bytes(value: &'a [u8]) -> Result<Address<'a>, AddressError> {
         let value = scan::trim(value);
         if value == b"*" {
-            return Ok(Address {
-                display: None,
-                uri: "*",
-                params: Params::default(),
-            });
+            return Ok(Address { display: None, uri: "*", params: Params::default() });
         }
         if value.first() == Some(&b'"') {
             let (display, rest) = scan::take_quoted(value).ok_or(AddressError::Unbalanced)?;
@@ -77,11 +73,7 @@ impl<'a> Address<'a> {
         if memchr::memchr2(b'?', b',', uri.as_bytes()).is_some() {
             return Err(AddressError::Uri(UriError::Character));
         }
-        Ok(Address {
-            display: None,
-            uri,
-            params: Params::parse(rest).ok_or(AddressError::Params)?,
-        })
+        Ok(Address { display: None, uri, params: Params::parse(rest).ok_or(AddressError::Params)? })
     }
 
     /// `rest` starts at the opening bracket.
@@ -103,9 +95,9 @@ impl<'a> Address<'a> {
 
     /// The header parameters in order, names as written; those that are not UTF-8 are passed over.
     pub fn params(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
-        self.params.iter().filter_map(|(name, value)| {
-            let value = value.map(std::str::from_utf8).transpose().ok()?;
-            Some((std::str::from_utf8(name).ok()?, value))
+        self.params.iter().filter_map(|param| {
+            let value = param.value.map(std::str::from_utf8).transpose().ok()?;
+            Some((std::str::from_utf8(param.name).ok()?, value))
         })
     }
 
@@ -151,11 +143,7 @@ fn display_text(raw: &[u8]) -> Cow<'_, str> {
 fn without_escapes(mut chars: impl Iterator<Item = char>) -> String {
     let mut text = String::new();
     while let Some(char) = chars.next() {
-        text.extend(if char == '\\' {
-            chars.next()
-        } else {
-            Some(char)
-        });
+        text.extend(if char == '\\' { chars.next() } else { Some(char) });
     }
     text
 }
@@ -202,10 +190,7 @@ mod tests {
         check(b"< sip:a@b>", "URI without a scheme");
         check(b"<sip:a@b >", character);
         check(b"sip:a@b?Route=x", character);
-        check(
-            b"Bell, A <sip:a@b>",
-            "address with a display name that has to be quoted",
-        );
+        check(b"Bell, A <sip:a@b>", "address with a display name that has to be quoted");
         check(b"<sip:a@b>;;", "address with malformed parameters");
         check(b"<sip:a@b> x", "address with malformed parameters");
     }

@@ -61,15 +61,17 @@ impl Framer {
         }
     }
 
+    /// Whether no part of a message is held: nothing at all, or line ends that may become a ping.
+    pub fn is_empty(&self) -> bool {
+        self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+    }
+
     /// The next message or ping; `None` when more bytes are needed.
     ///
     /// # Errors
     /// When a head is malformed, too long, or does not state the length of its body in exactly one way. The stream stays
     /// unreadable: the same error is given again.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an iterator could not go on after None"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "an iterator could not go on after None")]
     pub fn next(&mut self) -> Result<Option<Framed>, FrameError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
@@ -124,10 +126,7 @@ impl Framer {
 
     /// The length of the message at the front of the buffer, once its head is complete.
     fn measure(&mut self) -> Result<Option<usize>, Rejected> {
-        if self.buffer.is_empty()
-            || b"\r\n".starts_with(&self.buffer)
-            || self.buffer[..] == *b"\r\n\r"
-        {
+        if b"\r\n\r".starts_with(&self.buffer) {
             return Ok(None);
         }
         let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
@@ -144,9 +143,7 @@ impl Framer {
         let (head, fault) = Head::read(Bytes::copy_from_slice(head));
         let length = match fault {
             Some(fault) => Err(fault),
-            None => head
-                .content_length()
-                .and_then(|length| length.ok_or(ParseError::Unframed)),
+            None => head.content_length().and_then(|length| length.ok_or(ParseError::Unframed)),
         };
         match length {
             Ok(length) if end + length <= MAX_MESSAGE => Ok(Some(end + length)),

@@ -31,10 +31,7 @@ pub(super) struct Span {
 
 impl Span {
     fn new(start: usize, end: usize) -> Span {
-        Span {
-            start: start as u32,
-            end: end as u32,
-        }
+        Span { start: start as u32, end: end as u32 }
     }
 
     /// Where `part` lies in `whole`, of which it is a slice.
@@ -45,9 +42,7 @@ impl Span {
 
     /// The bytes in the range.
     pub(super) fn of(self, whole: &[u8]) -> &[u8] {
-        whole
-            .get(self.start as usize..self.end as usize)
-            .unwrap_or_default()
+        whole.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
 
@@ -76,20 +71,9 @@ impl Head {
         bytes.truncate(MAX_MESSAGE);
         let mut lines = Lines::new(&bytes);
         lines.run();
-        let Lines {
-            at,
-            first_line,
-            fields,
-            folds,
-            fault,
-            ..
-        } = lines;
-        let mut head = Head {
-            bytes,
-            first_line: first_line.unwrap_or_default(),
-            fields,
-            body_at: at,
-        };
+        let Lines { at, first_line, fields, folds, fault, .. } = lines;
+        let mut head =
+            Head { bytes, first_line: first_line.unwrap_or_default(), fields, body_at: at };
         if !folds.is_empty() {
             head.join(&folds);
         }
@@ -135,13 +119,9 @@ impl Head {
 
     /// All headers in order.
     pub(super) fn fields(&self) -> impl Iterator<Item = (Known, &[u8], &[u8])> {
-        self.fields.iter().map(|field| {
-            (
-                field.known,
-                field.name.of(&self.bytes),
-                field.value.of(&self.bytes),
-            )
-        })
+        self.fields
+            .iter()
+            .map(|field| (field.known, field.name.of(&self.bytes), field.value.of(&self.bytes)))
     }
 
     /// The values of one header, line by line.
@@ -174,12 +154,7 @@ impl Head {
 
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Head({} headers, {} bytes)",
-            self.fields.len(),
-            self.bytes.len()
-        )
+        write!(f, "Head({} headers, {} bytes)", self.fields.len(), self.bytes.len())
     }
 }
 
@@ -308,10 +283,7 @@ mod tests {
     fn a_folded_value_is_one_line() {
         let (head, fault) = read("X\r\nA:\r\n \"b\r\n\t c\" \r\nD: e\r\n\r\nbody\r\n x");
         assert_eq!(fault, None);
-        let fields: Vec<_> = head
-            .fields()
-            .map(|(_, name, value)| (name, value))
-            .collect();
+        let fields: Vec<_> = head.fields().map(|(_, name, value)| (name, value)).collect();
         assert_eq!(fields, [(&b"A"[..], &b"\"b  \t c\""[..]), (b"D", b"e")]);
         assert_eq!(head.rest(), b"body\r\n x");
     }
@@ -336,22 +308,13 @@ mod tests {
     fn each_limit_holds_exactly() {
         let folded = |n| format!("X\r\nA: b{}\r\n\r\n", "\r\n c".repeat(n));
         assert_eq!(read(&folded(MAX_FOLDS)).1, None);
-        assert_eq!(
-            read(&folded(MAX_FOLDS + 1)).1,
-            Some(ParseError::TooManyFolds)
-        );
+        assert_eq!(read(&folded(MAX_FOLDS + 1)).1, Some(ParseError::TooManyFolds));
         let many = |n| format!("X\r\n{}\r\n", "A: b\r\n".repeat(n));
         assert_eq!(read(&many(MAX_HEADERS)).1, None);
-        assert_eq!(
-            read(&many(MAX_HEADERS + 1)).1,
-            Some(ParseError::TooManyHeaders)
-        );
+        assert_eq!(read(&many(MAX_HEADERS + 1)).1, Some(ParseError::TooManyHeaders));
         let long = |n| format!("X\r\nA: {}\r\n\r\n", "b".repeat(n - 3));
         assert_eq!(read(&long(MAX_HEADER)).1, None);
-        assert_eq!(
-            read(&long(MAX_HEADER + 1)).1,
-            Some(ParseError::HeaderTooLong)
-        );
+        assert_eq!(read(&long(MAX_HEADER + 1)).1, Some(ParseError::HeaderTooLong));
         let large = |n| format!("X\r\n\r\n{}", "b".repeat(n - 5));
         assert_eq!(read(&large(MAX_MESSAGE)).1, None);
         assert_eq!(read(&large(MAX_MESSAGE + 1)).1, Some(ParseError::TooLong));

@@ -47,9 +47,6 @@ impl Keys {
             None => None,
         };
         single(head, Known::ContentType, "Content-Type")?;
-        for contact in head.known(Known::Contact).flat_map(Elements::of) {
-            Address::parse_bytes(contact).map_err(|error| ParseError::Address("Contact", error))?;
-        }
         Ok(Keys {
             call_id: Span::within(whole, call_id),
             cseq,
@@ -63,6 +60,15 @@ impl Keys {
             max_forwards,
         })
     }
+}
+
+/// Checks every Contact. A request with one that cannot be read would be taken for a request without it, which in a REGISTER asks
+/// for something else. In a response it is passed over: dropping the response would help nobody.
+pub(super) fn check_contacts(head: &Head) -> Result<(), ParseError> {
+    for contact in head.known(Known::Contact).flat_map(Elements::of) {
+        Address::parse_bytes(contact).map_err(|error| ParseError::Address("Contact", error))?;
+    }
+    Ok(())
 }
 
 /// The one value of a header that must not be repeated.
@@ -101,10 +107,18 @@ impl Party {
             return Err(ParseError::Malformed(name));
         }
         Ok(Party {
-            value: Span::within(head.bytes(), value),
+            value: Span::within(head.bytes(), without_last_separator(value)),
             tag: tag.map(|tag| Span::within(head.bytes(), tag.as_bytes())),
         })
     }
+}
+
+/// `value` without a stray semicolon at its end, so that a parameter can follow.
+pub(super) fn without_last_separator(value: &[u8]) -> &[u8] {
+    let end = value
+        .iter()
+        .rposition(|&byte| byte != b';' && !scan::is_space(byte));
+    end.and_then(|end| value.get(..=end)).unwrap_or_default()
 }
 
 struct Vias {
@@ -126,10 +140,7 @@ impl Vias {
                 return Err(ParseError::Malformed("Via"));
             }
             let branch = branch.map(|branch| Span::within(head.bytes(), branch.as_bytes()));
-            top = Some(Vias {
-                top: Span::within(head.bytes(), value),
-                branch,
-            });
+            top = Some(Vias { top: Span::within(head.bytes(), value), branch });
         }
         top.ok_or(ParseError::Missing("Via"))
     }
@@ -139,9 +150,7 @@ impl Vias {
 fn is_word(text: &[u8]) -> bool {
     !text.is_empty()
         && std::str::from_utf8(text).is_ok()
-        && !text
-            .iter()
-            .any(|&byte| byte <= b' ' || byte == 0x7f || matches!(byte, b',' | b';'))
+        && !text.iter().any(|&byte| byte <= b' ' || byte == 0x7f || matches!(byte, b',' | b';'))
 }
 
 /// `1*DIGIT LWS Method`

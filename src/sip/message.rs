@@ -23,6 +23,16 @@ pub enum Message {
     Response(Response),
 }
 
+impl Message {
+    /// What requests and responses have in common.
+    pub fn headers(&self) -> &Headers {
+        match self {
+            Message::Request(request) => request,
+            Message::Response(response) => response,
+        }
+    }
+}
+
 /// A request. Cloning it copies a reference. Its headers are read through [`Headers`].
 #[derive(Clone)]
 pub struct Request {
@@ -160,6 +170,10 @@ impl Headers {
         self.text(self.keys().from)
     }
 
+    pub(super) fn to_bytes(&self) -> &[u8] {
+        self.raw(self.keys().to)
+    }
+
     /// To as written, for headers that repeat it; empty when it is not UTF-8.
     pub fn to_value(&self) -> &str {
         self.text(self.keys().to)
@@ -233,10 +247,7 @@ impl Headers {
 
     fn header_bytes(&self, name: &str) -> Option<&[u8]> {
         let wanted = Wanted::new(name);
-        self.head()
-            .fields()
-            .find(|(_, name, _)| wanted.is(name))
-            .map(|(_, _, value)| value)
+        self.head().fields().find(|(_, name, _)| wanted.is(name)).map(|(_, _, value)| value)
     }
 
     /// Every value of a header in order. Lines are split at commas for the headers whose grammar is a list; values that are empty
@@ -268,10 +279,7 @@ impl Headers {
     /// All headers in order, names as written, values whole lines; those that are not UTF-8 are passed over.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.head().fields().filter_map(|(_, name, value)| {
-            Some((
-                std::str::from_utf8(name).ok()?,
-                std::str::from_utf8(value).ok()?,
-            ))
+            Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?))
         })
     }
 
@@ -299,12 +307,6 @@ impl Headers {
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Call-ID {} CSeq {} {}",
-            self.call_id(),
-            self.cseq(),
-            self.keys().cseq_method
-        )
+        write!(f, "Call-ID {} CSeq {} {}", self.call_id(), self.cseq(), self.keys().cseq_method)
     }
 }

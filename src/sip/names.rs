@@ -121,9 +121,7 @@ impl<'a> Wanted<'a> {
                 let letter = letter.to_ascii_lowercase();
                 COMPACT.iter().find(|(compact, _)| *compact == letter)
             }
-            _ => COMPACT
-                .iter()
-                .find(|(_, long)| long.eq_ignore_ascii_case(name)),
+            _ => COMPACT.iter().find(|(_, long)| long.eq_ignore_ascii_case(name)),
         };
         Wanted {
             long: entry.map_or(name, |(_, long)| long),
@@ -141,9 +139,7 @@ impl<'a> Wanted<'a> {
 
     /// Whether one line of this header may hold several values.
     pub(super) fn is_list(&self) -> bool {
-        LISTS
-            .iter()
-            .any(|list| list.eq_ignore_ascii_case(self.long))
+        LISTS.iter().any(|list| list.eq_ignore_ascii_case(self.long))
     }
 }
 

@@ -2,8 +2,22 @@
 
 use super::scan;
 
-/// One parameter: its name and its value, a quoted value without its quotes.
-pub(super) type Param<'a> = (&'a [u8], Option<&'a [u8]>);
+/// One parameter.
+#[derive(Clone, Copy)]
+pub(super) struct Param<'a> {
+    pub(super) name: &'a [u8],
+    /// A quoted value without its quotes.
+    pub(super) value: Option<&'a [u8]>,
+    /// Name and value as written.
+    pub(super) raw: &'a [u8],
+}
+
+impl Param<'_> {
+    /// Whether this is its name, in any case.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+}
 
 /// A list of parameters, read lazily. It was walked once when its owner was parsed, so that reading it cannot fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,8 +34,8 @@ impl<'a> Params<'a> {
     /// The value of the first parameter named `name` in any case: empty when it has none.
     pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
         self.iter()
-            .find(|(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value.unwrap_or_default())
+            .find(|param| param.is(name))
+            .map(|param| param.value.unwrap_or_default())
     }
 
     /// As [`Params::get`], for values that are UTF-8.
@@ -31,9 +45,7 @@ impl<'a> Params<'a> {
 
     /// How many parameters are named `name`.
     pub(super) fn count(&self, name: &str) -> usize {
-        self.iter()
-            .filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()))
-            .count()
+        self.iter().filter(|param| param.is(name)).count()
     }
 
     /// All parameters in order.
@@ -63,19 +75,27 @@ impl<'a> Walk<'a> {
         if name.is_empty() {
             return None;
         }
-        let rest = scan::trim_start(rest);
-        let Some(rest) = rest.strip_prefix(b"=") else {
-            self.0 = rest;
-            return Some(Some((name, None)));
-        };
-        let rest = scan::trim_start(rest);
-        let (value, rest) = if rest.first() == Some(&b'"') {
-            scan::take_quoted(rest)?
-        } else {
-            scan::take_while(rest, |byte| !is_stop(byte))
+        let (value, rest) = match scan::trim_start(rest).strip_prefix(b"=") {
+            Some(rest) => {
+                let (value, rest) = take_value(scan::trim_start(rest))?;
+                (Some(value), rest)
+            }
+            None => (None, rest),
         };
         self.0 = rest;
-        Some(Some((name, Some(value))))
+        let raw = text.get(..text.len() - rest.len())?;
+        Some(Some(Param { name, value, raw }))
+    }
+}
+
+/// A quoted string, or everything up to a separator.
+fn take_value(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    if text.first() == Some(&b'"') {
+        scan::take_quoted(text)
+    } else {
+        Some(scan::take_while(text, |byte| {
+            !is_stop(byte) && byte != b'"'
+        }))
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes};
 
 use super::error::ParseError;
 use super::head::{Head, Span};
-use super::keys::Keys;
+use super::keys::{Keys, check_contacts};
 use super::message::{Headers, Message, Request, Response};
 use super::method::Method;
 use super::rejected::Rejected;
@@ -24,16 +24,12 @@ pub fn parse_datagram(mut bytes: Bytes) -> Result<Message, Rejected> {
     }
     let (mut head, fault) = Head::read(bytes);
     match check(&mut head, fault) {
-        Ok((FirstLine::Request { method, uri }, keys)) => Ok(Message::Request(Request {
-            method,
-            uri,
-            headers: Headers::new(head, keys),
-        })),
-        Ok((FirstLine::Response { status, reason }, keys)) => Ok(Message::Response(Response {
-            status,
-            reason,
-            headers: Headers::new(head, keys),
-        })),
+        Ok((FirstLine::Request { method, uri }, keys)) => {
+            Ok(Message::Request(Request { method, uri, headers: Headers::new(head, keys) }))
+        }
+        Ok((FirstLine::Response { status, reason }, keys)) => {
+            Ok(Message::Response(Response { status, reason, headers: Headers::new(head, keys) }))
+        }
         Err(reason) => Err(Rejected::new(reason, head)),
     }
 }
@@ -58,7 +54,8 @@ fn check(head: &mut Head, fault: Option<ParseError>) -> Result<(FirstLine, Keys)
         FirstLine::Request { method, .. } if *method != keys.cseq_method => {
             return Err(ParseError::MethodMismatch);
         }
-        FirstLine::Request { .. } | FirstLine::Response { .. } => {}
+        FirstLine::Request { .. } => check_contacts(head)?,
+        FirstLine::Response { .. } => {}
     }
     if let Some(length) = head.content_length()? {
         if length > head.rest().len() {
@@ -80,8 +77,7 @@ fn first_line(head: &Head) -> Result<FirstLine, ParseError> {
 
 /// Whether the line of a message is a response's: that is known before anything else is well-formed.
 pub(super) fn is_status_line(line: &[u8]) -> bool {
-    line.get(..4)
-        .is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
+    line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
 }
 
 /// `SIP-Version SP Status-Code SP Reason-Phrase`. Some leave the last space out with the phrase.
@@ -93,10 +89,7 @@ fn status_line(line: &[u8], whole: &[u8]) -> Result<FirstLine, ParseError> {
         .filter(|status| code.len() == 3 && (100..700).contains(status))
         .and_then(|status| u16::try_from(status).ok())
         .ok_or(ParseError::Status)?;
-    Ok(FirstLine::Response {
-        status,
-        reason: Span::within(whole, reason),
-    })
+    Ok(FirstLine::Response { status, reason: Span::within(whole, reason) })
 }
 
 /// `Method SP Request-URI SP SIP-Version`, with exactly these spaces (RFC 3261 §7.1).
@@ -130,17 +123,9 @@ fn check_version(version: &[u8]) -> Result<(), ParseError> {
     if version.eq_ignore_ascii_case(b"SIP/2.0") {
         return Ok(());
     }
-    let number = version
-        .get(4..)
-        .filter(|_| is_status_line(version))
-        .ok_or(ParseError::FirstLine)?;
-    let shaped = number.contains(&b'.')
-        && number
-            .iter()
-            .all(|&byte| byte.is_ascii_digit() || byte == b'.');
-    Err(if shaped {
-        ParseError::Version
-    } else {
-        ParseError::FirstLine
-    })
+    let number =
+        version.get(4..).filter(|_| is_status_line(version)).ok_or(ParseError::FirstLine)?;
+    let shaped =
+        number.contains(&b'.') && number.iter().all(|&byte| byte.is_ascii_digit() || byte == b'.');
+    Err(if shaped { ParseError::Version } else { ParseError::FirstLine })
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::address::Address;
 use super::error::ParseError;
 use super::head::Head;
+use super::keys::without_last_separator;
 use super::names::Known;
 use super::parse::is_status_line;
 use super::write::{put_body, put_fmt, put_header, put_line_safe, put_vias};
@@ -23,10 +24,7 @@ pub struct Rejected {
 
 impl Rejected {
     pub(super) fn new(reason: ParseError, head: Head) -> Self {
-        Rejected {
-            reason,
-            head: Box::new(head),
-        }
+        Rejected { reason, head: Box::new(head) }
     }
 
     /// The response to send back to `source`, the address that the message came from.
@@ -52,18 +50,16 @@ impl Rejected {
 
     /// Copies what there is of From, To, Call-ID and CSeq, each at most once.
     fn put_identity(&self, out: &mut BytesMut) {
-        for (known, name) in [
-            (Known::From, "From"),
-            (Known::CallId, "Call-ID"),
-            (Known::CSeq, "CSeq"),
-        ] {
+        for (known, name) in
+            [(Known::From, "From"), (Known::CallId, "Call-ID"), (Known::CSeq, "CSeq")]
+        {
             if let Some(value) = self.head.known(known).next() {
                 put_header(out, name, value);
             }
         }
         if let Some(to) = self.head.known(Known::To).next() {
             out.put_slice(b"To: ");
-            put_line_safe(out, to);
+            put_line_safe(out, without_last_separator(to));
             if Address::parse_bytes(to).is_ok_and(|to| to.tag().is_none()) {
                 put_fmt(out, format_args!(";tag={:016x}", self.fingerprint()));
             }
@@ -89,9 +85,6 @@ fn put_phrase(out: &mut BytesMut, reason: ParseError) {
     let phrase = reason.to_string();
     let mut chars = phrase.chars();
     if let Some(first) = chars.next() {
-        put_fmt(
-            out,
-            format_args!("{}{}", first.to_uppercase(), chars.as_str()),
-        );
+        put_fmt(out, format_args!("{}{}", first.to_uppercase(), chars.as_str()));
     }
 }

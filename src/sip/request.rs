@@ -37,20 +37,13 @@ impl RequestBuilder {
             }
         }
         out.put_slice(b" SIP/2.0\r\n");
-        RequestBuilder {
-            out,
-            has_max_forwards: false,
-            body: None,
-        }
+        RequestBuilder { out, has_max_forwards: false, body: None }
     }
 
     /// Adds our Via. `rport` asks the peer to answer to the address that it sees (RFC 3581).
     #[must_use]
     pub fn via(mut self, transport: Transport, sent_by: SocketAddr, branch: &str) -> Self {
-        put_fmt(
-            &mut self.out,
-            format_args!("Via: SIP/2.0/{transport} {sent_by};rport;branch="),
-        );
+        put_fmt(&mut self.out, format_args!("Via: SIP/2.0/{transport} {sent_by};rport;branch="));
         put_line_safe(&mut self.out, branch.as_bytes());
         self.out.put_slice(b"\r\n");
         self
@@ -87,10 +80,8 @@ impl RequestBuilder {
         if !self.has_max_forwards {
             self.out.put_slice(b"Max-Forwards: 70\r\n");
         }
-        let body = self
-            .body
-            .as_ref()
-            .map(|(content_type, body)| (content_type.as_str(), &body[..]));
+        let body =
+            self.body.as_ref().map(|(content_type, body)| (content_type.as_str(), &body[..]));
         put_body(&mut self.out, body);
         self.out.freeze()
     }

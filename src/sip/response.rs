@@ -80,11 +80,9 @@ impl<'a> ResponseBuilder<'a> {
         if self.keeps_route() {
             self.copy(&mut out, "Record-Route");
         }
-        for (known, name) in [
-            (Known::From, "From"),
-            (Known::CallId, "Call-ID"),
-            (Known::CSeq, "CSeq"),
-        ] {
+        for (known, name) in
+            [(Known::From, "From"), (Known::CallId, "Call-ID"), (Known::CSeq, "CSeq")]
+        {
             if let Some(value) = head.known(known).next() {
                 put_header(&mut out, name, value);
             }
@@ -105,11 +103,8 @@ impl<'a> ResponseBuilder<'a> {
     }
 
     fn put_to(&self, out: &mut BytesMut) {
-        let Some(to) = self.request.head().known(Known::To).next() else {
-            return;
-        };
         out.put_slice(b"To: ");
-        put_line_safe(out, to);
+        put_line_safe(out, self.request.to_bytes());
         if let (None, Some(tag)) = (self.request.to_tag(), self.to_tag) {
             out.put_slice(b";tag=");
             put_line_safe(out, tag.as_bytes());

@@ -12,10 +12,7 @@ pub(super) const fn is_space(byte: u8) -> bool {
 /// A byte of a token, RFC 3261 §25.1.
 pub(super) const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-        )
+        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
 
 /// A token: one or more token bytes.
@@ -48,10 +45,7 @@ pub(super) fn trim(text: &[u8]) -> &[u8] {
 
 /// Splits `text` after the bytes that satisfy `keep`.
 pub(super) fn take_while(text: &[u8], keep: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
-    let end = text
-        .iter()
-        .position(|&byte| !keep(byte))
-        .unwrap_or(text.len());
+    let end = text.iter().position(|&byte| !keep(byte)).unwrap_or(text.len());
     text.split_at(end)
 }
 
@@ -141,10 +135,7 @@ mod tests {
     fn commas_separate_only_outside_quotes_and_brackets() {
         let value = br#""a,\",b" <sip:x,y@h> , <sip:z@h>;q="1,2",*"#;
         let elements: Vec<_> = Elements::of(value).map(String::from_utf8_lossy).collect();
-        assert_eq!(
-            elements,
-            [r#""a,\",b" <sip:x,y@h>"#, r#"<sip:z@h>;q="1,2""#, "*"]
-        );
+        assert_eq!(elements, [r#""a,\",b" <sip:x,y@h>"#, r#"<sip:z@h>;q="1,2""#, "*"]);
     }
 
     #[test]
@@ -164,10 +155,7 @@ mod tests {
 
     #[test]
     fn a_quoted_string_ends_at_the_first_quote_that_is_not_escaped() {
-        assert_eq!(
-            take_quoted(br#""a\"b\\" rest"#),
-            Some((&br#"a\"b\\"#[..], &b" rest"[..]))
-        );
+        assert_eq!(take_quoted(br#""a\"b\\" rest"#), Some((&br#"a\"b\\"#[..], &b" rest"[..])));
         assert_eq!(take_quoted(br#""never closed\""#), None);
     }
 }

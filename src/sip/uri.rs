@@ -60,10 +60,7 @@ impl<'a> Uri<'a> {
         {
             return Err(UriError::Scheme);
         }
-        if rest
-            .bytes()
-            .any(|byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f))
-        {
+        if rest.bytes().any(|byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f)) {
             return Err(UriError::Character);
         }
         let opaque = Uri {
@@ -89,11 +86,7 @@ impl<'a> Uri<'a> {
         let end = rest.find(';').unwrap_or(rest.len());
         let (number, params) = rest.split_at(end);
         let params = Params::parse(params.as_bytes()).ok_or(UriError::Params)?;
-        Ok(Uri {
-            user: Some(number),
-            params,
-            ..self
-        })
+        Ok(Uri { user: Some(number), params, ..self })
     }
 
     fn with_sip_parts(self, rest: &'a str) -> Result<Uri<'a>, UriError> {
@@ -103,7 +96,8 @@ impl<'a> Uri<'a> {
             None => (None, rest),
         };
         let (user, password) = match userinfo.map(|info| (info, info.split_once(':'))) {
-            Some(("", _)) => return Err(UriError::Host),
+            // No user at all in front of the @ is outside the grammar, and what phones without an account write.
+            Some(("", _)) => (None, None),
             Some((_, Some((user, password)))) => (Some(user), Some(password)),
             Some((user, None)) => (Some(user), None),
             None => (None, None),
@@ -116,15 +110,7 @@ impl<'a> Uri<'a> {
         let (hostport, params) = rest.split_at(end);
         let (host, port) = host_and_port(hostport)?;
         let params = Params::parse(params.as_bytes()).ok_or(UriError::Params)?;
-        Ok(Uri {
-            user,
-            password,
-            host,
-            port,
-            params,
-            headers,
-            ..self
-        })
+        Ok(Uri { user, password, host, port, params, headers, ..self })
     }
 
     /// The URI as written.
@@ -231,9 +217,7 @@ fn port_number(digits: &str) -> Option<u16> {
 /// A name or an IPv4 address. Underscores are no part of RFC 3261's grammar, but of many private networks.
 fn is_hostname(host: &str) -> bool {
     let shaped = !host.is_empty()
-        && host
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
     let only_digits = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     shaped && (!only_digits || host.parse::<Ipv4Addr>().is_ok())
 }
@@ -247,10 +231,8 @@ fn unescape(text: &str) -> Cow<'_, str> {
     while let [first, tail @ ..] = rest {
         rest = tail;
         if let (b'%', [high, low, tail @ ..]) = (*first, tail)
-            && let (Some(high), Some(low)) = (
-                char::from(*high).to_digit(16),
-                char::from(*low).to_digit(16),
-            )
+            && let (Some(high), Some(low)) =
+                (char::from(*high).to_digit(16), char::from(*low).to_digit(16))
         {
             bytes.push((high * 16 + low) as u8);
             rest = tail;
@@ -276,10 +258,7 @@ mod tests {
         assert_eq!(uri.transport(), Some(Transport::Tcp));
         assert_eq!(uri.param("LR"), Some(""));
         assert_eq!(uri.headers(), Some("Subject=x"));
-        assert_eq!(
-            uri.socket_addr(5060),
-            Some("[2001:db8::1]:5070".parse().expect("an address"))
-        );
+        assert_eq!(uri.socket_addr(5060), Some("[2001:db8::1]:5070".parse().expect("an address")));
     }
 
     #[test]
@@ -291,35 +270,25 @@ mod tests {
                 Ok(("user;par=u@example.net", "example.com")),
             ),
             ("SIPS:a@example.com.", Ok(("a", "example.com."))),
-            (
-                "tel:+1-201-555-0123;phone-context=x",
-                Ok(("+1-201-555-0123", "")),
-            ),
+            ("tel:+1-201-555-0123;phone-context=x", Ok(("+1-201-555-0123", ""))),
             ("sip:192.0.2.1", Ok(("", "192.0.2.1"))),
             ("sip:a@my_host", Ok(("a", "my_host"))),
-            (
-                "sip:null-%00-null@example.com",
-                Ok(("null-\0-null", "example.com")),
-            ),
+            ("sip:null-%00-null@example.com", Ok(("null-\0-null", "example.com"))),
             ("sip:a@192.0.2.256", Err(UriError::Host)),
             ("sip:a@[2001:db8::1", Err(UriError::Host)),
             ("sip:a@2001:db8::1", Err(UriError::Host)),
             ("sip:a@h:0", Err(UriError::Port)),
             ("sip:a@h:65536", Err(UriError::Port)),
             ("sip:a@h:", Err(UriError::Port)),
-            ("sip:@h", Err(UriError::Host)),
+            ("sip:@h", Ok(("", "h"))),
             ("sip:", Err(UriError::Scheme)),
             ("nothing", Err(UriError::Scheme)),
             ("sip:a b@h", Err(UriError::Character)),
             ("sip:a@h;;x", Err(UriError::Params)),
         ] {
             let read = Uri::parse(text);
-            let parts = read
-                .as_ref()
-                .map(|uri| (uri.user().unwrap_or_default(), uri.host()));
-            let expected = expected
-                .as_ref()
-                .map(|&(user, host)| (Cow::Borrowed(user), host));
+            let parts = read.as_ref().map(|uri| (uri.user().unwrap_or_default(), uri.host()));
+            let expected = expected.as_ref().map(|&(user, host)| (Cow::Borrowed(user), host));
             assert_eq!(parts, expected, "{text}");
         }
     }
@@ -328,10 +297,7 @@ mod tests {
     fn an_escaped_user_reads_as_it_was() {
         for user in ["alice", "*98#", "a b@c", "früh"] {
             let text = format!("sip:{}@h", Uri::escape_user(user));
-            assert_eq!(
-                Uri::parse(&text).expect("valid").user().as_deref(),
-                Some(user)
-            );
+            assert_eq!(Uri::parse(&text).expect("valid").user().as_deref(), Some(user));
         }
     }
 }

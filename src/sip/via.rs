@@ -76,10 +76,7 @@ impl<'a> Via<'a> {
     /// The `received` address, RFC 3261 §18.2.1.
     pub fn received(&self) -> Option<IpAddr> {
         let text = self.param("received")?;
-        let text = text
-            .strip_prefix('[')
-            .and_then(|t| t.strip_suffix(']'))
-            .unwrap_or(text);
+        let text = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
         text.parse().ok()
     }
 
@@ -115,9 +112,7 @@ fn expect_name<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 /// A slash with whitespace allowed on either side, RFC 3261 §25.1.
 fn expect_slash(text: &[u8]) -> Option<&[u8]> {
-    scan::trim_start(text)
-        .strip_prefix(b"/")
-        .map(scan::trim_start)
+    scan::trim_start(text).strip_prefix(b"/").map(scan::trim_start)
 }
 
 fn sent_by_parts(text: &[u8]) -> Result<(&str, Option<u16>), ViaError> {

@@ -83,11 +83,11 @@ fn put_completed_via(out: &mut BytesMut, via: &Via<'_>, source: SocketAddr) {
     if let Some(port) = via.port {
         put_fmt(out, format_args!(":{port}"));
     }
-    for (name, value) in via.raw_params().iter() {
-        if name.eq_ignore_ascii_case(b"received") || name.eq_ignore_ascii_case(b"rport") {
-            continue;
+    for param in via.raw_params().iter() {
+        if !param.is("received") && !param.is("rport") {
+            out.put_u8(b';');
+            put_line_safe(out, param.raw);
         }
-        put_param(out, name, value);
     }
     // RFC 3581 §4: with rport, received is written even if the addresses agree.
     if via.wants_rport() || via.host.parse::<IpAddr>() != Ok(ip) {
@@ -103,21 +103,5 @@ fn put_host(out: &mut BytesMut, host: &str) {
         put_fmt(out, format_args!("[{host}]"));
     } else {
         out.put_slice(host.as_bytes());
-    }
-}
-
-/// A value that is more than a token and brackets of an address was quoted, and is again.
-fn put_param(out: &mut BytesMut, name: &[u8], value: Option<&[u8]>) {
-    out.put_u8(b';');
-    put_line_safe(out, name);
-    let Some(value) = value else { return };
-    out.put_u8(b'=');
-    let plain = |byte: u8| scan::is_token_byte(byte) || matches!(byte, b'[' | b']' | b':');
-    if !value.is_empty() && value.iter().all(|&byte| plain(byte)) {
-        out.put_slice(value);
-    } else {
-        out.put_u8(b'"');
-        put_line_safe(out, value);
-        out.put_u8(b'"');
     }
 }

@@ -44,10 +44,9 @@ impl EndedCalls {
         let found: Vec<_> = streams.iter().filter(meant).cloned().collect();
         match target {
             Target::Id(_) | Target::Label(_) if found.is_empty() => Err(Denied::NoSuchStream),
-            Target::Id(_) | Target::Label(_) | Target::All => Ok(Accepted {
-                streams: found,
-                changed: false,
-            }),
+            Target::Id(_) | Target::Label(_) | Target::All => {
+                Ok(Accepted { streams: found, changed: false })
+            }
         }
     }
 }

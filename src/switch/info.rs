@@ -67,11 +67,7 @@ impl Switch {
             return Err(Denied::NotPermitted);
         }
         let request = request.unwrap_or_else(|| RequestId::new(self.tokens.call_id()));
-        let command = Command {
-            request,
-            origin: Origin::Info(leg),
-            verb,
-        };
+        let command = Command { request, origin: Origin::Info(leg), verb };
         self.with_call(call, now, |call, cx| call.handle_command(cx, command))
             .unwrap_or(Err(Denied::NoSuchCall))
     }
@@ -86,28 +82,12 @@ impl Switch {
     ) {
         let is_type =
             |(name, _): &&(&'static str, String)| name.eq_ignore_ascii_case("Content-Type");
-        let content_type = answer
-            .headers
-            .iter()
-            .find(is_type)
-            .map(|(_, value)| value.as_str());
-        let headers: Vec<_> = answer
-            .headers
-            .iter()
-            .filter(|header| !is_type(header))
-            .cloned()
-            .collect();
+        let content_type = answer.headers.iter().find(is_type).map(|(_, value)| value.as_str());
+        let headers: Vec<_> =
+            answer.headers.iter().filter(|header| !is_type(header)).cloned().collect();
         let body = content_type.map(|content_type| (content_type, answer.body.as_slice()));
         self.with_call(call, now, |call, cx| {
-            call.respond_with(
-                cx,
-                leg,
-                info.key,
-                &info.request,
-                answer.status,
-                &headers,
-                body,
-            );
+            call.respond_with(cx, leg, info.key, &info.request, answer.status, &headers, body);
         });
     }
 

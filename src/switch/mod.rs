@@ -150,6 +150,25 @@ pub struct Counters {
     pub bugs: u64,
 }
 
+/// What the switch holds at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Calls, those that wait for the account of a stream included.
+    pub calls: usize,
+    /// Dialogs.
+    pub dialogs: usize,
+    /// Transactions, those that only absorb retransmissions included.
+    pub transactions: usize,
+    /// Transactions whose outcome a call waits for.
+    pub owned_transactions: usize,
+    /// Pairs of UDP ports.
+    pub ports: usize,
+    /// Streams that have not given their account.
+    pub streams: usize,
+    /// Deadlines of calls.
+    pub timers: usize,
+}
+
 /// The signalling machine.
 #[derive(Debug)]
 pub struct Switch {
@@ -179,11 +198,7 @@ impl Switch {
             ended: EndedCalls::default(),
             transactions: Transactions::new(settings.call.timers),
             registrar: Registrar::new(settings.registrar),
-            digest: Digest::new(
-                settings.realm.clone(),
-                tokens.key(),
-                DigestSettings::default(),
-            ),
+            digest: Digest::new(settings.realm.clone(), tokens.key(), DigestSettings::default()),
             owners: Owners::default(),
             ports: PortPool::new(settings.ports.clone()),
             sinks: SinkPool::new(&settings.call.streaming.sinks),
@@ -208,11 +223,9 @@ impl Switch {
                 self.transactions.handle_transport_error(&flow, now);
             }
             Input::FlowFailed { flow } => self.transactions.handle_transport_error(&flow, now),
-            Input::Command {
-                call,
-                command,
-                ticket,
-            } => self.handle_command(call, command, ticket, now),
+            Input::Command { call, command, ticket } => {
+                self.handle_command(call, command, ticket, now)
+            }
             Input::Media(event) => self.handle_media(event, now),
             Input::Sink(event) => {
                 if let Some(call) = self.owners.stream(event.stream()) {
@@ -268,15 +281,19 @@ impl Switch {
         self.registrar.len()
     }
 
-    /// Whether no call, transaction, dialog, port or stream is left. Registrations and resting ports do not count.
-    pub fn is_idle(&self) -> bool {
+    /// What the switch holds. Of an idle one, nothing; registrations and resting ports do not count.
+    pub fn holdings(&self) -> Holdings {
         let transactions = self.transactions.counts();
-        self.calls.is_empty()
-            && self.owners.is_empty()
-            && self.timers.is_empty()
-            && transactions.client + transactions.server == 0
-            && self.ports.in_use() == 0
-            && self.sinks.live() == 0
+        let [dialogs, clients, servers, ports, streams] = self.owners.counts();
+        Holdings {
+            calls: self.calls.len(),
+            dialogs,
+            transactions: transactions.client + transactions.server,
+            owned_transactions: clients + servers,
+            ports: self.ports.in_use().max(ports),
+            streams: self.sinks.live().max(streams),
+            timers: self.timers.len(),
+        }
     }
 
     fn handle_message(&mut self, flow: Flow, bytes: Bytes, now: Instant) {
@@ -319,10 +336,7 @@ impl Switch {
 
     fn handle_media(&mut self, event: MediaEvent, now: Instant) {
         let port = event.port();
-        let last = matches!(
-            event,
-            MediaEvent::Closed { .. } | MediaEvent::OpenFailed { .. }
-        );
+        let last = matches!(event, MediaEvent::Closed { .. } | MediaEvent::OpenFailed { .. });
         if let Some((call, leg)) = self.owners.port(port) {
             self.with_call(call, now, |call, cx| call.handle_media(cx, leg, event));
         }
@@ -335,9 +349,7 @@ impl Switch {
         let mut ids: Vec<CallId> = self.calls.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
-            self.with_call(id, now, |call, cx| {
-                call.hang_up(cx, Cause::Shutdown, Origin::Switch)
-            });
+            self.with_call(id, now, |call, cx| call.hang_up(cx, Cause::Shutdown, Origin::Switch));
         }
     }
 
@@ -412,10 +424,8 @@ impl Switch {
         self.counters.bugs += 1;
         tracing::error!(call = %id, "a bug ended this call");
         for port in self.owners.ports_of(id) {
-            self.outputs.push_back(Output::Media {
-                call: id,
-                command: MediaCommand::Close { port },
-            });
+            self.outputs
+                .push_back(Output::Media { call: id, command: MediaCommand::Close { port } });
         }
         for stream in self.owners.streams_of(id) {
             self.outputs.push_back(Output::Sink(SinkCommand::Close {
@@ -432,10 +442,7 @@ impl Switch {
             seq: u64::MAX,
             at: now,
             media_time: None,
-            kind: Kind::CallEnded {
-                status: 500,
-                outcome: Outcome::Failed,
-            },
+            kind: Kind::CallEnded { status: 500, outcome: Outcome::Failed },
             cause: Cause::Bug,
             origin: Origin::Switch,
         }));
@@ -468,11 +475,9 @@ impl Switch {
                 Effect::PortFigures { leg, figures } => {
                     Output::Figures(Figures::Port { call, leg, figures })
                 }
-                Effect::StreamFigures { stream, figures } => Output::Figures(Figures::Stream {
-                    call,
-                    stream,
-                    figures,
-                }),
+                Effect::StreamFigures { stream, figures } => {
+                    Output::Figures(Figures::Stream { call, stream, figures })
+                }
             });
         }
     }

@@ -24,22 +24,17 @@ impl Switch {
                 self.handle_new_request(key, request, flow, now)
             }
             Incoming::Ack { request, flow } => self.handle_ack(&request, &flow, now),
-            Incoming::Cancel {
-                key,
-                request,
-                flow,
-                invite,
-            } => self.handle_cancel(key, &request, flow, invite, now),
+            Incoming::Cancel { key, request, flow, invite } => {
+                self.handle_cancel(key, &request, flow, invite, now)
+            }
             Incoming::Absorbed => {}
         }
     }
 
     fn handle_new_request(&mut self, key: ServerKey, request: Request, flow: Flow, now: Instant) {
         let required = request.header_values("Require");
-        let unsupported: Vec<_> = required
-            .into_iter()
-            .filter(|tag| !tag.eq_ignore_ascii_case(SUPPORTED))
-            .collect();
+        let unsupported: Vec<_> =
+            required.into_iter().filter(|tag| !tag.eq_ignore_ascii_case(SUPPORTED)).collect();
         if !unsupported.is_empty() {
             let unsupported = unsupported.join(", ");
             return self.answer(key, &request, flow, 420, now, |response| {
@@ -83,9 +78,7 @@ impl Switch {
             }
         }
         let info = self
-            .with_call(call, now, |call, cx| {
-                call.handle_request(cx, leg, key, request)
-            })
+            .with_call(call, now, |call, cx| call.handle_request(cx, leg, key, request))
             .flatten();
         if let Some(info) = info {
             self.handle_info(call, leg, info, now);
@@ -93,15 +86,10 @@ impl Switch {
     }
 
     fn handle_ack(&mut self, request: &Request, flow: &Flow, now: Instant) {
-        let owner = request
-            .to_tag()
-            .and_then(|to_tag| self.owners.dialog(request.call_id(), to_tag));
+        let owner =
+            request.to_tag().and_then(|to_tag| self.owners.dialog(request.call_id(), to_tag));
         let Some((call, leg)) = owner else { return };
-        if !self
-            .calls
-            .get(&call)
-            .is_some_and(|call| call.leg_lives_on(leg, flow))
-        {
+        if !self.calls.get(&call).is_some_and(|call| call.leg_lives_on(leg, flow)) {
             self.counters.foreign_requests += 1;
             return;
         }
@@ -117,19 +105,14 @@ impl Switch {
         invite: Option<ServerKey>,
         now: Instant,
     ) {
-        let owner = invite.and_then(|invite| {
-            self.owners
-                .server(invite)
-                .map(|(call, leg)| (invite, call, leg))
-        });
-        let Some((invite, call, leg)) = owner else {
+        let Some(invite) = invite else {
             return self.refuse(key, request, flow, 481, now);
         };
-        if !self
-            .calls
-            .get(&call)
-            .is_some_and(|call| call.leg_lives_on(leg, &flow))
-        {
+        let Some((call, leg)) = self.owners.server(invite) else {
+            // Its INVITE has had its final response: the CANCEL succeeds and changes nothing.
+            return self.refuse(key, request, flow, 200, now);
+        };
+        if !self.calls.get(&call).is_some_and(|call| call.leg_lives_on(leg, &flow)) {
             self.counters.foreign_requests += 1;
             return self.refuse(key, request, flow, 481, now);
         }
@@ -144,7 +127,8 @@ impl Switch {
         flow: Flow,
         now: Instant,
     ) {
-        if self.transactions.is_merged(key) {
+        // A peer that answers a challenge may keep its CSeq, which looks like a merged request and is none.
+        if request.header("Authorization").is_none() && self.transactions.is_merged(key) {
             return self.refuse(key, &request, flow, 482, now);
         }
         match request.method() {
@@ -205,16 +189,8 @@ impl Switch {
         // RFC 3261 §17.2.1: a 100 at once stops the peer's retransmissions while the call is set up.
         self.answer(key, &request, flow, 100, now, |response| response);
         let id = self.tokens.new_call(now);
-        let invitation = Invitation {
-            key,
-            request: request.clone(),
-            flow,
-            caller,
-            dialled,
-        };
-        match self.guarded(id, now, |cx| {
-            Call::begin(cx, id, invitation, destination, start)
-        }) {
+        let invitation = Invitation { key, request: request.clone(), flow, caller, dialled };
+        match self.guarded(id, now, |cx| Call::begin(cx, id, invitation, destination, start)) {
             Some(Ok(call)) => self.keep(call),
             Some(Err(_)) => self.refuse(key, &request, flow, 400, now),
             None => self.refuse(key, &request, flow, 500, now),
@@ -224,11 +200,11 @@ impl Switch {
     /// Who calls: a peer by its address, or a user by its digest. `Err(stale)` asks for a challenge.
     fn identify(&mut self, request: &Request, flow: &Flow, now: Instant) -> Result<Party, bool> {
         let address = flow.remote.ip();
-        let peer = self.settings.peers.iter().find(|peer| {
-            peer.networks
-                .iter()
-                .any(|network| network.contains(address))
-        });
+        let peer = self
+            .settings
+            .peers
+            .iter()
+            .find(|peer| peer.networks.iter().any(|network| network.contains(address)));
         if let Some(peer) = peer
             && request.header("Authorization").is_none()
         {
@@ -236,11 +212,7 @@ impl Switch {
                 .ok()
                 .and_then(|uri| uri.user().map(|user| user.into_owned()));
             let name = name.unwrap_or_else(|| peer.name.clone());
-            return Ok(Party {
-                name,
-                user: None,
-                may_control_streams: peer.may_control_streams,
-            });
+            return Ok(Party { name, user: None, may_control_streams: peer.may_control_streams });
         }
         match self.verify(request, flow, now) {
             Verdict::Accepted(user) => {
@@ -249,11 +221,7 @@ impl Switch {
                     .users
                     .iter()
                     .any(|known| known.name == user && known.may_control_streams);
-                Ok(Party {
-                    name: user.as_str().to_owned(),
-                    user: Some(user),
-                    may_control_streams,
-                })
+                Ok(Party { name: user.as_str().to_owned(), user: Some(user), may_control_streams })
             }
             Verdict::Stale => Err(true),
             Verdict::Refused => Err(false),
@@ -277,9 +245,7 @@ impl Switch {
             answer
                 .headers
                 .iter()
-                .fold(response, |response, (name, value)| {
-                    response.header(name, value)
-                })
+                .fold(response, |response, (name, value)| response.header(name, value))
         });
     }
 
@@ -289,10 +255,7 @@ impl Switch {
         };
         let users = &self.settings.users;
         let secret_of = |name: &str| {
-            users
-                .iter()
-                .find(|user| user.name.as_str() == name)
-                .map(|user| user.secret.clone())
+            users.iter().find(|user| user.name.as_str() == name).map(|user| user.secret.clone())
         };
         self.digest.verify(
             authorization,
@@ -324,14 +287,8 @@ impl Switch {
     /// A response that needs nothing but its status.
     fn refuse(&mut self, key: ServerKey, request: &Request, flow: Flow, status: u16, now: Instant) {
         self.answer(key, request, flow, status, now, |response| match status {
-            405 | 501 => response.header(
-                "Allow",
-                if request.to_tag().is_some() {
-                    ALLOW
-                } else {
-                    ALLOW_OUTSIDE
-                },
-            ),
+            405 | 501 => response
+                .header("Allow", if request.to_tag().is_some() { ALLOW } else { ALLOW_OUTSIDE }),
             _ => response,
         });
     }
@@ -351,8 +308,7 @@ impl Switch {
         if let Some(to_tag) = &to_tag {
             response = response.to_tag(to_tag);
         }
-        self.transactions
-            .respond(key, status, finish(response).build(), now);
+        self.transactions.respond(key, status, finish(response).build(), now);
         self.drain_transactions(now);
     }
 }
@@ -363,18 +319,10 @@ fn dialled_number(uri: &str) -> Result<String, u16> {
         && scheme.eq_ignore_ascii_case("tel")
     {
         let digits = number.split(';').next().unwrap_or_default();
-        return if digits.is_empty() {
-            Err(484)
-        } else {
-            Ok(digits.to_owned())
-        };
+        return if digits.is_empty() { Err(484) } else { Ok(digits.to_owned()) };
     }
     // RFC 3261 §8.2.2.1: a scheme that we do not understand.
     let uri = Uri::parse(uri).map_err(|_| 416u16)?;
     let user = uri.user().ok_or(404u16)?;
-    if user.is_empty() {
-        Err(484)
-    } else {
-        Ok(user.into_owned())
-    }
+    if user.is_empty() { Err(484) } else { Ok(user.into_owned()) }
 }

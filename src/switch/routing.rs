@@ -25,55 +25,30 @@ pub(super) fn find_way(
     dialled: &str,
     now: Instant,
 ) -> Result<Way, u16> {
-    let route = settings
-        .routes
-        .iter()
-        .find(|route| route.pattern.matches(dialled));
+    let route = settings.routes.iter().find(|route| route.pattern.matches(dialled));
     let start = route.and_then(|route| route.start.clone());
     if let Some(target) = route.and_then(|route| route.target.as_ref()) {
         let flow =
             flow_to(&settings.listeners, target.transport(), target.remote()).ok_or(503u16)?;
-        let party = Party {
-            name: dialled.to_owned(),
-            user: None,
-            may_control_streams: false,
-        };
+        let party = Party { name: dialled.to_owned(), user: None, may_control_streams: false };
         return Ok(Way {
-            destination: Destination::Peer {
-                uri: target.uri(dialled),
-                flow,
-                party,
-            },
+            destination: Destination::Peer { uri: target.uri(dialled), flow, party },
             start,
         });
     }
     if let Some(number) = TestNumber::from_dialled(dialled).filter(|_| settings.test_numbers) {
-        return Ok(Way {
-            destination: Destination::Test(number),
-            start,
-        });
+        return Ok(Way { destination: Destination::Test(number), start });
     }
-    let user = settings
-        .users
-        .iter()
-        .find(|user| user.name.as_str() == dialled)
-        .ok_or(404u16)?;
+    let user = settings.users.iter().find(|user| user.name.as_str() == dialled).ok_or(404u16)?;
     let party = Party {
         name: dialled.to_owned(),
         user: Some(user.name.clone()),
         may_control_streams: user.may_control_streams,
     };
-    let binding = registrar
-        .bindings(&UserName::new(dialled), now)
-        .into_iter()
-        .next()
-        .ok_or(480u16)?;
+    let binding =
+        registrar.bindings(&UserName::new(dialled), now).into_iter().next().ok_or(480u16)?;
     Ok(Way {
-        destination: Destination::Peer {
-            uri: binding.contact.clone(),
-            flow: binding.flow,
-            party,
-        },
+        destination: Destination::Peer { uri: binding.contact.clone(), flow: binding.flow, party },
         start,
     })
 }
@@ -83,10 +58,5 @@ fn flow_to(listeners: &[Listener], transport: Transport, remote: SocketAddr) -> 
     let listener = listeners.iter().find(|listener| {
         listener.transport == transport && listener.address.is_ipv4() == remote.is_ipv4()
     })?;
-    Some(Flow {
-        transport,
-        local: listener.address,
-        remote,
-        connection: None,
-    })
+    Some(Flow { transport, local: listener.address, remote, connection: None })
 }

@@ -141,8 +141,7 @@ impl RouteTarget {
 
     /// The Request-URI for a dialled number.
     pub fn uri(&self, dialled: &str) -> String {
-        self.template
-            .replace("{number}", &Uri::escape_user(dialled))
+        self.template.replace("{number}", &Uri::escape_user(dialled))
     }
 
     /// Where its INVITE is sent.
@@ -202,11 +201,7 @@ impl std::str::FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| error())?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.unwrap_or(bits);
-        if prefix > bits {
-            Err(error())
-        } else {
-            Ok(Network { address, prefix })
-        }
+        if prefix > bits { Err(error()) } else { Ok(Network { address, prefix }) }
     }
 }
 
@@ -217,10 +212,7 @@ mod tests {
     #[test]
     fn a_network_holds_its_addresses_and_no_others() {
         let check = |network: &str, address: &str| {
-            network
-                .parse::<Network>()
-                .unwrap()
-                .contains(address.parse().unwrap())
+            network.parse::<Network>().unwrap().contains(address.parse().unwrap())
         };
         assert!(check("127.0.0.0/8", "127.1.2.3"));
         assert!(check("127.0.0.1", "::ffff:127.0.0.1"));
@@ -239,10 +231,7 @@ mod tests {
         let target = RouteTarget::parse("sip:{number}@192.0.2.7;transport=tcp").unwrap();
         assert_eq!(target.remote(), "192.0.2.7:5060".parse().unwrap());
         assert_eq!(target.transport(), Transport::Tcp);
-        assert_eq!(
-            target.uri("12@evil"),
-            "sip:12%40evil@192.0.2.7;transport=tcp"
-        );
+        assert_eq!(target.uri("12@evil"), "sip:12%40evil@192.0.2.7;transport=tcp");
         assert!(RouteTarget::parse("sip:{number}@gateway.example").is_err());
         assert!(RouteTarget::parse("gateway").is_err());
     }

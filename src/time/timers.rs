@@ -15,11 +15,7 @@ pub struct Timers<K> {
 
 impl<K> Default for Timers<K> {
     fn default() -> Self {
-        Timers {
-            by_deadline: BTreeMap::new(),
-            by_key: HashMap::new(),
-            set_count: 0,
-        }
+        Timers { by_deadline: BTreeMap::new(), by_key: HashMap::new(), set_count: 0 }
     }
 }
 
@@ -71,9 +67,7 @@ impl<K: Clone + Eq + Hash> Timers<K> {
 
     /// The earliest deadline.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.by_deadline
-            .first_key_value()
-            .map(|((deadline, _), _)| *deadline)
+        self.by_deadline.first_key_value().map(|((deadline, _), _)| *deadline)
     }
 
     /// How many deadlines are set.

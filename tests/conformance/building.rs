@@ -54,14 +54,8 @@ fn a_response_goes_back_the_way_the_request_came() {
     assert_eq!(ringing.branch(), Some("z9hG4bKa"));
     let hosts: Vec<_> = ringing.vias().map(|via| via.host).collect();
     assert_eq!(hosts, ["phone.example", "h2.example", "h3.example"]);
-    assert_eq!(
-        ringing.record_route(),
-        ["<sip:p1.example;lr>", "<sip:p2.example;lr>"]
-    );
-    assert_eq!(
-        (ringing.to_tag(), ringing.from_tag()),
-        (Some("ours"), Some("1"))
-    );
+    assert_eq!(ringing.record_route(), ["<sip:p1.example;lr>", "<sip:p2.example;lr>"]);
+    assert_eq!((ringing.to_tag(), ringing.from_tag()), (Some("ours"), Some("1")));
     assert_eq!((ringing.call_id(), ringing.cseq()), ("c", 7));
     assert_eq!(ringing.header("Timestamp"), None);
     assert_eq!(ringing.header("Content-Length"), Some("0"));
@@ -77,28 +71,19 @@ fn a_100_has_the_timestamp_and_no_route() {
 
 #[test]
 fn a_refusal_has_no_route_and_a_tag_that_came_stays() {
-    let refused = response(
-        ResponseBuilder::new(&invite(), 486, "Busy Here")
-            .to_tag("ours")
-            .build(),
-    );
+    let refused =
+        response(ResponseBuilder::new(&invite(), 486, "Busy Here").to_tag("ours").build());
     assert!(refused.record_route().is_empty());
     let with_tag = wire(
         "BYE sip:b@b.example SIP/2.0\nVia: SIP/2.0/UDP 198.51.100.4;branch=z9hG4bKa\nFrom: <sip:a@a>;tag=1\nTo: <sip:b@b>;tag=theirs\n\
          Call-ID: c\nCSeq: 8 BYE\n\n",
     );
     let bye = request(with_tag);
-    let ok = ResponseBuilder::new(&bye, 200, "OK")
-        .to_tag("ours")
-        .source(source())
-        .build();
+    let ok = ResponseBuilder::new(&bye, 200, "OK").to_tag("ours").source(source()).build();
     let ok = response(ok);
     assert_eq!(ok.to_tag(), Some("theirs"));
     // Without rport, and from the very host that the Via names, RFC 3261 §18.2.1 adds nothing.
-    assert_eq!(
-        (ok.top_via().received(), ok.top_via().wants_rport()),
-        (None, false)
-    );
+    assert_eq!((ok.top_via().received(), ok.top_via().wants_rport()), (None, false));
 }
 
 #[test]
@@ -121,10 +106,7 @@ fn nothing_that_is_put_into_a_message_becomes_a_header() {
     assert!(!text.contains("\r\nEvil"), "{text}");
     assert_eq!(text.matches("\r\n\r\n").count(), 1, "{text}");
     assert_eq!(text.matches("Content-Length").count(), 1, "{text}");
-    assert!(
-        text.starts_with("INFO sip:a%20b@h%0D%0AEvil:%201 SIP/2.0\r\n"),
-        "{text}"
-    );
+    assert!(text.starts_with("INFO sip:a%20b@h%0D%0AEvil:%201 SIP/2.0\r\n"), "{text}");
     let built = ResponseBuilder::new(&invite(), 200, evil)
         .to_tag(evil)
         .header("Subject", evil)
@@ -139,11 +121,7 @@ fn nothing_that_is_put_into_a_message_becomes_a_header() {
 fn a_request_has_what_every_request_has() {
     let contact = "<sip:me@[2001:db8::2]:5062>";
     let built = RequestBuilder::new(Method::Invite, "sip:b@b.example;transport=tcp")
-        .via(
-            Transport::Tcp,
-            "[2001:db8::2]:5062".parse().expect("an address"),
-            "z9hG4bKq",
-        )
+        .via(Transport::Tcp, "[2001:db8::2]:5062".parse().expect("an address"), "z9hG4bKq")
         .header("From", "<sip:a@a>;tag=1")
         .header("To", "<sip:b@b>")
         .header("Call-ID", "c")
@@ -153,22 +131,14 @@ fn a_request_has_what_every_request_has() {
         .build();
     let built = request(built);
     assert_eq!(built.max_forwards(), Some(70));
-    assert_eq!(
-        (built.top_via().host, built.top_via().port),
-        ("2001:db8::2", Some(5062))
-    );
+    assert_eq!((built.top_via().host, built.top_via().port), ("2001:db8::2", Some(5062)));
     assert!(built.top_via().wants_rport());
     assert_eq!(
         (built.content_type(), &built.body()[..]),
         (Some("application/sdp"), &b"v=0\r\n"[..])
     );
-    let fewer = RequestBuilder::new(Method::Bye, "sip:b@b")
-        .header("max-forwards", "9")
-        .build();
-    assert_eq!(
-        String::from_utf8_lossy(&fewer).matches("orwards").count(),
-        1
-    );
+    let fewer = RequestBuilder::new(Method::Bye, "sip:b@b").header("max-forwards", "9").build();
+    assert_eq!(String::from_utf8_lossy(&fewer).matches("orwards").count(), 1);
 }
 
 /// Every readable message of the corpus, printed from what was read of it, reads as the same message.
@@ -183,9 +153,9 @@ fn what_was_read_and_printed_reads_the_same() {
         let second = match &first {
             Message::Request(request) => {
                 let builder = RequestBuilder::new(request.method().clone(), request.uri());
-                let builder = request.headers().fold(builder, |builder, (name, value)| {
-                    builder.header(name, value)
-                });
+                let builder = request
+                    .headers()
+                    .fold(builder, |builder, (name, value)| builder.header(name, value));
                 read(with_body(&builder.build(), request))
             }
             Message::Response(response) => {
@@ -203,12 +173,7 @@ fn what_was_read_and_printed_reads_the_same() {
             "start", "call_id", "cseq", "from", "from.tag", "to", "to.tag", "branch", "vias",
             "contacts", "type", "body", "Route", "Require",
         ] {
-            assert_eq!(
-                part(&first, name),
-                part(&second, name),
-                "{}: {name}",
-                path.display()
-            );
+            assert_eq!(part(&first, name), part(&second, name), "{}: {name}", path.display());
         }
         compared += 1;
     }
@@ -217,9 +182,7 @@ fn what_was_read_and_printed_reads_the_same() {
 
 /// A built message with a body of zero bytes and the original's body in its place.
 fn with_body(built: &[u8], original: &Headers) -> Vec<u8> {
-    let text = built
-        .strip_suffix(b"Content-Length: 0\r\n\r\n")
-        .expect("no body was given");
+    let text = built.strip_suffix(b"Content-Length: 0\r\n\r\n").expect("no body was given");
     let mut text = text.to_vec();
     text.extend_from_slice(format!("Content-Length: {}\r\n\r\n", original.body().len()).as_bytes());
     text.extend_from_slice(original.body());

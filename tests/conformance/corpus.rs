@@ -9,12 +9,7 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = std::fs::read_dir(corpus_folder())
         .expect("the corpus")
         .map(|entry| entry.expect("an entry").path())
-        .map(|path| {
-            (
-                path.display().to_string(),
-                std::fs::read(&path).expect("a file"),
-            )
-        })
+        .map(|path| (path.display().to_string(), std::fs::read(&path).expect("a file")))
         .collect();
     files.sort();
     files
@@ -114,10 +109,6 @@ fn mutations_of_the_corpus_hold_the_invariants() {
             invariants::stream(&bytes);
             invariants::digest(&authorization);
         });
-        assert!(
-            failed.is_ok(),
-            "round {round} of {name}: {:?}",
-            String::from_utf8_lossy(&bytes)
-        );
+        assert!(failed.is_ok(), "round {round} of {name}: {:?}", String::from_utf8_lossy(&bytes));
     }
 }

@@ -57,9 +57,7 @@ fn every_split_gives_the_same_messages() {
         options("four", "Content-Length: 0\n", ""),
     ];
     let stream = wire(&stream.concat());
-    let expected = [
-        "ping", "one 0", "ping", "two 6", "three 2", "ping", "ping", "four 0",
-    ];
+    let expected = ["ping", "one 0", "ping", "two 6", "three 2", "ping", "ping", "four 0"];
     assert_eq!(frames(&[&stream]), expected);
     for split in 0..=stream.len() {
         let (head, tail) = stream.split_at(split);
@@ -84,10 +82,7 @@ fn no_trick_with_lengths_smuggles_a_request() {
         (format!("L : {length}  \n"), vec![&whole]),
         (format!("Content-Length:\n  {length}\n"), vec![&whole]),
         (format!("Content-Length: 0000{length}\n"), vec![&whole]),
-        (
-            format!("X-Content-Length: 0\nContent-Length: {length}\n"),
-            vec![&whole],
-        ),
+        (format!("X-Content-Length: 0\nContent-Length: {length}\n"), vec![&whole]),
         (
             format!("Content-Length: {length}\nContent-Length: {length}\n"),
             vec!["broken: more than one Content-Length header"],
@@ -100,22 +95,10 @@ fn no_trick_with_lengths_smuggles_a_request() {
             format!("l: {length}\nContent-Length: 0\n"),
             vec!["broken: more than one Content-Length header"],
         ),
-        (
-            format!("Content-Length: 0, {length}\n"),
-            vec!["broken: malformed Content-Length header"],
-        ),
-        (
-            format!("Content-Length: +{length}\n"),
-            vec!["broken: malformed Content-Length header"],
-        ),
-        (
-            format!("Content-Length: {length}x\n"),
-            vec!["broken: malformed Content-Length header"],
-        ),
-        (
-            format!("Content-Length: 0x{length}\n"),
-            vec!["broken: malformed Content-Length header"],
-        ),
+        (format!("Content-Length: 0, {length}\n"), vec!["broken: malformed Content-Length header"]),
+        (format!("Content-Length: +{length}\n"), vec!["broken: malformed Content-Length header"]),
+        (format!("Content-Length: {length}x\n"), vec!["broken: malformed Content-Length header"]),
+        (format!("Content-Length: 0x{length}\n"), vec!["broken: malformed Content-Length header"]),
         (
             format!("Content-Length: 0\n {length}\n"),
             vec!["broken: malformed Content-Length header"],
@@ -124,14 +107,8 @@ fn no_trick_with_lengths_smuggles_a_request() {
             format!("Content-Length: \"{length}\"\n"),
             vec!["broken: malformed Content-Length header"],
         ),
-        (
-            "Content-Length: -1\n".into(),
-            vec!["broken: malformed Content-Length header"],
-        ),
-        (
-            "Content-Length:\n".into(),
-            vec!["broken: malformed Content-Length header"],
-        ),
+        ("Content-Length: -1\n".into(), vec!["broken: malformed Content-Length header"]),
+        ("Content-Length:\n".into(), vec!["broken: malformed Content-Length header"]),
         (
             "Content-Length: 18446744073709551616\n".into(),
             vec!["broken: malformed Content-Length header"],
@@ -140,22 +117,10 @@ fn no_trick_with_lengths_smuggles_a_request() {
             "Content-Length: 18446744073709551615\n".into(),
             vec!["broken: message longer than 65536 bytes"],
         ),
-        (
-            "Content-Length: 65536\n".into(),
-            vec!["broken: message longer than 65536 bytes"],
-        ),
-        (
-            String::new(),
-            vec!["broken: missing Content-Length header on a stream"],
-        ),
-        (
-            "Content-Length 5\nContent-Length: 0\n".into(),
-            vec!["broken: malformed header line"],
-        ),
-        (
-            "Content Length: 5\nContent-Length: 0\n".into(),
-            vec!["broken: malformed header line"],
-        ),
+        ("Content-Length: 65536\n".into(), vec!["broken: message longer than 65536 bytes"]),
+        (String::new(), vec!["broken: missing Content-Length header on a stream"]),
+        ("Content-Length 5\nContent-Length: 0\n".into(), vec!["broken: malformed header line"]),
+        ("Content Length: 5\nContent-Length: 0\n".into(), vec!["broken: malformed header line"]),
     ] {
         let stream = wire(&options("outer", &lines, &inner));
         assert_eq!(frames(&[&stream]), expected, "{lines:?}");
@@ -169,24 +134,13 @@ fn line_ends_that_only_some_accept_break_the_stream() {
     let inner = options("inner", "Content-Length: 0\n", "");
     for (trick, expected) in [
         // A head that ends for readers of bare LF, long before it ends for readers of CRLF.
-        (
-            "X: y\n\nBYE sip:b@b.example SIP/2.0",
-            "broken: line not ended by CRLF",
-        ),
-        (
-            "X: y\nContent-Length: 500",
-            "broken: line not ended by CRLF",
-        ),
-        (
-            "X: y\rContent-Length: 500",
-            "broken: line not ended by CRLF",
-        ),
+        ("X: y\n\nBYE sip:b@b.example SIP/2.0", "broken: line not ended by CRLF"),
+        ("X: y\nContent-Length: 500", "broken: line not ended by CRLF"),
+        ("X: y\rContent-Length: 500", "broken: line not ended by CRLF"),
         ("X: y\r\r", "broken: line not ended by CRLF"),
     ] {
         let stream = wire(&options("outer", "Content-Length: 0\n@@\n", &inner));
-        let stream = String::from_utf8(stream)
-            .expect("text")
-            .replace("@@", trick);
+        let stream = String::from_utf8(stream).expect("text").replace("@@", trick);
         assert_eq!(frames(&[stream.as_bytes()]), [expected], "{trick:?}");
     }
     let folded_start = wire(&format!("OPTIONS sip:b@b.example\n SIP/2.0\n{inner}"));
@@ -197,18 +151,13 @@ fn line_ends_that_only_some_accept_break_the_stream() {
 fn a_message_that_is_malformed_elsewhere_does_not_break_the_stream() {
     let stream = options("outer", "CSeq: 1 OPTIONS\nContent-Length: 2\n", "ab")
         + &options("next", "Content-Length: 0\n", "");
-    assert_eq!(
-        frames(&[&wire(&stream)]),
-        ["refused: more than one CSeq header", "next 0"]
-    );
+    assert_eq!(frames(&[&wire(&stream)]), ["refused: more than one CSeq header", "next 0"]);
 }
 
 #[test]
 fn a_stream_without_an_end_is_cut_off_and_answered() {
     let (mut framer, mut seen) = (Framer::new(), Vec::new());
-    framer.push(&wire(
-        &options("endless", "", "").trim_end().replace("\n\n", "\n"),
-    ));
+    framer.push(&wire(&options("endless", "", "").trim_end().replace("\n\n", "\n")));
     framer.push(b"\r\n");
     while seen.is_empty() {
         framer.push(&b"X: y\r\n".repeat(100));
@@ -216,14 +165,10 @@ fn a_stream_without_an_end_is_cut_off_and_answered() {
     }
     assert_eq!(seen, ["broken: message longer than 65536 bytes"]);
     let error = framer.next().expect_err("it stays broken");
-    let answer = error
-        .answer("192.0.2.9:4000".parse().expect("an address"))
-        .expect("a request is answered");
+    let answer =
+        error.answer("192.0.2.9:4000".parse().expect("an address")).expect("a request is answered");
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    assert!(
-        answer.starts_with("SIP/2.0 513 Message longer than 65536 bytes\r\n"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("SIP/2.0 513 Message longer than 65536 bytes\r\n"), "{answer}");
     assert!(answer.contains("Call-ID: endless\r\n"), "{answer}");
 }
 

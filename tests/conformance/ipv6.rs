@@ -9,11 +9,7 @@ const CASES: [(&str, &str, &str); 12] = [
         "verdict=read | uri.host=2001:db8::10 | uri.port=None | vias=UDP/2001:db8::9:1 | contacts=sip:caller@[2001:db8::1]",
         "§4.1: references in brackets everywhere",
     ),
-    (
-        "ipv6-bad",
-        "verdict=400 Malformed Request-URI",
-        "§4.2: no brackets",
-    ),
+    ("ipv6-bad", "verdict=400 Malformed Request-URI", "§4.2: no brackets"),
     (
         "port-ambiguous",
         "verdict=read | uri.host=2001:db8::10:5070 | uri.port=None",
@@ -44,11 +40,7 @@ const CASES: [(&str, &str, &str); 12] = [
         "verdict=read | vias=UDP/2001:db8::9:1,UDP/192.0.2.1,TCP/2001:db8::9:255 | via.port=Some(6050)",
         "§4.7: both families in one message",
     ),
-    (
-        "mult-ip-in-sdp",
-        "verdict=read | body=189",
-        "§4.8: both families in one body",
-    ),
+    ("mult-ip-in-sdp", "verdict=read | body=189", "§4.8: both families in one body"),
     (
         "ipv4-mapped-ipv6",
         "verdict=read | vias=UDP/::ffff:192.0.2.10,UDP/::ffff:192.0.2.2 | contacts=sip:ted@[::ffff:192.0.2.2]",
@@ -69,10 +61,6 @@ const CASES: [(&str, &str, &str); 12] = [
 #[test]
 fn each_message_gets_its_verdict() {
     for (name, expected, why) in CASES {
-        check(
-            &format!("{name} ({why})"),
-            &corpus(&format!("rfc5118-{name}")),
-            expected,
-        );
+        check(&format!("{name} ({why})"), &corpus(&format!("rfc5118-{name}")), expected);
     }
 }

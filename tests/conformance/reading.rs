@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use sidestream::sip::{Address, Headers, Message, Uri, parse_datagram};
+use sidestream::sip::{Address, Message, Uri, parse_datagram};
 
 /// The bytes of a message that is written with plain line ends.
 pub(crate) fn wire(text: &str) -> Vec<u8> {
@@ -24,9 +24,8 @@ pub(crate) fn corpus_folder() -> PathBuf {
 pub(crate) fn check(what: &str, bytes: &[u8], expected: &str) {
     let read = parse_datagram(Bytes::copy_from_slice(bytes));
     for pair in expected.split(" | ") {
-        let (name, value) = pair
-            .split_once('=')
-            .unwrap_or_else(|| panic!("{what}: {pair:?} is no name=value"));
+        let (name, value) =
+            pair.split_once('=').unwrap_or_else(|| panic!("{what}: {pair:?} is no name=value"));
         let actual = match (&read, name) {
             (Ok(_), "verdict") => "read".to_owned(),
             (Err(rejected), "verdict") => {
@@ -52,10 +51,7 @@ fn status_line(answer: &[u8]) -> String {
 
 /// One named part of a message, as text.
 pub(crate) fn part(message: &Message, name: &str) -> String {
-    let headers: &Headers = match message {
-        Message::Request(request) => request,
-        Message::Response(response) => response,
-    };
+    let headers = message.headers();
     let listed = |values: Vec<String>| values.join(",");
     match name {
         "start" => start(message),
@@ -69,28 +65,17 @@ pub(crate) fn part(message: &Message, name: &str) -> String {
         "to" => address(&headers.to()),
         "to.tag" => or_dash(headers.to_tag()),
         "branch" => or_dash(headers.branch()),
-        "vias" => listed(
-            headers
-                .vias()
-                .map(|via| format!("{}/{}", via.transport, via.host))
-                .collect(),
-        ),
+        "vias" => {
+            listed(headers.vias().map(|via| format!("{}/{}", via.transport, via.host)).collect())
+        }
         "via.port" => format!("{:?}", headers.top_via().port),
         "via.received" => format!("{:?}", headers.top_via().received()),
-        "contacts" => listed(
-            headers
-                .contacts()
-                .iter()
-                .map(|contact| contact.uri.to_owned())
-                .collect(),
-        ),
+        "contacts" => {
+            listed(headers.contacts().iter().map(|contact| contact.uri.to_owned()).collect())
+        }
         "contact.instance" => {
             let contact = headers.contact();
-            or_dash(
-                contact
-                    .as_ref()
-                    .and_then(|contact| contact.param("+sip.instance")),
-            )
+            or_dash(contact.as_ref().and_then(|contact| contact.param("+sip.instance")))
         }
         "max_forwards" => format!("{:?}", headers.max_forwards()),
         "expires" => format!("{:?}", headers.expires()),

@@ -76,65 +76,29 @@ const VALID: [Case; 13] = [
         "verdict=read | start=200 = 2**3 * 5**2 но сто девяносто девять - простое | body=154",
         "a reason phrase is UTF-8 for people",
     ),
-    (
-        "noreason",
-        "verdict=read | start=100  | cseq=35 INVITE",
-        "a reason phrase may be empty",
-    ),
+    ("noreason", "verdict=read | start=100  | cseq=35 INVITE", "a reason phrase may be empty"),
 ];
 
 /// §3.1.2: invalid messages. Requests are answered, responses dropped.
 const INVALID: [Case; 19] = [
-    (
-        "badinv01",
-        "verdict=400 Via with malformed parameters",
-        "stray separators",
-    ),
+    ("badinv01", "verdict=400 Via with malformed parameters", "stray separators"),
     (
         "clerr",
         "verdict=400 Content-Length is longer than the body",
         "a datagram with less body than promised",
     ),
-    (
-        "ncl",
-        "verdict=400 Malformed Content-Length header",
-        "a length is digits only",
-    ),
-    (
-        "scalar02",
-        "verdict=400 Malformed CSeq header",
-        "a CSeq beyond 32 bits",
-    ),
-    (
-        "scalarlg",
-        "verdict=dropped, malformed CSeq header",
-        "a response is never answered",
-    ),
+    ("ncl", "verdict=400 Malformed Content-Length header", "a length is digits only"),
+    ("scalar02", "verdict=400 Malformed CSeq header", "a CSeq beyond 32 bits"),
+    ("scalarlg", "verdict=dropped, malformed CSeq header", "a response is never answered"),
     (
         "quotbal",
         "verdict=400 Malformed To header: address with an unbalanced quote or bracket",
         "an open quote",
     ),
-    (
-        "ltgtruri",
-        "verdict=400 Malformed Request-URI",
-        "brackets around the Request-URI",
-    ),
-    (
-        "lwsruri",
-        "verdict=400 Malformed request line",
-        "whitespace within the Request-URI",
-    ),
-    (
-        "lwsstart",
-        "verdict=400 Malformed request line",
-        "more than one space between the parts",
-    ),
-    (
-        "trws",
-        "verdict=400 Malformed request line",
-        "spaces at the end of the line",
-    ),
+    ("ltgtruri", "verdict=400 Malformed Request-URI", "brackets around the Request-URI"),
+    ("lwsruri", "verdict=400 Malformed request line", "whitespace within the Request-URI"),
+    ("lwsstart", "verdict=400 Malformed request line", "more than one space between the parts"),
+    ("trws", "verdict=400 Malformed request line", "spaces at the end of the line"),
     (
         "escruri",
         "verdict=400 Malformed Request-URI",
@@ -161,21 +125,9 @@ const INVALID: [Case; 19] = [
         "a comma outside quotes separates values",
     ),
     ("badvers", "verdict=505 Version not supported", "SIP/7.0"),
-    (
-        "mismatch01",
-        "verdict=400 CSeq method is not the request method",
-        "known method",
-    ),
-    (
-        "mismatch02",
-        "verdict=400 CSeq method is not the request method",
-        "unknown method",
-    ),
-    (
-        "bigcode",
-        "verdict=dropped, malformed status code",
-        "a code of more than three digits",
-    ),
+    ("mismatch01", "verdict=400 CSeq method is not the request method", "known method"),
+    ("mismatch02", "verdict=400 CSeq method is not the request method", "unknown method"),
+    ("bigcode", "verdict=dropped, malformed status code", "a code of more than three digits"),
 ];
 
 /// §3.2 to §3.4: well-formed, with a meaning that other layers refuse; and those that no UAS can take.
@@ -185,11 +137,7 @@ const SEMANTIC: [Case; 17] = [
         "verdict=read | branch=z9hG4bK",
         "the magic cookie and nothing else: the transaction layer tells such requests apart as RFC 2543 did",
     ),
-    (
-        "insuf",
-        "verdict=400 Missing From header",
-        "Call-ID, From and To are missing",
-    ),
+    ("insuf", "verdict=400 Missing From header", "Call-ID, From and To are missing"),
     (
         "unkscm",
         "verdict=read | start=OPTIONS nobodyKnowsThisScheme:totallyopaquecontent",
@@ -220,26 +168,14 @@ const SEMANTIC: [Case; 17] = [
         "verdict=read | Authorization=NoOneKnowsThisScheme opaque-data=here",
         "401 is the registrar's answer",
     ),
-    (
-        "multi01",
-        "verdict=400 More than one From header",
-        "two values of what may stand once",
-    ),
-    (
-        "mcl01",
-        "verdict=400 More than one Content-Length header",
-        "two lengths are no length",
-    ),
+    ("multi01", "verdict=400 More than one From header", "two values of what may stand once"),
+    ("mcl01", "verdict=400 More than one Content-Length header", "two lengths are no length"),
     (
         "bcast",
         "verdict=read | start=200 OK | vias=UDP/192.0.2.198,UDP/255.255.255.255",
         "the transaction layer knows no such branch",
     ),
-    (
-        "zeromf",
-        "verdict=read | max_forwards=Some(0)",
-        "483 concerns those who forward",
-    ),
+    ("zeromf", "verdict=read | max_forwards=Some(0)", "483 concerns those who forward"),
     (
         "cparam01",
         "verdict=read | contacts=sip:+19725552222@gw1.example.net",
@@ -255,11 +191,7 @@ const SEMANTIC: [Case; 17] = [
         "verdict=read | contacts=sip:user@example.com?Route=%3Csip:sip.example.com%3E",
         "headers are legal in a Contact",
     ),
-    (
-        "sdp01",
-        "verdict=read | Accept=text/nobodyKnowsThis",
-        "406 is the user agent's answer",
-    ),
+    ("sdp01", "verdict=read | Accept=text/nobodyKnowsThis", "406 is the user agent's answer"),
     (
         "inv2543",
         "verdict=read | from.tag=- | branch=- | max_forwards=None | body=105",
@@ -285,10 +217,7 @@ fn the_corpus_holds_no_message_of_the_rfc_that_the_tables_lack() {
     for entry in std::fs::read_dir(corpus_folder()).expect("the corpus") {
         let name = entry.expect("an entry").file_name();
         let name = name.to_string_lossy().into_owned();
-        let Some(name) = name
-            .strip_prefix("rfc4475-")
-            .and_then(|n| n.strip_suffix(".sip"))
-        else {
+        let Some(name) = name.strip_prefix("rfc4475-").and_then(|n| n.strip_suffix(".sip")) else {
             continue;
         };
         assert!(all().any(|(listed, ..)| listed == name), "{name}");

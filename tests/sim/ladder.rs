@@ -17,11 +17,7 @@ struct Row {
 
 impl Ladder {
     pub fn add(&mut self, from: &str, to: &str, what: impl Into<String>) {
-        self.rows.push(Row {
-            from: from.into(),
-            to: to.into(),
-            what: what.into(),
-        });
+        self.rows.push(Row { from: from.into(), to: to.into(), what: what.into() });
     }
 
     /// Draws the columns named, and the messages between them.
@@ -29,15 +25,10 @@ impl Ladder {
         const WIDTH: usize = 30;
         let place = |name: &str| columns.iter().position(|column| *column == name);
         let mut picture = String::new();
-        let heads: Vec<_> = columns
-            .iter()
-            .map(|name| format!("{name:<WIDTH$}"))
-            .collect();
+        let heads: Vec<_> = columns.iter().map(|name| format!("{name:<WIDTH$}")).collect();
         writeln!(picture, "{}", heads.concat().trim_end()).unwrap();
         for row in &self.rows {
-            let (Some(from), Some(to)) = (place(&row.from), place(&row.to)) else {
-                continue;
-            };
+            let (Some(from), Some(to)) = (place(&row.from), place(&row.to)) else { continue };
             let (left, right) = (from.min(to), from.max(to));
             let inner = (right - left) * WIDTH - 1;
             let arrow = if from < to {

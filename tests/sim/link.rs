@@ -30,12 +30,7 @@ pub struct Link<T> {
 
 impl<T: Clone> Link<T> {
     pub fn new(weather: Weather, seed: u64) -> Self {
-        Link {
-            weather,
-            rng: StdRng::seed_from_u64(seed),
-            on_the_way: BTreeMap::new(),
-            sent: 0,
-        }
+        Link { weather, rng: StdRng::seed_from_u64(seed), on_the_way: BTreeMap::new(), sent: 0 }
     }
 
     pub fn send(&mut self, thing: T, now: Instant) {
@@ -79,11 +74,7 @@ impl<T: Clone> Link<T> {
         } else {
             u64::from(self.below(self.weather.jitter_ms as u32 * 1_000))
         };
-        let held = if self.chance(self.weather.reordering) {
-            30_000
-        } else {
-            0
-        };
+        let held = if self.chance(self.weather.reordering) { 30_000 } else { 0 };
         now + Duration::from_micros(self.weather.latency_ms * 1_000 + jitter + held)
     }
 }

@@ -151,10 +151,8 @@ impl Phone {
         let uri = format!("sip:{number}@{}", self.server);
         let call_id = self.unique("call");
         let body = sdp(self.rtp, 1, "sendrecv");
-        let invite = change(
-            self.outside("INVITE", &uri, &call_id, 1)
-                .with_body("application/sdp", body),
-        );
+        let invite =
+            change(self.outside("INVITE", &uri, &call_id, 1).with_body("application/sdp", body));
         let dialog = self.dialog(&invite, true);
         self.dialogs.push(dialog);
         self.send_request(invite, now);
@@ -166,13 +164,7 @@ impl Phone {
         if !matches!(dialog.stage, Stage::Calling | Stage::Ringing) {
             return;
         }
-        let uri = dialog
-            .invite
-            .start
-            .split(' ')
-            .nth(1)
-            .expect("a uri")
-            .to_owned();
+        let uri = dialog.invite.start.split(' ').nth(1).expect("a uri").to_owned();
         let mut cancel = Text::request("CANCEL", &uri);
         for name in ["Via", "From", "To", "Call-ID"] {
             cancel = cancel.with(name, dialog.invite.header(name));
@@ -225,9 +217,7 @@ impl Phone {
         self.dialogs[place].direction = direction;
         self.dialogs[place].version += 1;
         let body = sdp(self.rtp, self.dialogs[place].version, direction);
-        let invite = self
-            .inside(place, "INVITE")
-            .with_body("application/sdp", body);
+        let invite = self.inside(place, "INVITE").with_body("application/sdp", body);
         self.send_request(invite, now);
     }
 
@@ -272,9 +262,7 @@ impl Phone {
     pub fn handle_rtp(&mut self, packet: &[u8]) {
         let Some((number, rest)) = packet.get(12..).and_then(|payload| payload.split_first())
         else {
-            return self
-                .violations
-                .push(format!("{}: a mutilated RTP packet", self.name));
+            return self.violations.push(format!("{}: a mutilated RTP packet", self.name));
         };
         // Prompts of the switch are not ours to check; phones' packets carry their number and a pattern.
         if packet.len() == 172 && rest.iter().all(|byte| *byte == number.wrapping_mul(7)) {
@@ -288,10 +276,7 @@ impl Phone {
         let method = response.method().to_owned();
         let branch = response.branch().to_owned();
         if status >= 200 {
-            let known = *self
-                .finals
-                .entry((branch.clone(), method.clone()))
-                .or_insert(status);
+            let known = *self.finals.entry((branch.clone(), method.clone())).or_insert(status);
             if known != status {
                 self.violations.push(format!(
                     "{}: two final responses to one {method}: {known} and {status}",
@@ -299,19 +284,12 @@ impl Phone {
                 ));
             }
         }
-        let place = self
-            .pending
-            .iter()
-            .position(|p| p.branch == branch && p.method == method);
+        let place = self.pending.iter().position(|p| p.branch == branch && p.method == method);
         if let Some(place) = place {
             let pending = &mut self.pending[place];
             if status < 200 {
                 pending.provisional = true;
-                pending.next = if method == "INVITE" {
-                    None
-                } else {
-                    Some(now + T2)
-                };
+                pending.next = if method == "INVITE" { None } else { Some(now + T2) };
             } else {
                 let request = Text::parse(&self.pending.swap_remove(place).bytes);
                 if method != "INVITE" && status != 401 {
@@ -333,9 +311,7 @@ impl Phone {
 
     fn handle_invite_response(&mut self, response: &Text, status: u16, now: Instant) {
         let call_id = response.header("Call-ID").to_owned();
-        let Some(place) = self.dialogs.iter().position(|d| d.call_id == call_id) else {
-            return;
-        };
+        let Some(place) = self.dialogs.iter().position(|d| d.call_id == call_id) else { return };
         if (200..300).contains(&status) {
             return self.handle_answer(place, response, now);
         }
@@ -433,10 +409,8 @@ impl Phone {
             .with("CSeq", format!("{cseq} {method}"))
             .with("Via", via)
             .with("Authorization", authorization);
-        if let Some(dialog) = self
-            .dialogs
-            .iter_mut()
-            .find(|d| d.call_id == request.header("Call-ID"))
+        if let Some(dialog) =
+            self.dialogs.iter_mut().find(|d| d.call_id == request.header("Call-ID"))
             && method == "INVITE"
             && dialog.stage == Stage::Calling
         {
@@ -453,10 +427,7 @@ impl Phone {
             self.outbox.push_back(bytes.clone());
             return;
         }
-        let place = self
-            .dialogs
-            .iter()
-            .position(|d| d.call_id == request.header("Call-ID"));
+        let place = self.dialogs.iter().position(|d| d.call_id == request.header("Call-ID"));
         if let Some(place) = place
             && request.tag_of("To").is_some()
         {
@@ -495,10 +466,7 @@ impl Phone {
             && now.since(dead) > CROSSING
             && request.method() != "BYE"
         {
-            self.violations.push(format!(
-                "{name}: {} in a dialog that is over",
-                request.start
-            ));
+            self.violations.push(format!("{name}: {} in a dialog that is over", request.start));
         }
         dialog.last_remote_cseq = dialog.last_remote_cseq.max(request.cseq());
     }
@@ -576,12 +544,7 @@ impl Phone {
             dialog.answer_at = None;
             dialog.next_rtp = None;
             let invite = dialog.invite.clone();
-            let tag = dialog
-                .local
-                .rsplit("tag=")
-                .next()
-                .expect("a tag")
-                .to_owned();
+            let tag = dialog.local.rsplit("tag=").next().expect("a tag").to_owned();
             self.respond_tagged(&invite, 487, &tag, None);
         }
     }
@@ -605,11 +568,15 @@ impl Phone {
                 d.unacknowledged.as_ref().map(|(_, next, _)| *next),
             ]
         });
-        let pending = self
-            .pending
-            .iter()
-            .map(|p| Some(p.next.unwrap_or(p.gives_up).min(p.gives_up)));
+        let pending =
+            self.pending.iter().map(|p| Some(p.next.unwrap_or(p.gives_up).min(p.gives_up)));
         dialogs.chain(pending).flatten().min()
+    }
+
+    /// Forgets dialogs that are long over, which only keep a swarm waiting.
+    pub fn forget(&mut self, now: Instant) {
+        self.dialogs
+            .retain(|dialog| dialog.dead_since.is_none_or(|dead| now.since(dead) < T1 * 80));
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -642,9 +609,8 @@ impl Phone {
             self.dialogs[place].stage = Stage::Up;
             let body = sdp(self.rtp, 1, "sendrecv");
             self.answer_invite(place, &invite, body, now);
-            self.dialogs[place].next_rtp = self.dialogs[place]
-                .next_rtp
-                .or(self.sends_rtp.then_some(now));
+            self.dialogs[place].next_rtp =
+                self.dialogs[place].next_rtp.or(self.sends_rtp.then_some(now));
         }
         if let Some((bytes, next, wait)) = &mut self.dialogs[place].unacknowledged
             && *next <= now
@@ -662,8 +628,7 @@ impl Phone {
             let may_send = matches!(dialog.media_direction.as_str(), "sendrecv" | "recvonly");
             let wants_to = matches!(dialog.direction, "sendrecv" | "sendonly");
             if may_send && wants_to {
-                self.rtp_outbox
-                    .push_back((media, rtp_packet(number, dialog.rtp_sent)));
+                self.rtp_outbox.push_back((media, rtp_packet(number, dialog.rtp_sent)));
             }
             dialog.rtp_sent += 1;
         }
@@ -673,12 +638,7 @@ impl Phone {
 
     fn answer_invite(&mut self, place: usize, invite: &Text, body: String, now: Instant) {
         let dialog = &self.dialogs[place];
-        let tag = dialog
-            .local
-            .rsplit("tag=")
-            .next()
-            .expect("a tag")
-            .to_owned();
+        let tag = dialog.local.rsplit("tag=").next().expect("a tag").to_owned();
         let bytes = self.respond_tagged(invite, 200, &tag, Some(body));
         self.dialogs[place].unacknowledged = Some((bytes, now + T1, T1));
     }
@@ -702,19 +662,16 @@ impl Phone {
             response = response.with_body("application/sdp", body);
         }
         let bytes = response.print();
-        self.answered.insert(
-            (request.branch().to_owned(), request.method().to_owned()),
-            bytes.clone(),
-        );
+        self.answered
+            .insert((request.branch().to_owned(), request.method().to_owned()), bytes.clone());
         self.outbox.push_back(bytes.clone());
         bytes
     }
 
     fn outside(&mut self, method: &str, uri: &str, call_id: &str, cseq: u32) -> Text {
-        let user = self
-            .credentials
-            .as_ref()
-            .map_or(self.name.clone(), |(user, _)| user.clone());
+        let user = self.credentials.as_ref().map_or(self.name.clone(), |(user, _)| user.clone());
+        let tag = self.unique("f");
+        let from = format!("<sip:{user}@{}>;tag={tag}", self.server);
         let to = if method == "REGISTER" {
             format!("<sip:{user}@{}>", self.server)
         } else {
@@ -723,10 +680,7 @@ impl Phone {
         Text::request(method, uri)
             .with("Via", self.via())
             .with("Max-Forwards", "70")
-            .with(
-                "From",
-                format!("<sip:{user}@{}>;tag={}", self.server, self.unique("f")),
-            )
+            .with("From", from)
             .with("To", to)
             .with("Call-ID", call_id)
             .with("CSeq", format!("{cseq} {method}"))

@@ -27,14 +27,7 @@ fn alice_and_bob(change: impl FnOnce(&mut Settings)) -> World {
     let mut settings = settings();
     settings.routes.push(route("2*", 2));
     change(&mut settings);
-    let mut world = World::new(
-        settings,
-        Weather {
-            latency_ms: 1,
-            ..Weather::default()
-        },
-        1,
-    );
+    let mut world = World::new(settings, Weather { latency_ms: 1, ..Weather::default() }, 1);
     world.phone("alice");
     world.phone("bob");
     world
@@ -55,12 +48,7 @@ fn check_ladder(world: &World, expected: Expect) {
 }
 
 fn start(sink: &str, tracks: Tracks) -> Verb {
-    Verb::Start(StartStream {
-        sink: Some(sink.into()),
-        tracks,
-        label: None,
-        pause_as: None,
-    })
+    Verb::Start(StartStream { sink: Some(sink.into()), tracks, label: None, pause_as: None })
 }
 
 fn ended(world: &World) -> (u16, Outcome) {
@@ -78,7 +66,25 @@ fn a_call_is_bridged_and_hung_up_by_the_caller() {
     world.run_for(s(2));
     world.act(0, |alice, now| alice.bye(0, now));
     world.run_for(s(1));
-    check_ladder(&world, expect![""]);
+    check_ladder(
+        &world,
+        expect![[r#"
+        alice                         switch                        bob
+        |-- INVITE ------------------>|                             |
+        |<-- 100 INVITE --------------|                             |
+        |                             |-- INVITE ------------------>|
+        |                             |<-- 180 INVITE --------------|
+        |<-- 180 INVITE --------------|                             |
+        |                             |<-- 200 INVITE --------------|
+        |                             |-- ACK --------------------->|
+        |<-- 200 INVITE --------------|                             |
+        |-- ACK --------------------->|                             |
+        |-- BYE --------------------->|                             |
+        |<-- 200 BYE -----------------|                             |
+        |                             |-- BYE --------------------->|
+        |                             |<-- 200 BYE -----------------|
+    "#]],
+    );
     assert_eq!(world.stage(1, 0), Stage::Down);
     assert_eq!(ended(&world), (200, Outcome::Completed));
     let heard = (world.phones[0].heard[&2], world.phones[1].heard[&1]);
@@ -105,11 +111,26 @@ fn a_caller_who_gives_up_gets_487_and_the_phone_stops_ringing() {
     assert_eq!(world.stage(0, 0), Stage::Ringing);
     world.act(0, |alice, now| alice.cancel(0, now));
     world.run_for(s(1));
-    check_ladder(&world, expect![""]);
-    assert_eq!(
-        (world.stage(0, 0), world.stage(1, 0)),
-        (Stage::Failed(487), Stage::Failed(487))
+    check_ladder(
+        &world,
+        expect![[r#"
+        alice                         switch                        bob
+        |-- INVITE ------------------>|                             |
+        |<-- 100 INVITE --------------|                             |
+        |                             |-- INVITE ------------------>|
+        |                             |<-- 180 INVITE --------------|
+        |<-- 180 INVITE --------------|                             |
+        |-- CANCEL ------------------>|                             |
+        |<-- 200 CANCEL --------------|                             |
+        |<-- 487 INVITE --------------|                             |
+        |                             |-- CANCEL ------------------>|
+        |-- ACK --------------------->|                             |
+        |                             |<-- 200 CANCEL --------------|
+        |                             |<-- 487 INVITE --------------|
+        |                             |-- ACK --------------------->|
+    "#]],
     );
+    assert_eq!((world.stage(0, 0), world.stage(1, 0)), (Stage::Failed(487), Stage::Failed(487)));
     assert_eq!(ended(&world), (487, Outcome::Cancelled));
     world.assert_empty();
 }
@@ -119,13 +140,8 @@ fn an_answer_that_crosses_the_cancel_is_acknowledged_and_hung_up() {
     let mut world = alice_and_bob(|_| {});
     world.phones[1].manner = Manner::AnswerAfter(ms(200));
     world.act(0, |alice, now| alice.invite("200", now));
-    // Bob's 200 is on its way when Alice's CANCEL reaches the switch.
-    world.run_until(s(1), |world| {
-        world.phones[1]
-            .dialogs
-            .first()
-            .is_some_and(|d| d.stage == Stage::Up)
-    });
+    // Bob's 200 leaves at 202 ms and arrives at 203; the CANCEL arrives in between.
+    world.run_for(Duration::from_micros(201_500));
     world.act(0, |alice, now| alice.cancel(0, now));
     world.run_for(s(2));
     assert!(
@@ -185,10 +201,7 @@ fn early_media_is_relayed_before_the_answer() {
     world.run_for(s(1));
     assert_eq!(world.stage(0, 0), Stage::Ringing);
     assert!(
-        world.phones[0]
-            .heard
-            .get(&2)
-            .is_some_and(|heard| *heard > 40),
+        world.phones[0].heard.get(&2).is_some_and(|heard| *heard > 40),
         "{:?}",
         world.phones[0].heard
     );
@@ -210,25 +223,14 @@ fn an_offer_that_comes_in_the_answer_is_answered_in_the_ack() {
         })
     });
     world.run_for(s(2));
-    assert_eq!(
-        world.stage(0, 0),
-        Stage::Up,
-        "{}",
-        world.ladder.draw(&["alice", "switch", "bob"])
-    );
+    assert_eq!(world.stage(0, 0), Stage::Up, "{}", world.ladder.draw(&["alice", "switch", "bob"]));
     assert!(
-        world.phones[0]
-            .heard
-            .get(&2)
-            .is_some_and(|heard| *heard > 50),
+        world.phones[0].heard.get(&2).is_some_and(|heard| *heard > 50),
         "{:?}",
         world.phones[0].heard
     );
     assert!(
-        world.phones[1]
-            .heard
-            .get(&1)
-            .is_some_and(|heard| *heard > 50),
+        world.phones[1].heard.get(&1).is_some_and(|heard| *heard > 50),
         "{:?}",
         world.phones[1].heard
     );
@@ -245,22 +247,32 @@ fn hold_and_resume_cross_the_bridge() {
     world.run_for(s(1));
     let while_held = world.phones[1].heard[&1];
     world.run_for(s(1));
-    assert_eq!(
-        world.phones[1].heard[&1], while_held,
-        "Alice sends nothing while she is held"
-    );
+    assert_eq!(world.phones[1].heard[&1], while_held, "Alice sends nothing while she is held");
     world.act(1, |bob, now| bob.reinvite(0, "sendrecv", now));
     world.run_for(s(1));
     assert!(world.phones[1].heard[&1] > while_held + 40);
-    check_ladder(&world, expect![""]);
+    check_ladder(
+        &world,
+        expect![[r#"
+        alice                         switch                        bob
+        |                             |<-- INVITE ------------------|
+        |<-- INVITE ------------------|                             |
+        |-- 200 INVITE -------------->|                             |
+        |<-- ACK ---------------------|                             |
+        |                             |-- 200 INVITE -------------->|
+        |                             |<-- ACK ---------------------|
+        |                             |<-- INVITE ------------------|
+        |<-- INVITE ------------------|                             |
+        |-- 200 INVITE -------------->|                             |
+        |<-- ACK ---------------------|                             |
+        |                             |-- 200 INVITE -------------->|
+        |                             |<-- ACK ---------------------|
+    "#]],
+    );
     let kinds = world.kinds();
     assert!(
-        kinds
-            .iter()
-            .any(|kind| matches!(kind, Kind::LegHeld { .. }))
-            && kinds
-                .iter()
-                .any(|kind| matches!(kind, Kind::LegResumed { .. }))
+        kinds.iter().any(|kind| matches!(kind, Kind::LegHeld { .. }))
+            && kinds.iter().any(|kind| matches!(kind, Kind::LegResumed { .. }))
     );
     world.act(0, |alice, now| alice.bye(0, now));
     world.assert_empty();
@@ -281,14 +293,14 @@ fn offers_from_both_sides_at_once_get_491() {
 
 #[test]
 fn an_own_invite_that_comes_back_is_a_loop() {
-    let mut world =
-        alice_and_bob(|settings| settings.routes.insert(0, crate::world::route("666", 1)));
+    let mut world = alice_and_bob(|settings| settings.routes.insert(0, route("666", 1)));
     world.act(0, |alice, now| alice.invite("666", now));
     world.run_for(ms(20));
     // The switch calls Alice; somebody sends that very INVITE back to it.
     let looped = world.phones[0].dialogs.len();
     assert_eq!(looped, 2, "the switch called");
-    let invite = Text::parse(world.phones[0].dialogs[1].invite_text().print().as_slice());
+    let mut invite = world.phones[0].dialogs[1].invite_text().clone();
+    invite.headers.retain(|(name, _)| name != "Content-Length");
     world.ladder.clear();
     world.inject("10.0.1.2:5060", &invite);
     world.run_for(ms(20));
@@ -314,12 +326,7 @@ fn a_registered_phone_is_called_and_calls_with_its_digest() {
     assert_eq!(world.switch.registration_count(), 2);
     world.act(0, |alice, now| alice.invite("bob", now));
     world.run_for(s(2));
-    assert_eq!(
-        world.stage(0, 0),
-        Stage::Up,
-        "{}",
-        world.ladder.draw(&["alice", "switch", "bob"])
-    );
+    assert_eq!(world.stage(0, 0), Stage::Up, "{}", world.ladder.draw(&["alice", "switch", "bob"]));
     world.act(0, |alice, now| alice.bye(0, now));
     world.assert_empty();
 }
@@ -362,11 +369,7 @@ fn every_request_gets_its_answer() {
             })
         });
         world.run_for(s(1));
-        let answers: Vec<_> = world.phones[0]
-            .responses
-            .iter()
-            .filter_map(Text::status)
-            .collect();
+        let answers: Vec<_> = world.phones[0].responses.iter().filter_map(Text::status).collect();
         assert_eq!(answers, [status], "{method} {extra}");
         world.assert_empty();
     }
@@ -378,11 +381,7 @@ fn an_invite_that_cannot_be_served_is_refused_with_the_reason() {
     let audio = || sdp(port(4000), 1, "sendrecv");
     let cases: Vec<(&str, Box<dyn Fn(Text) -> Text>, u16)> = vec![
         ("999", Box::new(|invite| invite), 404),
-        (
-            "200",
-            Box::new(|invite| invite.with("Require", "100rel")),
-            420,
-        ),
+        ("200", Box::new(|invite| invite.with("Require", "100rel")), 420),
         (
             "200",
             Box::new(move |mut invite| {
@@ -394,7 +393,7 @@ fn an_invite_that_cannot_be_served_is_refused_with_the_reason() {
         (
             "200",
             Box::new(|mut invite| {
-                invite.body = "v=0\r\nrubbish".into();
+                invite.body = "this is no description".into();
                 invite
             }),
             400,
@@ -425,11 +424,7 @@ fn an_invite_that_cannot_be_served_is_refused_with_the_reason() {
         ),
         (
             "200",
-            Box::new(|invite| {
-                invite
-                    .with("Supported", "timer")
-                    .with("Session-Expires", "60")
-            }),
+            Box::new(|invite| invite.with("Supported", "timer").with("Session-Expires", "60")),
             422,
         ),
         (
@@ -467,10 +462,7 @@ fn whoever_merely_knows_the_tags_can_do_nothing() {
         world.inject("10.0.1.66:5060", &forged);
     }
     world.run_for(s(1));
-    assert_eq!(
-        (world.stage(0, 0), world.stage(1, 0)),
-        (Stage::Up, Stage::Up)
-    );
+    assert_eq!((world.stage(0, 0), world.stage(1, 0)), (Stage::Up, Stage::Up));
     assert_eq!(world.switch.counters().foreign_requests, 4);
     world.act(0, |alice, now| alice.bye(0, now));
     world.assert_empty();
@@ -497,40 +489,20 @@ fn a_stream_copies_both_tracks_and_its_manifest_adds_up() {
     let mut world = alice_and_bob(|_| {});
     talking(&mut world);
     let call = world.last_call();
-    let accepted = world
-        .command(call, "1", start("good", Tracks::Both))
-        .unwrap();
+    let accepted = world.command(call, "1", start("good", Tracks::Both)).unwrap();
     assert_eq!(accepted.streams[0].state, StreamState::Armed);
     let stream = accepted.streams[0].stream;
     world.run_for(s(2));
     assert_eq!(
-        world
-            .command(call, "2", Verb::Pause(Target::Id(stream)))
-            .unwrap()
-            .streams[0]
-            .state,
+        world.command(call, "2", Verb::Pause(Target::Id(stream))).unwrap().streams[0].state,
         StreamState::Paused
     );
     world.run_for(s(1));
-    world
-        .command(call, "3", Verb::Resume(Target::Id(stream)))
-        .unwrap();
-    world
-        .command(call, "4", Verb::Mark(Target::Id(stream), "card".into()))
-        .unwrap();
+    world.command(call, "3", Verb::Resume(Target::Id(stream))).unwrap();
+    world.command(call, "4", Verb::Mark(Target::Id(stream), "card".into())).unwrap();
     world.run_for(s(1));
-    assert!(
-        world
-            .command(call, "5", Verb::Stop(Target::Id(stream)))
-            .unwrap()
-            .changed
-    );
-    assert!(
-        !world
-            .command(call, "6", Verb::Stop(Target::Id(stream)))
-            .unwrap()
-            .changed
-    );
+    assert!(world.command(call, "5", Verb::Stop(Target::Id(stream))).unwrap().changed);
+    assert!(!world.command(call, "6", Verb::Stop(Target::Id(stream))).unwrap().changed);
     let manifest = world.events.iter().find_map(|event| match &event.kind {
         Kind::StreamEnded { manifest } => Some((manifest.clone().unwrap(), event.cause)),
         _ => None,
@@ -539,17 +511,8 @@ fn a_stream_copies_both_tracks_and_its_manifest_adds_up() {
     assert_eq!(cause, Cause::Request);
     assert_eq!(manifest.clock, 32_000);
     for account in &manifest.tracks {
-        assert_eq!(
-            account.samples(SpanKind::Paused),
-            8_000,
-            "{:?}",
-            account.spans
-        );
-        assert!(
-            account.samples(SpanKind::Audio) > 23_000,
-            "{:?}",
-            account.spans
-        );
+        assert_eq!(account.samples(SpanKind::Paused), 8_000, "{:?}", account.spans);
+        assert!(account.samples(SpanKind::Audio) > 23_000, "{:?}", account.spans);
     }
     assert_eq!(world.sinks.given[&stream].marks, ["card"]);
     world.act(0, |alice, now| alice.bye(0, now));
@@ -583,11 +546,8 @@ fn info_from_a_granted_phone_drives_a_stream() {
         let answer = world.phones[0].responses.last().unwrap();
         assert_eq!(answer.status(), Some(expected), "{op}: {answer:?}");
     }
-    let armed = world
-        .kinds()
-        .iter()
-        .filter(|kind| matches!(kind, Kind::StreamArmed { .. }))
-        .count();
+    let armed =
+        world.kinds().iter().filter(|kind| matches!(kind, Kind::StreamArmed { .. })).count();
     assert_eq!(armed, 1, "the repeated start changed nothing");
     world.act(0, |alice, now| alice.bye(0, now));
     world.assert_empty();
@@ -597,28 +557,13 @@ fn info_from_a_granted_phone_drives_a_stream() {
 fn info_without_a_grant_is_denied() {
     let mut world = alice_and_bob(|settings| settings.peers[0].may_control_streams = false);
     talking(&mut world);
-    world.act(0, |alice, now| {
-        alice.stream_info(0, r#"{"v":1,"op":"start","sink":"good"}"#, now)
-    });
+    world.act(0, |alice, now| alice.stream_info(0, r#"{"v":1,"op":"start","sink":"good"}"#, now));
     world.run_for(ms(100));
-    assert_eq!(
-        world.phones[0].responses.last().unwrap().status(),
-        Some(403)
-    );
-    world.act(0, |alice, now| {
-        alice.info(0, now, |info| info.with("Record", "on"))
-    });
+    assert_eq!(world.phones[0].responses.last().unwrap().status(), Some(403));
+    world.act(0, |alice, now| alice.info(0, now, |info| info.with("Record", "on")));
     world.run_for(ms(100));
-    assert_eq!(
-        world.phones[0].responses.last().unwrap().status(),
-        Some(403)
-    );
-    assert!(
-        !world
-            .kinds()
-            .iter()
-            .any(|kind| matches!(kind, Kind::StreamArmed { .. }))
-    );
+    assert_eq!(world.phones[0].responses.last().unwrap().status(), Some(403));
+    assert!(!world.kinds().iter().any(|kind| matches!(kind, Kind::StreamArmed { .. })));
     world.act(0, |alice, now| alice.bye(0, now));
     world.assert_empty();
 }
@@ -628,21 +573,15 @@ fn an_unknown_info_package_and_type_are_told_what_is_taken() {
     let mut world = alice_and_bob(|_| {});
     talking(&mut world);
     world.act(0, |alice, now| {
-        alice.info(0, now, |info| {
-            info.with("Info-Package", "nonsense")
-                .with_body("text/plain", "x")
-        })
+        alice
+            .info(0, now, |info| info.with("Info-Package", "nonsense").with_body("text/plain", "x"))
     });
     world.run_for(ms(100));
     let answer = world.phones[0].responses.last().unwrap();
-    assert_eq!(
-        (answer.status(), answer.find("Recv-Info")),
-        (Some(469), Some("media-stream"))
-    );
+    assert_eq!((answer.status(), answer.find("Recv-Info")), (Some(469), Some("media-stream")));
     world.act(0, |alice, now| {
         alice.info(0, now, |info| {
-            info.with("Info-Package", "media-stream")
-                .with_body("text/plain", "x")
+            info.with("Info-Package", "media-stream").with_body("text/plain", "x")
         })
     });
     world.run_for(ms(100));
@@ -668,22 +607,9 @@ fn info_that_is_no_affair_of_ours_is_carried_to_the_other_side() {
         })
     });
     world.run_for(ms(200));
-    assert_eq!(
-        world.phones[0].responses.last().unwrap().status(),
-        Some(200)
-    );
-    assert!(
-        world.phones[1]
-            .requests
-            .iter()
-            .any(|request| request.body.starts_with("Signal=5"))
-    );
-    assert!(
-        world
-            .kinds()
-            .iter()
-            .any(|kind| matches!(kind, Kind::Dtmf { digit: '5', .. }))
-    );
+    assert_eq!(world.phones[0].responses.last().unwrap().status(), Some(200));
+    assert!(world.phones[1].requests.iter().any(|request| request.body.starts_with("Signal=5")));
+    assert!(world.kinds().iter().any(|kind| matches!(kind, Kind::Dtmf { digit: '5', .. })));
     world.act(0, |alice, now| alice.bye(0, now));
     world.assert_empty();
 }
@@ -695,22 +621,14 @@ fn a_stream_started_while_it_rings_waits_for_the_answer() {
     world.act(0, |alice, now| alice.invite("200", now));
     world.run_for(s(1));
     let call = world.last_call();
-    let stream = world
-        .command(call, "1", start("good", Tracks::Both))
-        .unwrap()
-        .streams[0]
-        .stream;
+    let stream = world.command(call, "1", start("good", Tracks::Both)).unwrap().streams[0].stream;
     assert_eq!(
         world.command(call, "2", Verb::Pause(Target::Id(stream))),
         Err(Denied::WrongState(StreamState::Armed))
     );
     world.run_for(s(3));
     assert_eq!(
-        world
-            .command(call, "3", Verb::Status(Target::Id(stream)))
-            .unwrap()
-            .streams[0]
-            .state,
+        world.command(call, "3", Verb::Status(Target::Id(stream))).unwrap().streams[0].state,
         StreamState::Active
     );
     world.act(0, |alice, now| alice.bye(0, now));
@@ -724,16 +642,11 @@ fn a_stream_stopped_before_the_answer_was_not_used() {
     world.act(0, |alice, now| alice.invite("200", now));
     world.run_for(s(1));
     let call = world.last_call();
-    world
-        .command(call, "1", start("good", Tracks::Both))
-        .unwrap();
+    world.command(call, "1", start("good", Tracks::Both)).unwrap();
     world.act(0, |alice, now| alice.cancel(0, now));
     world.run_for(s(1));
-    let end = world
-        .events
-        .iter()
-        .find(|event| matches!(event.kind, Kind::StreamEnded { .. }))
-        .unwrap();
+    let end =
+        world.events.iter().find(|event| matches!(event.kind, Kind::StreamEnded { .. })).unwrap();
     assert_eq!(end.cause, Cause::NotUsed);
     world.assert_empty();
 }
@@ -751,9 +664,7 @@ fn the_dial_plan_starts_a_stream_with_the_call() {
     talking(&mut world);
     world.run_for(s(1));
     let call = world.last_call();
-    let status = world
-        .command(call, "1", Verb::Status(Target::Label("auto".into())))
-        .unwrap();
+    let status = world.command(call, "1", Verb::Status(Target::Label("auto".into()))).unwrap();
     assert_eq!(status.streams[0].state, StreamState::Active);
     world.act(0, |alice, now| alice.bye(0, now));
     world.assert_empty();
@@ -766,78 +677,43 @@ fn denials_name_their_reason_and_change_nothing() {
     let call = world.last_call();
     let missing = sidestream::id::StreamId::from_u128(7);
     assert_eq!(
-        world.command(
-            sidestream::id::CallId::from_u128(7),
-            "0",
-            start("good", Tracks::Both)
-        ),
+        world.command(sidestream::id::CallId::from_u128(7), "0", start("good", Tracks::Both)),
         Err(Denied::NoSuchCall)
     );
-    assert_eq!(
-        world.command(call, "1", start("nowhere", Tracks::Both)),
-        Err(Denied::NoSuchSink)
-    );
+    assert_eq!(world.command(call, "1", start("nowhere", Tracks::Both)), Err(Denied::NoSuchSink));
     assert_eq!(
         world.command(call, "2", Verb::Stop(Target::Id(missing))),
         Err(Denied::NoSuchStream)
     );
-    let one = world
-        .command(call, "3", start("one", Tracks::From))
-        .unwrap()
-        .streams[0]
-        .stream;
-    assert_eq!(
-        world.command(call, "3", start("one", Tracks::To)),
-        Err(Denied::RequestReused)
-    );
-    assert_eq!(
-        world.command(call, "4", start("one", Tracks::From)),
-        Err(Denied::SinkPoolFull)
-    );
+    let one = world.command(call, "3", start("one", Tracks::From)).unwrap().streams[0].stream;
+    assert_eq!(world.command(call, "3", start("one", Tracks::To)), Err(Denied::RequestReused));
+    assert_eq!(world.command(call, "4", start("one", Tracks::From)), Err(Denied::SinkPoolFull));
     assert_eq!(
         world.command(call, "5", Verb::Mute(Target::Id(one), Track::ToCustomer)),
         Err(Denied::NoSuchTrack)
     );
-    world
-        .command(call, "6", start("good", Tracks::From))
-        .unwrap();
-    assert_eq!(
-        world.command(call, "7", start("good", Tracks::From)),
-        Err(Denied::TooManyStreams)
-    );
+    world.command(call, "6", start("good", Tracks::From)).unwrap();
+    assert_eq!(world.command(call, "7", start("good", Tracks::From)), Err(Denied::TooManyStreams));
     world.act(0, |alice, now| alice.bye(0, now));
     world.run_for(s(1));
     assert_eq!(
-        world
-            .command(call, "8", Verb::Stop(Target::Id(one)))
-            .map(|accepted| accepted.changed),
+        world.command(call, "8", Verb::Stop(Target::Id(one))).map(|accepted| accepted.changed),
         Ok(false)
     );
-    assert_eq!(
-        world.command(call, "9", Verb::Pause(Target::Id(one))),
-        Err(Denied::NoSuchCall)
-    );
+    assert_eq!(world.command(call, "9", Verb::Pause(Target::Id(one))), Err(Denied::NoSuchCall));
     world.assert_empty();
 }
 
 #[test]
 fn a_sink_that_dies_ends_its_stream_and_not_the_call() {
     let mut world = alice_and_bob(|_| {});
-    world
-        .sinks
-        .manners
-        .insert("dies".into(), crate::sinks::Manners::Dies);
+    world.sinks.manners.insert("dies".into(), crate::sinks::Manners::Dies);
     talking(&mut world);
     let call = world.last_call();
-    world
-        .command(call, "1", start("dies", Tracks::Both))
-        .unwrap();
+    world.command(call, "1", start("dies", Tracks::Both)).unwrap();
     world.run_for(s(2));
-    let end = world
-        .events
-        .iter()
-        .find(|event| matches!(event.kind, Kind::StreamEnded { .. }))
-        .unwrap();
+    let end =
+        world.events.iter().find(|event| matches!(event.kind, Kind::StreamEnded { .. })).unwrap();
     assert_eq!(end.cause, Cause::SinkLost);
     assert_eq!(world.stage(0, 0), Stage::Up);
     world.act(0, |alice, now| alice.bye(0, now));
@@ -847,15 +723,10 @@ fn a_sink_that_dies_ends_its_stream_and_not_the_call() {
 #[test]
 fn a_sink_that_gives_no_account_does_not_keep_the_call() {
     let mut world = alice_and_bob(|_| {});
-    world
-        .sinks
-        .manners
-        .insert("silent".into(), crate::sinks::Manners::Silent);
+    world.sinks.manners.insert("silent".into(), crate::sinks::Manners::Silent);
     talking(&mut world);
     let call = world.last_call();
-    world
-        .command(call, "1", start("silent", Tracks::Both))
-        .unwrap();
+    world.command(call, "1", start("silent", Tracks::Both)).unwrap();
     world.run_for(s(1));
     world.act(0, |alice, now| alice.bye(0, now));
     world.run_for(s(6));
@@ -866,24 +737,13 @@ fn a_sink_that_gives_no_account_does_not_keep_the_call() {
 #[test]
 fn a_sink_may_ask_for_changes_of_its_own_stream() {
     let mut world = alice_and_bob(|_| {});
-    world
-        .sinks
-        .manners
-        .insert("asks".into(), crate::sinks::Manners::Asks);
+    world.sinks.manners.insert("asks".into(), crate::sinks::Manners::Asks);
     talking(&mut world);
     let call = world.last_call();
-    let stream = world
-        .command(call, "1", start("asks", Tracks::Both))
-        .unwrap()
-        .streams[0]
-        .stream;
+    let stream = world.command(call, "1", start("asks", Tracks::Both)).unwrap().streams[0].stream;
     world.run_for(s(3));
     assert_eq!(
-        world
-            .command(call, "2", Verb::Status(Target::Id(stream)))
-            .unwrap()
-            .streams[0]
-            .state,
+        world.command(call, "2", Verb::Status(Target::Id(stream))).unwrap().streams[0].state,
         StreamState::Ended
     );
     assert_eq!(world.sinks.given[&stream].marks, ["here"]);
@@ -900,10 +760,7 @@ fn the_test_numbers_answer() {
         assert_eq!(world.stage(0, 0), Stage::Up, "{number}");
         let own = if number == "9196" { 1 } else { 0 };
         assert!(
-            world.phones[0]
-                .heard
-                .get(&own)
-                .is_some_and(|heard| *heard > 100),
+            world.phones[0].heard.get(&own).is_some_and(|heard| *heard > 100),
             "{number}: {:?}",
             world.phones[0].heard
         );
@@ -918,21 +775,12 @@ fn the_test_numbers_answer() {
 #[test]
 fn a_call_without_any_rtp_ends_by_itself() {
     let mut world = alice_and_bob(|_| {});
-    world
-        .phones
-        .iter_mut()
-        .for_each(|phone| phone.sends_rtp = false);
+    world.phones.iter_mut().for_each(|phone| phone.sends_rtp = false);
     world.act(0, |alice, now| alice.invite("200", now));
     world.run_for(s(30));
-    assert_eq!(
-        (world.stage(0, 0), world.stage(1, 0)),
-        (Stage::Down, Stage::Down)
-    );
-    let end = world
-        .events
-        .iter()
-        .find(|event| matches!(event.kind, Kind::CallEnded { .. }))
-        .unwrap();
+    assert_eq!((world.stage(0, 0), world.stage(1, 0)), (Stage::Down, Stage::Down));
+    let end =
+        world.events.iter().find(|event| matches!(event.kind, Kind::CallEnded { .. })).unwrap();
     assert_eq!(end.cause, Cause::MediaTimeout);
     world.assert_empty();
 }
@@ -948,10 +796,7 @@ fn a_draining_switch_takes_no_new_calls_and_ends_the_old_ones_when_told() {
     assert_eq!(world.stage(0, 0), Stage::Up);
     world.input(Input::HangUpAll);
     world.run_for(s(1));
-    assert_eq!(
-        (world.stage(0, 0), world.stage(1, 0)),
-        (Stage::Down, Stage::Down)
-    );
+    assert_eq!((world.stage(0, 0), world.stage(1, 0)), (Stage::Down, Stage::Down));
     world.assert_empty();
 }
 
@@ -960,19 +805,14 @@ fn the_session_timer_of_a_silent_peer_ends_the_call_and_ours_is_refreshed() {
     let mut world = alice_and_bob(|settings| settings.call.session.session_expires_s = 90);
     world.act(0, |alice, now| {
         alice.invite_with("200", now, |invite| {
-            invite
-                .with("Supported", "timer")
-                .with("Session-Expires", "90;refresher=uac")
+            invite.with("Supported", "timer").with("Session-Expires", "90;refresher=uac")
         })
     });
     world.run_for(s(50));
     let refreshes = world.phones[1].dialogs[0].remote_cseq();
     assert!(refreshes >= 2, "Bob's leg was refreshed by us: {refreshes}");
     world.run_for(s(45));
-    assert_eq!(
-        (world.stage(0, 0), world.stage(1, 0)),
-        (Stage::Down, Stage::Down)
-    );
+    assert_eq!((world.stage(0, 0), world.stage(1, 0)), (Stage::Down, Stage::Down));
     world.assert_empty();
 }
 
@@ -981,13 +821,8 @@ fn loss_doubling_and_reordering_do_not_break_a_call() {
     for seed in 0..40 {
         let mut settings = settings();
         settings.routes.push(route("2*", 2));
-        let weather = Weather {
-            latency_ms: 5,
-            jitter_ms: 20,
-            loss: 150,
-            duplication: 100,
-            reordering: 100,
-        };
+        let weather =
+            Weather { latency_ms: 5, jitter_ms: 20, loss: 150, duplication: 100, reordering: 100 };
         let mut world = World::new(settings, weather, seed);
         world.phone("alice");
         world.phone("bob");

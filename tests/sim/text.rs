@@ -12,11 +12,7 @@ pub struct Text {
 
 impl Text {
     pub fn request(method: &str, uri: &str) -> Text {
-        Text {
-            start: format!("{method} {uri} SIP/2.0"),
-            headers: Vec::new(),
-            body: String::new(),
-        }
+        Text { start: format!("{method} {uri} SIP/2.0"), headers: Vec::new(), body: String::new() }
     }
 
     /// A response with the headers of `request` that every response repeats.
@@ -34,9 +30,7 @@ impl Text {
                 "To" if value.contains(";tag=") || to_tag.is_empty() => {
                     response.headers.push((name.clone(), value.clone()))
                 }
-                "To" => response
-                    .headers
-                    .push((name.clone(), format!("{value};tag={to_tag}"))),
+                "To" => response.headers.push((name.clone(), format!("{value};tag={to_tag}"))),
                 _ => {}
             }
         }
@@ -45,9 +39,7 @@ impl Text {
 
     pub fn parse(bytes: &[u8]) -> Text {
         let text = std::str::from_utf8(bytes).expect("the switch writes UTF-8");
-        let (head, body) = text
-            .split_once("\r\n\r\n")
-            .expect("the switch ends its headers");
+        let (head, body) = text.split_once("\r\n\r\n").expect("the switch ends its headers");
         let mut lines = head.split("\r\n");
         let start = lines.next().expect("a start line").to_owned();
         let headers = lines
@@ -57,11 +49,7 @@ impl Text {
                     .expect("name: value")
             })
             .collect();
-        Text {
-            start,
-            headers,
-            body: body.to_owned(),
-        }
+        Text { start, headers, body: body.to_owned() }
     }
 
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Text {
@@ -79,19 +67,12 @@ impl Text {
         for (name, value) in &self.headers {
             write!(text, "{name}: {value}\r\n").unwrap();
         }
-        write!(
-            text,
-            "Content-Length: {}\r\n\r\n{}",
-            self.body.len(),
-            self.body
-        )
-        .unwrap();
+        write!(text, "Content-Length: {}\r\n\r\n{}", self.body.len(), self.body).unwrap();
         text.into_bytes()
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.find(name)
-            .unwrap_or_else(|| panic!("no {name} in {self:?}"))
+        self.find(name).unwrap_or_else(|| panic!("no {name} in {self:?}"))
     }
 
     pub fn find(&self, name: &str) -> Option<&str> {
@@ -102,33 +83,18 @@ impl Text {
     }
 
     pub fn status(&self) -> Option<u16> {
-        self.start
-            .strip_prefix("SIP/2.0 ")?
-            .split(' ')
-            .next()?
-            .parse()
-            .ok()
+        self.start.strip_prefix("SIP/2.0 ")?.split(' ').next()?.parse().ok()
     }
 
     pub fn method(&self) -> &str {
         match self.status() {
-            Some(_) => {
-                self.header("CSeq")
-                    .split_once(' ')
-                    .expect("number and method")
-                    .1
-            }
+            Some(_) => self.header("CSeq").split_once(' ').expect("number and method").1,
             None => self.start.split(' ').next().expect("a method"),
         }
     }
 
     pub fn cseq(&self) -> u32 {
-        self.header("CSeq")
-            .split(' ')
-            .next()
-            .expect("a number")
-            .parse()
-            .expect("a number")
+        self.header("CSeq").split(' ').next().expect("a number").parse().expect("a number")
     }
 
     pub fn branch(&self) -> &str {
@@ -142,11 +108,7 @@ impl Text {
     /// The URI between the brackets of the Contact.
     pub fn contact(&self) -> Option<&str> {
         let contact = self.find("Contact")?;
-        contact
-            .split_once('<')?
-            .1
-            .split_once('>')
-            .map(|(uri, _)| uri)
+        contact.split_once('<')?.1.split_once('>').map(|(uri, _)| uri)
     }
 
     /// Where the body says that RTP is wanted, and whether it wants and sends any.
@@ -157,18 +119,12 @@ impl Text {
         let direction = ["sendrecv", "sendonly", "recvonly", "inactive"]
             .into_iter()
             .find(|d| line(&format!("a={d}")).is_some());
-        Some((
-            format!("{ip}:{port}").parse().ok()?,
-            direction.unwrap_or("sendrecv"),
-        ))
+        Some((format!("{ip}:{port}").parse().ok()?, direction.unwrap_or("sendrecv")))
     }
 }
 
 fn param<'a>(value: &'a str, name: &str) -> Option<&'a str> {
-    value
-        .split(';')
-        .skip(1)
-        .find_map(|param| param.trim().strip_prefix(name)?.strip_prefix('='))
+    value.split(';').skip(1).find_map(|param| param.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// A session description of one G.711 stream with key presses.

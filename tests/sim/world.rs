@@ -12,7 +12,9 @@ use sidestream::media::{self, LocalPort, MediaCommand, MediaEvent, PortFigures, 
 use sidestream::registrar;
 use sidestream::sip::digest::Secret;
 use sidestream::sip::{Flow, Transport};
-use sidestream::switch::{Input, Listener, Output, Peer, Route, Settings, Switch, Ticket, User};
+use sidestream::switch::{
+    Holdings, Input, Listener, Output, Peer, Route, Settings, Switch, Ticket, User,
+};
 use sidestream::time::{Duration, Instant};
 
 use crate::ladder::Ladder;
@@ -28,23 +30,10 @@ pub const AFTERMATH: Duration = Duration::from_secs(70);
 
 #[derive(Clone, Debug)]
 enum Parcel {
-    ToSwitch {
-        from: SocketAddr,
-        bytes: Bytes,
-    },
-    ToPhone {
-        to: SocketAddr,
-        bytes: Bytes,
-    },
-    RtpToRelay {
-        from: SocketAddr,
-        to: SocketAddr,
-        bytes: Bytes,
-    },
-    RtpToPhone {
-        to: SocketAddr,
-        bytes: Bytes,
-    },
+    ToSwitch { from: SocketAddr, bytes: Bytes },
+    ToPhone { to: SocketAddr, bytes: Bytes },
+    RtpToRelay { from: SocketAddr, to: SocketAddr, bytes: Bytes },
+    RtpToPhone { to: SocketAddr, bytes: Bytes },
 }
 
 /// The whole house.
@@ -62,6 +51,9 @@ pub struct World {
     /// Draw ladders and keep events; off in swarms, where they would only be memory.
     pub detailed: bool,
     pub violations: Vec<String>,
+    /// Calls that have begun; a swarm takes them away.
+    pub new_calls: Vec<CallId>,
+    pub event_count: u64,
     ports: HashMap<u16, PortId>,
     grammar: BTreeMap<CallId, Grammar>,
     tickets: u64,
@@ -91,10 +83,7 @@ pub fn settings() -> Settings {
     });
     Settings {
         realm: REALM.into(),
-        listeners: vec![Listener {
-            transport: Transport::Udp,
-            address: SWITCH.parse().unwrap(),
-        }],
+        listeners: vec![Listener { transport: Transport::Udp, address: SWITCH.parse().unwrap() }],
         users: Vec::new(),
         peers: vec![Peer {
             name: "lab".into(),
@@ -131,11 +120,7 @@ pub fn user(name: &str, may_control_streams: bool) -> User {
 pub fn route(pattern: &str, phone: u8) -> Route {
     let target = format!("sip:{{number}}@10.0.1.{phone}:5060");
     let target = Some(sidestream::switch::RouteTarget::parse(&target).unwrap());
-    Route {
-        pattern: sidestream::switch::Pattern::parse(pattern),
-        target,
-        start: None,
-    }
+    Route { pattern: sidestream::switch::Pattern::parse(pattern), target, start: None }
 }
 
 impl World {
@@ -155,6 +140,8 @@ impl World {
             figures: Vec::new(),
             detailed: true,
             violations: Vec::new(),
+            new_calls: Vec::new(),
+            event_count: 0,
             ports: HashMap::new(),
             grammar: BTreeMap::new(),
             tickets: 0,
@@ -166,8 +153,7 @@ impl World {
         let number = u8::try_from(self.phones.len() + 1).expect("few phones");
         let sip = format!("10.0.1.{number}:5060").parse().unwrap();
         let rtp = format!("10.0.1.{number}:4000").parse().unwrap();
-        self.phones
-            .push(Phone::new(name, number, sip, rtp, SWITCH.parse().unwrap()));
+        self.phones.push(Phone::new(name, number, sip, rtp, SWITCH.parse().unwrap()));
         self.phones.len() - 1
     }
 
@@ -183,23 +169,10 @@ impl World {
     pub fn command(&mut self, call: CallId, request: &str, verb: Verb) -> Result<Accepted, Denied> {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        let command = Command {
-            request: RequestId::new(request),
-            origin: Origin::Rest,
-            verb,
-        };
-        self.switch.handle_input(
-            Input::Command {
-                call,
-                command,
-                ticket,
-            },
-            self.now,
-        );
+        let command = Command { request: RequestId::new(request), origin: Origin::Rest, verb };
+        self.switch.handle_input(Input::Command { call, command, ticket }, self.now);
         self.drain();
-        self.replies
-            .remove(&ticket.0)
-            .expect("the switch answers every command at once")
+        self.replies.remove(&ticket.0).expect("the switch answers every command at once")
     }
 
     /// Something that happens outside of every phone.
@@ -274,18 +247,14 @@ impl World {
             violations.len(),
             &violations[..violations.len().min(5)]
         );
-        assert!(
-            self.switch.is_idle(),
-            "the switch is not empty: {:?}",
-            self.switch
-        );
+        assert_eq!(self.switch.holdings(), Holdings::default());
         assert_eq!(self.relay.ports(), 0, "open ports in the relay");
         assert_eq!(self.sinks.open_count(), 0, "open sinks");
         assert_eq!(self.switch.counters().bugs, 0);
         for figures in &self.figures {
             assert_eq!(
                 figures.received,
-                figures.forwarded + figures.drops.total(),
+                figures.forwarded + figures.dropped.total(),
                 "{figures:?}"
             );
         }
@@ -308,10 +277,10 @@ impl World {
             self.deliver(parcel);
         }
         for place in 0..self.phones.len() {
-            if self.phones[place]
-                .poll_timeout()
-                .is_some_and(|at| at <= self.now)
-            {
+            if !self.detailed {
+                self.phones[place].forget(self.now);
+            }
+            if self.phones[place].poll_timeout().is_some_and(|at| at <= self.now) {
                 self.phones[place].handle_timeout(self.now);
                 self.flush(place);
             }
@@ -330,13 +299,7 @@ impl World {
     fn deliver(&mut self, parcel: Parcel) {
         match parcel {
             Parcel::ToSwitch { from, bytes } => {
-                self.switch.handle_input(
-                    Input::Message {
-                        flow: flow_from(from),
-                        bytes,
-                    },
-                    self.now,
-                );
+                self.switch.handle_input(Input::Message { flow: flow_from(from), bytes }, self.now);
                 self.drain();
             }
             Parcel::ToPhone { to, bytes } => {
@@ -346,17 +309,11 @@ impl World {
                 }
             }
             Parcel::RtpToRelay { from, to, bytes } => {
-                let Some(port) = self.ports.get(&to.port()).copied() else {
-                    return;
-                };
+                let Some(port) = self.ports.get(&to.port()).copied() else { return };
                 if let Some(forward) = self.relay.handle_rtp(port, from, &bytes, self.now) {
-                    self.link.0.send(
-                        ParcelBox(Parcel::RtpToPhone {
-                            to: forward.to,
-                            bytes,
-                        }),
-                        self.now,
-                    );
+                    self.link
+                        .0
+                        .send(ParcelBox(Parcel::RtpToPhone { to: forward.to, bytes }), self.now);
                 }
             }
             Parcel::RtpToPhone { to, bytes } => {
@@ -374,24 +331,13 @@ impl World {
                 self.ladder.add(&name, "switch", summary(&bytes));
             }
             let from = self.phones[place].sip;
-            self.link.0.send(
-                ParcelBox(Parcel::ToSwitch {
-                    from,
-                    bytes: bytes.into(),
-                }),
-                self.now,
-            );
+            self.link.0.send(ParcelBox(Parcel::ToSwitch { from, bytes: bytes.into() }), self.now);
         }
         while let Some((to, bytes)) = self.phones[place].rtp_outbox.pop_front() {
             let from = self.phones[place].rtp;
-            self.link.0.send(
-                ParcelBox(Parcel::RtpToRelay {
-                    from,
-                    to,
-                    bytes: bytes.into(),
-                }),
-                self.now,
-            );
+            self.link
+                .0
+                .send(ParcelBox(Parcel::RtpToRelay { from, to, bytes: bytes.into() }), self.now);
         }
     }
 
@@ -404,13 +350,9 @@ impl World {
             }
             while let Some(transmit) = self.relay.poll_transmit() {
                 let bytes = Bytes::copy_from_slice(&transmit.bytes);
-                self.link.0.send(
-                    ParcelBox(Parcel::RtpToPhone {
-                        to: transmit.to,
-                        bytes,
-                    }),
-                    self.now,
-                );
+                self.link
+                    .0
+                    .send(ParcelBox(Parcel::RtpToPhone { to: transmit.to, bytes }), self.now);
             }
             while let Some(event) = self.relay.poll_event() {
                 idle = false;
@@ -435,16 +377,9 @@ impl World {
                 if self.detailed
                     && let Some(phone) = self.phones.iter().find(|phone| phone.sip == flow.remote)
                 {
-                    self.ladder
-                        .add("switch", &phone.name.clone(), summary(&bytes));
+                    self.ladder.add("switch", &phone.name.clone(), summary(&bytes));
                 }
-                self.link.0.send(
-                    ParcelBox(Parcel::ToPhone {
-                        to: flow.remote,
-                        bytes,
-                    }),
-                    self.now,
-                );
+                self.link.0.send(ParcelBox(Parcel::ToPhone { to: flow.remote, bytes }), self.now);
             }
             Output::Media { command, .. } => {
                 match &command {
@@ -465,24 +400,23 @@ impl World {
 
     fn open_port(&mut self, port: PortId, local: LocalPort) {
         if self.ports.insert(local.rtp(), port).is_some() {
-            self.violations
-                .push(format!("port {} opened twice", local.rtp()));
+            self.violations.push(format!("port {} opened twice", local.rtp()));
         }
     }
 
     /// Events of a call count without a gap; each stream ends once; nothing follows the call's end.
     fn take_event(&mut self, event: Event) {
+        self.event_count += 1;
+        if matches!(event.kind, Kind::CallInitiated { .. }) {
+            self.new_calls.push(event.call);
+        }
         let grammar = self.grammar.entry(event.call).or_default();
         grammar.seq += 1;
         if event.seq != grammar.seq {
-            self.violations.push(format!(
-                "event {} came as number {}",
-                event.seq, grammar.seq
-            ));
+            self.violations.push(format!("event {} came as number {}", event.seq, grammar.seq));
         }
         if grammar.over {
-            self.violations
-                .push(format!("{:?} after the end of its call", event.kind));
+            self.violations.push(format!("{:?} after the end of its call", event.kind));
         }
         match &event.kind {
             Kind::StreamArmed { .. } => {
@@ -499,8 +433,7 @@ impl World {
             Kind::CallEnded { .. } => {
                 grammar.over = true;
                 if grammar.open_streams != 0 {
-                    self.violations
-                        .push(format!("call {} ended with open streams", event.call));
+                    self.violations.push(format!("call {} ended with open streams", event.call));
                 }
             }
             _ => {}
@@ -512,12 +445,7 @@ impl World {
 }
 
 fn flow_from(remote: SocketAddr) -> Flow {
-    Flow {
-        transport: Transport::Udp,
-        local: SWITCH.parse().unwrap(),
-        remote,
-        connection: None,
-    }
+    Flow { transport: Transport::Udp, local: SWITCH.parse().unwrap(), remote, connection: None }
 }
 
 /// `INVITE`, or `180 INVITE`.

@@ -26,28 +26,15 @@ pub(crate) struct Room {
 }
 
 const fn pure(name: &'static str, rooms: &'static str) -> Room {
-    Room {
-        name,
-        pure: true,
-        imports: Imports::Rooms(rooms),
-        to_come: false,
-    }
+    Room { name, pure: true, imports: Imports::Rooms(rooms), to_come: false }
 }
 
 const fn shell(name: &'static str, imports: Imports) -> Room {
-    Room {
-        name,
-        pure: false,
-        imports,
-        to_come: false,
-    }
+    Room { name, pure: false, imports, to_come: false }
 }
 
 const fn to_come(room: Room) -> Room {
-    Room {
-        to_come: true,
-        ..room
-    }
+    Room { to_come: true, ..room }
 }
 
 /// The rows of `ARCHITECTURE.md`, in the same order.
@@ -56,7 +43,7 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("id", ""),
     pure("command", "id time"),
     pure("event", "id time command"),
-    pure("sip", "time"),
+    pure("sip", "id time"),
     pure("rtp", "time"),
     pure("codec", ""),
     pure("sdp", "codec"),
@@ -67,22 +54,17 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("call", "id time command event sip sdp media codec"),
     to_come(pure("flow", "id command event")),
     pure("control", "id time command event sip"),
-    Room {
-        name: "switch",
-        pure: true,
-        imports: Imports::Pure,
-        to_come: false,
-    },
+    Room { name: "switch", pure: true, imports: Imports::Pure, to_come: false },
     shell("config", Imports::Pure),
     shell("net", Imports::PureAnd("config")),
     shell(
         "sink",
         Imports::Rooms("id time event media dialect call config net"),
     ),
-    shell("notify", Imports::Rooms("id time event control config")),
+    shell("notify", Imports::Rooms("id time command event control config")),
     shell(
         "http",
-        Imports::Rooms("command event control notify net config"),
+        Imports::Rooms("id command event control notify net config"),
     ),
     to_come(shell(
         "cluster",

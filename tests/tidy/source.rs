@@ -42,9 +42,7 @@ pub(crate) fn read_tree(root: &Path) -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = std::fs::read_to_string(&path).expect("a source file is UTF-8");
-                let relative = path
-                    .strip_prefix(root)
-                    .expect("it was found below the root");
+                let relative = path.strip_prefix(root).expect("it was found below the root");
                 sources.push(Source::new(&relative.to_string_lossy(), &text));
             }
         }
@@ -65,12 +63,7 @@ impl Source {
             .filter(|(_, line)| line.contains("// Any order:"))
             .map(|(index, _)| index + 1)
             .collect();
-        Source {
-            path: path.to_string(),
-            lines: text.lines().count(),
-            tokens,
-            any_order,
-        }
+        Source { path: path.to_string(), lines: text.lines().count(), tokens, any_order }
     }
 
     /// The room that the file belongs to; `None` for `lib.rs` and `main.rs`.
@@ -82,9 +75,7 @@ impl Source {
 
     /// Whether the room is one of the pure ones.
     pub(crate) fn is_pure(&self) -> bool {
-        self.room()
-            .and_then(|name| rooms::room(&name))
-            .is_some_and(|room| room.pure)
+        self.room().and_then(|name| rooms::room(&name)).is_some_and(|room| room.pure)
     }
 
     /// `file:line: what`.
@@ -94,9 +85,7 @@ impl Source {
 
     /// The text of the token at `index`, empty beyond the end.
     pub(crate) fn text(&self, index: usize) -> &str {
-        self.tokens
-            .get(index)
-            .map_or("", |token| token.text.as_str())
+        self.tokens.get(index).map_or("", |token| token.text.as_str())
     }
 
     /// Every path that leaves this file's room for another, in order.
@@ -116,10 +105,7 @@ impl Source {
                     continue;
                 };
                 if Some(&room) != own.as_ref() && rooms::room(&room).is_some() {
-                    found.push(Import {
-                        room,
-                        line: self.tokens[index].line,
-                    });
+                    found.push(Import { room, line: self.tokens[index].line });
                 }
             }
         }
@@ -243,9 +229,7 @@ fn lex(text: &str) -> Vec<Token> {
             index += length;
             continue;
         }
-        let word = rest
-            .find(|c: char| !c.is_alphanumeric() && c != '_')
-            .unwrap_or(rest.len());
+        let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
         let length = match () {
             () if word > 0 => word,
             () if rest.starts_with("::") => 2,
@@ -302,19 +286,15 @@ fn quoted(rest: &str) -> usize {
 
 /// The length of a raw or byte string with its prefix, if one begins here.
 fn string_prefix(rest: &str) -> Option<usize> {
-    let letters = rest
-        .find(|c: char| !matches!(c, 'r' | 'b' | 'c'))
-        .filter(|length| *length <= 2)?;
+    let letters =
+        rest.find(|c: char| !matches!(c, 'r' | 'b' | 'c')).filter(|length| *length <= 2)?;
     let hashes = rest[letters..].find(|c: char| c != '#')?;
     let open = letters + hashes;
     match rest.as_bytes().get(open)? {
         b'"' if rest[..letters].contains('r') => {
             let close = format!("\"{}", "#".repeat(hashes));
             let body = &rest[open + 1..];
-            Some(
-                body.find(&close)
-                    .map_or(rest.len(), |at| open + 1 + at + close.len()),
-            )
+            Some(body.find(&close).map_or(rest.len(), |at| open + 1 + at + close.len()))
         }
         b'"' if hashes == 0 => Some(letters + quoted(&rest[letters..])),
         b'\'' if hashes == 0 && rest.starts_with("b'") => Some(1 + quote_or_lifetime(&rest[1..])),
@@ -333,13 +313,7 @@ fn quote_or_lifetime(rest: &str) -> usize {
             .map_or(1, |(at, _)| 2 + at + 1),
         Some((_, first)) => match chars.next() {
             Some((at, '\'')) => at + 1,
-            _ => {
-                1 + if first.is_alphanumeric() || first == '_' {
-                    first.len_utf8()
-                } else {
-                    0
-                }
-            }
+            _ => 1 + if first.is_alphanumeric() || first == '_' { first.len_utf8() } else { 0 },
         },
         None => 1,
     }
@@ -349,19 +323,12 @@ fn quote_or_lifetime(rest: &str) -> usize {
 fn mark_tests(tokens: &mut [Token], whole_file: bool) {
     let mut index = 0;
     while index < tokens.len() {
-        let text = |offset: usize| {
-            tokens
-                .get(index + offset)
-                .map_or("", |token| token.text.as_str())
-        };
+        let text =
+            |offset: usize| tokens.get(index + offset).map_or("", |token| token.text.as_str());
         let attribute = text(0) == "#" && text(1) == "[";
         let of_test = attribute
             && (text(2) == "test" || (text(2) == "cfg" && text(3) == "(" && text(4) == "test"));
-        let end = if of_test {
-            item_end(tokens, index)
-        } else {
-            index + 1
-        };
+        let end = if of_test { item_end(tokens, index) } else { index + 1 };
         for token in &mut tokens[index..end] {
             token.test |= of_test || whole_file;
         }

@@ -21,9 +21,8 @@ const LOW_COARSE: [i32; 16] = [
     1200, 0,
 ];
 /// How the step follows the upper 4 bits (wl by rl42).
-const LOW_STEPS: [i32; 16] = [
-    -60, 3042, 1198, 538, 334, 172, 58, -30, 3042, 1198, 538, 334, 172, 58, -30, -60,
-];
+const LOW_STEPS: [i32; 16] =
+    [-60, 3042, 1198, 538, 334, 172, 58, -30, 3042, 1198, 538, 334, 172, 58, -30, -60];
 /// What a 2-bit code stands for (qq2).
 const HIGH_VALUES: [i32; 4] = [-7408, -1616, 7408, 1616];
 /// How the step follows it (wh by ih2).
@@ -72,24 +71,14 @@ struct Predictor {
 impl Band {
     pub(super) fn low() -> Self {
         Band {
-            scale: Scale {
-                log: 0,
-                step: 32,
-                limit: 18_432,
-                octave: 8,
-            },
+            scale: Scale { log: 0, step: 32, limit: 18_432, octave: 8 },
             predictor: Predictor::default(),
         }
     }
 
     pub(super) fn high() -> Self {
         Band {
-            scale: Scale {
-                log: 0,
-                step: 8,
-                limit: 22_528,
-                octave: 10,
-            },
+            scale: Scale { log: 0, step: 8, limit: 22_528, octave: 10 },
             predictor: Predictor::default(),
         }
     }
@@ -142,14 +131,7 @@ impl Band {
     /// Blocks SUBTRA and the start of QUANTL, QUANTH: the sign and one's-complement magnitude of what was not predicted.
     fn difference(&self, sample: i32) -> (bool, i32) {
         let difference = saturated(sample - self.predictor.estimate);
-        (
-            difference < 0,
-            if difference < 0 {
-                !difference
-            } else {
-                difference
-            },
-        )
+        (difference < 0, if difference < 0 { !difference } else { difference })
     }
 
     fn adapt_low(&mut self, code: u8) {
@@ -178,11 +160,7 @@ impl Scale {
         self.log = (((self.log * 127) >> 7) + change).clamp(0, self.limit);
         let power = POWERS[(self.log >> 6 & 31) as usize];
         let shift = self.octave - (self.log >> 11);
-        self.step = if shift < 0 {
-            power << -shift
-        } else {
-            power >> shift
-        } << 2;
+        self.step = if shift < 0 { power << -shift } else { power >> shift } << 2;
     }
 }
 
@@ -214,11 +192,7 @@ impl Predictor {
         let [before, long_before] = self.partial.map(|earlier| (earlier < 0) == (partial < 0));
         let [first, second] = self.poles;
         let first_scaled = saturated(first * 4);
-        let coupling = if before {
-            (-first_scaled).min(0x7fff)
-        } else {
-            first_scaled
-        } >> 7;
+        let coupling = if before { (-first_scaled).min(0x7fff) } else { first_scaled } >> 7;
         let push = if long_before { 128 } else { -128 };
         let second = (push + coupling + ((second * 32_512) >> 15)).clamp(-12_288, 12_288);
         let push = if before { 192 } else { -192 };
@@ -231,11 +205,7 @@ impl Predictor {
     fn adapt_zeros(&mut self, difference: i32) {
         let push = if difference == 0 { 0 } else { 128 };
         for (zero, earlier) in self.zeros.iter_mut().zip(&self.differences) {
-            let push = if (*earlier < 0) == (difference < 0) {
-                push
-            } else {
-                -push
-            };
+            let push = if (*earlier < 0) == (difference < 0) { push } else { -push };
             *zero = saturated(push + ((*zero * 32_640) >> 15));
         }
     }

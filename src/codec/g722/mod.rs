@@ -27,21 +27,13 @@ pub(super) struct Encoder {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Decoder {
-            low: Band::low(),
-            high: Band::high(),
-            filter: MirrorFilter::default(),
-        }
+        Decoder { low: Band::low(), high: Band::high(), filter: MirrorFilter::default() }
     }
 }
 
 impl Default for Encoder {
     fn default() -> Self {
-        Encoder {
-            low: Band::low(),
-            high: Band::high(),
-            filter: MirrorFilter::default(),
-        }
+        Encoder { low: Band::low(), high: Band::high(), filter: MirrorFilter::default() }
     }
 }
 

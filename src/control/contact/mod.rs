@@ -40,23 +40,13 @@ pub struct ContactRefusal {
 impl ContactRefusal {
     /// A refusal of this type.
     pub fn new(error: ContactError, message: impl Into<String>) -> Self {
-        ContactRefusal {
-            error,
-            message: message.into(),
-        }
+        ContactRefusal { error, message: message.into() }
     }
 
     /// The body. boto3 reads `Message` (and the type from `x-amzn-ErrorType`); clients of the envelope read the rest.
     pub fn body(&self) -> ContactErrorView {
-        let error = ContactErrorDetail {
-            code: self.error.code(),
-            message: self.message.clone(),
-        };
-        ContactErrorView {
-            success: false,
-            error,
-            message: self.message.clone(),
-        }
+        let error = ContactErrorDetail { code: self.error.code(), message: self.message.clone() };
+        ContactErrorView { success: false, error, message: self.message.clone() }
     }
 }
 
@@ -117,25 +107,15 @@ pub fn started(stream: StreamId, created_at: String) -> ContactSuccessView {
     let id = stream.to_string();
     ContactSuccessView {
         success: true,
-        data: ContactData {
-            id: id.clone(),
-            created_at,
-        },
+        data: ContactData { id: id.clone(), created_at },
         streaming_id: Some(id),
     }
 }
 
 /// The answer to a stop.
 pub fn stopped(stream: &str, created_at: String) -> ContactSuccessView {
-    let data = ContactData {
-        id: stream.to_owned(),
-        created_at,
-    };
-    ContactSuccessView {
-        success: true,
-        data,
-        streaming_id: None,
-    }
+    let data = ContactData { id: stream.to_owned(), created_at };
+    ContactSuccessView { success: true, data, streaming_id: None }
 }
 
 /// StartContactStreaming as it is sent. Unknown members are ignored: the model that boto3 carries grows.
@@ -181,11 +161,8 @@ pub fn start(body: &[u8]) -> Result<ContactRequest, ContactRefusal> {
     member("InstanceId", sent.instance_id.as_deref(), 100)?;
     let contact = member("ContactId", sent.contact_id.as_deref(), 256)?;
     let configuration = sent.chat_streaming_configuration.unwrap_or_default();
-    let endpoint = member(
-        "StreamingEndpointArn",
-        configuration.streaming_endpoint_arn.as_deref(),
-        350,
-    )?;
+    let endpoint =
+        member("StreamingEndpointArn", configuration.streaming_endpoint_arn.as_deref(), 350)?;
     let token = member("ClientToken", sent.client_token.as_deref(), 500)?;
     let request = request::request_id(token).map_err(|_| {
         invalid("ClientToken must be 1 to 500 printable ASCII characters".to_owned())
@@ -196,11 +173,7 @@ pub fn start(body: &[u8]) -> Result<ContactRequest, ContactRefusal> {
         label: None,
         pause_as: None,
     };
-    Ok(ContactRequest {
-        call: call(contact)?,
-        request: Some(request),
-        verb: Verb::Start(start),
-    })
+    Ok(ContactRequest { call: call(contact)?, request: Some(request), verb: Verb::Start(start) })
 }
 
 /// Checks a stop.
@@ -209,14 +182,8 @@ pub fn stop(body: &[u8]) -> Result<ContactRequest, ContactRefusal> {
     member("InstanceId", sent.instance_id.as_deref(), 100)?;
     let contact = member("ContactId", sent.contact_id.as_deref(), 256)?;
     let streaming = member("StreamingId", sent.streaming_id.as_deref(), 100)?;
-    let stream = streaming
-        .parse()
-        .map_err(|_| ContactRefusal::from(Denied::NoSuchStream))?;
-    Ok(ContactRequest {
-        call: call(contact)?,
-        request: None,
-        verb: Verb::Stop(Target::Id(stream)),
-    })
+    let stream = streaming.parse().map_err(|_| ContactRefusal::from(Denied::NoSuchStream))?;
+    Ok(ContactRequest { call: call(contact)?, request: None, verb: Verb::Stop(Target::Id(stream)) })
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ContactRefusal> {
@@ -244,9 +211,7 @@ fn member<'a>(
 ) -> Result<&'a str, ContactRefusal> {
     let value = value.ok_or_else(|| invalid(format!("{name} is missing")))?;
     if value.is_empty() || value.chars().count() > longest {
-        return Err(invalid(format!(
-            "{name} must be 1 to {longest} characters long"
-        )));
+        return Err(invalid(format!("{name} must be 1 to {longest} characters long")));
     }
     Ok(value)
 }

@@ -16,31 +16,19 @@ fn stop_body(instance: &str, contact: &str, stream: &str) -> String {
 
 fn refused(result: Result<ContactRequest, ContactRefusal>) -> String {
     let refusal = result.expect_err("the body breaks a rule");
-    format!(
-        "{} {} {}",
-        refusal.error.status(),
-        refusal.error.type_name(),
-        refusal.message
-    )
+    format!("{} {} {}", refusal.error.status(), refusal.error.type_name(), refusal.message)
 }
 
 #[test]
 fn a_start_names_a_sink_plainly_or_by_arn() {
-    for endpoint in [
-        "asr",
-        "arn:aws:kinesis:eu-west-1:123456789012:stream/asr",
-        "arn:sidestream:sink:asr",
-    ] {
+    for endpoint in
+        ["asr", "arn:aws:kinesis:eu-west-1:123456789012:stream/asr", "arn:sidestream:sink:asr"]
+    {
         let parsed = start(start_body("local", CALL, endpoint, "t-1").as_bytes()).unwrap();
         assert_eq!(parsed.call, CallId::from_u128(1));
         assert_eq!(parsed.request, Some(RequestId::new("t-1")));
-        let Verb::Start(start) = parsed.verb else {
-            panic!("a start")
-        };
-        assert_eq!(
-            (start.sink, start.tracks),
-            (Some(SinkName::new("asr")), Tracks::Both)
-        );
+        let Verb::Start(start) = parsed.verb else { panic!("a start") };
+        assert_eq!((start.sink, start.tracks), (Some(SinkName::new("asr")), Tracks::Both));
     }
 }
 
@@ -55,18 +43,9 @@ fn a_stop_names_a_stream_of_a_contact() {
 fn a_member_out_of_its_bounds_is_an_invalid_parameter() {
     let long = |length| "x".repeat(length);
     for (body, expected) in [
-        (
-            start_body("", CALL, "asr", "t"),
-            "InstanceId must be 1 to 100 characters long",
-        ),
-        (
-            start_body(&long(101), CALL, "asr", "t"),
-            "InstanceId must be 1 to 100 characters long",
-        ),
-        (
-            start_body("i", &long(257), "asr", "t"),
-            "ContactId must be 1 to 256 characters long",
-        ),
+        (start_body("", CALL, "asr", "t"), "InstanceId must be 1 to 100 characters long"),
+        (start_body(&long(101), CALL, "asr", "t"), "InstanceId must be 1 to 100 characters long"),
+        (start_body("i", &long(257), "asr", "t"), "ContactId must be 1 to 256 characters long"),
         (
             start_body("i", CALL, &long(351), "t"),
             "StreamingEndpointArn must be 1 to 350 characters long",
@@ -75,10 +54,7 @@ fn a_member_out_of_its_bounds_is_an_invalid_parameter() {
             start_body("i", CALL, "wss://evil.example/", "t"),
             "StreamingEndpointArn must name a configured sink",
         ),
-        (
-            start_body("i", CALL, "asr", &long(501)),
-            "ClientToken must be 1 to 500 characters long",
-        ),
+        (start_body("i", CALL, "asr", &long(501)), "ClientToken must be 1 to 500 characters long"),
         ("{}".to_owned(), "InstanceId is missing"),
     ] {
         assert_eq!(
@@ -96,27 +72,14 @@ fn a_member_out_of_its_bounds_is_an_invalid_parameter() {
 #[test]
 fn an_id_that_was_never_given_out_is_not_found() {
     let expected = "404 ResourceNotFoundException there is no such call";
-    assert_eq!(
-        refused(start(start_body("i", "not-a-ulid", "asr", "t").as_bytes())),
-        expected
-    );
+    assert_eq!(refused(start(start_body("i", "not-a-ulid", "asr", "t").as_bytes())), expected);
     let expected = "404 ResourceNotFoundException the call has no such stream";
-    assert_eq!(
-        refused(stop(stop_body("i", CALL, "s1").as_bytes())),
-        expected
-    );
+    assert_eq!(refused(stop(stop_body("i", CALL, "s1").as_bytes())), expected);
 }
 
 #[test]
 fn a_body_that_is_no_object_is_an_invalid_request() {
-    for body in [
-        "",
-        "[]",
-        "{",
-        r#"["i"]"#,
-        r#"{"InstanceId":7}"#,
-        &" ".repeat(BODY_BYTES + 1),
-    ] {
+    for body in ["", "[]", "{", r#"["i"]"#, r#"{"InstanceId":7}"#, &" ".repeat(BODY_BYTES + 1)] {
         assert!(
             refused(stop(body.as_bytes())).starts_with("400 InvalidRequestException "),
             "{body}"
@@ -132,11 +95,9 @@ fn one_answer_serves_both_kinds_of_client() {
         body,
         r#"{"success":false,"error":{"code":"VALIDATION_ERROR","message":"ContactId is missing"},"Message":"ContactId is missing"}"#
     );
-    let body = serde_json::to_string(&started(
-        StreamId::from_u128(2),
-        "2026-01-01T00:00:00.000Z".into(),
-    ))
-    .unwrap();
+    let body =
+        serde_json::to_string(&started(StreamId::from_u128(2), "2026-01-01T00:00:00.000Z".into()))
+            .unwrap();
     assert_eq!(
         body,
         format!(

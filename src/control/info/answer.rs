@@ -63,11 +63,7 @@ impl InfoError {
                 warning(&self.to_string())
             }
         };
-        InfoAnswer {
-            status: self.status(),
-            headers: vec![header],
-            body: Vec::new(),
-        }
+        InfoAnswer { status: self.status(), headers: vec![header], body: Vec::new() }
     }
 }
 
@@ -80,28 +76,15 @@ impl InfoAnswer {
         headers.push(("Content-Type", CONTENT_TYPE.to_owned()));
         let body =
             serde_json::to_vec(body).expect("a view holds only text, numbers and lists of them");
-        InfoAnswer {
-            status,
-            headers,
-            body,
-        }
+        InfoAnswer { status, headers, body }
     }
 }
 
 fn accepted_body(accepted: &Accepted) -> AcceptedBody {
-    let mut views: Vec<_> = accepted
-        .streams
-        .iter()
-        .map(StreamStatusView::from)
-        .collect();
+    let mut views: Vec<_> = accepted.streams.iter().map(StreamStatusView::from).collect();
     let stream = if views.len() == 1 { views.pop() } else { None };
     let streams = stream.is_none().then_some(views);
-    AcceptedBody {
-        v: 1,
-        changed: accepted.changed,
-        stream,
-        streams,
-    }
+    AcceptedBody { v: 1, changed: accepted.changed, stream, streams }
 }
 
 /// RFC 3261 §20.43: 399 is the miscellaneous warning, its text is for a person. What a peer sent may stand in it, so it is

@@ -42,12 +42,7 @@ enum Op {
 pub(super) fn parse(bytes: &[u8]) -> Result<(Option<RequestId>, Verb), InfoError> {
     let body = read(bytes)?;
     body.check_members()?;
-    let request = body
-        .id
-        .as_deref()
-        .map(request::request_id)
-        .transpose()
-        .map_err(bad)?;
+    let request = body.id.as_deref().map(request::request_id).transpose().map_err(bad)?;
     let verb = body.verb().map_err(bad)?;
     Ok((request, verb))
 }
@@ -87,13 +82,8 @@ impl Body {
             ("track", self.track.is_some(), is_mute),
             ("name", self.name.is_some(), self.op == Op::Mark),
         ];
-        match given
-            .iter()
-            .find(|(_, is_given, is_known)| *is_given && !is_known)
-        {
-            Some((name, ..)) => Err(InfoError::Body(format!(
-                "{name} has no meaning for this op"
-            ))),
+        match given.iter().find(|(_, is_given, is_known)| *is_given && !is_known) {
+            Some((name, ..)) => Err(InfoError::Body(format!("{name} has no meaning for this op"))),
             None => Ok(()),
         }
     }

@@ -23,23 +23,16 @@ pub(super) fn relay(body: &[u8]) -> Result<Parsed, InfoError> {
         if name.eq_ignore_ascii_case("signal") {
             digit = Some(key(value)?);
         } else if name.eq_ignore_ascii_case("duration") {
-            duration_ms = value
-                .parse()
-                .map_err(|_| InfoError::Dtmf("Duration must be milliseconds"))?;
+            duration_ms =
+                value.parse().map_err(|_| InfoError::Dtmf("Duration must be milliseconds"))?;
         }
     }
     let digit = digit.ok_or(InfoError::Dtmf("dtmf-relay names no Signal"))?;
-    Ok(Parsed::Dtmf {
-        digit,
-        duration_ms: duration_ms.clamp(1, LONGEST_MS),
-    })
+    Ok(Parsed::Dtmf { digit, duration_ms: duration_ms.clamp(1, LONGEST_MS) })
 }
 
 pub(super) fn plain(body: &[u8]) -> Result<Parsed, InfoError> {
-    Ok(Parsed::Dtmf {
-        digit: key(text(body)?.trim())?,
-        duration_ms: DEFAULT_MS,
-    })
+    Ok(Parsed::Dtmf { digit: key(text(body)?.trim())?, duration_ms: DEFAULT_MS })
 }
 
 fn text(body: &[u8]) -> Result<&str, InfoError> {

@@ -109,10 +109,7 @@ impl InfoError {
 
 /// Reads an INFO.
 pub fn parse(content: InfoContent<'_>, profile: &RecordProfile) -> Result<Parsed, InfoError> {
-    let media_type = content
-        .content_type
-        .map(without_parameters)
-        .unwrap_or_default();
+    let media_type = content.content_type.map(without_parameters).unwrap_or_default();
     if let Some(package) = content.info_package {
         if !without_parameters(package).eq_ignore_ascii_case(PACKAGE) {
             return Err(InfoError::UnknownPackage);
@@ -124,9 +121,7 @@ pub fn parse(content: InfoContent<'_>, profile: &RecordProfile) -> Result<Parsed
         return Ok(Parsed::Command { request, verb });
     }
     if content.body.is_empty() {
-        return content
-            .record
-            .map_or(Ok(Parsed::Empty), |value| record(value, profile));
+        return content.record.map_or(Ok(Parsed::Empty), |value| record(value, profile));
     }
     if media_type.eq_ignore_ascii_case(CONTENT_TYPE) {
         return Err(InfoError::NoPackage);
@@ -146,20 +141,11 @@ fn record(value: &str, profile: &RecordProfile) -> Result<Parsed, InfoError> {
     let verb = if value.eq_ignore_ascii_case("on") {
         Verb::Start(profile.start.clone())
     } else if value.eq_ignore_ascii_case("off") {
-        Verb::Stop(
-            profile
-                .start
-                .label
-                .clone()
-                .map_or(Target::All, Target::Label),
-        )
+        Verb::Stop(profile.start.label.clone().map_or(Target::All, Target::Label))
     } else {
         return Err(InfoError::Record);
     };
-    Ok(Parsed::Command {
-        request: None,
-        verb,
-    })
+    Ok(Parsed::Command { request: None, verb })
 }
 
 /// A header's value without its `;name=value` parameters.

@@ -41,21 +41,16 @@ fn told(content: InfoContent<'_>) -> String {
         Ok(parsed) => format!("{parsed:?}"),
         Err(error) => {
             let answer = error.answer();
-            let headers: Vec<_> = answer
-                .headers
-                .iter()
-                .map(|(name, value)| format!("{name}: {value}"))
-                .collect();
+            let headers: Vec<_> =
+                answer.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
             format!("{} {}", answer.status, headers.join(", "))
         }
     }
 }
 
 fn check(bodies: &[&str], expected: Expect) {
-    let lines: Vec<_> = bodies
-        .iter()
-        .map(|body| format!("{body}\n  {}\n", told(package(body))))
-        .collect();
+    let lines: Vec<_> =
+        bodies.iter().map(|body| format!("{body}\n  {}\n", told(package(body)))).collect();
     expected.assert_eq(&lines.concat());
 }
 
@@ -177,10 +172,7 @@ fn a_body_that_is_not_understood_is_refused_in_words() {
 
 #[test]
 fn a_long_body_is_refused_before_it_is_read() {
-    let body = format!(
-        r#"{{"v":1,"op":"stop","stream":"{}"}}"#,
-        "x".repeat(BODY_BYTES)
-    );
+    let body = format!(r#"{{"v":1,"op":"stop","stream":"{}"}}"#, "x".repeat(BODY_BYTES));
     assert!(told(package(&body)).contains("longer than 4096 bytes"));
 }
 
@@ -203,25 +195,13 @@ fn package_and_type_are_compared_without_case_and_parameters() {
 #[test]
 fn another_package_type_or_header_gets_the_answer_that_names_the_right_one() {
     let body = r#"{"v":1,"op":"stop"}"#;
-    let unknown = InfoContent {
-        info_package: Some("conference"),
-        ..package(body)
-    };
+    let unknown = InfoContent { info_package: Some("conference"), ..package(body) };
     assert_eq!(told(unknown), "469 Recv-Info: media-stream");
-    let json = InfoContent {
-        content_type: Some("application/json"),
-        ..package(body)
-    };
+    let json = InfoContent { content_type: Some("application/json"), ..package(body) };
     assert_eq!(told(json), "415 Accept: application/media-stream+json");
-    let untyped = InfoContent {
-        content_type: None,
-        ..package(body)
-    };
+    let untyped = InfoContent { content_type: None, ..package(body) };
     assert_eq!(told(untyped), "415 Accept: application/media-stream+json");
-    let bare = InfoContent {
-        info_package: None,
-        ..package(body)
-    };
+    let bare = InfoContent { info_package: None, ..package(body) };
     assert_eq!(
         told(bare),
         r#"400 Warning: 399 sidestream "application/media-stream+json needs Info-Package: media-stream""#
@@ -230,36 +210,16 @@ fn another_package_type_or_header_gets_the_answer_that_names_the_right_one() {
 
 #[test]
 fn record_on_and_off_follow_the_profile() {
-    let record = |value| InfoContent {
-        record: Some(value),
-        ..InfoContent::default()
-    };
+    let record = |value| InfoContent { record: Some(value), ..InfoContent::default() };
     assert_eq!(
         parse(record("on"), &profile()),
-        Ok(Parsed::Command {
-            request: None,
-            verb: Verb::Start(profile().start)
-        })
+        Ok(Parsed::Command { request: None, verb: Verb::Start(profile().start) })
     );
     assert_eq!(told(record(" OFF ")), r#"- Stop(Label("record"))"#);
-    assert_eq!(
-        told(record("maybe")),
-        r#"400 Warning: 399 sidestream "Record must be on or off""#
-    );
-    let unlabelled = RecordProfile {
-        start: StartStream {
-            label: None,
-            ..profile().start
-        },
-    };
+    assert_eq!(told(record("maybe")), r#"400 Warning: 399 sidestream "Record must be on or off""#);
+    let unlabelled = RecordProfile { start: StartStream { label: None, ..profile().start } };
     let parsed = parse(record("off"), &unlabelled);
-    assert_eq!(
-        parsed,
-        Ok(Parsed::Command {
-            request: None,
-            verb: Verb::Stop(Target::All)
-        })
-    );
+    assert_eq!(parsed, Ok(Parsed::Command { request: None, verb: Verb::Stop(Target::All) }));
 }
 
 #[test]
@@ -280,16 +240,8 @@ fn keys_are_read_from_both_dtmf_bodies() {
             "Duration=0\r\nSignal=11",
             "Dtmf { digit: '#', duration_ms: 1 }",
         ),
-        (
-            "application/dtmf",
-            "d\r\n",
-            "Dtmf { digit: 'D', duration_ms: 250 }",
-        ),
-        (
-            "application/dtmf; x=y",
-            "10",
-            "Dtmf { digit: '*', duration_ms: 250 }",
-        ),
+        ("application/dtmf", "d\r\n", "Dtmf { digit: 'D', duration_ms: 250 }"),
+        ("application/dtmf; x=y", "10", "Dtmf { digit: '*', duration_ms: 250 }"),
     ];
     for (content_type, body, expected) in cases {
         assert_eq!(told(plain(content_type, body)), expected, "{body:?}");
@@ -313,14 +265,8 @@ fn keys_are_read_from_both_dtmf_bodies() {
 #[test]
 fn what_is_not_ours_is_left_to_the_caller() {
     assert_eq!(told(InfoContent::default()), "Empty");
-    assert_eq!(
-        told(plain("application/media_control+xml", "<x/>")),
-        "Other"
-    );
-    let with_body = InfoContent {
-        record: Some("on"),
-        ..plain("text/plain", "x")
-    };
+    assert_eq!(told(plain("application/media_control+xml", "<x/>")), "Other");
+    let with_body = InfoContent { record: Some("on"), ..plain("text/plain", "x") };
     assert_eq!(told(with_body), "Other");
 }
 
@@ -336,32 +282,21 @@ fn status(id: u128, state: StreamState) -> StreamStatus {
 
 fn written(result: Result<Accepted, Denied>) -> String {
     let answer = answer(&result);
-    let headers: Vec<_> = answer
-        .headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\n"))
-        .collect();
+    let headers: Vec<_> =
+        answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
     let body = String::from_utf8(answer.body).unwrap();
     format!("{}\n{}{body}\n", answer.status, headers.concat())
 }
 
 #[test]
 fn an_accepted_command_is_answered_with_stream_state_and_media_time() {
-    let one = Accepted {
-        streams: vec![status(1, StreamState::Paused)],
-        changed: true,
-    };
+    let one = Accepted { streams: vec![status(1, StreamState::Paused)], changed: true };
     let two = Accepted {
         streams: vec![status(1, StreamState::Ended), status(2, StreamState::Ended)],
         changed: false,
     };
-    let none = Accepted {
-        streams: vec![],
-        changed: false,
-    };
-    let text = [one, two, none]
-        .map(|accepted| written(Ok(accepted)))
-        .concat();
+    let none = Accepted { streams: vec![], changed: false };
+    let text = [one, two, none].map(|accepted| written(Ok(accepted))).concat();
     expect![[r#"
         200
         Content-Type: application/media-stream+json

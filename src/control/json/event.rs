@@ -1,10 +1,8 @@
 //! Events as they are told.
 
-use std::time::SystemTime;
-
 use serde::Serialize;
 
-use super::{ErrorView, ManifestView, timestamp};
+use super::{ErrorView, ManifestView, Timestamp};
 use crate::command::Origin;
 use crate::control::{tables, tapi};
 use crate::event::{Cause, Event, Kind, Outcome};
@@ -127,13 +125,13 @@ pub enum KindView {
 
 impl EventView {
     /// The `number`-th event of the server, which happened at `at` on the wall's clock.
-    pub fn new(number: u64, at: SystemTime, event: &Event) -> Self {
+    pub fn new(number: u64, at: Timestamp, event: &Event) -> Self {
         EventView {
             number,
             call: event.call.to_string(),
             stream: event.stream.map(|stream| stream.to_string()),
             seq: event.seq,
-            at: timestamp(at),
+            at: at.to_string(),
             media_time_ms: event.media_time.map(|time| time.as_millis()),
             kind: KindView::from(&event.kind),
             cause: cause_name(event.cause),
@@ -179,64 +177,44 @@ impl KindView {
 impl From<&Kind> for KindView {
     fn from(kind: &Kind) -> Self {
         match kind {
-            Kind::CallInitiated { from, to } => KindView::CallInitiated {
-                from: from.clone(),
-                to: to.clone(),
-            },
-            Kind::LegAdded { leg, party } => KindView::LegAdded {
-                leg: leg.0,
-                party: party.clone(),
-            },
+            Kind::CallInitiated { from, to } => {
+                KindView::CallInitiated { from: from.clone(), to: to.clone() }
+            }
+            Kind::LegAdded { leg, party } => {
+                KindView::LegAdded { leg: leg.0, party: party.clone() }
+            }
             Kind::LegRemoved { leg } => KindView::LegRemoved { leg: leg.0 },
             Kind::CallRinging => KindView::CallRinging,
             Kind::CallEarlyMedia => KindView::CallEarlyMedia,
             Kind::CallAnswered => KindView::CallAnswered,
             Kind::LegHeld { leg } => KindView::LegHeld { leg: leg.0 },
             Kind::LegResumed { leg } => KindView::LegResumed { leg: leg.0 },
-            Kind::Dtmf {
-                leg,
-                digit,
-                duration_ms,
-            } => KindView::Dtmf {
-                leg: leg.0,
-                digit: *digit,
-                duration_ms: *duration_ms,
-            },
-            Kind::CallEnded { status, outcome } => KindView::CallEnded {
-                status: *status,
-                outcome: outcome_name(*outcome),
-            },
-            Kind::StreamArmed {
-                sink,
-                tracks,
-                label,
-            } => KindView::StreamArmed {
+            Kind::Dtmf { leg, digit, duration_ms } => {
+                KindView::Dtmf { leg: leg.0, digit: *digit, duration_ms: *duration_ms }
+            }
+            Kind::CallEnded { status, outcome } => {
+                KindView::CallEnded { status: *status, outcome: outcome_name(*outcome) }
+            }
+            Kind::StreamArmed { sink, tracks, label } => KindView::StreamArmed {
                 sink: sink.to_string(),
                 tracks: track_names(*tracks),
                 label: label.clone(),
             },
             Kind::StreamActive => KindView::StreamActive,
             Kind::StreamPaused => KindView::StreamPaused,
-            Kind::StreamMuted(track) => KindView::StreamMuted {
-                track: track.as_str(),
-            },
-            Kind::StreamUnmuted(track) => KindView::StreamUnmuted {
-                track: track.as_str(),
-            },
+            Kind::StreamMuted(track) => KindView::StreamMuted { track: track.as_str() },
+            Kind::StreamUnmuted(track) => KindView::StreamUnmuted { track: track.as_str() },
             Kind::StreamMarked(name) => KindView::StreamMarked { name: name.clone() },
             Kind::StreamDenied(denied) => KindView::StreamDenied {
                 error: ErrorView::new(tables::refusal(denied).code, denied.to_string()),
             },
-            Kind::SinkLost { reason } => KindView::SinkLost {
-                reason: reason.clone(),
-            },
-            Kind::StreamDiscarded { track, samples } => KindView::StreamDiscarded {
-                track: track.as_str(),
-                samples: *samples,
-            },
-            Kind::StreamEnded { manifest } => KindView::StreamEnded {
-                manifest: manifest.as_deref().map(ManifestView::from),
-            },
+            Kind::SinkLost { reason } => KindView::SinkLost { reason: reason.clone() },
+            Kind::StreamDiscarded { track, samples } => {
+                KindView::StreamDiscarded { track: track.as_str(), samples: *samples }
+            }
+            Kind::StreamEnded { manifest } => {
+                KindView::StreamEnded { manifest: manifest.as_deref().map(ManifestView::from) }
+            }
         }
     }
 }
@@ -303,8 +281,6 @@ pub const fn outcome_name(outcome: Outcome) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
     use expect_test::expect;
 
     use super::*;
@@ -326,7 +302,7 @@ mod tests {
     }
 
     fn written(kind: Kind) -> String {
-        let view = EventView::new(17, UNIX_EPOCH + Duration::from_millis(1_500), &event(kind));
+        let view = EventView::new(17, Timestamp::from_unix_millis(1_500), &event(kind));
         let value = serde_json::to_value(&view).unwrap();
         assert_eq!(value["kind"], view.kind.name());
         serde_json::to_string(&view).unwrap()
@@ -334,11 +310,8 @@ mod tests {
 
     #[test]
     fn an_event_is_one_flat_object() {
-        let armed = Kind::StreamArmed {
-            sink: SinkName::new("asr"),
-            tracks: Tracks::Both,
-            label: None,
-        };
+        let armed =
+            Kind::StreamArmed { sink: SinkName::new("asr"), tracks: Tracks::Both, label: None };
         expect![[r#"{"number":17,"call":"00000000000000000000000001","stream":"00000000000000000000000002","seq":3,"at":"1970-01-01T00:00:01.500Z","media_time_ms":20,"kind":"stream_armed","sink":"asr","tracks":["from_customer","to_customer"],"cause":"request","origin":"info","origin_leg":0,"tapi":{"event":"CME_NEW_STREAM","event_number":0,"cause":"CMC_LOCAL_REQUEST","cause_number":3}}"#]].assert_eq(&written(armed));
     }
 

@@ -69,11 +69,7 @@ impl From<&Manifest> for ManifestView {
             sample_rate: manifest.sample_rate,
             clock: manifest.clock,
             holds: manifest.check().is_ok(),
-            tracks: manifest
-                .tracks
-                .iter()
-                .map(TrackManifestView::from)
-                .collect(),
+            tracks: manifest.tracks.iter().map(TrackManifestView::from).collect(),
         }
     }
 }
@@ -95,11 +91,7 @@ impl From<&TrackManifest> for TrackManifestView {
             duplicates: account.duplicates,
             reordered: account.reordered,
             late: account.late,
-            sha256: account
-                .sha256
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            sha256: account.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
             spans: account.spans.iter().map(span).collect(),
         }
     }

@@ -4,6 +4,7 @@
 mod call;
 mod event;
 mod manifest;
+mod sink;
 mod stream;
 mod timestamp;
 
@@ -12,8 +13,9 @@ pub use event::{
     EventView, KindView, TapiView, cause_name, origin_name, outcome_name, track_names,
 };
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
+pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkView};
 pub use stream::{AcceptedView, StreamFiguresView, StreamStatusView, StreamView};
-pub use timestamp::timestamp;
+pub use timestamp::Timestamp;
 
 use serde::Serialize;
 
@@ -31,9 +33,6 @@ pub struct ErrorView {
 impl ErrorView {
     /// An error of this code.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        ErrorView {
-            code: code.to_owned(),
-            message: message.into(),
-        }
+        ErrorView { code: code.to_owned(), message: message.into() }
     }
 }

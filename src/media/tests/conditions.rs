@@ -13,10 +13,7 @@ fn conditions_type_what_they_cover_and_only_that() {
     let talk = "20 from 1*20\n 400 stop\n";
     let cases = [
         ("100 pause\n 200 resume", "audio 100, paused 100, audio 200"),
-        (
-            "100 mute from\n 200 unmute from",
-            "audio 100, muted 100, audio 200",
-        ),
+        ("100 mute from\n 200 unmute from", "audio 100, muted 100, audio 200"),
         (
             "100 mute from\n 150 pause\n 250 resume\n 300 unmute from",
             "audio 100, muted 50, paused 100, muted 50, audio 100",
@@ -42,10 +39,7 @@ fn what_is_missing_during_a_hold_is_held() {
 #[test]
 fn a_pause_and_a_mute_withhold_every_sample() {
     let script = "20 from 1*20\n 105 pause\n 215 resume\n 300 mute from\n 400 stop";
-    let silent_plan = AssemblyPlan {
-        pause_as: PauseAs::Silence,
-        ..plan()
-    };
+    let silent_plan = AssemblyPlan { pause_as: PauseAs::Silence, ..plan() };
     for plan in [plan(), silent_plan] {
         let (bench, _) = play(plan, RING, script);
         for frame in bench.frames(Track::FromCustomer) {
@@ -62,27 +56,16 @@ fn a_pause_is_a_gap_or_zero_frames_as_the_plan_says() {
     let script = "20 from 1*20\n 100 pause\n 200 resume\n 400 stop";
     let kinds = |plan| {
         let (bench, _) = play(plan, RING, script);
-        let frames = bench
-            .frames(Track::FromCustomer)
-            .filter(|frame| frame.kind == SpanKind::Paused);
+        let frames =
+            bench.frames(Track::FromCustomer).filter(|frame| frame.kind == SpanKind::Paused);
         let gap = |item: &Item| match item {
             Item::Gap(_, span) => Some((span.kind, span.start, span.samples)),
             _ => None,
         };
-        (
-            frames.count(),
-            bench
-                .items
-                .iter()
-                .filter_map(|(_, item)| gap(item))
-                .collect::<Vec<_>>(),
-        )
+        (frames.count(), bench.items.iter().filter_map(|(_, item)| gap(item)).collect::<Vec<_>>())
     };
     assert_eq!(kinds(plan()), (0, vec![(SpanKind::Paused, 800, 800)]));
-    let plan = AssemblyPlan {
-        pause_as: PauseAs::Silence,
-        ..plan()
-    };
+    let plan = AssemblyPlan { pause_as: PauseAs::Silence, ..plan() };
     assert_eq!(kinds(plan), (5, vec![]));
 }
 
@@ -91,10 +74,7 @@ fn loss_is_a_gap_unless_the_plan_wants_silence() {
     let script = "20 from 1*3\n 120 from 6*5\n 200 stop";
     let (bench, _) = play(plan(), RING, script);
     assert_eq!(bench.frames(Track::FromCustomer).count(), 8);
-    let plan = AssemblyPlan {
-        gaps_as_silence: true,
-        ..plan()
-    };
+    let plan = AssemblyPlan { gaps_as_silence: true, ..plan() };
     let (bench, manifest) = play(plan, RING, script);
     assert_eq!(bench.frames(Track::FromCustomer).count(), 10);
     assert_eq!(manifest.tracks[0].samples(SpanKind::Lost), 320);
@@ -120,16 +100,9 @@ fn a_key_press_and_a_mark_come_with_their_positions() {
         .map(|(_, item)| item)
         .filter(|item| !matches!(item, Item::Frame(_)))
         .collect();
-    let press = Item::Dtmf {
-        track: Track::FromCustomer,
-        digit: '5',
-        duration_ms: 100,
-        position: 480,
-    };
-    let mark = Item::Mark {
-        name: "here".into(),
-        position: 1600,
-    };
+    let press =
+        Item::Dtmf { track: Track::FromCustomer, digit: '5', duration_ms: 100, position: 480 };
+    let mark = Item::Mark { name: "here".into(), position: 1600 };
     assert_eq!(notes, [&press, &mark]);
 }
 
@@ -142,35 +115,19 @@ fn a_key_that_is_pressed_during_a_pause_is_withheld() {
     ] {
         let mut bench = Bench::new(plan(), RING);
         bench.control(control, 0);
-        bench.send(
-            Track::FromCustomer,
-            &rtp_with(101, 1, 960, 1, &[5, 0x8a, 0, 160]),
-            100,
-        );
+        bench.send(Track::FromCustomer, &rtp_with(101, 1, 960, 1, &[5, 0x8a, 0, 160]), 100);
         bench.stop(500);
-        let presses = bench
-            .items
-            .iter()
-            .filter(|(_, item)| matches!(item, Item::Dtmf { .. }));
+        let presses = bench.items.iter().filter(|(_, item)| matches!(item, Item::Dtmf { .. }));
         assert_eq!(presses.count(), told);
     }
 }
 
 #[test]
 fn payload_types_that_change_count_for_the_packets_after_the_change() {
-    let mut bench = Bench::new(
-        AssemblyPlan {
-            encoding: Encoding::L16,
-            ..plan()
-        },
-        RING,
-    );
+    let mut bench = Bench::new(AssemblyPlan { encoding: Encoding::L16, ..plan() }, RING);
     bench.stall(200);
     bench.send(Track::FromCustomer, &rtp(96, 1, 0, 1, 1), 20);
-    bench.control(
-        Control::Payloads(PayloadMap::from(&[(96, Codec::Pcma)])),
-        30,
-    );
+    bench.control(Control::Payloads(PayloadMap::from(&[(96, Codec::Pcma)])), 30);
     bench.send(Track::FromCustomer, &rtp(96, 2, 160, 1, 1), 40);
     let manifest = bench.stop(40);
     assert_eq!(describe(&manifest.tracks[0]), "lost 20, audio 20");

@@ -11,27 +11,13 @@ use crate::media::{Drops, LocalPort, MediaCommand, Relay, Settings, ring};
 fn every_packet_is_forwarded_or_dropped_for_one_reason() {
     let mut relay = Relay::new(Settings::default(), 1);
     let local = LocalPort::new(10_000).expect("even");
-    relay.handle_command(
-        MediaCommand::Open {
-            port: A,
-            address: address(A).ip(),
-            local,
-        },
-        at(0),
-    );
+    relay.handle_command(MediaCommand::Open { port: A, address: address(A).ip(), local }, at(0));
     say(&mut relay, A, 1, at(0)); // unexpected: not signalled yet
     relay.handle_command(remote(A, true, true), at(0));
     relay.handle_rtp(A, address(A), b"not RTP", at(0)); // malformed
     relay.handle_rtp(A, address(A), &rtp(34, 1, 0, 1, 0), at(0)); // unknown payload type
     say(&mut relay, A, 1, at(0)); // not bridged
-    relay.handle_command(
-        MediaCommand::Open {
-            port: B,
-            address: address(B).ip(),
-            local,
-        },
-        at(0),
-    );
+    relay.handle_command(MediaCommand::Open { port: B, address: address(B).ip(), local }, at(0));
     relay.handle_command(MediaCommand::Bridge { a: A, b: B }, at(0));
     say(&mut relay, A, 2, at(20)); // B's address is not known
     relay.handle_command(remote(B, false, true), at(20));
@@ -60,12 +46,7 @@ fn every_packet_is_forwarded_or_dropped_for_one_reason() {
 fn a_full_ring_costs_the_relay_nothing_but_a_count() {
     let mut relay = bridged();
     let (writer, reader) = ring(1000);
-    let tap = MediaCommand::Tap {
-        stream: STREAM,
-        port: A,
-        tracks: Tracks::From,
-        writer,
-    };
+    let tap = MediaCommand::Tap { stream: STREAM, port: A, tracks: Tracks::From, writer };
     relay.handle_command(tap, at(0));
     for n in 0..50 {
         assert!(say(&mut relay, A, n, at(u64::from(n) * 20)).is_some());

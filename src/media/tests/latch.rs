@@ -11,15 +11,9 @@ fn check(script: &str, outcome: &str) {
     let mut latch = Latch::new(3);
     latch.signal(signalled("10.0.0.1:4000"));
     let mut words = Vec::new();
-    for line in script
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-    {
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let parts: Vec<&str> = line.split_whitespace().collect();
-        let [millis, what, argument] = parts[..] else {
-            panic!("three words: {line}")
-        };
+        let [millis, what, argument] = parts[..] else { panic!("three words: {line}") };
         let now = Instant::from_millis(millis.parse().expect("milliseconds"));
         if what == "signal" {
             latch.signal(signalled(argument));
@@ -44,10 +38,7 @@ fn check(script: &str, outcome: &str) {
 
 fn signalled(rtp: &str) -> Signalled {
     let rtp: SocketAddr = rtp.parse().expect("an address");
-    Signalled {
-        rtp,
-        rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1),
-    }
+    Signalled { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1) }
 }
 
 #[test]
@@ -134,14 +125,10 @@ fn another_signalled_address_takes_over_from_the_former_one_which_is_heard_until
 #[test]
 fn the_former_source_locks_again_after_two_seconds_alone() {
     let before = "0 5.5.5.5:1 1\n 20 5.5.5.5:1 2\n 40 5.5.5.5:1 3\n 50 signal 10.0.0.9:4000\n";
-    let after: String = (0..102)
-        .map(|n| format!("{} 5.5.5.5:1 {}\n", 60 + n * 20, 4 + n))
-        .collect();
+    let after: String =
+        (0..102).map(|n| format!("{} 5.5.5.5:1 {}\n", 60 + n * 20, 4 + n)).collect();
     let heard = "heard ".repeat(100);
-    check(
-        &format!("{before}{after}"),
-        &format!("heard heard locked {heard}locked heard"),
-    );
+    check(&format!("{before}{after}"), &format!("heard heard locked {heard}locked heard"));
 }
 
 #[test]
@@ -179,14 +166,8 @@ fn rtcp_goes_where_it_was_signalled_or_beside_the_latched_source() {
         latch
     };
     let text = |latch: Latch| latch.rtcp_destination().map(|address| address.to_string());
-    assert_eq!(
-        text(lock("10.0.0.1:4000")).as_deref(),
-        Some("10.0.0.1:9999")
-    );
-    assert_eq!(
-        text(lock("5.5.5.5:61000")).as_deref(),
-        Some("5.5.5.5:61001")
-    );
+    assert_eq!(text(lock("10.0.0.1:4000")).as_deref(), Some("10.0.0.1:9999"));
+    assert_eq!(text(lock("5.5.5.5:61000")).as_deref(), Some("5.5.5.5:61001"));
     assert_eq!(text(lock("5.5.5.5:65535")), None);
     assert!(lock("5.5.5.5:61000").accepts_rtcp("5.5.5.5".parse().expect("a host")));
     assert!(!lock("5.5.5.5:61000").accepts_rtcp("10.0.0.1".parse().expect("a host")));
@@ -201,18 +182,12 @@ fn before_a_session_description_nothing_is_heard_and_nothing_sent() {
         sequence: 1,
         negotiated: true,
     };
-    assert_eq!(
-        latch.handle_packet(packet, Instant::ZERO),
-        Verdict::Unexpected
-    );
+    assert_eq!(latch.handle_packet(packet, Instant::ZERO), Verdict::Unexpected);
     assert_eq!(latch.rtp_destination(), None);
     latch.signal(signalled("0.0.0.0:4000"));
     assert_eq!(latch.rtp_destination(), None);
     latch.signal(signalled("10.0.0.1:4000"));
-    assert_eq!(
-        latch.rtp_destination(),
-        Some("10.0.0.1:4000".parse().expect("an address"))
-    );
+    assert_eq!(latch.rtp_destination(), Some("10.0.0.1:4000".parse().expect("an address")));
 }
 
 #[test]
@@ -225,8 +200,5 @@ fn a_payload_type_that_was_not_negotiated_never_locks() {
         sequence: 1,
         negotiated: false,
     };
-    assert_eq!(
-        latch.handle_packet(packet, Instant::ZERO),
-        Verdict::UnknownPayload
-    );
+    assert_eq!(latch.handle_packet(packet, Instant::ZERO), Verdict::UnknownPayload);
 }

@@ -36,10 +36,7 @@ fn run(relay: &mut Relay, end: Instant) -> Vec<(Instant, Transmit)> {
 }
 
 fn tone(millis: u64) -> Prompt {
-    Prompt::Tone {
-        hz: 440,
-        duration: Duration::from_millis(millis),
-    }
+    Prompt::Tone { hz: 440, duration: Duration::from_millis(millis) }
 }
 
 #[test]
@@ -48,10 +45,8 @@ fn a_prompt_leaves_every_twenty_milliseconds_as_one_continuous_source() {
     play(&mut relay, tone(200), false, at(1000));
     let packets = run(&mut relay, at(4000));
     assert_eq!(packets.len(), 10);
-    let parsed: Vec<Packet<'_>> = packets
-        .iter()
-        .map(|(_, transmit)| Packet::parse(&transmit.bytes).expect("RTP"))
-        .collect();
+    let parsed: Vec<Packet<'_>> =
+        packets.iter().map(|(_, transmit)| Packet::parse(&transmit.bytes).expect("RTP")).collect();
     for (n, (now, transmit)) in packets.iter().enumerate() {
         assert_eq!(*now, at(1000 + n as u64 * 20));
         assert_eq!((transmit.port, transmit.to), (A, super::relay::address(A)));
@@ -79,10 +74,7 @@ fn after_a_late_wake_a_few_packets_leave_and_then_the_pace_is_kept() {
     assert_eq!(sent(&mut relay).len(), 2);
     relay.handle_timeout(at(1000));
     assert_eq!(sent(&mut relay).len(), 3);
-    let after: Vec<Instant> = run(&mut relay, at(1100))
-        .into_iter()
-        .map(|(now, _)| now)
-        .collect();
+    let after: Vec<Instant> = run(&mut relay, at(1100)).into_iter().map(|(now, _)| now).collect();
     assert_eq!(after, [1020, 1040, 1060, 1080, 1100].map(at));
 }
 
@@ -120,10 +112,7 @@ fn the_agent_speaks_in_every_codec_that_has_audio() {
         Codec::Pcmu,
         Codec::Pcma,
         Codec::G722,
-        Codec::L16 {
-            rate: 16_000,
-            channels: 1,
-        },
+        Codec::L16 { rate: 16_000, channels: 1 },
         Codec::Opus,
     ];
     for codec in codecs {
@@ -143,27 +132,14 @@ fn the_agent_speaks_in_every_codec_that_has_audio() {
         let mut last = None;
         for (_, transmit) in run(&mut relay, at(999)) {
             let packet = Packet::parse(&transmit.bytes).expect("RTP");
-            let step = last
-                .replace(packet.timestamp())
-                .map(|last| packet.timestamp().wrapping_sub(last));
-            assert!(
-                step.is_none_or(|step| step == codec.clock_rate() / 50),
-                "{codec}"
-            );
-            decoder
-                .decode(packet.payload(), &mut samples)
-                .expect("a payload of the codec");
+            let step =
+                last.replace(packet.timestamp()).map(|last| packet.timestamp().wrapping_sub(last));
+            assert!(step.is_none_or(|step| step == codec.clock_rate() / 50), "{codec}");
+            decoder.decode(packet.payload(), &mut samples).expect("a payload of the codec");
         }
-        assert_eq!(
-            samples.len() as u32,
-            codec.sample_rate(),
-            "a second of {codec}"
-        );
+        assert_eq!(samples.len() as u32, codec.sample_rate(), "a second of {codec}");
         let loudest = samples.iter().map(|sample| sample.unsigned_abs()).max();
-        assert!(
-            loudest.is_some_and(|loudest| loudest > 2000),
-            "{codec}: {loudest:?}"
-        );
+        assert!(loudest.is_some_and(|loudest| loudest > 2000), "{codec}: {loudest:?}");
     }
 }
 
@@ -182,10 +158,7 @@ fn what_is_played_to_the_customer_is_tapped_and_so_is_what_the_customer_says_mea
             (Track::ToCustomer, now, &transmit.bytes[..])
         );
     }
-    assert_eq!(
-        reader.read().map(|tapped| tapped.track),
-        Some(Track::FromCustomer)
-    );
+    assert_eq!(reader.read().map(|tapped| tapped.track), Some(Track::FromCustomer));
     assert_eq!(reader.read(), None);
 }
 

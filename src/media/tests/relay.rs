@@ -41,11 +41,7 @@ pub(super) fn relay(ports: &[PortId]) -> Relay {
     for port in ports {
         let local = LocalPort::new(10_000 + port.0 as u16 * 2).expect("even");
         relay.handle_command(
-            MediaCommand::Open {
-                port: *port,
-                address: address(*port).ip(),
-                local,
-            },
+            MediaCommand::Open { port: *port, address: address(*port).ip(), local },
             at(0),
         );
         relay.handle_command(remote(*port, true, true), at(0));
@@ -67,15 +63,7 @@ pub(super) fn say(relay: &mut Relay, port: PortId, sequence: u16, now: Instant) 
 pub(super) fn tap(relay: &mut Relay, port: PortId, tracks: Tracks) -> TapReader {
     let (writer, reader) = ring(100_000);
     let stream = STREAM;
-    relay.handle_command(
-        MediaCommand::Tap {
-            stream,
-            port,
-            tracks,
-            writer,
-        },
-        at(0),
-    );
+    relay.handle_command(MediaCommand::Tap { stream, port, tracks, writer }, at(0));
     reader
 }
 
@@ -96,42 +84,21 @@ fn a_bridge_relays_both_ways_and_tells_the_first_media_and_the_lock_once() {
     let mut relay = bridged();
     for n in 0..5u16 {
         let now = at(u64::from(n) * 20);
-        let expected = |port| {
-            Some(Forward {
-                port,
-                to: address(port),
-                rtcp: false,
-            })
-        };
+        let expected = |port| Some(Forward { port, to: address(port), rtcp: false });
         assert_eq!(say(&mut relay, A, n, now), expected(B));
         assert_eq!(say(&mut relay, B, n, now), expected(A));
     }
     let told = |port| {
         let from = address(port);
-        [
-            MediaEvent::FirstMedia { port },
-            MediaEvent::Latched { port, from },
-        ]
+        [MediaEvent::FirstMedia { port }, MediaEvent::Latched { port, from }]
     };
     let events = events(&mut relay);
     for event in [told(A), told(B)].as_flattened() {
-        assert_eq!(
-            events.iter().filter(|it| *it == event).count(),
-            1,
-            "{event:?}"
-        );
+        assert_eq!(events.iter().filter(|it| *it == event).count(), 1, "{event:?}");
     }
     assert_eq!(events.len(), 4);
     let figures = close(&mut relay, A);
-    assert_eq!(
-        (
-            figures.received,
-            figures.forwarded,
-            figures.sent,
-            figures.lost
-        ),
-        (5, 5, 5, 0)
-    );
+    assert_eq!((figures.received, figures.forwarded, figures.sent, figures.lost), (5, 5, 5, 0));
 }
 
 #[test]
@@ -143,10 +110,7 @@ fn a_stranger_is_dropped_after_the_lock_and_never_taught_even_after_a_long_silen
     let stranger = SocketAddr::from(([6, 6, 6, 6], 4000));
     for n in 0..100u16 {
         let packet = rtp(0, n, u32::from(n) * 160, 9, 1);
-        assert_eq!(
-            relay.handle_rtp(A, stranger, &packet, at(600_000 + u64::from(n) * 20)),
-            None
-        );
+        assert_eq!(relay.handle_rtp(A, stranger, &packet, at(600_000 + u64::from(n) * 20)), None);
     }
     let to_a = say(&mut relay, B, 1, at(700_000)).map(|forward| forward.to);
     assert_eq!(to_a, Some(address(A)));
@@ -159,11 +123,7 @@ fn once_locked_a_payload_type_of_a_later_offer_passes() {
     for n in 0..3 {
         say(&mut relay, A, n, at(0));
     }
-    assert!(
-        relay
-            .handle_rtp(A, address(A), &rtp(34, 3, 0, 1, 0), at(60))
-            .is_some()
-    );
+    assert!(relay.handle_rtp(A, address(A), &rtp(34, 3, 0, 1, 0), at(60)).is_some());
 }
 
 #[test]
@@ -194,28 +154,11 @@ fn rtcp_goes_to_the_other_leg_and_only_from_the_latched_host() {
     }
     let from = rtcp_of(address(A));
     let forward = relay.handle_rtcp(A, from, &report, at(60));
-    assert_eq!(
-        forward,
-        Some(Forward {
-            port: B,
-            to: rtcp_of(address(B)),
-            rtcp: true
-        })
-    );
+    assert_eq!(forward, Some(Forward { port: B, to: rtcp_of(address(B)), rtcp: true }));
     assert_eq!(relay.handle_rtcp(A, address(B), &report, at(60)), None);
-    assert_eq!(
-        relay.handle_rtcp(A, from, &rtp(0, 1, 1, 1, 1), at(60)),
-        None
-    );
+    assert_eq!(relay.handle_rtcp(A, from, &rtp(0, 1, 1, 1, 1), at(60)), None);
     let figures = close(&mut relay, A);
-    assert_eq!(
-        (
-            figures.rtcp_received,
-            figures.rtcp_forwarded,
-            figures.rtcp_dropped
-        ),
-        (3, 1, 2)
-    );
+    assert_eq!((figures.rtcp_received, figures.rtcp_forwarded, figures.rtcp_dropped), (3, 1, 2));
 }
 
 #[test]
@@ -224,22 +167,9 @@ fn an_echo_goes_back_and_both_tracks_of_it_are_tapped() {
     let mut reader = tap(&mut relay, A, Tracks::Both);
     relay.handle_command(MediaCommand::Echo { port: A }, at(0));
     let forward = say(&mut relay, A, 1, at(0));
-    assert_eq!(
-        forward,
-        Some(Forward {
-            port: A,
-            to: address(A),
-            rtcp: false
-        })
-    );
-    assert_eq!(
-        reader.read().map(|tapped| tapped.track),
-        Some(Track::FromCustomer)
-    );
-    assert_eq!(
-        reader.read().map(|tapped| tapped.track),
-        Some(Track::ToCustomer)
-    );
+    assert_eq!(forward, Some(Forward { port: A, to: address(A), rtcp: false }));
+    assert_eq!(reader.read().map(|tapped| tapped.track), Some(Track::FromCustomer));
+    assert_eq!(reader.read().map(|tapped| tapped.track), Some(Track::ToCustomer));
     assert_eq!(reader.read(), None);
 }
 
@@ -262,13 +192,7 @@ fn a_tap_copies_what_the_customer_says_and_what_is_sent_to_the_customer() {
         (Track::FromCustomer, 3, at(60)),
     ];
     assert_eq!(copied, expected);
-    relay.handle_command(
-        MediaCommand::Untap {
-            stream: STREAM,
-            port: A,
-        },
-        at(90),
-    );
+    relay.handle_command(MediaCommand::Untap { stream: STREAM, port: A }, at(90));
     assert!(reader.is_abandoned());
 }
 
@@ -278,14 +202,8 @@ fn a_new_bridge_leaves_the_former_partner_alone() {
     relay.handle_command(MediaCommand::Bridge { a: A, b: B }, at(0));
     relay.handle_command(MediaCommand::Bridge { a: C, b: A }, at(0));
     assert_eq!(say(&mut relay, B, 1, at(0)), None);
-    assert_eq!(
-        say(&mut relay, A, 1, at(0)).map(|forward| forward.port),
-        Some(C)
-    );
-    assert_eq!(
-        say(&mut relay, C, 1, at(0)).map(|forward| forward.port),
-        Some(A)
-    );
+    assert_eq!(say(&mut relay, A, 1, at(0)).map(|forward| forward.port), Some(C));
+    assert_eq!(say(&mut relay, C, 1, at(0)).map(|forward| forward.port), Some(A));
     relay.handle_command(MediaCommand::Unbridge { port: C }, at(0));
     assert_eq!(say(&mut relay, A, 2, at(0)), None);
 }

@@ -105,11 +105,7 @@ impl Detector {
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let press = self.press.as_ref().filter(|press| !press.reported)?;
-        Some(if press.ended {
-            press.heard
-        } else {
-            press.heard + SILENCE_ENDS_PRESS
-        })
+        Some(if press.ended { press.heard } else { press.heard + SILENCE_ENDS_PRESS })
     }
 
     fn report_ended(&mut self) -> Option<Digit> {
@@ -139,15 +135,9 @@ impl Press {
         }
         self.reported = true;
         let digit = KEYS.get(usize::from(self.code)).copied()?;
-        let duration = self
-            .segment
-            .wrapping_sub(self.start)
-            .saturating_add(u32::from(self.duration));
-        Some(Digit {
-            digit,
-            duration,
-            timestamp: self.start,
-        })
+        let duration =
+            self.segment.wrapping_sub(self.start).saturating_add(u32::from(self.duration));
+        Some(Digit { digit, duration, timestamp: self.start })
     }
 }
 
@@ -167,11 +157,7 @@ mod tests {
                 digits.extend(detector.handle_timeout(Instant::from_millis(clock_ms)));
             }
         };
-        for line in script
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-        {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let at_ms: u64 = fields[0].parse().unwrap();
             let code: u8 = fields[2].trim_end_matches('!').parse().unwrap();
@@ -187,10 +173,7 @@ mod tests {
         }
         tick_until(&mut detector, 1_000_000, &mut digits);
         assert_eq!(detector.poll_timeout(), None, "nothing is left to wait for");
-        digits
-            .iter()
-            .map(|digit| format!("{} {}", digit.digit, digit.duration))
-            .collect()
+        digits.iter().map(|digit| format!("{} {}", digit.digit, digit.duration)).collect()
     }
 
     #[track_caller]
@@ -231,23 +214,14 @@ mod tests {
 
     #[test]
     fn the_next_press_ends_one_whose_end_was_lost() {
-        check(
-            "0 1000 1 160\n 20 1000 1 320\n 60 1480 2 160\n 80 1480 2! 320",
-            &["1 320", "2 320"],
-        );
+        check("0 1000 1 160\n 20 1000 1 320\n 60 1480 2 160\n 80 1480 2! 320", &["1 320", "2 320"]);
     }
 
     #[test]
     fn nothing_is_lost_when_the_next_press_arrives_as_its_end_only() {
         check("0 1000 1 160\n 60 1480 2! 320", &["1 160", "2 320"]);
-        check(
-            "0 1000 1 160\n 60 1480 2! 320\n 80 1480 2! 320",
-            &["1 160", "2 320"],
-        );
-        check(
-            "0 1000 1 160\n 60 1480 2! 320\n 61 1960 3! 320",
-            &["1 160", "2 320", "3 320"],
-        );
+        check("0 1000 1 160\n 60 1480 2! 320\n 80 1480 2! 320", &["1 160", "2 320"]);
+        check("0 1000 1 160\n 60 1480 2! 320\n 61 1960 3! 320", &["1 160", "2 320", "3 320"]);
     }
 
     #[test]
@@ -260,10 +234,7 @@ mod tests {
 
     #[test]
     fn packets_of_a_press_in_the_wrong_order_are_one_digit() {
-        check(
-            "0 1000 4 320\n 1 1000 4 160\n 2 1000 4! 640\n 3 1000 4 480",
-            &["4 640"],
-        );
+        check("0 1000 4 320\n 1 1000 4 160\n 2 1000 4! 640\n 3 1000 4 480", &["4 640"]);
     }
 
     #[test]
@@ -274,17 +245,13 @@ mod tests {
             &["9 66015"],
         );
         // With the segment's last packet lost.
-        check(
-            "0 1000 9 65440\n 80 66535 9 160\n 120 66535 9! 480",
-            &["9 66015"],
-        );
+        check("0 1000 9 65440\n 80 66535 9 160\n 120 66535 9! 480", &["9 66015"]);
     }
 
     #[test]
     fn a_long_press_without_a_pause_between_packets_does_not_end() {
-        let script: String = (1..=300)
-            .map(|n| format!("{} 1000 0 {}\n", n * 20, n * 160))
-            .collect();
+        let script: String =
+            (1..=300).map(|n| format!("{} 1000 0 {}\n", n * 20, n * 160)).collect();
         check(&format!("{script} 6020 1000 0! 48160"), &["0 48160"]);
     }
 
@@ -297,12 +264,7 @@ mod tests {
     #[test]
     fn what_is_no_key_is_passed_over() {
         let mut detector = Detector::new();
-        for payload in [
-            &[16, 0x80, 1, 0][..],
-            &[255, 0x80, 1, 0],
-            &[1, 0x80, 1],
-            &[],
-        ] {
+        for payload in [&[16, 0x80, 1, 0][..], &[255, 0x80, 1, 0], &[1, 0x80, 1], &[]] {
             assert_eq!(detector.handle_payload(0, payload, Instant::ZERO), None);
         }
         assert_eq!(detector.poll_timeout(), None);

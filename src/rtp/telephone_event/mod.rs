@@ -8,9 +8,8 @@ pub use detector::Detector;
 const END_PACKETS: u8 = 3;
 
 /// The keys by event code, RFC 4733 §3.2 table 3.
-const KEYS: [char; 16] = [
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D',
-];
+const KEYS: [char; 16] =
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
 
 /// One key press.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +57,7 @@ pub fn encode(digit: char, duration: u16, step: u16) -> Option<impl Iterator<Ite
         updates
             .chain(ends)
             .enumerate()
-            .map(|(index, payload)| EventPacket {
-                payload,
-                marker: index == 0,
-            }),
+            .map(|(index, payload)| EventPacket { payload, marker: index == 0 }),
     )
 }
 
@@ -80,11 +76,7 @@ mod tests {
                 .filter_map(|packet| detector.handle_payload(77, &packet.payload, Instant::ZERO));
             assert_eq!(
                 digits.collect::<Vec<_>>(),
-                [Digit {
-                    digit: key,
-                    duration: 800,
-                    timestamp: 77
-                }]
+                [Digit { digit: key, duration: 800, timestamp: 77 }]
             );
         }
     }

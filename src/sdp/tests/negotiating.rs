@@ -12,10 +12,7 @@ fn our_answer_takes_the_first_offered_codec_that_we_support() {
     ] {
         let (answer, payloads) = offer.answer(LOCAL, ORIGIN, supported).unwrap();
         assert_eq!(
-            payloads
-                .iter()
-                .map(|payload| payload.number)
-                .collect::<Vec<_>>(),
+            payloads.iter().map(|payload| payload.number).collect::<Vec<_>>(),
             [number, event]
         );
         assert_eq!(answer.audio().unwrap().payloads, payloads);
@@ -60,9 +57,8 @@ fn our_answer_sees_the_offered_direction_from_the_other_side() {
         let (answer, _) = offer.answer(LOCAL, ORIGIN, &[Codec::Pcmu]).unwrap();
         assert_eq!(answer.audio().unwrap().direction, answered);
     }
-    let (answer, _) = description("hold-by-null-address")
-        .answer(LOCAL, ORIGIN, &[Codec::Pcma])
-        .unwrap();
+    let (answer, _) =
+        description("hold-by-null-address").answer(LOCAL, ORIGIN, &[Codec::Pcma]).unwrap();
     assert_eq!(answer.audio().unwrap().direction, Direction::RecvOnly);
 }
 
@@ -76,19 +72,13 @@ fn our_answer_promises_key_presses_only_when_they_were_offered() {
 
 #[test]
 fn there_is_no_answer_without_a_common_codec_or_without_audio() {
-    let answer = |name: &str| {
-        description(name)
-            .answer(LOCAL, ORIGIN, &[Codec::Opus])
-            .err()
-    };
+    let answer = |name: &str| description(name).answer(LOCAL, ORIGIN, &[Codec::Opus]).err();
     assert_eq!(answer("yealink"), Some(SdpError::NoCommonCodec));
     assert_eq!(answer("savp-only"), Some(SdpError::NoAudio));
     assert_eq!(answer("t38-only"), Some(SdpError::NoAudio));
     let keys_only = parsed("m=audio 8 RTP/AVP 101\na=rtpmap:101 telephone-event/8000\n");
     assert_eq!(
-        keys_only
-            .answer(LOCAL, ORIGIN, &[Codec::TELEPHONE_EVENT])
-            .err(),
+        keys_only.answer(LOCAL, ORIGIN, &[Codec::TELEPHONE_EVENT]).err(),
         Some(SdpError::NoCommonCodec)
     );
 }
@@ -99,10 +89,7 @@ fn our_offer_numbers_every_codec() {
         Codec::Opus,
         Codec::G722,
         Codec::Pcma,
-        Codec::L16 {
-            rate: 16_000,
-            channels: 1,
-        },
+        Codec::L16 { rate: 16_000, channels: 1 },
         Codec::TelephoneEvent { rate: 48_000 },
         Codec::TELEPHONE_EVENT,
     ];
@@ -127,10 +114,7 @@ fn our_offer_numbers_every_codec() {
     "#]]
     .assert_eq(&text(&offer));
     let audio = offer.audio().unwrap();
-    assert_eq!(
-        audio.codecs().map(|(_, codec)| codec).collect::<Vec<_>>(),
-        codecs
-    );
+    assert_eq!(audio.codecs().map(|(_, codec)| codec).collect::<Vec<_>>(), codecs);
     assert_eq!(audio.codec(), Some(Codec::Opus));
 }
 
@@ -147,18 +131,10 @@ fn an_offer_of_more_codecs_than_numbers_leaves_the_last_ones_out() {
 #[test]
 fn our_own_hold_changes_the_direction_and_the_version_alone() {
     let call = Description::offer(LOCAL, ORIGIN, &[Codec::Pcmu], Direction::SendRecv);
-    let held = call.with_direction(
-        Direction::SendOnly,
-        Origin {
-            version: 4,
-            ..ORIGIN
-        },
-    );
+    let held = call.with_direction(Direction::SendOnly, Origin { version: 4, ..ORIGIN });
     assert_eq!(
         text(&held),
-        text(&call)
-            .replace("4711 3", "4711 4")
-            .replace("sendrecv", "sendonly")
+        text(&call).replace("4711 3", "4711 4").replace("sendrecv", "sendonly")
     );
     assert_eq!(held.with_direction(Direction::SendRecv, ORIGIN), call);
 }

@@ -9,20 +9,11 @@ fn summary(audio: Option<Audio>) -> String {
     let Some(audio) = audio else {
         return "no audio".to_owned();
     };
-    let mut line = format!(
-        "{} {} {}",
-        audio.rtp,
-        audio.rtcp.port(),
-        audio.direction.name()
-    );
-    audio
-        .ptime_ms
-        .inspect(|ptime| write!(line, " {ptime} ms").unwrap());
+    let mut line = format!("{} {} {}", audio.rtp, audio.rtcp.port(), audio.direction.name());
+    audio.ptime_ms.inspect(|ptime| write!(line, " {ptime} ms").unwrap());
     for payload in audio.payloads {
         write!(line, " {}", payload.number).unwrap();
-        payload
-            .codec
-            .inspect(|codec| write!(line, "={codec}").unwrap());
+        payload.codec.inspect(|codec| write!(line, "={codec}").unwrap());
     }
     line
 }
@@ -31,13 +22,8 @@ fn summary(audio: Option<Audio>) -> String {
 fn the_descriptions_of_the_field_are_understood() {
     let mut table = String::new();
     for (name, description) in good() {
-        writeln!(
-            table,
-            "{}: {}",
-            name.trim_end_matches(".sdp"),
-            summary(description.audio())
-        )
-        .unwrap();
+        writeln!(table, "{}: {}", name.trim_end_matches(".sdp"), summary(description.audio()))
+            .unwrap();
     }
     expect![[r#"
         asterisk: 172.16.4.2:15210 15211 sendrecv 20 ms 8=PCMA/8000 0=PCMU/8000 9=G722/8000 101=telephone-event/8000
@@ -77,27 +63,17 @@ fn the_descriptions_of_the_field_are_understood() {
 
 #[test]
 fn what_is_no_description_is_refused() {
-    let bad: Vec<_> = corpus()
-        .into_iter()
-        .filter(|(name, _)| name.starts_with("bad-"))
-        .collect();
+    let bad: Vec<_> = corpus().into_iter().filter(|(name, _)| name.starts_with("bad-")).collect();
     assert!(bad.len() >= 8);
     for (name, bytes) in bad {
-        assert!(
-            matches!(Description::parse(&bytes), Err(SdpError::Malformed(_))),
-            "{name}"
-        );
+        assert!(matches!(Description::parse(&bytes), Err(SdpError::Malformed(_))), "{name}");
     }
 }
 
 #[test]
 fn a_description_that_is_written_is_read_again() {
     for (name, description) in good() {
-        assert_eq!(
-            Description::parse(&description.to_bytes()).unwrap(),
-            description,
-            "{name}"
-        );
+        assert_eq!(Description::parse(&description.to_bytes()).unwrap(), description, "{name}");
     }
 }
 
@@ -106,10 +82,7 @@ fn a_direction_is_its_own_reverse_twice() {
     for direction in Direction::ALL {
         assert_eq!(direction.reversed().reversed(), direction);
         assert_eq!(direction.sends(), direction.reversed().receives());
-        assert_eq!(
-            Direction::from_name(&direction.name().to_uppercase()),
-            Some(direction)
-        );
+        assert_eq!(Direction::from_name(&direction.name().to_uppercase()), Some(direction));
     }
 }
 
@@ -117,11 +90,7 @@ fn a_direction_is_its_own_reverse_twice() {
 fn a_thousand_repeated_formats_are_one() {
     let numbers = "0 8 ".repeat(1000);
     assert_eq!(
-        parsed(&format!("m=audio 8 RTP/AVP {numbers} 200 x\n"))
-            .audio()
-            .unwrap()
-            .payloads
-            .len(),
+        parsed(&format!("m=audio 8 RTP/AVP {numbers} 200 x\n")).audio().unwrap().payloads.len(),
         2
     );
 }

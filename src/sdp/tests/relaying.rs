@@ -5,26 +5,15 @@ use expect_test::{Expect, expect};
 fn a_relayed_description_keeps_what_the_codecs_are_made_of() {
     for (name, description) in good() {
         let relayed = description.relayed(LOCAL, ORIGIN);
-        assert_eq!(
-            Description::parse(&relayed.to_bytes()).unwrap(),
-            relayed,
-            "{name}"
-        );
+        assert_eq!(Description::parse(&relayed.to_bytes()).unwrap(), relayed, "{name}");
         assert_eq!(relayed.media_lines(), description.media_lines(), "{name}");
         assert_eq!(relayed.origin(), ORIGIN, "{name}");
         let Some(audio) = description.audio() else {
             assert_eq!(relayed.audio(), None, "{name}");
             continue;
         };
-        let (rtp, rtcp) = (
-            (LOCAL.address, 20_000).into(),
-            (LOCAL.address, 20_001).into(),
-        );
-        assert_eq!(
-            relayed.audio(),
-            Some(Audio { rtp, rtcp, ..audio }),
-            "{name}"
-        );
+        let (rtp, rtcp) = ((LOCAL.address, 20_000).into(), (LOCAL.address, 20_001).into());
+        assert_eq!(relayed.audio(), Some(Audio { rtp, rtcp, ..audio }), "{name}");
     }
 }
 
@@ -163,15 +152,9 @@ fn keys_in_capabilities_and_quoted_addresses_are_not_relayed() {
 
 #[test]
 fn an_ipv6_leg_gets_ipv6_lines() {
-    let local = LocalMedia {
-        address: "2001:db8:1::1".parse().unwrap(),
-        port: 20_002,
-    };
+    let local = LocalMedia { address: "2001:db8:1::1".parse().unwrap(), port: 20_002 };
     let relayed = text(&description("yealink").relayed(local, ORIGIN));
-    assert!(
-        relayed.contains("o=- 4711 3 IN IP6 2001:db8:1::1\n"),
-        "{relayed}"
-    );
+    assert!(relayed.contains("o=- 4711 3 IN IP6 2001:db8:1::1\n"), "{relayed}");
     assert!(relayed.contains("c=IN IP6 2001:db8:1::1\n"), "{relayed}");
 }
 
@@ -179,19 +162,13 @@ fn an_ipv6_leg_gets_ipv6_lines() {
 fn codec_lines_cross_even_when_they_look_like_an_address() {
     let offer = Description::parse(b"v=0\no=- 1 1 IN IP4 1.1.1.1\nc=IN IP4 1.1.1.1\nm=audio 4 RTP/AVP 96\na=rtpmap:96 x1.1.1.1/8000\na=fmtp:96 v=1.1.1.1\n");
     let relayed = text(&offer.unwrap().relayed(LOCAL, ORIGIN));
-    assert!(
-        relayed.contains("a=rtpmap:96 x1.1.1.1/8000\na=fmtp:96 v=1.1.1.1\n"),
-        "{relayed}"
-    );
+    assert!(relayed.contains("a=rtpmap:96 x1.1.1.1/8000\na=fmtp:96 v=1.1.1.1\n"), "{relayed}");
 }
 
 #[test]
 fn the_same_description_relayed_twice_is_equal_until_something_changes() {
-    let (first, again, held) = (
-        description("yealink"),
-        description("yealink"),
-        description("hold-sendonly"),
-    );
+    let (first, again, held) =
+        (description("yealink"), description("yealink"), description("hold-sendonly"));
     assert_eq!(first.relayed(LOCAL, ORIGIN), again.relayed(LOCAL, ORIGIN));
     assert_ne!(first.relayed(LOCAL, ORIGIN), held.relayed(LOCAL, ORIGIN));
 }
@@ -201,29 +178,16 @@ fn an_answer_with_too_few_lines_is_aligned_with_its_offer() {
     let offer =
         parsed("m=audio 4000 RTP/SAVP 0\nm=audio 4002 RTP/AVP 0\nm=video 4004 RTP/AVP 97\n");
     let answer = parsed("m=audio 5000 RTP/AVP 0\n").aligned_with(&offer);
-    let lines: Vec<String> = text(&answer)
-        .lines()
-        .filter(|line| line.starts_with("m="))
-        .map(str::to_owned)
-        .collect();
-    assert_eq!(
-        lines,
-        [
-            "m=audio 0 RTP/SAVP 0",
-            "m=audio 5000 RTP/AVP 0",
-            "m=video 0 RTP/AVP 97"
-        ]
-    );
+    let lines: Vec<String> =
+        text(&answer).lines().filter(|line| line.starts_with("m=")).map(str::to_owned).collect();
+    assert_eq!(lines, ["m=audio 0 RTP/SAVP 0", "m=audio 5000 RTP/AVP 0", "m=video 0 RTP/AVP 97"]);
 }
 
 #[test]
 fn an_answer_with_too_many_lines_is_cut_and_a_fitting_one_stays() {
     let offer = parsed("m=audio 4002 RTP/AVP 0\n");
     let answer = parsed("m=audio 5000 RTP/AVP 0\nm=video 5004 RTP/AVP 97\n");
-    assert_eq!(
-        answer.aligned_with(&offer),
-        parsed("m=audio 5000 RTP/AVP 0\n")
-    );
+    assert_eq!(answer.aligned_with(&offer), parsed("m=audio 5000 RTP/AVP 0\n"));
     // Another protocol in a fitting count is the peer's affair, not a missing line.
     let avpf = parsed("m=audio 5000 RTP/AVPF 0\n");
     assert_eq!(avpf.aligned_with(&offer), avpf);

@@ -251,12 +251,7 @@ impl Dialog {
 
 /// The value of From or To as it came.
 fn party(headers: &Headers, side: Known) -> Vec<u8> {
-    headers
-        .head()
-        .known(side)
-        .next()
-        .unwrap_or_default()
-        .to_vec()
+    headers.head().known(side).next().unwrap_or_default().to_vec()
 }
 
 /// The methods that need a Contact because they may move us: RFC 3261 §12.2, RFC 3311, RFC 3515, RFC 6665.

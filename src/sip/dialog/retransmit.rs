@@ -69,10 +69,7 @@ mod tests {
             &TransactionTimers::DEFAULT,
             Instant::from_millis(1_000),
         );
-        assert_eq!(
-            pending.handle_timeout(Instant::from_millis(1_499)),
-            Resend::Wait
-        );
+        assert_eq!(pending.handle_timeout(Instant::from_millis(1_499)), Resend::Wait);
         let mut sent = Vec::new();
         let given_up = loop {
             let due = pending.poll_timeout();
@@ -83,12 +80,7 @@ mod tests {
                 Resend::Wait => panic!("a poll_timeout that is not due"),
             }
         };
-        assert_eq!(
-            sent,
-            [
-                500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500
-            ]
-        );
+        assert_eq!(sent, [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
         assert_eq!(given_up, 32_000);
     }
 }

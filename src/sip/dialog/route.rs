@@ -14,32 +14,17 @@ pub(super) struct RouteSet(Vec<String>);
 impl RouteSet {
     /// Of a request that opens a dialog with us.
     pub(super) fn in_order(headers: &Headers) -> Self {
-        RouteSet(
-            headers
-                .record_route()
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
-        )
+        RouteSet(headers.record_route().into_iter().map(str::to_owned).collect())
     }
 
     /// Of a response that opens a dialog of ours.
     pub(super) fn reversed(headers: &Headers) -> Self {
-        RouteSet(
-            headers
-                .record_route()
-                .into_iter()
-                .rev()
-                .map(str::to_owned)
-                .collect(),
-        )
+        RouteSet(headers.record_route().into_iter().rev().map(str::to_owned).collect())
     }
 
     /// The URI of the first proxy.
     pub(super) fn first(&self) -> Option<&str> {
-        Address::parse(self.0.first()?)
-            .ok()
-            .map(|address| address.uri)
+        Address::parse(self.0.first()?).ok().map(|address| address.uri)
     }
 
     /// The Request-URI and the Route headers of a request to `target`. A first proxy without `lr` routes strictly: it wants to
@@ -68,10 +53,5 @@ pub(super) fn literal_flow(uri: &str, from: &Flow) -> Option<Flow> {
         Some(_) => uri.transport()?,
         None => Transport::Udp,
     };
-    Some(Flow {
-        transport,
-        local: from.local,
-        remote,
-        connection: None,
-    })
+    Some(Flow { transport, local: from.local, remote, connection: None })
 }

@@ -43,22 +43,15 @@ impl SessionExpires {
     pub fn parse(value: &str) -> Option<SessionExpires> {
         let mut parts = value.split(';').map(str::trim);
         let interval_s = delta_seconds(parts.next()?)?;
-        let named = parts
-            .filter_map(|part| part.split_once('='))
-            .find_map(|(name, value)| {
-                name.trim_end()
-                    .eq_ignore_ascii_case("refresher")
-                    .then_some(value.trim())
-            });
+        let named = parts.filter_map(|part| part.split_once('=')).find_map(|(name, value)| {
+            name.trim_end().eq_ignore_ascii_case("refresher").then_some(value.trim())
+        });
         let refresher = match named {
             Some(role) if role.eq_ignore_ascii_case("uac") => Some(Refresher::Uac),
             Some(role) if role.eq_ignore_ascii_case("uas") => Some(Refresher::Uas),
             Some(_) | None => None,
         };
-        Some(SessionExpires {
-            interval_s,
-            refresher,
-        })
+        Some(SessionExpires { interval_s, refresher })
     }
 }
 
@@ -84,10 +77,7 @@ pub struct SessionTimerSettings {
 
 impl Default for SessionTimerSettings {
     fn default() -> Self {
-        SessionTimerSettings {
-            session_expires_s: 1800,
-            min_se_s: SMALLEST_MIN_SE_S,
-        }
+        SessionTimerSettings { session_expires_s: 1800, min_se_s: SMALLEST_MIN_SE_S }
     }
 }
 
@@ -129,15 +119,10 @@ impl SessionTimerSettings {
     /// When a peer that knows timers wants an interval that is too small.
     pub fn answer(&self, request: &Request) -> Result<Agreement, IntervalTooSmall> {
         let peer_knows = request.has_token("Supported", "timer");
-        let offered = request
-            .header("Session-Expires")
-            .and_then(SessionExpires::parse);
+        let offered = request.header("Session-Expires").and_then(SessionExpires::parse);
         let floor = self.floor();
         let interval_s = match offered {
-            None => self
-                .session_expires_s
-                .max(floor)
-                .max(min_se(request.header("Min-SE"))),
+            None => self.session_expires_s.max(floor).max(min_se(request.header("Min-SE"))),
             Some(offered) if offered.interval_s >= floor => offered.interval_s,
             Some(_) if peer_knows => return Err(IntervalTooSmall { min_se_s: floor }),
             // A proxy asked for it on behalf of a peer that would not understand the 422 (§8.1).
@@ -151,12 +136,7 @@ impl SessionTimerSettings {
             Refresher::Uas => Duty::Refresh,
             Refresher::Uac => Duty::Watch,
         };
-        Ok(Agreement {
-            interval_s,
-            duty,
-            refresher,
-            peer_knows,
-        })
+        Ok(Agreement { interval_s, duty, refresher, peer_knows })
     }
 
     /// The headers of an offer of ours in an INVITE or UPDATE (RFC 4028 §7.1), beside `Supported: timer`. After a 422,
@@ -169,23 +149,14 @@ impl SessionTimerSettings {
         let floor = self.floor().max(min_se_s.unwrap_or(0));
         let interval_s = self.session_expires_s.max(floor);
         [
-            (
-                "Session-Expires",
-                SessionExpires {
-                    interval_s,
-                    refresher,
-                }
-                .to_string(),
-            ),
+            ("Session-Expires", SessionExpires { interval_s, refresher }.to_string()),
             ("Min-SE", floor.to_string()),
         ]
     }
 
     /// What a 2xx to our offer means to us as UAC (RFC 4028 §7.2). A peer without timers leaves us to refresh alone.
     pub fn agree(&self, response: &Response) -> Agreement {
-        let answered = response
-            .header("Session-Expires")
-            .and_then(SessionExpires::parse);
+        let answered = response.header("Session-Expires").and_then(SessionExpires::parse);
         let Some(answered) = answered else {
             return Agreement {
                 interval_s: self.session_expires_s.max(self.floor()),
@@ -200,12 +171,7 @@ impl SessionTimerSettings {
             Refresher::Uas => Duty::Watch,
         };
         let interval_s = answered.interval_s.max(SMALLEST_MIN_SE_S);
-        Agreement {
-            interval_s,
-            duty,
-            refresher,
-            peer_knows: true,
-        }
+        Agreement { interval_s, duty, refresher, peer_knows: true }
     }
 
     /// The interval that a 422 demands at least, in seconds.
@@ -221,10 +187,8 @@ impl SessionTimerSettings {
 impl Agreement {
     /// The headers of our 2xx (RFC 4028 §9), beside `Supported: timer`.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
-        let expires = SessionExpires {
-            interval_s: self.interval_s,
-            refresher: Some(self.refresher),
-        };
+        let expires =
+            SessionExpires { interval_s: self.interval_s, refresher: Some(self.refresher) };
         let mut headers = vec![("Session-Expires", expires.to_string())];
         if self.peer_knows && self.refresher == Refresher::Uac {
             headers.push(("Require", "timer".to_owned()));

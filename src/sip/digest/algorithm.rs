@@ -28,9 +28,7 @@ impl Algorithm {
         let Some(name) = name else {
             return Some(Algorithm::Md5);
         };
-        Algorithm::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(name))
+        Algorithm::ALL.into_iter().find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(name))
     }
 
     /// The hash of `parts` with colons between them, in lower-case hex.
@@ -55,10 +53,7 @@ fn hash<H: sha2::Digest>(parts: &[&str]) -> Vec<u8> {
 
 fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// What is kept of a password: `H(user:realm:password)` for each hash. It is as good as the password within its realm.
@@ -71,10 +66,7 @@ pub struct Secret {
 impl Secret {
     /// The secret of a user's password in a realm.
     pub fn from_password(user: &str, realm: &str, password: &str) -> Secret {
-        let mut secret = Secret {
-            md5: [0; 16],
-            sha256: [0; 32],
-        };
+        let mut secret = Secret { md5: [0; 16], sha256: [0; 32] };
         let parts = [user, realm, password];
         secret.md5.copy_from_slice(&hash::<Md5>(&parts));
         secret.sha256.copy_from_slice(&hash::<Sha256>(&parts));
@@ -112,9 +104,9 @@ impl Proof<'_> {
         let request = self.algorithm.hex(&[self.method, self.uri]);
         let secret = secret.hex(self.algorithm);
         match self.auth {
-            Some((count, cnonce)) => self
-                .algorithm
-                .hex(&[&secret, self.nonce, count, cnonce, "auth", &request]),
+            Some((count, cnonce)) => {
+                self.algorithm.hex(&[&secret, self.nonce, count, cnonce, "auth", &request])
+            }
             None => self.algorithm.hex(&[&secret, self.nonce, &request]),
         }
     }

@@ -23,10 +23,7 @@ pub fn authorize(
     let offered = fields.get("qop");
     let with_auth = match &offered {
         Some(offered) => {
-            if !offered
-                .split(',')
-                .any(|qop| qop.trim().eq_ignore_ascii_case("auth"))
-            {
+            if !offered.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth")) {
                 return None;
             }
             true
@@ -56,10 +53,7 @@ pub fn authorize(
         value.push_str(&format!(", opaque=\"{}\"", quotable(&opaque)));
     }
     if with_auth {
-        value.push_str(&format!(
-            ", qop=auth, nc={count}, cnonce=\"{}\"",
-            quotable(cnonce)
-        ));
+        value.push_str(&format!(", qop=auth, nc={count}, cnonce=\"{}\"", quotable(cnonce)));
     }
     Some(value)
 }

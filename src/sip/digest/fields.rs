@@ -12,9 +12,7 @@ impl<'a> Fields<'a> {
     pub(super) fn parse(value: &'a str) -> Option<Self> {
         let value = scan::trim(value.as_bytes());
         let (scheme, rest) = scan::take_while(value, |byte| !scan::is_space(byte));
-        scheme
-            .eq_ignore_ascii_case(b"Digest")
-            .then_some(Fields(rest))
+        scheme.eq_ignore_ascii_case(b"Digest").then_some(Fields(rest))
     }
 
     /// The value of a parameter, unquoted. `None` when it is missing, malformed or given twice: of two values a proxy on the way
@@ -58,11 +56,7 @@ fn unquoted(value: &[u8]) -> Option<Cow<'_, str>> {
     let mut text = String::with_capacity(inner.len());
     let mut chars = inner.chars();
     while let Some(char) = chars.next() {
-        text.extend(if char == '\\' {
-            chars.next()
-        } else {
-            Some(char)
-        });
+        text.extend(if char == '\\' { chars.next() } else { Some(char) });
     }
     Some(Cow::Owned(text))
 }

@@ -69,11 +69,7 @@ pub(super) struct UsedNonces {
 
 impl UsedNonces {
     pub(super) fn new(limit: usize) -> Self {
-        UsedNonces {
-            counts: BTreeMap::new(),
-            limit,
-            forgotten: None,
-        }
+        UsedNonces { counts: BTreeMap::new(), limit, forgotten: None }
     }
 
     /// Records a use; false when this count, or a later one, was used before (RFC 7616 §3.4, `nc`).

@@ -23,10 +23,7 @@ pub struct DigestSettings {
 
 impl Default for DigestSettings {
     fn default() -> Self {
-        DigestSettings {
-            nonce_lifetime: Duration::from_secs(60),
-            nonces: 65_536,
-        }
+        DigestSettings { nonce_lifetime: Duration::from_secs(60), nonces: 65_536 }
     }
 }
 
@@ -105,9 +102,7 @@ impl Digest {
             return Verdict::Refused;
         };
         let known = secret_of(&credentials.username);
-        let expected = credentials
-            .proof(method)
-            .response(known.as_ref().unwrap_or(&self.nobody));
+        let expected = credentials.proof(method).response(known.as_ref().unwrap_or(&self.nobody));
         let right = bool::from(expected.as_bytes().ct_eq(credentials.response.as_bytes()));
         if !right || known.is_none() || !same_resource(&credentials.uri, request_uri) {
             return Verdict::Refused;

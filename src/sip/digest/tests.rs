@@ -8,10 +8,7 @@ const PHONE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 const URI: &str = "sip:pbx.example.com";
 
 fn server(nonces: usize) -> Digest {
-    let settings = DigestSettings {
-        nonces,
-        ..DigestSettings::default()
-    };
+    let settings = DigestSettings { nonces, ..DigestSettings::default() };
     Digest::new("pbx".into(), [7; 32], settings)
 }
 
@@ -49,10 +46,7 @@ fn the_examples_of_rfc_7616_and_rfc_2617_come_out() {
     let cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
     for (algorithm, response) in [
         ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
-        (
-            "SHA-256",
-            "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
-        ),
+        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
     ] {
         let value = authorize(
             &challenge(algorithm),
@@ -64,10 +58,7 @@ fn the_examples_of_rfc_7616_and_rfc_2617_come_out() {
             1,
         )
         .expect("understood");
-        assert!(
-            value.contains(&format!("response=\"{response}\"")),
-            "{value}"
-        );
+        assert!(value.contains(&format!("response=\"{response}\"")), "{value}");
         assert!(value.contains("qop=auth, nc=00000001"), "{value}");
     }
     let value = authorize(
@@ -80,10 +71,7 @@ fn the_examples_of_rfc_7616_and_rfc_2617_come_out() {
         1,
     )
     .expect("understood");
-    assert!(
-        value.contains("6629fae49393a05397450978507c4ef1"),
-        "{value}"
-    );
+    assert!(value.contains("6629fae49393a05397450978507c4ef1"), "{value}");
 }
 
 #[test]
@@ -96,11 +84,7 @@ fn challenges_that_are_not_understood_are_not_answered() {
         "Digest realm=\"x\", nonce=\"n\", nonce=\"m\"",
         "Digest realm=\"x, nonce=\"n\"",
     ] {
-        assert_eq!(
-            authorize(challenge, "GET", "/", "u", "p", "c", 1),
-            None,
-            "{challenge}"
-        );
+        assert_eq!(authorize(challenge, "GET", "/", "u", "p", "c", 1), None, "{challenge}");
     }
 }
 
@@ -141,11 +125,7 @@ fn wrong_credentials_are_refused() {
         ("scheme", good.replace("Digest", "Basic")),
         ("nothing", String::new()),
     ] {
-        assert_eq!(
-            verify(&mut server, &credentials, at(6)),
-            Verdict::Refused,
-            "{what}"
-        );
+        assert_eq!(verify(&mut server, &credentials, at(6)), Verdict::Refused, "{what}");
     }
     assert_eq!(
         server.verify(&good, "INVITE", URI, PHONE, at(6), secret_of),
@@ -168,18 +148,11 @@ fn a_uri_may_differ_in_parameters_only() {
 fn a_request_is_taken_once_and_counts_must_grow() {
     let mut server = server(8);
     let accepted = Verdict::Accepted(UserName::from("alice"));
-    for (nc, expected) in [
-        (2, &accepted),
-        (2, &Verdict::Stale),
-        (1, &Verdict::Stale),
-        (3, &accepted),
-    ] {
+    for (nc, expected) in
+        [(2, &accepted), (2, &Verdict::Stale), (1, &Verdict::Stale), (3, &accepted)]
+    {
         let credentials = answer(&server, "SHA-256", at(5), "wonder", nc);
-        assert_eq!(
-            verify(&mut server, &credentials, at(6)),
-            *expected,
-            "nc {nc}"
-        );
+        assert_eq!(verify(&mut server, &credentials, at(6)), *expected, "nc {nc}");
     }
 }
 
@@ -189,10 +162,7 @@ fn nonces_that_are_old_early_foreign_or_of_another_source_are_stale() {
     let lifetime = DigestSettings::default().nonce_lifetime;
     let credentials = answer(&server, "SHA-256", at(5), "wonder", 1);
     assert_eq!(verify(&mut server, &credentials, at(4)), Verdict::Stale);
-    assert_eq!(
-        verify(&mut server, &credentials, at(6) + lifetime),
-        Verdict::Stale
-    );
+    assert_eq!(verify(&mut server, &credentials, at(6) + lifetime), Verdict::Stale);
     let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8));
     assert_eq!(
         server.verify(&credentials, "REGISTER", URI, elsewhere, at(6), secret_of),
@@ -209,10 +179,7 @@ fn a_full_table_never_lets_a_forgotten_nonce_be_used_again() {
     let first = answer(&server, "SHA-256", at(1), "wonder", 1);
     for millis in 1..=4 {
         let credentials = answer(&server, "SHA-256", at(millis), "wonder", 1);
-        assert!(matches!(
-            verify(&mut server, &credentials, at(10)),
-            Verdict::Accepted(_)
-        ));
+        assert!(matches!(verify(&mut server, &credentials, at(10)), Verdict::Accepted(_)));
         assert!(server.used_nonces() <= 2);
     }
     assert_eq!(verify(&mut server, &first, at(10)), Verdict::Stale);

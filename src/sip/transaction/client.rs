@@ -103,12 +103,7 @@ impl Client {
                 step_invite(machine, invite_client::Input::TransportError, pace, effects);
             }
             Machine::NonInvite(machine) => {
-                step_non_invite(
-                    machine,
-                    non_invite_client::Input::TransportError,
-                    pace,
-                    effects,
-                );
+                step_non_invite(machine, non_invite_client::Input::TransportError, pace, effects);
             }
         }
     }

@@ -25,23 +25,14 @@ pub(super) fn acknowledgement(invite: &Bytes, response: &Response) -> Option<Byt
 pub(super) fn cancellation(invite: &Bytes) -> Option<(String, Bytes)> {
     let invite = read_again(invite)?;
     let branch = invite.branch()?.to_owned();
-    let cancel = same_hop(
-        &invite,
-        Method::Cancel,
-        invite.head().known(Known::To).next()?,
-    )?
-    .build();
+    let cancel = same_hop(&invite, Method::Cancel, invite.head().known(Known::To).next()?)?.build();
     Some((branch, cancel))
 }
 
 /// The 100 for an INVITE that the user has not answered, RFC 3261 §8.2.6.1.
 pub(super) fn trying(invite: &Bytes, flow: &Flow) -> Option<Bytes> {
     let invite = read_again(invite)?;
-    Some(
-        ResponseBuilder::new(&invite, 100, reason_phrase(100))
-            .source(flow.remote)
-            .build(),
-    )
+    Some(ResponseBuilder::new(&invite, 100, reason_phrase(100)).source(flow.remote).build())
 }
 
 /// The refusal of a request that finds the table full.

@@ -91,10 +91,7 @@ impl InviteClient {
             effects.push(Effect::Start(Timer::A, wait));
         }
         effects.push(Effect::Start(Timer::B, pace.give_up()));
-        InviteClient::Calling {
-            invite,
-            resend: pace.timers.t1,
-        }
+        InviteClient::Calling { invite, resend: pace.timers.t1 }
     }
 
     /// The state after `input`.
@@ -219,9 +216,7 @@ fn cancelled(invite: Bytes, input: Input, pace: &Pace, effects: &mut Effects) ->
 fn completed(invite: Bytes, input: Input, effects: &mut Effects) -> InviteClient {
     match input {
         Input::Failure => {
-            effects.push(Effect::Acknowledge {
-                invite: invite.clone(),
-            });
+            effects.push(Effect::Acknowledge { invite: invite.clone() });
             InviteClient::Completed { invite }
         }
         Input::TimerD => InviteClient::Terminated,
@@ -259,9 +254,7 @@ fn answered(invite: Bytes, input: Input, pace: &Pace, effects: &mut Effects) -> 
         effects.extend([Effect::Start(Timer::M, pace.give_up()), Effect::Pass]);
         return InviteClient::Accepted;
     }
-    effects.push(Effect::Acknowledge {
-        invite: invite.clone(),
-    });
+    effects.push(Effect::Acknowledge { invite: invite.clone() });
     effects.extend([Effect::Start(Timer::D, pace.linger(TIMER_D)), Effect::Pass]);
     InviteClient::Completed { invite }
 }
@@ -269,17 +262,12 @@ fn answered(invite: Bytes, input: Input, pace: &Pace, effects: &mut Effects) -> 
 fn send_again(invite: &Bytes, resend: Duration, effects: &mut Effects) -> Duration {
     // §17.1.1.2: Timer A doubles without bound; Timer B ends it.
     let resend = resend * 2;
-    effects.extend([
-        Effect::Send(invite.clone()),
-        Effect::Start(Timer::A, resend),
-    ]);
+    effects.extend([Effect::Send(invite.clone()), Effect::Start(Timer::A, resend)]);
     resend
 }
 
 fn send_cancel(invite: Bytes, pace: &Pace, effects: &mut Effects) -> InviteClient {
-    effects.push(Effect::Cancel {
-        invite: invite.clone(),
-    });
+    effects.push(Effect::Cancel { invite: invite.clone() });
     effects.push(Effect::Start(Timer::Cancelled, pace.give_up()));
     InviteClient::Cancelled { invite }
 }

@@ -117,9 +117,7 @@ impl InviteServer {
 fn received(invite: Bytes, input: Input, pace: &Pace, effects: &mut Effects) -> InviteServer {
     match input {
         Input::TimerTrying => {
-            effects.push(Effect::Try {
-                invite: invite.clone(),
-            });
+            effects.push(Effect::Try { invite: invite.clone() });
             InviteServer::Received { invite }
         }
         Input::Provisional(response) => {
@@ -181,10 +179,7 @@ fn completed(
         }
         Input::TimerG => {
             let resend = pace.next_resend(resend);
-            effects.extend([
-                Effect::Send(response.clone()),
-                Effect::Start(Timer::G, resend),
-            ]);
+            effects.extend([Effect::Send(response.clone()), Effect::Start(Timer::G, resend)]);
             InviteServer::Completed { response, resend }
         }
         Input::Ack => {
@@ -231,10 +226,7 @@ fn accepted(input: Input, effects: &mut Effects) -> InviteServer {
 }
 
 fn accept(response: Bytes, pace: &Pace, effects: &mut Effects) -> InviteServer {
-    effects.extend([
-        Effect::Send(response),
-        Effect::Start(Timer::L, pace.give_up()),
-    ]);
+    effects.extend([Effect::Send(response), Effect::Start(Timer::L, pace.give_up())]);
     InviteServer::Accepted
 }
 
@@ -244,8 +236,5 @@ fn refuse(response: Bytes, pace: &Pace, effects: &mut Effects) -> InviteServer {
         effects.push(Effect::Start(Timer::G, wait));
     }
     effects.push(Effect::Start(Timer::H, pace.give_up()));
-    InviteServer::Completed {
-        response,
-        resend: pace.timers.t1,
-    }
+    InviteServer::Completed { response, resend: pace.timers.t1 }
 }

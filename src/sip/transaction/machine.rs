@@ -119,10 +119,6 @@ impl Pace {
 
     /// How long to absorb what an unreliable transport may still bring: Timers D, I, J, K.
     pub(super) fn linger(&self, unreliable: Duration) -> Duration {
-        if self.reliable {
-            Duration::ZERO
-        } else {
-            unreliable
-        }
+        if self.reliable { Duration::ZERO } else { unreliable }
     }
 }

@@ -29,9 +29,7 @@ pub(super) enum Naming {
 
 impl Naming {
     pub(super) fn of(request: &Request) -> Naming {
-        let unique = request
-            .branch()
-            .and_then(|branch| branch.strip_prefix(MAGIC_COOKIE));
+        let unique = request.branch().and_then(|branch| branch.strip_prefix(MAGIC_COOKIE));
         match unique {
             Some(rest) if !rest.is_empty() => Naming::Branch,
             Some(_) | None => Naming::Fields,
@@ -89,10 +87,7 @@ impl MatchKey {
 
     /// The client transaction that `response` answers, if its top Via has a branch.
     pub(super) fn of_response(response: &Response) -> Option<MatchKey> {
-        Some(MatchKey::client(
-            &response.cseq_method(),
-            response.branch()?,
-        ))
+        Some(MatchKey::client(&response.cseq_method(), response.branch()?))
     }
 
     /// What two arrivals of one request over different paths have in common. Only a request outside a dialog can be merged.

@@ -69,10 +69,7 @@ impl NonInviteClient {
             effects.push(Effect::Start(Timer::E, wait));
         }
         effects.push(Effect::Start(Timer::F, pace.give_up()));
-        NonInviteClient::Trying {
-            request,
-            resend: pace.timers.t1,
-        }
+        NonInviteClient::Trying { request, resend: pace.timers.t1 }
     }
 
     /// The state after `input`.

@@ -39,11 +39,7 @@ impl Server {
             }
             _ => Machine::NonInvite(NonInviteServer::start(pace, effects)),
         };
-        Server {
-            machine,
-            naming: Naming::of(request),
-            merged_by,
-        }
+        Server { machine, naming: Naming::of(request), merged_by }
     }
 
     /// The request came again.
@@ -128,12 +124,7 @@ impl Server {
                 step_invite(machine, invite_server::Input::TransportError, pace, effects);
             }
             Machine::NonInvite(machine) => {
-                step_non_invite(
-                    machine,
-                    non_invite_server::Input::TransportError,
-                    pace,
-                    effects,
-                );
+                step_non_invite(machine, non_invite_server::Input::TransportError, pace, effects);
             }
         }
     }

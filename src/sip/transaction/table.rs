@@ -17,11 +17,7 @@ pub(super) struct Path {
 
 impl From<&Flow> for Path {
     fn from(flow: &Flow) -> Path {
-        Path {
-            transport: flow.transport,
-            remote: flow.remote,
-            connection: flow.connection,
-        }
+        Path { transport: flow.transport, remote: flow.remote, connection: flow.connection }
     }
 }
 
@@ -43,11 +39,7 @@ struct Entry<T> {
 
 impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
     pub(super) fn new() -> Self {
-        Table {
-            entries: HashMap::new(),
-            by_match: HashMap::new(),
-            by_path: HashMap::new(),
-        }
+        Table { entries: HashMap::new(), by_match: HashMap::new(), by_path: HashMap::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -61,18 +53,8 @@ impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
 
     pub(super) fn insert(&mut self, key: K, matched_by: Arc<[u8]>, flow: Flow, transaction: T) {
         self.by_match.insert(Arc::clone(&matched_by), key);
-        self.by_path
-            .entry(Path::from(&flow))
-            .or_default()
-            .insert(key);
-        self.entries.insert(
-            key,
-            Entry {
-                transaction,
-                matched_by,
-                flow,
-            },
-        );
+        self.by_path.entry(Path::from(&flow)).or_default().insert(key);
+        self.entries.insert(key, Entry { transaction, matched_by, flow });
     }
 
     pub(super) fn find(&self, bytes: &[u8]) -> Option<K> {
@@ -80,15 +62,11 @@ impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
     }
 
     pub(super) fn get(&self, key: K) -> Option<(&T, Flow)> {
-        self.entries
-            .get(&key)
-            .map(|entry| (&entry.transaction, entry.flow))
+        self.entries.get(&key).map(|entry| (&entry.transaction, entry.flow))
     }
 
     pub(super) fn get_mut(&mut self, key: K) -> Option<(&mut T, Flow)> {
-        self.entries
-            .get_mut(&key)
-            .map(|entry| (&mut entry.transaction, entry.flow))
+        self.entries.get_mut(&key).map(|entry| (&mut entry.transaction, entry.flow))
     }
 
     /// Moves a transaction to the connection that was dialled for it.
@@ -98,10 +76,7 @@ impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
         };
         let old = std::mem::replace(&mut entry.flow, flow);
         self.leave(&Path::from(&old), key);
-        self.by_path
-            .entry(Path::from(&flow))
-            .or_default()
-            .insert(key);
+        self.by_path.entry(Path::from(&flow)).or_default().insert(key);
     }
 
     pub(super) fn remove(&mut self, key: K) -> Option<T> {
@@ -118,18 +93,9 @@ impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
     /// to be dialled are among them.
     pub(super) fn on_flow(&self, flow: &Flow) -> Vec<K> {
         let path = Path::from(flow);
-        let mut keys: Vec<K> = self
-            .by_path
-            .get(&path)
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect();
+        let mut keys: Vec<K> = self.by_path.get(&path).into_iter().flatten().copied().collect();
         if path.connection.is_some() {
-            let dialled = Path {
-                connection: None,
-                ..path
-            };
+            let dialled = Path { connection: None, ..path };
             keys.extend(self.by_path.get(&dialled).into_iter().flatten());
             keys.sort_unstable();
         }

@@ -35,10 +35,7 @@ impl Transactions {
         let Some((client, flow)) = self.clients.get_mut(key) else {
             return false;
         };
-        let pace = Pace {
-            timers,
-            reliable: flow.transport.is_reliable(),
-        };
+        let pace = Pace { timers, reliable: flow.transport.is_reliable() };
         let mut effects = ClientEffects::new();
         step(client, &pace, &mut effects);
         let audience = client.audience;
@@ -59,10 +56,7 @@ impl Transactions {
         let Some((server, flow)) = self.servers.get_mut(key) else {
             return ServerStep::default();
         };
-        let pace = Pace {
-            timers,
-            reliable: flow.transport.is_reliable(),
-        };
+        let pace = Pace { timers, reliable: flow.transport.is_reliable() };
         let mut effects = ServerEffects::new();
         step(server, &pace, &mut effects);
         let terminated = server.is_terminated();
@@ -82,8 +76,7 @@ impl Transactions {
         {
             self.first_arrivals.remove(&merged_by);
         }
-        self.outputs
-            .push_back(TransactionOutput::ServerEnded { key });
+        self.outputs.push_back(TransactionOutput::ServerEnded { key });
     }
 
     pub(super) fn execute_client(
@@ -115,8 +108,7 @@ impl Transactions {
                     self.outputs.push_back(TransactionOutput::TimedOut { key });
                 }
                 ClientEffect::Unreachable if audience == Audience::User => {
-                    self.outputs
-                        .push_back(TransactionOutput::Unreachable { key });
+                    self.outputs.push_back(TransactionOutput::Unreachable { key });
                 }
                 ClientEffect::TimedOut | ClientEffect::Unreachable => {}
             }
@@ -151,8 +143,7 @@ impl Transactions {
                     self.deadlines.cancel(&Due::Server(key, timer));
                 }
                 ServerEffect::Unacknowledged => {
-                    self.outputs
-                        .push_back(TransactionOutput::Unacknowledged { key });
+                    self.outputs.push_back(TransactionOutput::Unacknowledged { key });
                 }
             }
         }
@@ -161,8 +152,7 @@ impl Transactions {
 
     fn send(&mut self, flow: Flow, bytes: Option<Bytes>) {
         if let Some(bytes) = bytes {
-            self.outputs
-                .push_back(TransactionOutput::Send { flow, bytes });
+            self.outputs.push_back(TransactionOutput::Send { flow, bytes });
         }
     }
 

@@ -92,12 +92,7 @@ impl Transactions {
                     return self.refuse(&request, flow);
                 }
                 let key = self.start_server(&request, &matched_by, flow, now);
-                Incoming::Cancel {
-                    key,
-                    request,
-                    flow,
-                    invite,
-                }
+                Incoming::Cancel { key, request, flow, invite }
             }
             (_, None) if !self.has_room(&request) => self.refuse(&request, flow),
             (_, None) => {
@@ -146,8 +141,7 @@ impl Transactions {
         if self.clients.len() >= self.limit {
             self.refused += 1;
             let key = ClientKey(self.next_key());
-            self.outputs
-                .push_back(TransactionOutput::Unreachable { key });
+            self.outputs.push_back(TransactionOutput::Unreachable { key });
             return key;
         }
         self.start_client(&method, branch, bytes, flow, Audience::User, now)
@@ -180,9 +174,7 @@ impl Transactions {
         let Some(merged_by) = &server.merged_by else {
             return false;
         };
-        self.first_arrivals
-            .get(merged_by)
-            .is_some_and(|first| *first != key)
+        self.first_arrivals.get(merged_by).is_some_and(|first| *first != key)
     }
 
     /// The flow broke, or could not be dialled: what depends on it ends.
@@ -238,29 +230,20 @@ impl Transactions {
     }
 
     fn handle_ack(&mut self, key: ServerKey, ack: Request, flow: Flow, now: Instant) -> Incoming {
-        let admitted = self
-            .servers
-            .get(key)
-            .is_some_and(|(server, _)| server.admits_ack(&ack));
+        let admitted = self.servers.get(key).is_some_and(|(server, _)| server.admits_ack(&ack));
         if !admitted {
             return Incoming::Ack { request: ack, flow };
         }
         let step = self.step_server(key, now, |server, pace, effects| {
             server.handle_ack(pace, effects);
         });
-        if step.passed {
-            Incoming::Ack { request: ack, flow }
-        } else {
-            Incoming::Absorbed
-        }
+        if step.passed { Incoming::Ack { request: ack, flow } } else { Incoming::Absorbed }
     }
 
     /// The INVITE that `cancel` takes back. Nobody authenticates a CANCEL, so it counts only from the host (on a stream: over the
     /// connection) that sent the INVITE, RFC 3261 §22.1.
     fn cancelled_by(&self, cancel: &Request, flow: &Flow) -> Option<ServerKey> {
-        let key = self
-            .servers
-            .find(MatchKey::of_cancelled(cancel).as_bytes())?;
+        let key = self.servers.find(MatchKey::of_cancelled(cancel).as_bytes())?;
         let (_, invited_on) = self.servers.get(key)?;
         let same_hop = invited_on.transport == flow.transport
             && invited_on.connection == flow.connection
@@ -279,8 +262,7 @@ impl Transactions {
     fn refuse(&mut self, request: &Request, flow: Flow) -> Incoming {
         self.refused += 1;
         let bytes = derived::overloaded(request, &flow);
-        self.outputs
-            .push_back(TransactionOutput::Send { flow, bytes });
+        self.outputs.push_back(TransactionOutput::Send { flow, bytes });
         Incoming::Absorbed
     }
 
@@ -295,8 +277,7 @@ impl Transactions {
         let merged_by = MatchKey::merged(request).map(|merged| self.first_arrival(&merged, key));
         let mut effects = ServerEffects::new();
         let server = Server::start(request, merged_by, &self.pace(&flow), &mut effects);
-        self.servers
-            .insert(key, matched_by.to_stored(), flow, server);
+        self.servers.insert(key, matched_by.to_stored(), flow, server);
         self.execute_server(key, effects, flow, now);
         key
     }
@@ -329,10 +310,7 @@ impl Transactions {
     }
 
     fn pace(&self, flow: &Flow) -> Pace {
-        Pace {
-            timers: self.timers,
-            reliable: flow.transport.is_reliable(),
-        }
+        Pace { timers: self.timers, reliable: flow.transport.is_reliable() }
     }
 
     /// Whether no table, index or timer holds anything.

@@ -4,15 +4,8 @@ use super::*;
 
 fn sent_at(wanted: &[String]) -> Vec<u64> {
     let sent = wanted.iter().filter(|output| output.contains(" sip:"));
-    sent.map(|output| {
-        output
-            .split(' ')
-            .next()
-            .expect("a time")
-            .parse()
-            .expect("a number")
-    })
-    .collect()
+    sent.map(|output| output.split(' ').next().expect("a time").parse().expect("a number"))
+        .collect()
 }
 
 #[test]
@@ -32,12 +25,7 @@ fn a_bye_that_nobody_hears_goes_eleven_times_and_times_out() {
     bench.send(Method::Bye, udp(3));
     assert_eq!(bench.drain(), ["BYE sip:carol@198.51.100.3"]);
     let wanted = bench.pass(Duration::from_secs(60));
-    assert_eq!(
-        sent_at(&wanted),
-        [
-            500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500
-        ]
-    );
+    assert_eq!(sent_at(&wanted), [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
     assert_eq!(wanted.last().map(String::as_str), Some("32000 timed out"));
     assert!(bench.is_empty());
 }
@@ -56,15 +44,9 @@ fn over_tcp_nothing_goes_twice() {
 fn a_refusal_is_acknowledged_each_time_and_passed_once() {
     let mut bench = Bench::new();
     let key = bench.send(Method::Invite, udp(3));
-    assert_eq!(
-        bench.answer("180 INVITE z9hG4bKours", udp(3)),
-        Some((key, 180))
-    );
+    assert_eq!(bench.answer("180 INVITE z9hG4bKours", udp(3)), Some((key, 180)));
     bench.drain();
-    assert_eq!(
-        bench.answer("486 INVITE z9hG4bKours", udp(3)),
-        Some((key, 486))
-    );
+    assert_eq!(bench.answer("486 INVITE z9hG4bKours", udp(3)), Some((key, 486)));
     assert_eq!(bench.answer("486 INVITE z9hG4bKours", udp(3)), None);
     let Some(TransactionOutput::Send { flow, bytes }) = bench.layer.poll_output() else {
         panic!("no ACK");
@@ -93,17 +75,10 @@ fn each_2xx_is_passed_while_timer_m_runs() {
     let mut bench = Bench::new();
     let key = bench.send(Method::Invite, udp(3));
     for _ in 0..3 {
-        assert_eq!(
-            bench.answer("200 INVITE z9hG4bKours", udp(3)),
-            Some((key, 200))
-        );
+        assert_eq!(bench.answer("200 INVITE z9hG4bKours", udp(3)), Some((key, 200)));
         bench.pass(Duration::from_secs(10));
     }
-    assert_eq!(
-        bench.answer("486 INVITE z9hG4bKours", udp(3)),
-        None,
-        "another branch refused"
-    );
+    assert_eq!(bench.answer("486 INVITE z9hG4bKours", udp(3)), None, "another branch refused");
     bench.pass(Duration::from_secs(2));
     assert_eq!(bench.answer("200 INVITE z9hG4bKours", udp(3)), None);
     assert_eq!(bench.layer.counts().stray_responses, 1);
@@ -117,15 +92,8 @@ fn a_response_is_matched_by_branch_and_method() {
     assert_eq!(bench.answer("200 BYE z9hG4bKother", udp(3)), None);
     assert_eq!(bench.answer("200 INVITE z9hG4bKours", udp(3)), None);
     assert_eq!(bench.layer.counts().stray_responses, 2);
-    assert_eq!(
-        bench.answer("200 BYE z9hG4bKours", udp(3)),
-        Some((key, 200))
-    );
-    assert_eq!(
-        bench.answer("200 BYE z9hG4bKours", udp(3)),
-        None,
-        "a retransmission"
-    );
+    assert_eq!(bench.answer("200 BYE z9hG4bKours", udp(3)), Some((key, 200)));
+    assert_eq!(bench.answer("200 BYE z9hG4bKours", udp(3)), None, "a retransmission");
 }
 
 #[test]
@@ -133,43 +101,25 @@ fn a_cancel_waits_for_the_first_provisional_response_and_stays_inside() {
     let mut bench = Bench::new();
     let key = bench.send(Method::Invite, udp(3));
     assert!(bench.layer.cancel(key, bench.now));
-    assert!(
-        bench.layer.cancel(key, bench.now),
-        "a second time changes nothing"
-    );
+    assert!(bench.layer.cancel(key, bench.now), "a second time changes nothing");
     assert_eq!(bench.drain(), ["INVITE sip:carol@198.51.100.3"]);
-    assert_eq!(
-        bench.answer("100 INVITE z9hG4bKours", udp(3)),
-        Some((key, 100))
-    );
+    assert_eq!(bench.answer("100 INVITE z9hG4bKours", udp(3)), Some((key, 100)));
     let Some(TransactionOutput::Send { bytes, .. }) = bench.layer.poll_output() else {
         panic!("no CANCEL");
     };
     let cancel = String::from_utf8_lossy(&bytes).into_owned();
-    assert!(
-        cancel.starts_with("CANCEL sip:carol@198.51.100.3 SIP/2.0\r\n"),
-        "{cancel}"
-    );
+    assert!(cancel.starts_with("CANCEL sip:carol@198.51.100.3 SIP/2.0\r\n"), "{cancel}");
     for line in [
         "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKours",
         "To: <sip:carol@example.com>",
         "CSeq: 7 CANCEL",
         "Route: <sip:198.51.100.9;lr>",
     ] {
-        assert!(
-            cancel.contains(&format!("\r\n{line}\r\n")),
-            "{line} in {cancel}"
-        );
+        assert!(cancel.contains(&format!("\r\n{line}\r\n")), "{line} in {cancel}");
     }
-    assert_eq!(
-        bench.pass(Duration::from_millis(600)),
-        ["500 CANCEL sip:carol@198.51.100.3"]
-    );
+    assert_eq!(bench.pass(Duration::from_millis(600)), ["500 CANCEL sip:carol@198.51.100.3"]);
     assert_eq!(bench.answer("200 CANCEL z9hG4bKours", udp(3)), None);
-    assert_eq!(
-        bench.answer("487 INVITE z9hG4bKours", udp(3)),
-        Some((key, 487))
-    );
+    assert_eq!(bench.answer("487 INVITE z9hG4bKours", udp(3)), Some((key, 487)));
     assert!(!bench.layer.cancel(key, bench.now), "too late");
     assert_eq!(bench.drain(), ["ACK sip:carol@198.51.100.3"]);
     assert!(bench.pass(Duration::from_secs(33)).is_empty());
@@ -181,10 +131,7 @@ fn a_cancelled_invite_without_a_final_response_times_out() {
     let mut bench = Bench::new();
     let key = bench.send(Method::Invite, udp(3));
     bench.answer("180 INVITE z9hG4bKours", udp(3));
-    assert!(
-        bench.pass(Duration::from_secs(100)).is_empty(),
-        "ringing is the user's Timer C"
-    );
+    assert!(bench.pass(Duration::from_secs(100)).is_empty(), "ringing is the user's Timer C");
     bench.layer.cancel(key, bench.now);
     bench.answer("200 CANCEL z9hG4bKours", udp(3));
     bench.drain();
@@ -208,9 +155,7 @@ fn a_broken_flow_makes_its_requests_unreachable() {
             bench.send(method, flow);
             bench.drain();
             bench.layer.handle_transport_error(&udp(4), bench.now);
-            bench
-                .layer
-                .handle_transport_error(&tcp(3, Some(2)), bench.now);
+            bench.layer.handle_transport_error(&tcp(3, Some(2)), bench.now);
             assert!(bench.drain().is_empty());
             bench.layer.handle_transport_error(&flow, bench.now);
             assert_eq!(bench.drain(), ["unreachable"]);
@@ -223,10 +168,7 @@ fn a_broken_flow_makes_its_requests_unreachable() {
 fn a_request_belongs_to_the_connection_that_was_dialled_for_it() {
     let mut bench = Bench::new();
     let key = bench.send(Method::Invite, tcp(3, None));
-    assert_eq!(
-        bench.answer("180 INVITE z9hG4bKours", tcp(3, Some(4))),
-        Some((key, 180))
-    );
+    assert_eq!(bench.answer("180 INVITE z9hG4bKours", tcp(3, Some(4))), Some((key, 180)));
     bench.layer.handle_transport_error(&tcp(3, None), bench.now);
     bench.drain();
     bench.layer.cancel(key, bench.now);
@@ -234,9 +176,7 @@ fn a_request_belongs_to_the_connection_that_was_dialled_for_it() {
         panic!("no CANCEL");
     };
     assert_eq!(flow, tcp(3, Some(4)));
-    bench
-        .layer
-        .handle_transport_error(&tcp(3, Some(4)), bench.now);
+    bench.layer.handle_transport_error(&tcp(3, Some(4)), bench.now);
     assert_eq!(bench.drain(), ["unreachable"], "and nothing of the CANCEL");
     assert!(bench.is_empty());
 }

@@ -29,11 +29,7 @@ fn udp(host: u8) -> Flow {
 }
 
 fn tcp(host: u8, connection: Option<u64>) -> Flow {
-    Flow {
-        transport: Transport::Tcp,
-        connection: connection.map(ConnectionId),
-        ..udp(host)
-    }
+    Flow { transport: Transport::Tcp, connection: connection.map(ConnectionId), ..udp(host) }
 }
 
 /// A request of the peer: `line` is method, CSeq number and branch; further headers follow.
@@ -53,9 +49,7 @@ fn request(line: &str, headers: &[&str]) -> Request {
         // A header given replaces the one above.
         let name = header.split(':').next().expect("a header has a name");
         if let Some(start) = text.find(&format!("\r\n{name}:")) {
-            let end = text[start + 2..]
-                .find("\r\n")
-                .map_or(text.len(), |at| start + 2 + at);
+            let end = text[start + 2..].find("\r\n").map_or(text.len(), |at| start + 2 + at);
             text.replace_range(start + 2..end, header);
         } else {
             text += &format!("{header}\r\n");
@@ -77,10 +71,7 @@ fn first_line(bytes: &Bytes) -> String {
 
 impl Bench {
     fn new() -> Self {
-        Bench {
-            layer: Transactions::new(TransactionTimers::DEFAULT),
-            now: Instant::ZERO,
-        }
+        Bench { layer: Transactions::new(TransactionTimers::DEFAULT), now: Instant::ZERO }
     }
 
     fn receive(&mut self, request: Request, flow: Flow) -> Incoming {
@@ -112,8 +103,7 @@ impl Bench {
              From: <sip:bob@example.com>;tag=ours\r\nTo: <sip:carol@example.com>\r\nCall-ID: ours\r\nCSeq: 7 {method}\r\n\
              Route: <sip:198.51.100.9;lr>, <sip:198.51.100.8;lr>\r\nMax-Forwards: 70\r\nContact: <sip:bob@192.0.2.1>\r\nContent-Length: 0\r\n\r\n"
         ));
-        self.layer
-            .request(method, "z9hG4bKours", bytes, flow, self.now)
+        self.layer.request(method, "z9hG4bKours", bytes, flow, self.now)
     }
 
     /// A response to it comes: `line` is status, method and branch. Returns the status passed up.
@@ -153,11 +143,7 @@ impl Bench {
             self.now = self.now.max(due);
             self.layer.handle_timeout(self.now);
             let at = self.now.as_nanos() / 1_000_000;
-            wanted.extend(
-                self.drain()
-                    .into_iter()
-                    .map(|output| format!("{at} {output}")),
-            );
+            wanted.extend(self.drain().into_iter().map(|output| format!("{at} {output}")));
         }
         self.now = until;
         wanted

@@ -7,18 +7,12 @@ fn a_retransmitted_request_gets_the_same_response_until_timer_j() {
     let mut bench = Bench::new();
     let options = request("OPTIONS 1 z9hG4bKa", &[]);
     let key = bench.receive_new(options.clone(), udp(2));
-    assert!(
-        bench.absorbs(options.clone(), udp(2)),
-        "before the response"
-    );
+    assert!(bench.absorbs(options.clone(), udp(2)), "before the response");
     assert!(bench.drain().is_empty());
     assert!(bench.respond(key, &options, 200));
     assert!(bench.absorbs(options.clone(), udp(2)));
     assert_eq!(bench.drain(), ["200 OK", "200 OK"]);
-    assert!(
-        !bench.respond(key, &options, 404),
-        "a second final response"
-    );
+    assert!(!bench.respond(key, &options, 404), "a second final response");
     assert_eq!(bench.pass(Duration::from_secs(40)), ["32000 ended"]);
     assert!(bench.is_empty());
     bench.receive_new(options, udp(2));
@@ -46,11 +40,9 @@ fn without_a_unique_branch_the_fields_of_rfc_2543_name_it() {
         let line = format!("OPTIONS 1 {branch}");
         bench.receive_new(request(&line, &[]), udp(2));
         assert!(bench.absorbs(request(&line, &[]), udp(2)));
-        for other in [
-            "Call-ID: other",
-            "From: <sip:alice@example.com>;tag=other",
-            "To: <sip:b@x>;tag=1",
-        ] {
+        for other in
+            ["Call-ID: other", "From: <sip:alice@example.com>;tag=other", "To: <sip:b@x>;tag=1"]
+        {
             bench.receive_new(request(&line, &[other]), udp(2));
         }
         bench.receive_new(request(&format!("OPTIONS 2 {branch}"), &[]), udp(2));
@@ -64,10 +56,7 @@ fn without_a_unique_branch_an_ack_counts_only_with_the_tag_of_the_response() {
     let key = bench.receive_new(invite.clone(), udp(2));
     bench.respond(key, &invite, 486);
     let strange = request("ACK 1 old", &["To: <sip:bob@example.com>;tag=eve"]);
-    assert!(matches!(
-        bench.receive(strange, udp(2)),
-        Incoming::Ack { .. }
-    ));
+    assert!(matches!(bench.receive(strange, udp(2)), Incoming::Ack { .. }));
     let ack = request("ACK 1 old", &["To: <sip:bob@example.com>;tag=bob"]);
     assert!(bench.absorbs(ack, udp(2)));
     assert_eq!(bench.drain(), ["486 Busy Here"]);
@@ -81,10 +70,7 @@ fn a_refusal_is_repeated_until_its_ack() {
     let key = bench.receive_new(invite.clone(), udp(2));
     bench.respond(key, &invite, 486);
     assert_eq!(bench.drain(), ["486 Busy Here"]);
-    assert_eq!(
-        bench.pass(Duration::from_secs(2)),
-        ["500 486 Busy Here", "1500 486 Busy Here"]
-    );
+    assert_eq!(bench.pass(Duration::from_secs(2)), ["500 486 Busy Here", "1500 486 Busy Here"]);
     let ack = request("ACK 1 z9hG4bKa", &["To: <sip:bob@example.com>;tag=bob"]);
     assert!(bench.absorbs(ack.clone(), udp(2)));
     assert!(bench.absorbs(ack, udp(2)), "a retransmitted ACK");
@@ -117,14 +103,8 @@ fn after_a_2xx_the_invite_is_absorbed_and_acks_and_further_2xx_pass() {
     assert!(!bench.respond(key, &invite, 486));
     assert_eq!(bench.drain(), ["180 Ringing", "200 OK", "200 OK"]);
     for branch in ["z9hG4bKother", "z9hG4bKa"] {
-        let ack = request(
-            &format!("ACK 1 {branch}"),
-            &["To: <sip:bob@example.com>;tag=bob"],
-        );
-        assert!(
-            matches!(bench.receive(ack, udp(2)), Incoming::Ack { .. }),
-            "{branch}"
-        );
+        let ack = request(&format!("ACK 1 {branch}"), &["To: <sip:bob@example.com>;tag=bob"]);
+        assert!(matches!(bench.receive(ack, udp(2)), Incoming::Ack { .. }), "{branch}");
     }
     assert_eq!(bench.pass(Duration::from_secs(60)), ["32000 ended"]);
     assert!(bench.is_empty());
@@ -150,10 +130,7 @@ fn a_cancel_finds_its_invite_only_from_the_same_host() {
     let invite = request("INVITE 1 z9hG4bKa", &[]);
     let invited = bench.receive_new(invite, udp(2));
     let cancel = request("CANCEL 1 z9hG4bKa", &[]);
-    let Incoming::Cancel {
-        invite: None, key, ..
-    } = bench.receive(cancel.clone(), udp(3))
-    else {
+    let Incoming::Cancel { invite: None, key, .. } = bench.receive(cancel.clone(), udp(3)) else {
         panic!("a stranger's CANCEL counts");
     };
     bench.respond(key, &cancel, 481);
@@ -166,10 +143,7 @@ fn a_cancel_finds_its_invite_only_from_the_same_host() {
     assert!(bench.absorbs(cancel, udp(2)));
     assert_eq!(bench.drain(), ["200 OK", "200 OK"]);
     let other = request("CANCEL 1 z9hG4bKb", &[]);
-    assert!(matches!(
-        bench.receive(other, udp(2)),
-        Incoming::Cancel { invite: None, .. }
-    ));
+    assert!(matches!(bench.receive(other, udp(2)), Incoming::Cancel { invite: None, .. }));
 }
 
 #[test]
@@ -213,10 +187,7 @@ fn a_full_table_answers_503_and_keeps_room_for_dialogs() {
     assert!(bench.absorbs(numbered(9, &within), udp(2)));
     let ack = request("ACK 1 z9hG4bKack", &[]);
     assert!(matches!(bench.receive(ack, udp(2)), Incoming::Ack { .. }));
-    assert_eq!(
-        (bench.layer.counts().server, bench.layer.counts().refused),
-        (8, 2)
-    );
+    assert_eq!((bench.layer.counts().server, bench.layer.counts().refused), (8, 2));
 }
 
 #[test]
@@ -226,9 +197,7 @@ fn a_broken_connection_ends_what_came_over_it_and_a_lost_datagram_nothing() {
     bench.receive_new(invite(1), tcp(2, Some(5)));
     bench.receive_new(invite(2), tcp(2, Some(6)));
     bench.receive_new(invite(3), udp(2));
-    bench
-        .layer
-        .handle_transport_error(&tcp(2, Some(5)), bench.now);
+    bench.layer.handle_transport_error(&tcp(2, Some(5)), bench.now);
     bench.layer.handle_transport_error(&udp(2), bench.now);
     assert_eq!(bench.drain(), ["ended"]);
     assert_eq!(bench.layer.counts().server, 2);

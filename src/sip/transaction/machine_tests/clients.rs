@@ -6,20 +6,10 @@ pub(super) fn invite_client_states() -> Vec<invite_client::InviteClient> {
     use invite_client::InviteClient::*;
     let invite = message("INVITE");
     let states = vec![
-        Calling {
-            invite: invite.clone(),
-            resend: T1,
-        },
-        Cancelling {
-            invite: invite.clone(),
-            resend: T1,
-        },
-        Proceeding {
-            invite: invite.clone(),
-        },
-        Cancelled {
-            invite: invite.clone(),
-        },
+        Calling { invite: invite.clone(), resend: T1 },
+        Cancelling { invite: invite.clone(), resend: T1 },
+        Proceeding { invite: invite.clone() },
+        Cancelled { invite: invite.clone() },
         Completed { invite },
         Accepted,
         Terminated,
@@ -108,10 +98,7 @@ pub(super) fn non_invite_client_states() -> Vec<non_invite_client::NonInviteClie
     use non_invite_client::NonInviteClient::*;
     let request = message("BYE");
     let states = vec![
-        Trying {
-            request: request.clone(),
-            resend: T1,
-        },
+        Trying { request: request.clone(), resend: T1 },
         Proceeding { request },
         Completed,
         Terminated,

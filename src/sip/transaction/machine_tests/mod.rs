@@ -19,14 +19,8 @@ use super::{
 };
 use crate::time::Duration;
 
-const UDP: Pace = Pace {
-    timers: TransactionTimers::DEFAULT,
-    reliable: false,
-};
-const TCP: Pace = Pace {
-    timers: TransactionTimers::DEFAULT,
-    reliable: true,
-};
+const UDP: Pace = Pace { timers: TransactionTimers::DEFAULT, reliable: false };
+const TCP: Pace = Pace { timers: TransactionTimers::DEFAULT, reliable: true };
 /// Half a second, the T1 of the tables.
 const T1: Duration = Duration::from_millis(500);
 
@@ -95,20 +89,14 @@ fn parse(table: &str, states: &[String], inputs: &[String]) -> BTreeMap<(String,
         let (pairs, outcome) = line.split_once(" => ").expect("a row has an arrow");
         let mut words = pairs.split_whitespace();
         let state = words.next().expect("a row names a state");
-        assert!(
-            states.iter().any(|known| known == state),
-            "no such state: {line}"
-        );
+        assert!(states.iter().any(|known| known == state), "no such state: {line}");
         let named: Vec<_> = words.collect();
         let named = match named[..] {
             ["*"] => inputs.iter().map(String::as_str).collect(),
             _ => named,
         };
         for input in named {
-            assert!(
-                inputs.iter().any(|known| known == input),
-                "no such input: {line}"
-            );
+            assert!(inputs.iter().any(|known| known == input), "no such input: {line}");
             let outcome = if outcome == "stay" { state } else { outcome };
             let twice = rows.insert((state.to_owned(), input.to_owned()), outcome.to_owned());
             assert_eq!(twice, None, "named twice: {line}");
@@ -131,9 +119,7 @@ fn check_table<S: Clone + Debug, I: Clone + Debug, A: smallvec::Array>(
     for state in states {
         for input in inputs {
             let pair = (name(state), name(input));
-            let row = expected
-                .remove(&pair)
-                .unwrap_or_else(|| panic!("{pair:?} has no row"));
+            let row = expected.remove(&pair).unwrap_or_else(|| panic!("{pair:?} has no row"));
             let found = outcome(|effects| step(state.clone(), input.clone(), effects));
             assert_eq!(found, row, "{pair:?}");
         }

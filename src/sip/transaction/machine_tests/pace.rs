@@ -34,11 +34,9 @@ where
 
 #[test]
 fn over_tcp_nothing_is_sent_twice_nothing_lingers_and_a_broken_connection_ends_it() {
-    let rows = differences(
-        &invite_client_states(),
-        &invite_client_inputs(),
-        |s, i, pace, e| s.step(i, pace, e),
-    );
+    let rows = differences(&invite_client_states(), &invite_client_inputs(), |s, i, pace, e| {
+        s.step(i, pace, e)
+    });
     assert_eq!(
         rows,
         "Calling Failure => Completed -A -B ack D=0 pass\n\
@@ -46,20 +44,17 @@ fn over_tcp_nothing_is_sent_twice_nothing_lingers_and_a_broken_connection_ends_i
          Proceeding Failure => Completed ack D=0 pass\n\
          Cancelled Failure => Completed -Cancelled ack D=0 pass\n"
     );
-    let rows = differences(
-        &non_invite_client_states(),
-        &non_invite_client_inputs(),
-        |s, i, pace, e| s.step(i, pace, e),
-    );
+    let rows =
+        differences(&non_invite_client_states(), &non_invite_client_inputs(), |s, i, pace, e| {
+            s.step(i, pace, e)
+        });
     assert_eq!(
         rows,
         "Trying Final => Completed -E -F K=0 pass\nProceeding Final => Completed -E -F K=0 pass\n"
     );
-    let rows = differences(
-        &invite_server_states(),
-        &invite_server_inputs(),
-        |s, i, pace, e| s.step(i, pace, e),
-    );
+    let rows = differences(&invite_server_states(), &invite_server_inputs(), |s, i, pace, e| {
+        s.step(i, pace, e)
+    });
     assert_eq!(
         rows,
         "Received Failure => Completed -Trying send:503 H=32000\n\
@@ -69,11 +64,10 @@ fn over_tcp_nothing_is_sent_twice_nothing_lingers_and_a_broken_connection_ends_i
          Completed Ack => Confirmed -G -H I=0\n\
          Completed TransportError => Terminated -G -H\n"
     );
-    let rows = differences(
-        &non_invite_server_states(),
-        &non_invite_server_inputs(),
-        |s, i, pace, e| s.step(i, pace, e),
-    );
+    let rows =
+        differences(&non_invite_server_states(), &non_invite_server_inputs(), |s, i, pace, e| {
+            s.step(i, pace, e)
+        });
     assert_eq!(
         rows,
         "Trying Final => Completed -F send:200 J=0\n\
@@ -123,16 +117,10 @@ fn retransmission_intervals_double_and_only_the_invite_is_not_capped_at_t2() {
         state.step(invite_client::Input::TimerA, &UDP, effects)
     });
     let wait_ms = [1000, 2000, 4000, 8000, 16000, 32000];
-    assert_eq!(
-        found,
-        wait_ms.map(|ms| format!("Calling send:INVITE A={ms}"))
-    );
+    assert_eq!(found, wait_ms.map(|ms| format!("Calling send:INVITE A={ms}")));
 
     let request = message("BYE");
-    let trying = NonInviteClient::Trying {
-        request,
-        resend: T1,
-    };
+    let trying = NonInviteClient::Trying { request, resend: T1 };
     let found = six_times(trying, |state, effects| {
         state.step(non_invite_client::Input::TimerE, &UDP, effects)
     });
@@ -140,15 +128,9 @@ fn retransmission_intervals_double_and_only_the_invite_is_not_capped_at_t2() {
     assert_eq!(found, wait_ms.map(|ms| format!("Trying send:BYE E={ms}")));
 
     let response = message("486");
-    let completed = InviteServer::Completed {
-        response,
-        resend: T1,
-    };
+    let completed = InviteServer::Completed { response, resend: T1 };
     let found = six_times(completed, |state, effects| {
         state.step(invite_server::Input::TimerG, &UDP, effects)
     });
-    assert_eq!(
-        found,
-        wait_ms.map(|ms| format!("Completed send:486 G={ms}"))
-    );
+    assert_eq!(found, wait_ms.map(|ms| format!("Completed send:486 G={ms}")));
 }

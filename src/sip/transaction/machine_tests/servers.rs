@@ -5,16 +5,9 @@ use super::*;
 pub(super) fn invite_server_states() -> Vec<invite_server::InviteServer> {
     use invite_server::InviteServer::*;
     let states = vec![
-        Received {
-            invite: message("INVITE"),
-        },
-        Proceeding {
-            response: message("180"),
-        },
-        Completed {
-            response: message("486"),
-            resend: T1,
-        },
+        Received { invite: message("INVITE") },
+        Proceeding { response: message("180") },
+        Completed { response: message("486"), resend: T1 },
         Confirmed,
         Accepted,
         Terminated,
@@ -92,12 +85,8 @@ pub(super) fn non_invite_server_states() -> Vec<non_invite_server::NonInviteServ
     use non_invite_server::NonInviteServer::*;
     let states = vec![
         Trying,
-        Proceeding {
-            response: message("100"),
-        },
-        Completed {
-            response: message("404"),
-        },
+        Proceeding { response: message("100") },
+        Completed { response: message("404") },
         Terminated,
     ];
     for state in &states {

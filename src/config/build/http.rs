@@ -1,0 +1,46 @@
+//! The API.
+
+use std::net::SocketAddr;
+
+use super::{Builder, Rules};
+use crate::config::error::Flaw;
+use crate::config::file::{Http, Token};
+use crate::config::place::Place;
+use crate::control::request;
+use crate::http;
+
+/// API secrets are made by machines, so they can be long.
+const SHORTEST_SECRET: usize = 20;
+
+impl Builder {
+    pub(super) fn http(&mut self, file: &Http) -> Option<http::Settings> {
+        let place = Place::at("http.listen");
+        let listen: Option<SocketAddr> = file.listen.parse().ok();
+        match listen {
+            Some(listen) => self.check_wildcard(place, listen.ip(), file.allow_wildcard),
+            None => self.wrong(place, format!("`{}` is not an address like 127.0.0.1:8080", file.listen)),
+        }
+        let tokens = file.tokens.iter().enumerate().map(|(index, token)| self.token(index, token)).collect();
+        self.check_unique("http.tokens", "id", file.tokens.iter().map(|token| token.id.as_str()));
+        if file.tokens.is_empty() && self.rules == Rules::Production {
+            let flaw = Flaw::at(Place::at("http"), "there is no API token, so nobody could use the API");
+            self.note(flaw.with_help("add [[http.tokens]] with an id and a secret"));
+        }
+        Some(http::Settings {
+            listen: listen?,
+            tokens,
+            public_metrics: file.public_metrics,
+            max_body_bytes: self.count("http.max_body_bytes", file.max_body_bytes, 1_024..=16 << 20),
+            max_event_listeners: self.count("http.max_event_listeners", file.max_event_listeners, 1..=10_000),
+        })
+    }
+
+    fn token(&mut self, index: usize, token: &Token) -> http::Token {
+        let place = Place::at("http.tokens").index(index);
+        if !request::is_name(&token.id) {
+            self.wrong(place.key("id"), "an id is 1 to 64 letters, digits, '.', '_' or '-'");
+        }
+        self.check_secret(place.key("secret"), &token.secret, &token.id, SHORTEST_SECRET);
+        http::Token { id: token.id.clone(), secret: http::Secret::new(token.secret.clone()) }
+    }
+}

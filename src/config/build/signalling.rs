@@ -1,0 +1,244 @@
+//! SIP: where it is heard, who may call, and where calls go.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+use super::{Builder, DAY_S};
+use crate::call;
+use crate::config::error::Flaw;
+use crate::config::file::{File, Media, Peer, Registrar, Route, Sip, Tcp, User};
+use crate::config::place::Place;
+use crate::id::UserName;
+use crate::net::TcpLimits;
+use crate::registrar;
+use crate::sip::Transport;
+use crate::sip::digest::Secret;
+use crate::sip::dialog::SessionTimerSettings;
+use crate::sip::transaction::TransactionTimers;
+use crate::switch::{self, Listener, Network, Pattern, RouteTarget};
+
+/// Phones' passwords are typed by people.
+const SHORTEST_PASSWORD: usize = 12;
+
+/// Where SIP is heard, and how peers see it.
+pub(super) struct Listeners {
+    pub(super) heard: Vec<Listener>,
+    pub(super) seen: Vec<Listener>,
+}
+
+impl Builder {
+    pub(super) fn listeners(&mut self, sip: &Sip) -> Listeners {
+        let mut heard = Vec::new();
+        for (index, text) in sip.listen.iter().enumerate() {
+            let place = Place::at("sip.listen").index(index);
+            if let Some((transport, address)) = self.listener(place.clone(), text) {
+                self.check_wildcard(place.clone(), address.ip(), sip.allow_wildcard);
+                if address.ip().is_unspecified() && sip.advertise.is_empty() {
+                    let flaw = Flaw::at(place, "peers cannot be told to reach us at a wildcard");
+                    self.note(flaw.with_help("say in `advertise` which address they see"));
+                }
+                heard.push(Listener { transport, address });
+            }
+        }
+        if sip.listen.is_empty() {
+            self.wrong(Place::at("sip.listen"), "SIP must be heard somewhere");
+        }
+        let mut seen: Vec<Listener> = Vec::new();
+        for (index, text) in sip.advertise.iter().enumerate() {
+            let place = Place::at("sip.advertise").index(index);
+            if let Some((transport, address)) = self.listener(place.clone(), text) {
+                self.check_wildcard(place, address.ip(), false);
+                seen.push(Listener { transport, address });
+            }
+        }
+        if !sip.advertise.is_empty() && sip.advertise.len() != sip.listen.len() {
+            let message = format!("{} addresses for the {} of `listen`", sip.advertise.len(), sip.listen.len());
+            self.wrong(Place::at("sip.advertise"), message);
+        }
+        if seen.is_empty() {
+            seen = heard.clone();
+        }
+        Listeners { heard, seen }
+    }
+
+    /// `udp:192.0.2.7:5060`
+    fn listener(&mut self, place: Place, text: &str) -> Option<(Transport, SocketAddr)> {
+        let parsed = text.split_once(':').and_then(|(transport, address)| {
+            let transport = match transport {
+                "udp" => Transport::Udp,
+                "tcp" => Transport::Tcp,
+                _ => return None,
+            };
+            Some((transport, address.parse().ok()?))
+        });
+        if parsed.is_none() {
+            let flaw = Flaw::at(place, format!("`{text}` is not a transport and an address"));
+            self.note(flaw.with_help("for example udp:127.0.0.1:5060, or tcp:[::1]:5060"));
+        }
+        parsed
+    }
+
+    pub(super) fn tcp(&mut self, tcp: &Tcp) -> TcpLimits {
+        TcpLimits {
+            connections: self.count("sip.tcp.connections", tcp.connections, 1..=1_000_000),
+            connections_per_address: self.count(
+                "sip.tcp.connections_per_address",
+                tcp.connections_per_address,
+                1..=1_000_000,
+            ),
+            queued_messages: self.count("sip.tcp.queued_messages", tcp.queued_messages, 1..=100_000),
+            message_time: self.seconds("sip.tcp.message_time_s", tcp.message_time_s, 1..=300),
+            idle_time: self.seconds("sip.tcp.idle_time_s", tcp.idle_time_s, 30..=DAY_S),
+            connect_time: self.seconds("sip.tcp.connect_time_s", tcp.connect_time_s, 1..=60),
+        }
+    }
+
+    pub(super) fn switch(
+        &mut self,
+        file: &File,
+        streaming: call::Streaming,
+        sinks: &BTreeSet<&str>,
+        listeners: &Listeners,
+    ) -> Option<switch::Settings> {
+        let sip = &file.sip;
+        let is_realm = |character: char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
+        if sip.realm.is_empty() || sip.realm.len() > 128 || !sip.realm.chars().all(is_realm) {
+            self.wrong(Place::at("sip.realm"), "a realm is 1 to 128 printable ASCII characters without quotes");
+        }
+        let users = file.users.iter().enumerate().map(|(index, user)| self.user(index, user, &sip.realm)).collect();
+        self.check_unique("users", "name", file.users.iter().map(|user| user.name.as_str()));
+        let peers: Vec<_> = file.peers.iter().enumerate().map(|(index, peer)| self.peer(index, peer)).collect();
+        self.check_unique("peers", "name", file.peers.iter().map(|peer| peer.name.as_str()));
+        let routes: Vec<_> =
+            file.routes.iter().enumerate().map(|(index, route)| self.route(index, route, sinks)).collect();
+        self.check_unique("routes", "pattern", file.routes.iter().map(|route| route.pattern.as_str()));
+        self.check_open_relay(&peers, &routes);
+        Some(switch::Settings {
+            realm: sip.realm.clone(),
+            listeners: listeners.seen.clone(),
+            users,
+            peers,
+            routes,
+            test_numbers: sip.test_numbers,
+            max_calls: self.count("sip.max_calls", sip.max_calls, 1..=1_000_000),
+            ports: file.media.first_port..=file.media.last_port,
+            registrar: self.registrar(&sip.registrar),
+            call: self.calls(file, streaming)?,
+        })
+    }
+
+    fn calls(&mut self, file: &File, streaming: call::Streaming) -> Option<call::Settings> {
+        let sip = &file.sip;
+        let session = SessionTimerSettings {
+            session_expires_s: self.small("sip.session_expires_s", sip.session_expires_s, 90..=DAY_S),
+            min_se_s: self.small("sip.min_session_expires_s", sip.min_session_expires_s, 90..=DAY_S),
+        };
+        if session.min_se_s > session.session_expires_s {
+            self.wrong(Place::at("sip.min_session_expires_s"), "the smallest interval is above the usual one");
+        }
+        Some(call::Settings {
+            media_addresses: self.media_addresses(&file.media)?,
+            ring_timeout: self.seconds("sip.ring_timeout_s", sip.ring_timeout_s, 1..=3_600),
+            session,
+            timers: TransactionTimers::DEFAULT,
+            hang_up_on_media_timeout: file.media.hang_up_on_inactivity,
+            account_timeout: self.seconds("streaming.account_timeout_s", file.streaming.account_timeout_s, 1..=60),
+            streaming,
+        })
+    }
+
+    fn media_addresses(&mut self, media: &Media) -> Option<Vec<IpAddr>> {
+        let place = Place::at("media.addresses");
+        let mut addresses = Vec::new();
+        for (index, text) in media.addresses.iter().enumerate() {
+            let address = self.address(place.index(index), text)?;
+            self.check_wildcard(place.index(index), address, false);
+            addresses.push(address);
+        }
+        let v4 = addresses.iter().filter(|address| address.is_ipv4()).count();
+        if v4 > 1 || addresses.len() - v4 > 1 {
+            self.wrong(place.clone(), "two addresses of one family: a leg gets the one of its own family");
+        }
+        if addresses.is_empty() {
+            let bind: IpAddr = media.bind.parse().ok()?;
+            if bind.is_unspecified() {
+                self.wrong(place, "with a wildcard in `bind`, the addresses that peers see must be named");
+            }
+            addresses.push(bind);
+        }
+        Some(addresses)
+    }
+
+    fn registrar(&mut self, file: &Registrar) -> registrar::Settings {
+        let settings = registrar::Settings {
+            min_expires_s: self.small("sip.registrar.min_expires_s", file.min_expires_s, 1..=DAY_S),
+            max_expires_s: self.small("sip.registrar.max_expires_s", file.max_expires_s, 1..=30 * DAY_S),
+            default_expires_s: self.small("sip.registrar.default_expires_s", file.default_expires_s, 1..=30 * DAY_S),
+            contacts_per_user: self.count("sip.registrar.contacts_per_user", file.contacts_per_user, 1..=100),
+        };
+        if !(settings.min_expires_s..=settings.max_expires_s).contains(&settings.default_expires_s) {
+            let message = "the usual life is not within the shortest and the longest";
+            self.wrong(Place::at("sip.registrar.default_expires_s"), message);
+        }
+        settings
+    }
+
+    fn user(&mut self, index: usize, user: &User, realm: &str) -> switch::User {
+        let place = Place::at("users").index(index);
+        let is_user = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,/#".contains(&byte);
+        if user.name.is_empty() || user.name.len() > 64 || !user.name.bytes().all(is_user) {
+            self.wrong(place.key("name"), "a user is 1 to 64 characters that stand in the user part of a SIP address");
+        }
+        self.check_secret(place.key("password"), &user.password, &user.name, SHORTEST_PASSWORD);
+        switch::User {
+            name: UserName::new(user.name.as_str()),
+            secret: Secret::from_password(&user.name, realm, &user.password),
+            may_control_streams: user.may_control_streams,
+        }
+    }
+
+    fn peer(&mut self, index: usize, peer: &Peer) -> switch::Peer {
+        let place = Place::at("peers").index(index);
+        if peer.name.is_empty() {
+            self.wrong(place.key("name"), "a peer needs a name");
+        }
+        if peer.networks.is_empty() {
+            let flaw = Flaw::at(place.key("networks"), "a peer is known by its addresses, and this one has none");
+            self.note(flaw.with_help("networks = [\"192.0.2.7\", \"198.51.100.0/24\"]"));
+        }
+        let mut networks: Vec<Network> = Vec::new();
+        for (position, text) in peer.networks.iter().enumerate() {
+            match text.parse() {
+                Ok(network) => networks.push(network),
+                Err(error) => self.wrong(place.key("networks").index(position), format!("{error}")),
+            }
+        }
+        switch::Peer { name: peer.name.clone(), networks, may_control_streams: peer.may_control_streams }
+    }
+
+    fn route(&mut self, index: usize, route: &Route, sinks: &BTreeSet<&str>) -> switch::Route {
+        let place = Place::at("routes").index(index);
+        let number = route.pattern.strip_suffix('*').unwrap_or(&route.pattern);
+        if route.pattern.is_empty() || number.contains('*') {
+            self.wrong(place.key("pattern"), "a pattern is a number, or the beginning of one and `*`");
+        }
+        let target = route.target.as_deref().map(RouteTarget::parse).transpose().unwrap_or_else(|error| {
+            self.wrong(place.key("target"), error.to_string());
+            None
+        });
+        let start = route.stream.as_ref().and_then(|start| self.start(&place.key("stream"), start, sinks));
+        switch::Route { pattern: Pattern::parse(&route.pattern), target, start }
+    }
+
+    /// Who needs no password and can call from everywhere must not reach other servers through us.
+    fn check_open_relay(&mut self, peers: &[switch::Peer], routes: &[switch::Route]) {
+        let leads_out = routes.iter().any(|route| route.target.is_some());
+        for (index, peer) in peers.iter().enumerate() {
+            if leads_out && peer.networks.iter().any(Network::is_everybody) {
+                let place = Place::at("peers").index(index).key("networks");
+                let flaw = Flaw::at(place, "everybody could call through this server to the targets of the routes");
+                self.note(flaw.with_help("name the networks of this peer, or remove the targets"));
+            }
+        }
+    }
+}

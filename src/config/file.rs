@@ -1,0 +1,180 @@
+//! The shapes of the file. Defaults stand here and, for people, in `config/sidestream.toml`; a test keeps the two equal.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::LogFormat;
+
+macro_rules! section {
+    ($name:ident { $($field:ident: $type:ty = $default:expr,)* }) => {
+        #[derive(PartialEq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub(super) struct $name {
+            $(pub(super) $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+section!(File {
+    sip: Sip = Sip::default(),
+    media: Media = Media::default(),
+    streaming: Streaming = Streaming::default(),
+    http: Http = Http::default(),
+    log: Log = Log::default(),
+    users: Vec<User> = Vec::new(),
+    peers: Vec<Peer> = Vec::new(),
+    routes: Vec<Route> = Vec::new(),
+    sinks: Vec<Sink> = Vec::new(),
+});
+
+section!(Sip {
+    realm: String = "sidestream".into(),
+    listen: Vec<String> = vec!["udp:127.0.0.1:5060".into(), "tcp:127.0.0.1:5060".into()],
+    advertise: Vec<String> = Vec::new(),
+    allow_wildcard: bool = false,
+    test_numbers: bool = true,
+    max_calls: u64 = 20_000,
+    ring_timeout_s: u64 = 60,
+    session_expires_s: u64 = 1_800,
+    min_session_expires_s: u64 = 90,
+    registrar: Registrar = Registrar::default(),
+    tcp: Tcp = Tcp::default(),
+});
+
+section!(Registrar {
+    min_expires_s: u64 = 60,
+    max_expires_s: u64 = 7_200,
+    default_expires_s: u64 = 3_600,
+    contacts_per_user: u64 = 10,
+});
+
+section!(Tcp {
+    connections: u64 = 10_000,
+    connections_per_address: u64 = 2_000,
+    queued_messages: u64 = 128,
+    message_time_s: u64 = 10,
+    idle_time_s: u64 = 1_800,
+    connect_time_s: u64 = 5,
+});
+
+section!(Media {
+    bind: String = "127.0.0.1".into(),
+    addresses: Vec<String> = Vec::new(),
+    allow_wildcard: bool = false,
+    first_port: u16 = 20_000,
+    last_port: u16 = 29_999,
+    workers: u64 = 0,
+    latch_packets: u64 = 3,
+    inactivity_s: u64 = 20,
+    hang_up_on_inactivity: bool = true,
+    figures_every_s: u64 = 5,
+});
+
+section!(Streaming {
+    enabled: bool = true,
+    default_sink: Option<String> = None,
+    max_streams_per_call: u64 = 8,
+    ring_kib: u64 = 64,
+    account_timeout_s: u64 = 5,
+    record: Option<Start> = None,
+});
+
+section!(Start {
+    sink: Option<String> = None,
+    tracks: Vec<String> = vec!["from_customer".into(), "to_customer".into()],
+    label: Option<String> = None,
+    pause_as: Option<String> = None,
+});
+
+section!(Http {
+    listen: String = "127.0.0.1:8080".into(),
+    allow_wildcard: bool = false,
+    public_metrics: bool = false,
+    max_body_bytes: u64 = 65_536,
+    max_event_listeners: u64 = 256,
+    command_timeout_ms: u64 = 2_000,
+    ended_calls: u64 = 1_000,
+    ended_age_s: u64 = 3_600,
+    tokens: Vec<Token> = Vec::new(),
+});
+
+section!(Token {
+    id: String = String::new(),
+    secret: String = String::new(),
+});
+
+section!(Log {
+    level: String = "info".into(),
+    format: LogFormat = LogFormat::Text,
+});
+
+section!(User {
+    name: String = String::new(),
+    password: String = String::new(),
+    may_control_streams: bool = false,
+});
+
+section!(Peer {
+    name: String = String::new(),
+    networks: Vec<String> = Vec::new(),
+    may_control_streams: bool = false,
+});
+
+section!(Route {
+    pattern: String = String::new(),
+    target: Option<String> = None,
+    stream: Option<Start> = None,
+});
+
+section!(Sink {
+    name: String = String::new(),
+    kind: Option<SinkKind> = None,
+    url: Option<String> = None,
+    dialect: Option<Dialect> = None,
+    bearer: Option<String> = None,
+    headers: BTreeMap<String, String> = BTreeMap::new(),
+    extra_ca: Option<String> = None,
+    directory: Option<String> = None,
+    sample_rate: u32 = 8_000,
+    encoding: Encoding = Encoding::L16,
+    max_streams: u64 = 1_000,
+    queue_ms: u64 = 2_000,
+    connect_timeout_ms: u64 = 3_000,
+    drain_ms: u64 = 500,
+    reconnect: Reconnect = Reconnect::default(),
+});
+
+section!(Reconnect {
+    attempts: u64 = 8,
+    first_delay_ms: u64 = 100,
+    max_delay_ms: u64 = 5_000,
+});
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SinkKind {
+    Websocket,
+    Wav,
+    Scope,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Dialect {
+    Native,
+    Twilio,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Encoding {
+    L16,
+    Pcmu,
+}

@@ -1,0 +1,65 @@
+//! Sinks and the built-in scope as they are shown.
+
+use serde::Serialize;
+
+/// A configured sink. Its secrets are not shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct SinkView {
+    /// The name that commands use.
+    pub name: String,
+    /// `websocket`, `wav` or `scope`.
+    pub kind: &'static str,
+    /// What it speaks, for a WebSocket sink.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<&'static str>,
+    /// Host and port of a WebSocket sink, without path and query, which may hold secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Samples per second that leave, in Hz.
+    pub sample_rate: u32,
+    /// `l16` or `pcmu`.
+    pub encoding: &'static str,
+    /// How many streams it serves at once.
+    pub max_streams: usize,
+    /// How many it serves.
+    pub live_streams: usize,
+}
+
+/// Levels of a stream that goes to the built-in scope.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct ScopeView {
+    /// The stream.
+    pub stream: String,
+    /// Samples per second of every position in here, in Hz.
+    pub sample_rate: u32,
+    /// How many samples one level stands for.
+    pub samples_per_level: u32,
+    /// One entry per track of the stream.
+    pub tracks: Vec<ScopeTrackView>,
+}
+
+/// Levels of one track.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct ScopeTrackView {
+    /// `from_customer` or `to_customer`.
+    pub track: &'static str,
+    /// Sample position of the first level.
+    pub start: u64,
+    /// The last seconds, the newest last.
+    pub levels: Vec<ScopeLevelView>,
+}
+
+/// One level.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct ScopeLevelView {
+    /// What the stretch held: `audio`, `lost`, `silence`, `held`, `muted`, `paused` or `discarded`.
+    pub kind: &'static str,
+    /// Greatest magnitude, 0 to 1.
+    pub peak: f32,
+    /// Root mean square, 0 to 1.
+    pub rms: f32,
+}

@@ -1,0 +1,177 @@
+//! The manifest as JSON. The core's own type is never on the wire.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dialect::names;
+use crate::event::{Manifest, Span, SpanKind, TrackManifest};
+use crate::id::Track;
+
+/// The account of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestView {
+    /// The call's id.
+    pub call: String,
+    /// The stream's id.
+    pub stream: String,
+    /// The sink's configured name.
+    pub sink: String,
+    /// Samples per second.
+    pub sample_rate: u32,
+    /// How many samples every track accounts for.
+    pub clock: u64,
+    /// One account per track.
+    pub tracks: Vec<TrackView>,
+}
+
+/// The account of one track.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackView {
+    /// Which track.
+    #[serde(with = "names::track")]
+    pub track: Track,
+    /// Every span in order; their samples sum up to the clock.
+    pub spans: Vec<SpanView>,
+    /// RTP packets taken in.
+    pub packets: u64,
+    /// RTP packets that came twice.
+    pub duplicates: u64,
+    /// RTP packets put back in their place.
+    pub reordered: u64,
+    /// RTP packets that came too late.
+    pub late: u64,
+    /// SHA-256 over the payloads of the track's frames in the order given, as 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A stretch of a track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpanView {
+    /// What it holds.
+    #[serde(with = "names::kind")]
+    pub kind: SpanKind,
+    /// Its first sample.
+    pub start: u64,
+    /// Its length in samples.
+    pub samples: u64,
+}
+
+impl From<&Manifest> for ManifestView {
+    fn from(manifest: &Manifest) -> Self {
+        ManifestView {
+            call: manifest.call.to_string(),
+            stream: manifest.stream.to_string(),
+            sink: manifest.sink.to_string(),
+            sample_rate: manifest.sample_rate,
+            clock: manifest.clock,
+            tracks: manifest.tracks.iter().map(TrackView::from).collect(),
+        }
+    }
+}
+
+impl From<&TrackManifest> for TrackView {
+    fn from(account: &TrackManifest) -> Self {
+        TrackView {
+            track: account.track,
+            spans: account.spans.iter().map(SpanView::from).collect(),
+            packets: account.packets,
+            duplicates: account.duplicates,
+            reordered: account.reordered,
+            late: account.late,
+            sha256: hexadecimal(&account.sha256),
+        }
+    }
+}
+
+impl From<&Span> for SpanView {
+    fn from(span: &Span) -> Self {
+        SpanView {
+            kind: span.kind,
+            start: span.start,
+            samples: span.samples,
+        }
+    }
+}
+
+impl ManifestView {
+    /// Whether every track's spans follow each other without hole or overlap and end at the clock.
+    pub fn holds(&self) -> bool {
+        self.tracks.iter().all(|account| {
+            let end = account.spans.iter().try_fold(0u64, |expected, span| {
+                (span.start == expected && span.samples > 0)
+                    .then(|| expected.checked_add(span.samples))?
+            });
+            end == Some(self.clock)
+        })
+    }
+}
+
+impl TrackView {
+    /// How many samples the spans of `kind` hold.
+    pub fn samples(&self, kind: SpanKind) -> u64 {
+        self.spans
+            .iter()
+            .filter(|span| span.kind == kind)
+            .map(|span| span.samples)
+            .sum()
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(clock: u64, spans: &[(u64, u64)]) -> ManifestView {
+        let spans = spans
+            .iter()
+            .map(|&(start, samples)| SpanView {
+                kind: SpanKind::Audio,
+                start,
+                samples,
+            })
+            .collect();
+        let track = TrackView {
+            track: Track::FromCustomer,
+            spans,
+            packets: 0,
+            duplicates: 0,
+            reordered: 0,
+            late: 0,
+            sha256: String::new(),
+        };
+        ManifestView {
+            call: String::new(),
+            stream: String::new(),
+            sink: String::new(),
+            sample_rate: 8000,
+            clock,
+            tracks: vec![track],
+        }
+    }
+
+    #[test]
+    fn a_manifest_holds_only_without_hole_overlap_or_missing_end() {
+        for (clock, spans, holds) in [
+            (0, &[][..], true),
+            (320, &[(0, 160), (160, 160)], true),
+            (320, &[(0, 160)], false),
+            (320, &[(0, 160), (150, 170)], false),
+            (320, &[(0, 100), (160, 160)], false),
+            (160, &[(0, 160), (160, 0)], false),
+            (160, &[(0, 160), (160, u64::MAX)], false),
+        ] {
+            assert_eq!(view(clock, spans).holds(), holds, "{clock} {spans:?}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Our own protocol, version 1. `docs/native-protocol.md` is its description for those who write a sink.
+//!
+//! Text messages are JSON objects with a `type` ([`Telling`] from us, [`Answer`] from the sink). The first one is the hello with
+//! the explicit format; the last one is the manifest, and then the connection is closed. Binary messages are audio frames:
+//!
+//! ```text
+//!  byte 0        1        2        3        4                8                16               24
+//!      +--------+--------+--------+--------+----------------+----------------+----------------+-- ... --+
+//!      |ver|type| track  |  kind  | flags  | sequence (u32) | position (u64) | arrival (u64)  | samples |
+//!      +--------+--------+--------+--------+----------------+----------------+----------------+-- ... --+
+//! ```
+//!
+//! Numbers are big-endian; [`FrameHeader`] is the one place that knows the layout. Samples are as the hello's `encoding` says
+//! (`pcm_s16le`: 16 bit little-endian, `pcmu`: mu-law).
+
+mod frame;
+mod manifest;
+mod wire;
+
+pub use frame::{FrameError, FrameHeader};
+pub(crate) use manifest::hexadecimal;
+pub use manifest::{ManifestView, SpanView, TrackView};
+pub use wire::{Answer, Hello, PROTOCOL, Resume, Telling, VERSION, encoding_name};
+
+use bytes::Bytes;
+
+use super::{Delivery, Message, Note, SinkSays, StreamInfo};
+use crate::event::{Cause, Manifest};
+use crate::id::Track;
+use crate::media::{Frame, Item};
+use crate::time::{Instant, MediaTime};
+
+/// The sending side.
+#[derive(Debug)]
+pub struct Native {
+    info: StreamInfo,
+    connection: u32,
+    last_end: [Option<u64>; 2],
+}
+
+impl Native {
+    /// A stream that has had no connection yet.
+    pub fn new(info: StreamInfo) -> Self {
+        Native {
+            info,
+            connection: 0,
+            last_end: [None; 2],
+        }
+    }
+
+    pub(super) fn greet(&mut self, resume: [u64; 2]) -> Vec<Message> {
+        self.connection += 1;
+        self.last_end = [None; 2];
+        let info = &self.info;
+        let hello = Hello {
+            protocol: PROTOCOL.to_owned(),
+            version: VERSION,
+            call: info.call.to_string(),
+            stream: info.stream.to_string(),
+            sink: info.sink.to_string(),
+            label: info.label.clone(),
+            tracks: info.tracks.iter().collect(),
+            sample_rate: info.format.sample_rate,
+            encoding: encoding_name(info.format.encoding).to_owned(),
+            frame_ms: info.frame_ms,
+            started_at: info.started_at_unix_ms,
+            from: info.from.clone(),
+            to: info.to.clone(),
+            attributes: info.attributes.clone(),
+            connection: self.connection,
+            resume: Resume {
+                from_customer: resume[Track::FromCustomer.index()],
+                to_customer: resume[Track::ToCustomer.index()],
+            },
+        };
+        vec![Telling::Hello(Box::new(hello)).message()]
+    }
+
+    pub(super) fn item(&mut self, item: &Item, delivery: Delivery) -> Message {
+        match item {
+            Item::Frame(frame) => Message::Binary(self.frame(frame, delivery)),
+            Item::Gap(track, span) => Telling::Gap {
+                track: *track,
+                kind: span.kind,
+                position: span.start,
+                samples: span.samples,
+            }
+            .message(),
+            Item::Dtmf {
+                track,
+                digit,
+                duration_ms,
+                position,
+            } => Telling::Dtmf {
+                track: *track,
+                digit: *digit,
+                duration_ms: *duration_ms,
+                position: *position,
+            }
+            .message(),
+            Item::Mark { name, position } => Telling::Mark {
+                name: name.clone(),
+                position: *position,
+            }
+            .message(),
+        }
+    }
+
+    fn frame(&mut self, frame: &Frame, delivery: Delivery) -> Bytes {
+        let end = frame.position + u64::from(frame.samples);
+        let before = self.last_end[frame.track.index()].replace(end);
+        let header = FrameHeader {
+            track: frame.track,
+            kind: frame.kind,
+            follows_gap: before != Some(frame.position),
+            repeated: delivery == Delivery::Repeated,
+            // The wire counts modulo 2^32; positions are what a sink relies on.
+            sequence: frame.sequence as u32,
+            position: frame.position,
+            arrival_us: frame.arrival.map(|at| self.micros(at)),
+        };
+        header.with_payload(&frame.data)
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        MediaTime::between(self.info.start, at).as_micros()
+    }
+
+    pub(super) fn note(&self, note: Note, position: u64) -> Message {
+        match note {
+            Note::Paused => Telling::Paused { position },
+            Note::Resumed => Telling::Resumed { position },
+            Note::Muted(track) => Telling::Muted { track, position },
+            Note::Unmuted(track) => Telling::Unmuted { track, position },
+            Note::Held(track) => Telling::Held { track, position },
+            Note::Unheld(track) => Telling::Unheld { track, position },
+        }
+        .message()
+    }
+
+    pub(super) fn refuse(&self, reason: &str) -> Message {
+        Telling::Refused {
+            reason: reason.to_owned(),
+        }
+        .message()
+    }
+
+    pub(super) fn farewell(&self, cause: Cause, manifest: &Manifest) -> Message {
+        Telling::last(cause, manifest).message()
+    }
+}
+
+/// Reads what a sink said.
+pub(super) fn read(message: &Message) -> SinkSays {
+    let Message::Text(text) = message else {
+        return SinkSays::Garbage("a binary message".to_owned());
+    };
+    match serde_json::from_str(text) {
+        Ok(Answer::Ack { track, position }) => SinkSays::Acknowledged { track, position },
+        Ok(Answer::Stop) => SinkSays::Stop,
+        Ok(Answer::Pause) => SinkSays::Pause,
+        Ok(Answer::Resume) => SinkSays::Resume,
+        Ok(Answer::Mark { name }) if name.len() <= MARK_BYTES => SinkSays::Mark(name),
+        Ok(Answer::Mark { .. }) => {
+            SinkSays::Garbage(format!("a mark of more than {MARK_BYTES} bytes"))
+        }
+        Err(error) => SinkSays::Garbage(error.to_string()),
+    }
+}
+
+/// How long a mark's name may be that a sink asks for.
+const MARK_BYTES: usize = 128;

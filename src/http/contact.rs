@@ -1,0 +1,181 @@
+//! The contact API: boto3's `connect` client with another `endpoint_url`, or anybody with a token.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+
+use super::error::ApiError;
+use super::request::{Body, fresh_request_id};
+use super::{CommandError, Shared, access, sigv4};
+use crate::command::{Accepted, Command, Origin, Verb};
+use crate::control::contact::{
+    self, ContactErrorView, ContactRefusal, ContactRequest, ContactSuccessView,
+    StartContactStreaming, StopContactStreaming,
+};
+use crate::control::tables::ContactError;
+
+/// From which boto3 takes the exception's class.
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// Which clients show in their own logs.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+type Answer = Result<ContactSuccessView, ContactRefusal>;
+
+/// Starts a stream of the contact's audio, both tracks, to the sink that StreamingEndpointArn names.
+///
+/// In the service that this shape comes from, the operation streams chat messages; here it streams voice.
+#[utoipa::path(post, path = "/contact/start-streaming", tag = "contact API", request_body = StartContactStreaming,
+    responses((status = 200, body = ContactSuccessView), (status = 400, body = ContactErrorView),
+        (status = 403, body = ContactErrorView), (status = 404, body = ContactErrorView),
+        (status = 429, body = ContactErrorView), (status = 500, body = ContactErrorView)))]
+pub(super) async fn start(
+    State(shared): State<Shared>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Result<Body, ApiError>,
+) -> Response {
+    answer(started(&shared, &uri, &headers, body).await)
+}
+
+/// Stops a stream. Stopping a stream that has ended succeeds.
+#[utoipa::path(post, path = "/contact/stop-streaming", tag = "contact API", request_body = StopContactStreaming,
+    responses((status = 200, body = ContactSuccessView), (status = 400, body = ContactErrorView),
+        (status = 403, body = ContactErrorView), (status = 404, body = ContactErrorView),
+        (status = 500, body = ContactErrorView)))]
+pub(super) async fn stop(
+    State(shared): State<Shared>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Result<Body, ApiError>,
+) -> Response {
+    answer(stopped(&shared, &uri, &headers, body).await)
+}
+
+async fn started(
+    shared: &Shared,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Result<Body, ApiError>,
+) -> Answer {
+    let body = admit(shared, uri, headers, body)?;
+    let accepted = ask(shared, contact::start(&body)?).await?;
+    let Some(stream) = accepted.streams.first() else {
+        return Err(ContactRefusal::new(
+            ContactError::InternalService,
+            "the start named no stream",
+        ));
+    };
+    Ok(contact::started(stream.stream, now(shared)))
+}
+
+async fn stopped(
+    shared: &Shared,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Result<Body, ApiError>,
+) -> Answer {
+    let body = admit(shared, uri, headers, body)?;
+    let request = contact::stop(&body)?;
+    let stream = stream_name(&request);
+    ask(shared, request).await?;
+    Ok(contact::stopped(&stream, now(shared)))
+}
+
+/// Lets a request pass that is signed by somebody known here, or presents a token.
+fn admit(
+    shared: &Shared,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Result<Body, ApiError>,
+) -> Result<Bytes, ContactRefusal> {
+    let Body(body) =
+        body.map_err(|error| ContactRefusal::new(ContactError::InvalidRequest, error.to_string()))?;
+    let settings = &shared.gateway.settings;
+    if !sigv4::is_signed(headers) {
+        return if access::presents_token(settings, headers, uri) {
+            Ok(body)
+        } else {
+            let message = "the request is neither signed nor carries a token";
+            Err(ContactRefusal::new(
+                ContactError::UnrecognizedClient,
+                message,
+            ))
+        };
+    }
+    let signed = sigv4::SignedRequest {
+        method: &Method::POST,
+        uri,
+        headers,
+        body: &body,
+    };
+    let secret_of = |id: &str| {
+        settings
+            .tokens
+            .iter()
+            .find(|token| token.id == id)
+            .map(|token| token.secret.reveal())
+    };
+    match signed.verify((shared.gateway.wall)(), secret_of) {
+        Ok(()) => Ok(body),
+        Err(error) => {
+            let kind = match error {
+                sigv4::SignatureError::UnknownKey => ContactError::UnrecognizedClient,
+                sigv4::SignatureError::Malformed(_)
+                | sigv4::SignatureError::Skewed
+                | sigv4::SignatureError::Mismatch => ContactError::InvalidSignature,
+            };
+            Err(ContactRefusal::new(kind, error.to_string()))
+        }
+    }
+}
+
+async fn ask(shared: &Shared, asked: ContactRequest) -> Result<Accepted, ContactRefusal> {
+    let request = asked.request.unwrap_or_else(fresh_request_id);
+    let command = Command {
+        request,
+        origin: Origin::ContactApi,
+        verb: asked.verb,
+    };
+    shared
+        .ask(asked.call, command)
+        .await
+        .map_err(|error| match error {
+            CommandError::Denied(denied) => denied.into(),
+            CommandError::Busy => {
+                ContactRefusal::new(ContactError::LimitExceeded, error.to_string())
+            }
+            CommandError::Unanswered => {
+                ContactRefusal::new(ContactError::InternalService, error.to_string())
+            }
+        })
+}
+
+fn stream_name(request: &ContactRequest) -> String {
+    match &request.verb {
+        Verb::Stop(crate::command::Target::Id(stream)) => stream.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn now(shared: &Shared) -> String {
+    (shared.gateway.wall)().to_string()
+}
+
+fn answer(answer: Answer) -> Response {
+    let mut response = match answer {
+        Ok(view) => Json(view).into_response(),
+        Err(refusal) => {
+            let status = StatusCode::from_u16(refusal.error.status())
+                .expect("the table holds only statuses of HTTP");
+            let kind = HeaderValue::from_static(refusal.error.type_name());
+            (status, [(ERROR_TYPE, kind)], Json(refusal.body())).into_response()
+        }
+    };
+    let id = HeaderValue::from_str(&format!("{:032x}", rand::random::<u128>()))
+        .expect("hexadecimal digits are visible");
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}

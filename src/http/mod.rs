@@ -1,0 +1,184 @@
+//! HTTP: routes without decisions. A request becomes a command for the call's one door, or a look at the board.
+//!
+//! - `/v1/…`: the native interface, described by `/openapi.json` and shown at `/docs`;
+//! - `/contact/…`: the contact API as boto3 sends it, signed (SigV4) or with a token;
+//! - `/v1/events`: the bus, over WebSocket or as server-sent events;
+//! - `/metrics`, `/healthz`, `/readyz`.
+//!
+//! Every error is JSON. Tokens are compared in constant time. Nothing here can make a call wait.
+
+mod access;
+mod calls;
+mod contact;
+mod error;
+mod events;
+mod open;
+mod request;
+mod settings;
+mod sigv4;
+mod streams;
+#[cfg(test)]
+mod tests;
+
+pub use settings::{Secret, Settings, Token};
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use futures_util::future::BoxFuture;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::command::{Accepted, Command, Denied};
+use crate::control::json::{ScopeView, SinkView, Timestamp};
+use crate::id::{CallId, StreamId};
+use crate::notify::Notify;
+
+/// How long a request's body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// How long a command may take. The switch answers within milliseconds, so later is as good as never.
+const COMMAND_TIME: Duration = Duration::from_secs(5);
+
+/// Why a command has no answer of the call, or which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The call said no. Nothing was changed.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Too many commands wait. Nothing was changed.
+    #[error("the switch is busy")]
+    Busy,
+    /// No answer came in time. The command may have been carried out.
+    #[error("the switch did not answer in time")]
+    Unanswered,
+}
+
+/// The call's one door, reached from here.
+pub type CommandDoor = Arc<
+    dyn Fn(CallId, Command) -> BoxFuture<'static, Result<Accepted, CommandError>> + Send + Sync,
+>;
+
+/// Levels of a stream that goes to the built-in scope.
+pub type ScopeReader = Arc<dyn Fn(StreamId) -> Option<ScopeView> + Send + Sync>;
+
+/// The wall's time.
+pub type WallTime = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Everything the routes need of the server.
+#[derive(Clone)]
+pub struct Gateway {
+    /// Bus, board and metrics.
+    pub notify: Arc<Notify>,
+    /// Where commands go.
+    pub door: CommandDoor,
+    /// Where the scope's levels come from.
+    pub scope: ScopeReader,
+    /// The configured sinks; `live_streams` is filled in at each look.
+    pub sinks: Arc<[SinkView]>,
+    /// The wall's time.
+    pub wall: WallTime,
+    /// Whether new calls are taken; `/readyz` tells it.
+    pub ready: Arc<AtomicBool>,
+    /// Ends event streams and the server.
+    pub stop: CancellationToken,
+    /// Tokens and limits.
+    pub settings: Arc<Settings>,
+}
+
+/// What the handlers share: the gateway, and what the router adds.
+#[derive(Clone)]
+struct Shared {
+    gateway: Gateway,
+    listeners: Arc<Semaphore>,
+    openapi: Arc<str>,
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Sidestream",
+        description = "Calls, their streams, sinks and events. Tokens go into `Authorization: Bearer …` or `?key=…`."
+    ),
+    security(("bearer" = []), ("key" = []))
+)]
+struct Description;
+
+/// The routes.
+pub fn router(gateway: Gateway) -> Router {
+    let (protected, mut description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::show, calls::hang_up))
+        .routes(routes!(streams::list, streams::start))
+        .routes(routes!(streams::change))
+        .routes(routes!(streams::show))
+        .routes(routes!(streams::manifest))
+        .routes(routes!(streams::scope))
+        .routes(routes!(streams::sinks))
+        .routes(routes!(events::listen))
+        .routes(routes!(open::metrics))
+        .split_for_parts();
+    let (contact, contact_description) = OpenApiRouter::new()
+        .routes(routes!(contact::start))
+        .routes(routes!(contact::stop))
+        .split_for_parts();
+    let (open, open_description) = OpenApiRouter::new()
+        .routes(routes!(open::health))
+        .routes(routes!(open::ready))
+        .split_for_parts();
+    description.merge(contact_description);
+    description.merge(open_description);
+    open::add_security(&mut description);
+    let openapi = description
+        .to_json()
+        .expect("the description holds only text, numbers and lists of them");
+
+    let limit = gateway.settings.max_body_bytes;
+    let listeners = Arc::new(Semaphore::new(gateway.settings.max_event_listeners));
+    let shared = Shared {
+        gateway,
+        listeners,
+        openapi: openapi.into(),
+    };
+    Router::new()
+        .merge(protected.route_layer(middleware::from_fn_with_state(
+            shared.clone(),
+            access::require_token,
+        )))
+        .merge(contact)
+        .merge(open)
+        .merge(open::pages())
+        .fallback(error::no_such_path)
+        .layer(DefaultBodyLimit::max(limit))
+        .layer(middleware::from_fn_with_state(
+            shared.clone(),
+            error::finish,
+        ))
+        .with_state(shared)
+}
+
+/// Serves the routes until `gateway.stop` is cancelled.
+pub async fn serve(listener: TcpListener, gateway: Gateway) -> std::io::Result<()> {
+    let stop = gateway.stop.clone();
+    axum::serve(listener, router(gateway))
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+}
+
+impl Shared {
+    /// Asks the call, and waits for its answer as long as is reasonable.
+    async fn ask(&self, call: CallId, command: Command) -> Result<Accepted, CommandError> {
+        let answer = (self.gateway.door)(call, command);
+        tokio::time::timeout(COMMAND_TIME, answer)
+            .await
+            .unwrap_or(Err(CommandError::Unanswered))
+    }
+}

@@ -1,0 +1,63 @@
+//! What is configured of the HTTP interface.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+/// A text that is not shown in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret with this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Secret(text.into())
+    }
+
+    /// The text.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// Who may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its name: the access key id of a signed request. Not a secret.
+    pub id: String,
+    /// What a bearer presents, and the secret access key of a signed request.
+    pub secret: Secret,
+}
+
+/// The HTTP interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Who may ask. Without a token nobody may.
+    pub tokens: Vec<Token>,
+    /// Whether `/metrics` needs no token.
+    pub public_metrics: bool,
+    /// Longest body of a request.
+    pub max_body_bytes: usize,
+    /// How many listeners `/v1/events` serves at once.
+    pub max_event_listeners: usize,
+}
+
+impl Settings {
+    /// The interface at this address, for these tokens, with the usual limits.
+    pub fn new(listen: SocketAddr, tokens: Vec<Token>) -> Self {
+        Settings {
+            listen,
+            tokens,
+            public_metrics: false,
+            max_body_bytes: 64 * 1024,
+            max_event_listeners: 256,
+        }
+    }
+}

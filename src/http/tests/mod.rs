@@ -1,0 +1,242 @@
+//! The routes over a loopback listener, with a door that answers from a table.
+
+mod contact;
+mod events;
+mod native;
+mod open;
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::Value;
+
+use super::*;
+use crate::command::{Origin, StreamState, StreamStatus, Verb};
+use crate::control::json::{ScopeTrackView, ScopeView};
+use crate::event::{Cause, Event, Kind, Manifest, Outcome};
+use crate::id::{LegId, SinkName, Tracks};
+use crate::notify::BoardLimits;
+use crate::time::{Instant, MediaTime};
+
+const CALL: &str = "00000000000000000000000001";
+const STREAM: &str = "00000000000000000000000002";
+const TOKEN: &str = "kX7wq2m9adkX7wq2m9ad";
+
+type Asked = Arc<Mutex<Vec<(CallId, Command)>>>;
+type Answers = Arc<Mutex<VecDeque<Result<Accepted, CommandError>>>>;
+
+/// A server whose door notes what it is asked and answers what the test says, else with one active stream.
+struct Bench {
+    address: String,
+    gateway: Gateway,
+    asked: Asked,
+    answers: Answers,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.gateway.stop.cancel();
+    }
+}
+
+/// 2026-11-21T09:30:00Z.
+fn half_past_nine() -> Timestamp {
+    Timestamp::from_unix_millis(sigv4::parse_date("20261121T093000Z").expect("it is a date"))
+}
+
+async fn bench() -> Bench {
+    bench_with(Arc::new(half_past_nine), |_| {}).await
+}
+
+async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench {
+    let (asked, answers) = (Asked::default(), Answers::default());
+    let mut settings = Settings::new(
+        "127.0.0.1:0".parse().expect("it is an address"),
+        vec![Token {
+            id: "local".into(),
+            secret: Secret::new(TOKEN),
+        }],
+    );
+    change(&mut settings);
+    let sink = SinkView {
+        name: "asr".into(),
+        kind: "websocket",
+        dialect: Some("native"),
+        address: Some("asr.example:443".into()),
+        sample_rate: 8000,
+        encoding: "l16",
+        max_streams: 10,
+        live_streams: 0,
+    };
+    let gateway = Gateway {
+        notify: Arc::new(Notify::new(
+            Arc::new(|at: Instant| Timestamp::from_unix_millis(at.as_nanos() / 1_000_000)),
+            BoardLimits::default(),
+        )),
+        door: door(asked.clone(), answers.clone()),
+        scope: Arc::new(|stream| {
+            (stream.to_string() == STREAM).then(|| ScopeView {
+                stream: stream.to_string(),
+                sample_rate: 8000,
+                samples_per_level: 160,
+                tracks: vec![ScopeTrackView {
+                    track: "from_customer",
+                    start: 0,
+                    levels: Vec::new(),
+                }],
+            })
+        }),
+        sinks: Arc::new([sink]),
+        wall,
+        ready: Arc::new(AtomicBool::new(true)),
+        stop: CancellationToken::new(),
+        settings: Arc::new(settings),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("loopback has a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    tokio::spawn(serve(listener, gateway.clone()));
+    Bench {
+        address,
+        gateway,
+        asked,
+        answers,
+    }
+}
+
+fn door(asked: Asked, answers: Answers) -> CommandDoor {
+    Arc::new(move |call, command| {
+        lock(&asked).push((call, command));
+        let answer = lock(&answers)
+            .pop_front()
+            .unwrap_or_else(|| Ok(one_stream()));
+        Box::pin(std::future::ready(answer))
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn one_stream() -> Accepted {
+    let status = StreamStatus {
+        stream: StreamId::from_u128(2),
+        label: Some("s1".into()),
+        sink: SinkName::new("asr"),
+        state: StreamState::Active,
+        media_time: MediaTime::from_micros(1_240_000),
+    };
+    Accepted {
+        streams: vec![status],
+        changed: true,
+    }
+}
+
+impl Bench {
+    /// A request with the token.
+    async fn send(&self, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
+        self.send_with(
+            method,
+            path,
+            body,
+            &[("authorization", &format!("Bearer {TOKEN}"))],
+        )
+        .await
+    }
+
+    /// A request with these headers and no others.
+    async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> (StatusCode, Value) {
+        let response = self.response(method, path, body, headers).await;
+        let status = response.status();
+        let text = response.text().await.expect("the answer is whole");
+        (
+            status,
+            serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        )
+    }
+
+    async fn response(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Response {
+        let client = Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a plain client");
+        let method: Method = method.parse().expect("it is a method");
+        let mut request = client
+            .request(method, format!("http://{}{path}", self.address))
+            .body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.expect("the server answers")
+    }
+
+    /// The verbs asked so far, with the id of each request.
+    fn verbs(&self) -> Vec<String> {
+        let text =
+            |(_, command): &(CallId, Command)| format!("{} {:?}", command.request, command.verb);
+        lock(&self.asked).iter().map(text).collect()
+    }
+
+    fn will_answer(&self, answer: Result<Accepted, CommandError>) {
+        lock(&self.answers).push_back(answer);
+    }
+
+    fn tell(&self, stream: Option<u128>, kind: Kind) {
+        self.tell_of(1, stream, kind);
+    }
+
+    fn tell_of(&self, call: u128, stream: Option<u128>, kind: Kind) {
+        self.gateway.notify.handle_event(Event {
+            call: CallId::from_u128(call),
+            stream: stream.map(StreamId::from_u128),
+            seq: 1,
+            at: Instant::ZERO,
+            media_time: None,
+            kind,
+            cause: Cause::Request,
+            origin: Origin::Rest,
+        });
+    }
+
+    /// A call of two legs with a live stream.
+    fn tell_call(&self) {
+        self.tell(
+            None,
+            Kind::CallInitiated {
+                from: "1000".into(),
+                to: "9000".into(),
+            },
+        );
+        self.tell(
+            None,
+            Kind::LegAdded {
+                leg: LegId(0),
+                party: "1000".into(),
+            },
+        );
+        self.tell(None, Kind::CallAnswered);
+        self.tell(
+            Some(2),
+            Kind::StreamArmed {
+                sink: SinkName::new("asr"),
+                tracks: Tracks::Both,
+                label: None,
+            },
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! The shell's way to the switch: commands in, answers back.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::counters::Counters;
+use super::tcp::Admission;
+use crate::command::{Accepted, Command, Denied};
+use crate::id::CallId;
+use crate::switch;
+
+/// Commands that may wait for the driver; one more is turned away.
+pub(super) const ASK_LIMIT: usize = 1024;
+
+/// The switch's answer to a command.
+pub(super) type Answered = Result<Accepted, Denied>;
+/// Where an answer goes.
+pub(super) type Answer = oneshot::Sender<Answered>;
+
+/// What the shell asks of the driver.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// A command for a call.
+    Command {
+        call: CallId,
+        command: Command,
+        answer: Answer,
+    },
+    /// How the switch is.
+    Status(oneshot::Sender<Status>),
+    /// Take no new calls.
+    Drain,
+    /// End every call.
+    HangUpAll,
+}
+
+/// How the switch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Calls that are up or being set up.
+    pub calls: usize,
+    /// Contacts that are registered.
+    pub registrations: usize,
+    /// Whether no call, transaction, port or stream is left.
+    pub idle: bool,
+    /// What the switch has counted.
+    pub counters: switch::Counters,
+}
+
+/// Why a command has no effect that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The call said no. Nothing was changed.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// As many commands wait as may. Nothing was changed; asking again later may help.
+    #[error("the switch is busy")]
+    Busy,
+    /// No answer came in time, or the switch is stopping. The command may have been carried out.
+    #[error("the switch did not answer in time")]
+    Unanswered,
+}
+
+/// The running shell. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct NetHandle {
+    pub(super) asks: mpsc::Sender<Ask>,
+    pub(super) udp: Arc<[SocketAddr]>,
+    pub(super) tcp: Arc<[SocketAddr]>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) stop: CancellationToken,
+    pub(super) ended: CancellationToken,
+}
+
+impl NetHandle {
+    /// Asks something of a call and waits for the answer.
+    pub async fn command(&self, call: CallId, command: Command) -> Result<Accepted, CommandError> {
+        let (answer, answered) = oneshot::channel();
+        match self.asks.try_send(Ask::Command {
+            call,
+            command,
+            answer,
+        }) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => return Err(CommandError::Busy),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(CommandError::Unanswered),
+        }
+        // The driver drops the sender of a command that is late, so this wait is bounded.
+        let answered = answered.await.map_err(|_| CommandError::Unanswered)?;
+        Ok(answered?)
+    }
+
+    /// Takes no new calls from here on; those that are up go on.
+    pub async fn drain(&self) {
+        let _ = self.asks.send(Ask::Drain).await;
+    }
+
+    /// Ends every call, as [`Cause::Shutdown`](crate::event::Cause::Shutdown).
+    pub async fn hang_up_all(&self) {
+        let _ = self.asks.send(Ask::HangUpAll).await;
+    }
+
+    /// How the switch is; `None` when it is gone.
+    pub async fn status(&self) -> Option<Status> {
+        let (sender, status) = oneshot::channel();
+        self.asks.send(Ask::Status(sender)).await.ok()?;
+        status.await.ok()
+    }
+
+    /// Stops the sockets, the driver and the workers, and waits until they are gone.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.ended.cancelled().await;
+    }
+
+    /// Waits until the driver is gone; before [`stop`](Self::stop) that means a bug.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// The UDP addresses as bound.
+    pub fn udp(&self) -> &[SocketAddr] {
+        &self.udp
+    }
+
+    /// The TCP addresses as bound.
+    pub fn tcp(&self) -> &[SocketAddr] {
+        &self.tcp
+    }
+
+    /// What the sockets did and gave up.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// SIP connections that are open.
+    pub fn connections(&self) -> usize {
+        self.admission.open()
+    }
+}

@@ -1,0 +1,87 @@
+//! What the rooms count, given to the metrics at every scrape.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::net::{NetHandle, Status};
+use crate::notify::{Figure, FigureKind, Metrics};
+use crate::sink::{PoolFigures, SinkHandle};
+
+/// How often the switch is asked how it is.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Attaches the shell's, the switch's and the sinks' figures.
+pub(super) fn attach(metrics: &Metrics, net: &NetHandle, sinks: &SinkHandle) {
+    let counters = net.clone();
+    let sums = move || counters.counters().figures().into_iter().map(|(name, help, value)| figure(name, help, value)).collect();
+    metrics.attach(FigureKind::Sums, Box::new(sums));
+
+    let status = watch_status(net.clone());
+    let sums = status.clone();
+    metrics.attach(FigureKind::Sums, Box::new(move || sums.borrow().as_ref().map(switch_sums).unwrap_or_default()));
+    let connections = net.clone();
+    let levels = move || {
+        let mut levels = status.borrow().as_ref().map(switch_levels).unwrap_or_default();
+        levels.push(figure("sip_connections", "SIP connections that are open", connections.connections() as u64));
+        levels
+    };
+    metrics.attach(FigureKind::Levels, Box::new(levels));
+
+    let pools = sinks.clone();
+    metrics.attach(FigureKind::Sums, Box::new(move || sink_sums(&pools.pools())));
+}
+
+const fn figure(name: &'static str, help: &'static str, value: u64) -> Figure {
+    Figure { name, help, value }
+}
+
+/// Keeps the last answer of the switch, so that a scrape does not wait for the next.
+fn watch_status(net: NetHandle) -> watch::Receiver<Option<Status>> {
+    let (sender, receiver) = watch::channel(None);
+    tokio::spawn(async move {
+        while let Some(status) = net.status().await {
+            if sender.send(Some(status)).is_err() {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    });
+    receiver
+}
+
+fn switch_sums(status: &Status) -> Vec<Figure> {
+    let counters = status.counters;
+    vec![
+        figure("sip_messages", "SIP messages that were read", counters.messages),
+        figure("sip_malformed", "SIP messages that could not be read", counters.malformed),
+        figure("sip_stray_responses", "SIP responses that fit no request of ours", counters.stray_responses),
+        figure("sip_foreign_requests", "In-dialog requests that came over a foreign flow", counters.foreign_requests),
+        figure("sip_challenges", "Digest challenges sent", counters.challenges),
+        figure("calls_shed", "INVITEs refused with 503", counters.shed),
+        figure("calls_ended_by_bug", "Calls that an error in this program ended", counters.bugs),
+    ]
+}
+
+fn switch_levels(status: &Status) -> Vec<Figure> {
+    vec![
+        figure("switch_calls", "Calls that the switch holds", status.calls as u64),
+        figure("switch_registrations", "Contacts that are registered", status.registrations as u64),
+        figure("switch_idle", "1 when no call, transaction, port or stream is left", u64::from(status.idle)),
+    ]
+}
+
+fn sink_sums(pools: &[PoolFigures]) -> Vec<Figure> {
+    let sum = |of: fn(&PoolFigures) -> u64| pools.iter().map(of).sum();
+    vec![
+        figure("sink_opened", "Streams opened at a sink", sum(|pool| pool.opened)),
+        figure("sink_refused_opens", "Streams refused because the sink was full", sum(|pool| pool.refused_opens)),
+        figure("sink_refused_messages", "Messages of sinks that were refused", sum(|pool| pool.refused_messages)),
+        figure("sink_garbage_messages", "Messages of sinks without meaning", sum(|pool| pool.garbage_messages)),
+        figure("sink_discarded_samples", "Samples that sinks did not take in time", sum(|pool| pool.discarded_samples)),
+        figure("sink_notes_dropped", "Gaps, keys and marks that sinks did not take in time", sum(|pool| pool.notes_dropped)),
+        figure("sink_figures_dropped", "Figures of streams that were not taken in time", sum(|pool| pool.figures_dropped)),
+        figure("sink_overflowed_controls", "Streams ended because changes came too fast", sum(|pool| pool.overflowed_controls)),
+        figure("sink_bugs", "Streams that an error in this program ended", sum(|pool| pool.panics)),
+    ]
+}

@@ -1,0 +1,82 @@
+//! What other rooms count and keep, as it is shown.
+
+use crate::call::StreamFigures;
+use crate::control::json::{LegFiguresView, ScopeLevelView, ScopeTrackView, ScopeView, SinkView, StreamFiguresView};
+use crate::id::StreamId;
+use crate::media::{Encoding, PortFigures};
+use crate::sink::{self, Kind, Scope};
+
+/// The figures of a leg's port.
+pub(super) fn leg_figures(figures: &PortFigures) -> LegFiguresView {
+    LegFiguresView {
+        received: figures.received,
+        forwarded: figures.forwarded,
+        sent: figures.sent,
+        dropped: figures.dropped.by_reason().into_iter().collect(),
+        lost: figures.lost,
+        jitter_us: figures.jitter_us.into(),
+    }
+}
+
+/// The figures of a stream.
+pub(super) const fn stream_figures(figures: &StreamFigures) -> StreamFiguresView {
+    StreamFiguresView {
+        frames: figures.frames,
+        bytes: figures.bytes,
+        samples: figures.samples,
+        acknowledged: figures.acknowledged,
+        reconnects: figures.reconnects,
+        discarded_samples: figures.discarded_samples,
+        lag_ms: figures.lag_ms,
+    }
+}
+
+/// A configured sink, without its secrets.
+pub(super) fn sink(settings: &sink::Settings) -> SinkView {
+    let format = settings.effective_format();
+    let (kind, dialect, address) = match &settings.kind {
+        Kind::WebSocket(socket) => ("websocket", Some(socket.dialect.as_str()), Some(format!("{}:{}", socket.url.host(), socket.url.port()))),
+        Kind::Wav { .. } => ("wav", None, None),
+        Kind::Scope => ("scope", None, None),
+    };
+    SinkView {
+        name: settings.name.to_string(),
+        kind,
+        dialect,
+        address,
+        sample_rate: format.sample_rate,
+        encoding: match format.encoding {
+            Encoding::L16 => "l16",
+            Encoding::Pcmu => "pcmu",
+        },
+        max_streams: settings.max_streams,
+        live_streams: 0,
+    }
+}
+
+/// The levels of a stream that goes to the scope.
+pub(super) fn scope(scope: &Scope, stream: StreamId) -> Option<ScopeView> {
+    let shown = scope.stream(stream)?;
+    let tracks = shown.tracks.iter().map(|track| {
+        let levels = scope.levels(stream, track, 0).unwrap_or_default();
+        let share = |value: u16| f32::from(value) / f32::from(i16::MAX as u16);
+        ScopeTrackView {
+            track: track.as_str(),
+            start: levels.first().map_or(0, |level| level.position),
+            levels: levels
+                .iter()
+                .map(|level| ScopeLevelView {
+                    kind: level.kind.as_str(),
+                    peak: share(level.peak).min(1.0),
+                    rms: share(level.rms).min(1.0),
+                })
+                .collect(),
+        }
+    });
+    Some(ScopeView {
+        stream: stream.to_string(),
+        sample_rate: shown.sample_rate,
+        samples_per_level: sink::SAMPLES_PER_LEVEL_MS * shown.sample_rate / 1000,
+        tracks: tracks.collect(),
+    })
+}

@@ -1,0 +1,90 @@
+//! Where a stream's outbox goes: a socket, a file, or memory.
+
+mod file;
+mod memory;
+mod socket;
+
+pub(super) use file::FileLink;
+pub(super) use memory::MemoryLink;
+pub(super) use socket::SocketLink;
+
+use super::outbox::Outbox;
+use crate::dialect::SinkSays;
+use crate::event::{Cause, Manifest};
+use crate::time::Instant;
+
+/// The way out of one stream.
+pub(super) enum Link {
+    /// A WebSocket that may go away and come back.
+    Socket(Box<SocketLink>),
+    /// A WAV file.
+    File(Box<FileLink>),
+    /// The scope.
+    Memory(MemoryLink),
+}
+
+/// What happened on the way out.
+#[derive(Debug)]
+pub(super) enum Happening {
+    /// The sink is there, for the first time.
+    Connected,
+    /// The sink is there again.
+    Back,
+    /// An attempt to connect failed; there will be another.
+    NotYet(String),
+    /// The sink went away and is being sought.
+    Lost(String),
+    /// The sink will not come back.
+    GaveUp(Cause, String),
+    /// Something was given.
+    Gave,
+    /// The sink spoke.
+    Said(SinkSays),
+    /// The sink closed the connection in the orderly way: it has heard enough.
+    SaidGoodbye,
+}
+
+impl Link {
+    /// Gives what it can and waits for something to happen. May be dropped at any await without losing anything.
+    pub(super) async fn progress(&mut self, outbox: &mut Outbox, now: Instant) -> Happening {
+        match self {
+            Link::Socket(socket) => socket.progress(outbox, now).await,
+            Link::File(file) => file.progress(outbox).await,
+            Link::Memory(memory) => memory.progress(outbox).await,
+        }
+    }
+
+    /// Whether everything that was taken from the outbox is out of our hands.
+    pub(super) fn is_idle(&self) -> bool {
+        match self {
+            Link::Socket(socket) => socket.is_idle(),
+            Link::File(file) => file.is_idle(),
+            Link::Memory(_) => true,
+        }
+    }
+
+    /// The stream is ending: what waits to be written together is written now.
+    pub(super) fn hurry(&mut self) {
+        match self {
+            Link::File(file) => file.hurry(),
+            Link::Socket(_) | Link::Memory(_) => {}
+        }
+    }
+
+    /// Tells the sink that the stream has ended. The caller bounds the time.
+    pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) {
+        match self {
+            Link::Socket(socket) => socket.farewell(cause, manifest).await,
+            Link::File(file) => file.farewell(cause, manifest).await,
+            Link::Memory(memory) => memory.farewell(),
+        }
+    }
+
+    /// Answers the sink that something it said is passed over.
+    pub(super) fn refuse(&mut self, reason: &str) {
+        match self {
+            Link::Socket(socket) => socket.refuse(reason),
+            Link::File(_) | Link::Memory(_) => {}
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The way out over a WebSocket that may go away and come back.
+//!
+//! ```text
+//!              connected                    lost                    delay over
+//!  Connecting -----------> Up (greeting) ---------> Waiting (back-off) -------> Connecting
+//!      | failed             | closed with 1000          | no attempt left
+//!      v                    v                           v
+//!   Waiting               Retired -- nobody closes --> Over
+//! ```
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use tokio::time::{Instant as Moment, Sleep, sleep};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{self, Message as Wire};
+
+use super::Happening;
+use crate::dialect::{Dialect, Message, SinkSays};
+use crate::event::{Cause, Manifest};
+use crate::sink::outbox::{Entry, Outbox};
+use crate::sink::settings::Reconnect;
+use crate::sink::target::{ConnectError, Connection, Target};
+use crate::time::Instant;
+
+/// A connection that lasted this long was a real one: the next loss begins its back-off anew.
+const STEADY: Duration = Duration::from_secs(1);
+
+/// How long a sink that said goodbye is kept before the stream ends by itself. The call closes it sooner.
+const RETIREMENT: Duration = Duration::from_secs(2);
+
+/// Messages that make no sense, per stream; a sink that sends more does not speak our protocol.
+const GARBAGE_LIMIT: u32 = 16;
+
+/// Refusals beyond this are not told: the sink counts for itself what it is not reading.
+const FIRST_LIMIT: usize = 16;
+
+enum State {
+    Connecting(BoxFuture<'static, Result<Connection, ConnectError>>),
+    Up(Up),
+    Waiting(Pin<Box<Sleep>>),
+    Retired(Pin<Box<Sleep>>),
+    Over,
+}
+
+struct Up {
+    connection: Connection,
+    since: Moment,
+    /// Written, but perhaps not yet in the kernel's hands.
+    unflushed: bool,
+}
+
+/// Whether there ever was a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Past {
+    Never,
+    Connected,
+}
+
+/// See the module.
+pub(in crate::sink) struct SocketLink {
+    target: Arc<Target>,
+    dialect: Dialect,
+    reconnect: Reconnect,
+    delays: ExponentialBackoff,
+    state: State,
+    past: Past,
+    /// Messages that go before the outbox: the greeting, refusals. At most [`FIRST_LIMIT`].
+    first: VecDeque<Message>,
+    garbage: u32,
+}
+
+impl SocketLink {
+    /// Begins to connect.
+    pub(in crate::sink) fn new(
+        target: Arc<Target>,
+        dialect: Dialect,
+        reconnect: Reconnect,
+    ) -> Self {
+        let state = State::Connecting(Arc::clone(&target).connect().boxed());
+        let delays = delays(reconnect);
+        SocketLink {
+            target,
+            dialect,
+            reconnect,
+            delays,
+            state,
+            past: Past::Never,
+            first: VecDeque::new(),
+            garbage: 0,
+        }
+    }
+
+    pub(super) async fn progress(&mut self, outbox: &mut Outbox, now: Instant) -> Happening {
+        poll_fn(|cx| self.poll_progress(cx, outbox, now)).await
+    }
+
+    fn poll_progress(
+        &mut self,
+        cx: &mut Context<'_>,
+        outbox: &mut Outbox,
+        now: Instant,
+    ) -> Poll<Happening> {
+        loop {
+            match &mut self.state {
+                State::Connecting(connecting) => {
+                    return Poll::Ready(match ready!(connecting.poll_unpin(cx)) {
+                        Ok(connection) => self.handle_connected(connection, outbox),
+                        Err(error) => self.handle_failure(error.to_string()),
+                    });
+                }
+                State::Waiting(delay) => {
+                    ready!(delay.poll_unpin(cx));
+                    self.state = State::Connecting(Arc::clone(&self.target).connect().boxed());
+                }
+                State::Up(_) => match ready!(self.poll_up(cx, outbox)) {
+                    Ok(Happening::Said(SinkSays::Garbage(what))) => {
+                        return Poll::Ready(self.handle_garbage(what));
+                    }
+                    Ok(happening) => return Poll::Ready(happening),
+                    Err(reason) => {
+                        outbox.handle_loss(now);
+                        return Poll::Ready(self.handle_failure(reason));
+                    }
+                },
+                State::Retired(patience) => {
+                    ready!(patience.poll_unpin(cx));
+                    self.state = State::Over;
+                    let reason = "the sink closed the connection".to_owned();
+                    return Poll::Ready(Happening::GaveUp(Cause::SinkLost, reason));
+                }
+                State::Over => return Poll::Pending,
+            }
+        }
+    }
+
+    fn handle_connected(&mut self, connection: Connection, outbox: &mut Outbox) -> Happening {
+        self.first = self.dialect.greet(outbox.resume()).into();
+        self.state = State::Up(Up {
+            connection,
+            since: Moment::now(),
+            unflushed: false,
+        });
+        match std::mem::replace(&mut self.past, Past::Connected) {
+            Past::Never => Happening::Connected,
+            Past::Connected => {
+                outbox.count_reconnect();
+                Happening::Back
+            }
+        }
+    }
+
+    /// The connection is lost, or could not be made.
+    fn handle_failure(&mut self, reason: String) -> Happening {
+        if let State::Up(up) = &self.state
+            && up.since.elapsed() >= STEADY
+        {
+            self.delays = delays(self.reconnect);
+        }
+        let was_up = matches!(self.state, State::Up(_));
+        match self.delays.next() {
+            Some(delay) => {
+                self.state = State::Waiting(Box::pin(sleep(delay)));
+                match was_up {
+                    true => Happening::Lost(reason),
+                    false => Happening::NotYet(reason),
+                }
+            }
+            None => {
+                self.state = State::Over;
+                let cause = match self.past {
+                    Past::Never => Cause::ConnectFailed,
+                    Past::Connected => Cause::SinkLost,
+                };
+                Happening::GaveUp(cause, reason)
+            }
+        }
+    }
+
+    fn handle_garbage(&mut self, what: String) -> Happening {
+        self.garbage += 1;
+        if self.garbage <= GARBAGE_LIMIT {
+            return Happening::Said(SinkSays::Garbage(what));
+        }
+        self.state = State::Over;
+        Happening::GaveUp(Cause::SinkProtocol, what)
+    }
+
+    fn poll_up(
+        &mut self,
+        cx: &mut Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Poll<Result<Happening, String>> {
+        let State::Up(up) = &mut self.state else {
+            return Poll::Pending;
+        };
+        let wrote = up.poll_write(cx, &mut self.first, &mut self.dialect, outbox);
+        if wrote.map_err(|error| error.to_string())? {
+            return Poll::Ready(Ok(Happening::Gave));
+        }
+        loop {
+            let message = match ready!(up.connection.poll_next_unpin(cx)) {
+                Some(Ok(Wire::Text(text))) => Message::Text(text.as_str().to_owned()),
+                Some(Ok(Wire::Binary(bytes))) => Message::Binary(bytes),
+                Some(Ok(Wire::Close(Some(frame)))) if frame.code == CloseCode::Normal => {
+                    self.state = State::Retired(Box::pin(sleep(RETIREMENT)));
+                    return Poll::Ready(Ok(Happening::SaidGoodbye));
+                }
+                Some(Ok(Wire::Close(frame))) => return Poll::Ready(Err(closed(frame.as_ref()))),
+                Some(Ok(Wire::Ping(_) | Wire::Pong(_) | Wire::Frame(_))) => continue,
+                Some(Err(error)) => return Poll::Ready(Err(error.to_string())),
+                None => return Poll::Ready(Err("the connection ended".to_owned())),
+            };
+            return Poll::Ready(Ok(Happening::Said(self.dialect.read(&message))));
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        match &self.state {
+            State::Up(up) => self.first.is_empty() && !up.unflushed,
+            State::Connecting(_) | State::Waiting(_) => false,
+            State::Retired(_) | State::Over => true,
+        }
+    }
+
+    pub(super) fn refuse(&mut self, reason: &str) {
+        if self.first.len() >= FIRST_LIMIT {
+            return;
+        }
+        self.first.extend(self.dialect.refuse(reason));
+    }
+
+    /// The last message, the closing handshake, and then silence: a socket that is dropped with unread bytes in it would be
+    /// reset, and the sink could lose what is still on its way.
+    pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) {
+        let State::Up(Up { mut connection, .. }) = std::mem::replace(&mut self.state, State::Over)
+        else {
+            return;
+        };
+        let last = wire(self.dialect.farewell(cause, manifest));
+        let close = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "the stream has ended".into(),
+        };
+        if connection.feed(last).await.is_err() || connection.close(Some(close)).await.is_err() {
+            return;
+        }
+        while let Some(Ok(_)) = connection.next().await {}
+    }
+}
+
+impl Up {
+    /// Writes until the socket takes no more or there is no more. Tells whether anything was written.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        first: &mut VecDeque<Message>,
+        dialect: &mut Dialect,
+        outbox: &mut Outbox,
+    ) -> Result<bool, tungstenite::Error> {
+        let mut wrote = false;
+        if !self.poll_flush(cx)? {
+            return Ok(false);
+        }
+        while let Poll::Ready(ready) = self.connection.poll_ready_unpin(cx) {
+            ready?;
+            let Some(message) = next_message(first, dialect, outbox) else {
+                break;
+            };
+            outbox.count_bytes(message.len());
+            self.connection.start_send_unpin(wire(message))?;
+            self.unflushed = true;
+            wrote = true;
+        }
+        self.poll_flush(cx)?;
+        Ok(wrote)
+    }
+
+    /// Tells whether everything written is in the kernel's hands.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, tungstenite::Error> {
+        if self.unflushed
+            && let Poll::Ready(flushed) = self.connection.poll_flush_unpin(cx)
+        {
+            flushed?;
+            self.unflushed = false;
+        }
+        Ok(!self.unflushed)
+    }
+}
+
+fn next_message(
+    first: &mut VecDeque<Message>,
+    dialect: &mut Dialect,
+    outbox: &mut Outbox,
+) -> Option<Message> {
+    if let Some(message) = first.pop_front() {
+        return Some(message);
+    }
+    loop {
+        let (entry, delivery) = outbox.next()?;
+        let message = match entry {
+            Entry::Item(item) => dialect.item(&item, delivery),
+            Entry::Note(note, position) => dialect.note(note, position),
+        };
+        if message.is_some() {
+            return message;
+        }
+    }
+}
+
+fn wire(message: Message) -> Wire {
+    match message {
+        Message::Text(text) => Wire::Text(text.into()),
+        Message::Binary(bytes) => Wire::Binary(bytes),
+    }
+}
+
+fn closed(frame: Option<&CloseFrame>) -> String {
+    match frame {
+        Some(frame) => format!("the sink closed the connection with {}", frame.code),
+        None => "the sink closed the connection".to_owned(),
+    }
+}
+
+fn delays(reconnect: Reconnect) -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(u64::from(reconnect.first_delay_ms)))
+        .with_max_delay(Duration::from_millis(u64::from(reconnect.max_delay_ms)))
+        .with_max_times(reconnect.attempts as usize)
+        .build()
+}

@@ -1,0 +1,33 @@
+//! Connects, sends, retries: the way from a stream's timeline to its sink.
+//!
+//! ```text
+//!  switch -- SinkHandle::send --> mailbox --> one task per stream, on a tick of 10 ms:
+//!  tap's ring --> Assembler --> Outbox (bounded, the oldest gives way) --> Link: WebSocket, WAV file, scope
+//!  switch <-- SinkEvent ------------------------------------------------'
+//! ```
+//!
+//! Nothing that a sink does reaches further than its own task: the ring is wait-free, the outbox is bounded, and a write that
+//! does not go through is left alone until the socket says so. What a sink does not take in time is given up, oldest first,
+//! told to it if its dialect has a word for it, and accounted for in the manifest.
+
+mod handle;
+mod link;
+pub mod listener;
+mod outbox;
+mod pool;
+mod scope;
+mod settings;
+mod stream;
+mod target;
+#[cfg(test)]
+mod tests;
+mod wav;
+
+pub use handle::{SinkHandle, start};
+pub use pool::PoolFigures;
+pub use scope::{Excerpt, Level, Scope, ScopeStream};
+pub use settings::{
+    Header, HeaderError, Kind, QUEUE_MS_LIMIT, Reconnect, Secret, Settings, Url, UrlError,
+    WebSocket,
+};
+pub use target::TargetError;

@@ -1,0 +1,177 @@
+//! How many streams a sink serves, and what happened on the way to it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::settings::{Kind, Settings};
+use super::target::{Target, TargetError};
+use crate::dialect::DialectKind;
+use crate::id::SinkName;
+
+/// One configured sink at run time.
+pub(super) struct Pool {
+    pub(super) settings: Settings,
+    pub(super) way: Way,
+    pub(super) counters: Counters,
+    active: AtomicUsize,
+}
+
+/// How its streams leave.
+pub(super) enum Way {
+    Socket(Arc<Target>, DialectKind),
+    Wav(PathBuf),
+    Scope,
+}
+
+/// Sums since the start, for metrics.
+#[derive(Default)]
+pub(super) struct Counters {
+    opened: AtomicU64,
+    refused_opens: AtomicU64,
+    refused_messages: AtomicU64,
+    garbage_messages: AtomicU64,
+    discarded_samples: AtomicU64,
+    notes_dropped: AtomicU64,
+    figures_dropped: AtomicU64,
+    overflowed_controls: AtomicU64,
+    panics: AtomicU64,
+}
+
+/// A sink as metrics show it: sums since the start, but for the first three.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolFigures {
+    /// The sink.
+    pub sink: SinkName,
+    /// Streams that it serves.
+    pub active: usize,
+    /// Streams that it may serve.
+    pub max_streams: usize,
+    /// Streams opened.
+    pub opened: u64,
+    /// Streams refused because it was full.
+    pub refused_opens: u64,
+    /// Messages from the sink that are not done on a one-way stream, or that came too often.
+    pub refused_messages: u64,
+    /// Messages from the sink without meaning.
+    pub garbage_messages: u64,
+    /// Samples that the sink did not take in time.
+    pub discarded_samples: u64,
+    /// Gaps, keys, marks and notes that the sink did not take in time.
+    pub notes_dropped: u64,
+    /// Figures that the switch did not take in time.
+    pub figures_dropped: u64,
+    /// Streams ended because changes came faster than they could be kept.
+    pub overflowed_controls: u64,
+    /// Streams ended by an error in this program.
+    pub panics: u64,
+}
+
+impl Pool {
+    pub(super) fn new(settings: Settings) -> Result<Pool, TargetError> {
+        let way = match &settings.kind {
+            Kind::WebSocket(socket) => Way::Socket(
+                Arc::new(Target::new(socket, settings.connect_timeout_ms)?),
+                socket.dialect,
+            ),
+            Kind::Wav { directory } => Way::Wav(directory.clone()),
+            Kind::Scope => Way::Scope,
+        };
+        Ok(Pool {
+            settings,
+            way,
+            counters: Counters::default(),
+            active: AtomicUsize::new(0),
+        })
+    }
+
+    /// A place for one stream, or `None` when the sink is full.
+    pub(super) fn take_place(self: &Arc<Self>) -> Option<Place> {
+        let limit = self.settings.max_streams;
+        let one_more = |active: usize| (active < limit).then_some(active + 1);
+        match self
+            .active
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+        {
+            Ok(_) => {
+                count(&self.counters.opened, 1);
+                Some(Place(Arc::clone(self)))
+            }
+            Err(_) => {
+                count(&self.counters.refused_opens, 1);
+                None
+            }
+        }
+    }
+
+    /// What its sockets speak.
+    pub(super) fn dialect(&self) -> Option<DialectKind> {
+        match &self.way {
+            Way::Socket(_, dialect) => Some(*dialect),
+            Way::Wav(_) | Way::Scope => None,
+        }
+    }
+
+    pub(super) fn figures(&self) -> PoolFigures {
+        let counters = &self.counters;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        PoolFigures {
+            sink: self.settings.name.clone(),
+            active: self.active.load(Ordering::Relaxed),
+            max_streams: self.settings.max_streams,
+            opened: read(&counters.opened),
+            refused_opens: read(&counters.refused_opens),
+            refused_messages: read(&counters.refused_messages),
+            garbage_messages: read(&counters.garbage_messages),
+            discarded_samples: read(&counters.discarded_samples),
+            notes_dropped: read(&counters.notes_dropped),
+            figures_dropped: read(&counters.figures_dropped),
+            overflowed_controls: read(&counters.overflowed_controls),
+            panics: read(&counters.panics),
+        }
+    }
+}
+
+/// A stream's place at its sink; free again when dropped.
+pub(super) struct Place(Arc<Pool>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Counters {
+    /// Returns how many there are with this one.
+    pub(super) fn refused_message(&self) -> u64 {
+        self.refused_messages.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) fn garbage_message(&self) {
+        count(&self.garbage_messages, 1);
+    }
+
+    pub(super) fn discarded(&self, samples: u64) {
+        count(&self.discarded_samples, samples);
+    }
+
+    pub(super) fn notes_dropped(&self, notes: u64) {
+        count(&self.notes_dropped, notes);
+    }
+
+    pub(super) fn figures_dropped(&self) {
+        count(&self.figures_dropped, 1);
+    }
+
+    pub(super) fn overflowed_control(&self) {
+        count(&self.overflowed_controls, 1);
+    }
+
+    pub(super) fn panicked(&self) {
+        count(&self.panics, 1);
+    }
+}
+
+fn count(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Ordering::Relaxed);
+}

@@ -1,0 +1,323 @@
+//! The task of one stream: tap's ring -> timeline -> outbox -> link, on a tick of 10 ms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant as Moment, MissedTickBehavior, interval, sleep_until, timeout_at};
+use tracing::{debug, info, warn};
+
+use super::link::{Happening, Link};
+use super::outbox::{Entry, Outbox};
+use super::pool::Pool;
+use crate::call::{SinkAsk, SinkEvent};
+use crate::dialect::{Note, SinkSays};
+use crate::event::{Cause, Manifest};
+use crate::id::{StreamId, Track, Tracks};
+use crate::media::{Assembler, Control};
+use crate::net::Clock;
+use crate::time::{Instant, MediaTime};
+
+/// Half a frame: a frame leaves at most this much after its packet came.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Figures and summed-up discards are told this often.
+const SUMMARY: Duration = Duration::from_secs(1);
+
+/// What a sink may ask in one [`SUMMARY`]; more is passed over and counted.
+const ASKS_LIMIT: u32 = 20;
+
+/// A change from the switch, and the moment of it.
+pub(super) struct Letter {
+    pub(super) at: Instant,
+    pub(super) control: Control,
+}
+
+/// The end from the switch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Close {
+    pub(super) at: Instant,
+    pub(super) cause: Cause,
+}
+
+/// What a finished stream leaves.
+pub(super) struct Ending {
+    pub(super) cause: Cause,
+    pub(super) manifest: Option<Arc<Manifest>>,
+}
+
+/// See the module.
+pub(super) struct Stream {
+    pub(super) id: StreamId,
+    pub(super) tracks: Tracks,
+    pub(super) start: Instant,
+    pub(super) sample_rate: u32,
+    pub(super) assembler: Assembler,
+    pub(super) outbox: Outbox,
+    pub(super) link: Link,
+    pub(super) letters: mpsc::Receiver<Letter>,
+    pub(super) close: watch::Receiver<Option<Close>>,
+    pub(super) events: mpsc::Sender<SinkEvent>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) clock: Clock,
+    pub(super) told: Told,
+}
+
+/// What the call has been told so far.
+#[derive(Default)]
+pub(super) struct Told {
+    flowing: bool,
+    /// Given up since the last summary, by [`Track::index`].
+    discarded: [u64; 2],
+    notes_dropped: u64,
+    asks: u32,
+}
+
+enum Step {
+    Close,
+    Letter(Option<Letter>),
+    Tick,
+    Summary,
+    Happened(Happening),
+}
+
+impl Stream {
+    /// Runs until the call closes the stream or the sink is lost for good.
+    pub(super) async fn run(mut self) -> Ending {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut summary = interval(SUMMARY);
+        summary.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        summary.reset();
+        loop {
+            let now = self.clock.now();
+            let step = tokio::select! {
+                biased;
+                _ = self.close.wait_for(Option::is_some) => Step::Close,
+                letter = self.letters.recv() => Step::Letter(letter),
+                _ = summary.tick() => Step::Summary,
+                _ = tick.tick() => Step::Tick,
+                happening = self.link.progress(&mut self.outbox, now) => Step::Happened(happening),
+            };
+            match step {
+                Step::Close | Step::Letter(None) => return self.handle_close().await,
+                Step::Letter(Some(letter)) => self.handle_letter(letter),
+                Step::Tick => self.collect(),
+                Step::Summary => self.summarise().await,
+                Step::Happened(happening) => {
+                    if let Some(cause) = self.handle_happening(happening).await {
+                        return self.abandon(cause).await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn handle_letter(&mut self, Letter { at, control }: Letter) {
+        let note = match &control {
+            Control::Pause => Some(Note::Paused),
+            Control::Resume => Some(Note::Resumed),
+            Control::Mute(track) => Some(Note::Muted(*track)),
+            Control::Unmute(track) => Some(Note::Unmuted(*track)),
+            Control::Held(track) => Some(Note::Held(*track)),
+            Control::Unheld(track) => Some(Note::Unheld(*track)),
+            Control::Mark(_) | Control::Payloads(_) => None,
+        };
+        self.assembler.handle_control(control, at);
+        if let Some(note) = note {
+            let position = MediaTime::between(self.start, at).as_samples(self.sample_rate);
+            self.outbox
+                .push(Entry::Note(note, position), self.clock.now());
+        }
+    }
+
+    /// Takes what the tap's ring holds.
+    fn collect(&mut self) {
+        let now = self.clock.now();
+        self.assembler.poll(now);
+        self.fill_outbox(now);
+    }
+
+    fn fill_outbox(&mut self, now: Instant) {
+        while let Some(item) = self.assembler.next() {
+            self.outbox.push(Entry::Item(item), now);
+        }
+        self.account();
+    }
+
+    /// Tells the account what the sink will never get, and what it surely has.
+    fn account(&mut self) {
+        for frame in self.outbox.take_given_up() {
+            self.told.discarded[frame.track.index()] += self.assembler.discard(&frame);
+        }
+        let settled = self.outbox.settled();
+        for track in self.tracks.iter() {
+            self.assembler.settle(track, settled[track.index()]);
+        }
+    }
+
+    /// Tells the call; returns the cause when this is the end.
+    async fn handle_happening(&mut self, happening: Happening) -> Option<Cause> {
+        let stream = self.id;
+        match happening {
+            Happening::Connected => self.tell(SinkEvent::Connected { stream }).await,
+            Happening::Back => self.tell(SinkEvent::Back { stream }).await,
+            Happening::Lost(reason) => {
+                info!(%stream, %reason, "sink lost");
+                self.tell(SinkEvent::Lost { stream, reason }).await;
+            }
+            Happening::NotYet(reason) => debug!(%stream, %reason, "not connected"),
+            Happening::Gave => self.tell_flowing().await,
+            Happening::Said(says) => self.handle_words(says).await,
+            Happening::SaidGoodbye => self.ask(SinkAsk::Stop).await,
+            Happening::GaveUp(cause, reason) => {
+                warn!(%stream, ?cause, %reason, "sink given up");
+                return Some(cause);
+            }
+        }
+        None
+    }
+
+    async fn tell_flowing(&mut self) {
+        if self.outbox.gave_audio() && !std::mem::replace(&mut self.told.flowing, true) {
+            self.tell(SinkEvent::Flowing { stream: self.id }).await;
+        }
+    }
+
+    async fn handle_words(&mut self, says: SinkSays) {
+        match says {
+            SinkSays::Acknowledged { track, position } => {
+                if !self.outbox.acknowledge(track, position) {
+                    self.refuse("an acknowledgement of samples that were never sent");
+                }
+            }
+            SinkSays::Stop => self.ask(SinkAsk::Stop).await,
+            SinkSays::Pause => self.ask(SinkAsk::Pause).await,
+            SinkSays::Resume => self.ask(SinkAsk::Resume).await,
+            SinkSays::Mark(name) => self.ask(SinkAsk::Mark(name)).await,
+            SinkSays::Refused(verb) => {
+                if self.pool.counters.refused_message() == 1 {
+                    info!(stream = %self.id, verb, "a one-way stream refuses what the sink sends");
+                }
+            }
+            SinkSays::Garbage(what) => self.refuse(&what),
+        }
+    }
+
+    fn refuse(&mut self, what: &str) {
+        self.pool.counters.garbage_message();
+        debug!(stream = %self.id, what, "the sink said something without meaning");
+        self.link.refuse(what);
+    }
+
+    async fn ask(&mut self, verb: SinkAsk) {
+        self.told.asks += 1;
+        if self.told.asks > ASKS_LIMIT {
+            self.pool.counters.refused_message();
+            return;
+        }
+        self.tell(SinkEvent::Asked {
+            stream: self.id,
+            verb,
+        })
+        .await;
+    }
+
+    async fn summarise(&mut self) {
+        self.told.asks = 0;
+        for track in Track::ALL {
+            let samples = std::mem::take(&mut self.told.discarded[track.index()]);
+            if samples > 0 {
+                self.tell(SinkEvent::Discarded {
+                    stream: self.id,
+                    track,
+                    samples,
+                })
+                .await;
+                self.pool.counters.discarded(samples);
+            }
+        }
+        let dropped = self.outbox.notes_dropped();
+        self.pool
+            .counters
+            .notes_dropped(dropped - std::mem::replace(&mut self.told.notes_dropped, dropped));
+        let figures = self.outbox.figures(self.clock.now());
+        if self
+            .events
+            .try_send(SinkEvent::Figures {
+                stream: self.id,
+                figures,
+            })
+            .is_err()
+        {
+            self.pool.counters.figures_dropped();
+        }
+    }
+
+    /// The switch drains this queue; when it is gone the program is ending and nobody is left to be told.
+    async fn tell(&mut self, event: SinkEvent) {
+        if self.events.send(event).await.is_err() {
+            debug!(stream = %self.id, "nobody listens to sink events any more");
+        }
+    }
+
+    /// Gives what was recorded before the end, for as long as the sink's drain time lasts, then says farewell.
+    async fn handle_close(mut self) -> Ending {
+        while let Ok(letter) = self.letters.try_recv() {
+            self.handle_letter(letter);
+        }
+        let close = *self.close.borrow();
+        let Close { at, cause } = close.unwrap_or(Close {
+            at: self.clock.now(),
+            cause: Cause::Shutdown,
+        });
+        let deadline = Moment::now() + self.pool.settings.drain();
+        self.assembler.stop(at);
+        self.fill_outbox(self.clock.now());
+        self.link.hurry();
+        self.drain(deadline).await;
+        let manifest = self.final_account(at).await;
+        if timeout_at(deadline, self.link.farewell(cause, &manifest))
+            .await
+            .is_err()
+        {
+            debug!(stream = %self.id, "the sink did not take its leave in time");
+        }
+        Ending {
+            cause,
+            manifest: Some(manifest),
+        }
+    }
+
+    async fn drain(&mut self, deadline: Moment) {
+        while !(self.outbox.is_empty() && self.link.is_idle()) {
+            let now = self.clock.now();
+            let happening = tokio::select! {
+                happening = self.link.progress(&mut self.outbox, now) => happening,
+                () = sleep_until(deadline) => return,
+            };
+            if self.handle_happening(happening).await.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// The sink is gone for good: what it never got is accounted for.
+    async fn abandon(mut self, cause: Cause) -> Ending {
+        let now = self.clock.now();
+        self.assembler.stop(now);
+        self.fill_outbox(now);
+        let manifest = self.final_account(now).await;
+        Ending {
+            cause,
+            manifest: Some(manifest),
+        }
+    }
+
+    async fn final_account(&mut self, at: Instant) -> Arc<Manifest> {
+        self.outbox.give_up_all();
+        self.account();
+        self.summarise().await;
+        Arc::new(self.assembler.finish(at))
+    }
+}
