@@ -67,7 +67,7 @@ fn tapped_bridge() -> (Relay, TapReader) {
     let now = Instant::ZERO;
     for port in legs() {
         let local = LocalPort::new(10_000 + port.0 as u16 * 2).expect("even");
-        relay.handle_command(MediaCommand::Open { port, local }, now);
+        relay.handle_command(MediaCommand::Open { port, address: address(port).ip(), local }, now);
         let (rtp, rtcp) = (address(port), address(port));
         let payloads = PayloadMap::from(&[(0, Codec::Pcmu), (101, Codec::TELEPHONE_EVENT)]);
         let remote = MediaCommand::Remote { port, rtp, rtcp, payloads, receive: true, send: true };

@@ -27,6 +27,9 @@ use crate::time::{Duration, Instant};
 /// The stream's start on the process's clock.
 pub(super) const START: u64 = 5000;
 
+/// Room for more than any script sends while the sink is awake.
+pub(super) const RING: usize = 100_000;
+
 pub(super) fn plan() -> AssemblyPlan {
     AssemblyPlan {
         call: CallId::from_u128(1),
@@ -262,6 +265,12 @@ pub(super) fn play(plan: AssemblyPlan, ring_bytes: usize, script: &str) -> (Benc
         }
     }
     panic!("the script does not stop");
+}
+
+/// Plays a script for the customer's track; the outcome is its account.
+pub(super) fn check(script: &str, outcome: &str) {
+    let (_, manifest) = play(plan(), RING, script);
+    assert_eq!(describe(&manifest.tracks[0]), outcome, "{script}");
 }
 
 /// The spans in milliseconds (in samples where they are no whole ones), then what was odd about the packets.
