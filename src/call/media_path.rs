@@ -42,12 +42,7 @@ impl Call {
     pub(super) fn stream_payloads(&self) -> PayloadMap {
         let own = self.customer().payloads();
         let other = self.other_leg(LegId::CUSTOMER).and_then(|id| self.leg(id));
-        other.map_or(own, |other| {
-            other.payloads().codecs().fold(own, |map, (number, codec)| match map.contains(number) {
-                true => map,
-                false => map.with(number, codec),
-            })
-        })
+        other.map_or(own, |other| own.merged(&other.payloads()))
     }
 
     /// Takes a peer's description into force: where its media goes, which way it flows, what its payload types mean.

@@ -1,10 +1,10 @@
 //! SIP: where it is heard, who may call, and where calls go.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::{Builder, DAY_S};
-use crate::call;
+use crate::call::{self, MediaAddress};
 use crate::config::error::Flaw;
 use crate::config::file::{File, Media, Peer, Registrar, Route, Sip, Tcp, User};
 use crate::config::place::Place;
@@ -188,19 +188,21 @@ impl Builder {
         })
     }
 
-    /// The addresses that media ports are bound on and that session descriptions name.
-    fn media_addresses(&mut self, media: &Media) -> Option<Vec<IpAddr>> {
+    /// The addresses of the media ports: `10.0.0.5`, or `10.0.0.5!203.0.113.9` where peers see another one than the bound one.
+    fn media_addresses(&mut self, media: &Media) -> Option<Vec<MediaAddress>> {
         let place = Place::at("media.addresses");
         let mut addresses = Vec::new();
         for (index, text) in media.addresses.iter().enumerate() {
-            let address = self.address(place.index(index), text)?;
-            if address.is_unspecified() {
+            let (bind, advertised) = text.split_once('!').unwrap_or((text, text));
+            let bind = self.address(place.index(index), bind)?;
+            let advertised = self.address(place.index(index), advertised)?;
+            if advertised.is_unspecified() {
                 let flaw = Flaw::at(place.index(index), "a peer cannot send audio to a wildcard");
                 self.note(flaw.with_help("name the address that peers reach this machine at"));
             }
-            addresses.push(address);
+            addresses.push(MediaAddress { bind, advertised });
         }
-        let v4 = addresses.iter().filter(|address| address.is_ipv4()).count();
+        let v4 = addresses.iter().filter(|address| address.advertised.is_ipv4()).count();
         if addresses.is_empty() || v4 > 1 || addresses.len() - v4 > 1 {
             self.wrong(place, "audio needs one address, or one of each address family");
         }
