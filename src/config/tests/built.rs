@@ -34,7 +34,7 @@ fn a_development_server_is_on_loopback_with_credentials_that_nobody_knows() {
             .all(|listener| listener.address.ip().is_loopback() && listener.address.port() == 0)
     );
     assert!(config.http.listen.ip().is_loopback());
-    assert!(config.switch.call.media_addresses.iter().all(|address| address.is_loopback()));
+    assert!(config.switch.call.media_addresses.iter().all(|address| address.bind.is_loopback()));
     assert!(matches!(config.sinks[0].kind, Kind::Scope));
     assert_eq!(config.http.tokens[0].secret.reveal(), two.key);
     assert!(!format!("{two:?}").contains(&two.password));

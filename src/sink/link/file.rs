@@ -11,10 +11,11 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::warn;
 
 use super::Happening;
+use crate::dialect::linear;
 use crate::dialect::native::Telling;
 use crate::event::{Cause, Manifest};
 use crate::id::Tracks;
-use crate::media::Item;
+use crate::media::{Encoding, Item};
 use crate::sink::outbox::{Entry, Outbox};
 use crate::sink::wav::WavFile;
 
@@ -149,10 +150,7 @@ impl FileLink {
 fn put(wav: &mut WavFile, item: &Item) {
     match item {
         Item::Frame(frame) => {
-            let samples = frame
-                .data
-                .chunks_exact(2)
-                .filter_map(|two| Some(i16::from_le_bytes(two.try_into().ok()?)));
+            let samples = linear(Encoding::L16, &frame.data);
             wav.put(frame.track, frame.position, samples);
         }
         Item::Gap(track, span) => wav.extend(*track, span.start + span.samples),

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::delay::Delays;
 use super::report::{StreamReport, TrackReport};
-use crate::codec::g711;
+use crate::dialect::linear;
 use crate::dialect::native::{ManifestView, TrackView, hexadecimal};
 use crate::event::SpanKind;
 use crate::id::{Track, Tracks};
@@ -157,22 +157,8 @@ impl Account {
         let Some((_, wav)) = &mut self.wav else {
             return;
         };
-        match self.opening.encoding {
-            Encoding::L16 => {
-                let samples = frame
-                    .payload
-                    .chunks_exact(2)
-                    .filter_map(|two| Some(i16::from_le_bytes(two.try_into().ok()?)));
-                wav.put(frame.track, frame.position, samples);
-            }
-            Encoding::Pcmu => {
-                wav.put(
-                    frame.track,
-                    frame.position,
-                    frame.payload.iter().map(|byte| g711::ulaw_decode(*byte)),
-                );
-            }
-        }
+        let samples = linear(self.opening.encoding, frame.payload);
+        wav.put(frame.track, frame.position, samples);
         if self.frames.is_multiple_of(WRITE_EVERY)
             && let Err(error) = wav.write()
         {

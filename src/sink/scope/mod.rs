@@ -12,9 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dashmap::DashMap;
 
 use crate::call::StreamPlan;
+use crate::dialect::linear;
 use crate::event::SpanKind;
 use crate::id::{CallId, StreamId, Track, Tracks};
-use crate::media::Item;
+use crate::media::{Encoding, Item};
 use line::Line;
 
 /// Streams that have ended stay readable until this many others have ended after them.
@@ -163,10 +164,7 @@ impl Trace {
         let mut picture = lock(&self.picture);
         match item {
             Item::Frame(frame) => {
-                let samples = frame
-                    .data
-                    .chunks_exact(2)
-                    .filter_map(|two| Some(i16::from_le_bytes(two.try_into().ok()?)));
+                let samples = linear(Encoding::L16, &frame.data);
                 picture.draw(frame.track, frame.position, frame.kind, samples);
             }
             Item::Gap(track, span) => {

@@ -6,14 +6,12 @@ use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
-use crate::codec::{Codec, g711};
-use crate::command::PauseAs;
-use crate::dialect::DialectKind;
+use crate::codec::Codec;
+use crate::dialect::{DialectKind, linear};
 use crate::event::{Cause, Manifest};
 use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
-use crate::media::{Control, PayloadMap, TapReader, TapWriter, ring};
+use crate::media::{Control, Encoding, PayloadMap, TapReader, TapWriter, ring};
 use crate::net::Clock;
-use crate::rtp::write_header;
 use crate::sink::listener::Listener;
 use crate::sink::{Kind, Reconnect, Settings, SinkHandle, WebSocket, start};
 use crate::time::Instant;
@@ -67,12 +65,25 @@ pub(super) fn at_url(url: &str, dialect: DialectKind) -> Settings {
     settings
 }
 
-/// What the customer says in frame `number`: the same for everybody who asks.
+/// What is said in frame `number`, in mu-law: the same for everybody who asks.
+fn mulaw(track: Track, number: u64) -> Vec<u8> {
+    let byte = |n: u64| (n * (37 + 11 * track.index() as u64) % 251) as u8;
+    (0..160).map(|i| byte(number * 160 + i)).collect()
+}
+
+/// What is said in frame `number`.
 pub(super) fn speech(track: Track, number: u64) -> Vec<i16> {
-    let wave = |n: u64| ((n * (37 + 11 * track.index() as u64)) % 8000) as i16 - 4000;
-    (0..160)
-        .map(|i| g711::ulaw_decode(g711::ulaw_encode(wave(number * 160 + i))))
-        .collect()
+    linear(Encoding::Pcmu, &mulaw(track, number)).collect()
+}
+
+/// RFC 3550 §5.1, payload type 0.
+fn rtp(track: Track, number: u64) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend((number as u16).to_be_bytes());
+    packet.extend((number as u32 * 160).to_be_bytes());
+    packet.extend((1 + track.index() as u32).to_be_bytes());
+    packet.extend(mulaw(track, number));
+    packet
 }
 
 pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
@@ -108,7 +119,7 @@ impl Bench {
             label: Some("test".to_owned()),
             sink: SinkName::from(sink),
             tracks: Tracks::Both,
-            pause_as: PauseAs::Omit,
+            pause_as: Default::default(),
             payloads: PayloadMap::from(&[(0, Codec::Pcmu)]),
             start: self.clock.now(),
             reader,
@@ -211,21 +222,7 @@ impl Fed {
             self.frames += 1;
             let arrival = self.now();
             for track in Track::ALL {
-                let mut packet = Vec::new();
-                write_header(
-                    &mut packet,
-                    false,
-                    0,
-                    number as u16,
-                    number as u32 * 160,
-                    1 + track.index() as u32,
-                );
-                packet.extend(
-                    speech(track, number)
-                        .iter()
-                        .map(|sample| g711::ulaw_encode(*sample)),
-                );
-                self.tap.write(track, &packet, arrival);
+                self.tap.write(track, &rtp(track, number), arrival);
             }
         }
     }
