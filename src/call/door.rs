@@ -105,7 +105,7 @@ impl Call {
             label: spec.label.clone(),
         };
         self.forget_oldest_stream();
-        cx.owners.add_stream(id, self.id);
+        cx.owners.add_stream(id, self.id, spec.sink.clone());
         self.streams.push(Stream::new(id, spec));
         self.tell_of(cx, Some(id), kind, Cause::Request, origin);
         if self.phase == Phase::Talking {

@@ -4,9 +4,10 @@ use super::context::Context;
 use super::leg::{Purpose, State};
 use super::{Call, Phase, Timer};
 use crate::command::Origin;
-use crate::event::{Cause, Kind, Outcome};
+use crate::event::{Cause, Event, Kind, Outcome};
 use crate::id::LegId;
 use crate::sip::Method;
+use crate::time::Instant;
 
 impl Call {
     /// Ends the call, whatever it is doing.
@@ -27,9 +28,47 @@ impl Call {
         cause: Cause,
         origin: Origin,
     ) {
-        if self.is_ending() {
-            return;
+        if !self.is_ending() {
+            self.take_all_down(cx, status, outcome, cause, origin);
         }
+    }
+
+    /// Ends a call whose last input ran into a bug, wherever that left it.
+    pub fn end_after_bug(&mut self, cx: &mut Context<'_>) {
+        self.take_all_down(cx, 500, Outcome::Failed, Cause::Bug, Origin::Switch);
+    }
+
+    /// Whether an attempt to end the call after a bug would be one too many.
+    pub fn is_beyond_repair(&self) -> bool {
+        matches!(self.phase, Phase::Ending { cause: Cause::Bug, .. } | Phase::Over)
+    }
+
+    /// The last event of a call that cannot go on; `None` when it was told.
+    pub fn last_words(&mut self, now: Instant) -> Option<Event> {
+        if std::mem::replace(&mut self.phase, Phase::Over) == Phase::Over {
+            return None;
+        }
+        self.seq += 1;
+        Some(Event {
+            call: self.id,
+            stream: None,
+            seq: self.seq,
+            at: now,
+            media_time: None,
+            kind: Kind::CallEnded { status: 500, outcome: Outcome::Failed },
+            cause: Cause::Bug,
+            origin: Origin::Switch,
+        })
+    }
+
+    fn take_all_down(
+        &mut self,
+        cx: &mut Context<'_>,
+        status: u16,
+        outcome: Outcome,
+        cause: Cause,
+        origin: Origin,
+    ) {
         // The call's last event follows those of its legs, so the streams end before the phase lets it be told.
         self.stop_all_streams(
             cx,

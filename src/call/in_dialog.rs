@@ -30,7 +30,7 @@ impl Call {
         key: ServerKey,
         request: Request,
     ) -> Option<InfoRequest> {
-        cx.owners.add_server(key, (self.id, id));
+        cx.owners.add_server(key, (self.id, id), &request);
         let Some(leg) = self.leg_mut(id) else {
             self.respond(cx, id, key, &request, 481);
             return None;

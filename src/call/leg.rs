@@ -209,7 +209,7 @@ impl Leg {
             return true;
         }
         let Some(local) = cx.ports.allocate(cx.now) else { return false };
-        let id = cx.owners.new_port((call, self.id));
+        let id = cx.owners.new_port((call, self.id), local);
         let address = cx.settings.media_address_for(&self.flow);
         self.port = Some(Port { id, local });
         self.local.begin(cx.tokens.session_id(), address.advertised, local);

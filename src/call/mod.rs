@@ -15,6 +15,7 @@ mod in_dialog;
 mod leg;
 mod media_path;
 mod outgoing;
+mod owners;
 mod requests_seen;
 mod sdp_text;
 mod session_timer;
@@ -26,8 +27,9 @@ mod streams;
 mod tokens;
 
 pub use builtin::TestNumber;
-pub use context::{Context, Effect, Owners, SinkPool};
+pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::InfoRequest;
+pub use owners::{Estate, Owners};
 pub use settings::{MediaAddress, Party, Settings, SinkLimits, Streaming};
 pub use setup::{Destination, Invitation};
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};

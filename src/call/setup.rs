@@ -65,7 +65,7 @@ impl Call {
         let call_id = request.call_id().to_owned();
         let dialog = Dialog::uas(&request, local_tag.clone(), flow, contact_of(&flow))?;
         cx.owners.add_dialog(&call_id, &local_tag, (id, LegId::CUSTOMER));
-        cx.owners.add_server(key, (id, LegId::CUSTOMER));
+        cx.owners.add_server(key, (id, LegId::CUSTOMER), &request);
         let from = caller.name.clone();
         let mut customer = Leg::new(
             LegId::CUSTOMER,

@@ -9,6 +9,8 @@ mod io;
 mod requests;
 mod routing;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
 pub use settings::{
@@ -21,15 +23,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
-use crate::call::{Call, Context, Effect, Owners, SinkCommand, SinkPool, Tokens};
+use crate::call::{Call, Context, Effect, Estate, Owners, SinkCommand, SinkPool, Tokens};
 use crate::command::{Command, Denied, Origin};
-use crate::event::{Cause, Event, Kind, Outcome};
+use crate::event::Cause;
 use crate::id::CallId;
 use crate::media::{MediaCommand, MediaEvent, PortPool};
 use crate::registrar::Registrar;
 use crate::sip::digest::{Digest, DigestSettings};
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
-use crate::sip::{Flow, Message, parse_datagram};
+use crate::sip::{Flow, Message, ResponseBuilder, parse_datagram, reason_phrase};
 use crate::time::{Instant, Timers};
 use ended_calls::EndedCalls;
 
@@ -255,14 +257,25 @@ impl Switch {
         let result = self.guarded(id, now, |cx| {
             let result = act(&mut call, cx);
             info::send_notices(&mut call, cx);
-            (result, call)
+            result
         });
-        let (result, call) = result?;
-        self.keep(call);
-        Some(result)
+        // After a bug the call is ended in good order; if it cannot even end, what it owned is taken from it.
+        if result.is_some() || self.ends_after_bug(&mut call, now) {
+            self.keep(call);
+        } else {
+            let last_words = call.last_words(now);
+            self.bury(id, now);
+            self.outputs.extend(last_words.map(Output::Event));
+        }
+        result
     }
 
-    /// Runs `act` with the surroundings of call `id`, and takes its effects. After a panic nothing of the call is left.
+    fn ends_after_bug(&mut self, call: &mut Call, now: Instant) -> bool {
+        !call.is_beyond_repair()
+            && self.guarded(call.id(), now, |cx| call.end_after_bug(cx)).is_some()
+    }
+
+    /// Runs `act` with the surroundings of call `id`, and takes its effects. `None` after a panic.
     fn guarded<T>(
         &mut self,
         id: CallId,
@@ -279,38 +292,42 @@ impl Switch {
             tokens: &mut self.tokens,
             effects: &mut self.effects,
         };
-        // The state behind these references is kept consistent by `bury_after_bug`, which forgets all that the call owned.
+        // A panic may leave the call's own state half changed, and what is behind these references with things of the call: the
+        // callers end the call or bury it.
         let result = catch_unwind(AssertUnwindSafe(|| act(&mut cx)));
         self.drain_effects(id);
-        result.map_err(|_| self.bury_after_bug(id, now)).ok()
+        if result.is_err() {
+            self.counters.bugs += 1;
+            tracing::error!(call = %id, "a bug ended this call");
+        }
+        result.ok()
     }
 
-    fn bury_after_bug(&mut self, id: CallId, now: Instant) {
-        self.counters.bugs += 1;
-        tracing::error!(call = %id, "a bug ended this call");
-        for port in self.owners.ports_of(id) {
+    /// Takes from a call all that it owned: whoever waits for an answer gets one, every port, sink and timer is free again.
+    fn bury(&mut self, id: CallId, now: Instant) {
+        let Estate { clients, servers, ports, streams } = self.owners.take_estate(id);
+        for key in clients {
+            self.transactions.cancel(key, now);
+        }
+        for (key, request) in servers {
+            let tag = self.tokens.tag();
+            let answer = ResponseBuilder::new(&request, 500, reason_phrase(500)).to_tag(&tag);
+            self.transactions.respond(key, 500, answer.build(), now);
+        }
+        for (port, local) in ports {
+            self.ports.free(local, now);
             self.outputs
                 .push_back(Output::Media { call: id, command: MediaCommand::Close { port } });
         }
-        for stream in self.owners.streams_of(id) {
+        for (stream, sink) in streams {
+            self.sinks.release(&sink);
             self.outputs.push_back(Output::Sink(SinkCommand::Close {
                 stream,
                 at: now,
                 cause: Cause::Bug,
             }));
         }
-        self.owners.remove_call(id);
         self.timers.cancel(&id);
-        self.outputs.push_back(Output::Event(Event {
-            call: id,
-            stream: None,
-            seq: u64::MAX,
-            at: now,
-            media_time: None,
-            kind: Kind::CallEnded { status: 500, outcome: Outcome::Failed },
-            cause: Cause::Bug,
-            origin: Origin::Switch,
-        }));
     }
 
     /// Puts a call back, or forgets it when nothing of it is left.

@@ -193,7 +193,8 @@ impl Switch {
         match self.guarded(id, now, |cx| Call::begin(cx, id, invitation, destination, start)) {
             Some(Ok(call)) => self.keep(call),
             Some(Err(_)) => self.refuse(key, &request, flow, 400, now),
-            None => self.refuse(key, &request, flow, 500, now),
+            // The bug came before there was a call to end; its INVITE is among what it owned.
+            None => self.bury(id, now),
         }
     }
 

@@ -1,0 +1,150 @@
+//! The one table of who owns what.
+
+use std::collections::HashMap;
+
+use crate::id::{CallId, LegId, PortId, SinkName, StreamId};
+use crate::media::LocalPort;
+use crate::sip::Request;
+use crate::sip::transaction::{ClientKey, ServerKey};
+
+/// Which call (and leg) a dialog, a transaction, a port or a stream belongs to.
+#[derive(Debug, Default)]
+pub struct Owners {
+    dialogs: HashMap<(Box<str>, Box<str>), (CallId, LegId)>,
+    clients: HashMap<ClientKey, (CallId, LegId)>,
+    servers: HashMap<ServerKey, ((CallId, LegId), Request)>,
+    ports: HashMap<PortId, ((CallId, LegId), LocalPort)>,
+    streams: HashMap<StreamId, (CallId, SinkName)>,
+    port_count: u64,
+}
+
+impl Owners {
+    pub(super) fn add_dialog(&mut self, call_id: &str, local_tag: &str, owner: (CallId, LegId)) {
+        self.dialogs.insert((call_id.into(), local_tag.into()), owner);
+    }
+
+    pub(super) fn remove_dialog(&mut self, call_id: &str, local_tag: &str) {
+        self.dialogs.remove(&(Box::from(call_id), Box::from(local_tag)));
+    }
+
+    pub(super) fn add_client(&mut self, key: ClientKey, owner: (CallId, LegId)) {
+        self.clients.insert(key, owner);
+    }
+
+    pub(super) fn add_server(&mut self, key: ServerKey, owner: (CallId, LegId), request: &Request) {
+        self.servers.insert(key, (owner, request.clone()));
+    }
+
+    pub(super) fn new_port(&mut self, owner: (CallId, LegId), local: LocalPort) -> PortId {
+        self.port_count += 1;
+        let port = PortId(self.port_count);
+        self.ports.insert(port, (owner, local));
+        port
+    }
+
+    pub(super) fn add_stream(&mut self, stream: StreamId, call: CallId, sink: SinkName) {
+        self.streams.insert(stream, (call, sink));
+    }
+
+    pub(super) fn remove_stream(&mut self, stream: StreamId) {
+        self.streams.remove(&stream);
+    }
+
+    /// The leg whose dialog has this Call-ID and local tag.
+    pub fn dialog(&self, call_id: &str, local_tag: &str) -> Option<(CallId, LegId)> {
+        self.dialogs.get(&(Box::from(call_id), Box::from(local_tag))).copied()
+    }
+
+    /// The leg that sent this request.
+    pub fn client(&self, key: ClientKey) -> Option<(CallId, LegId)> {
+        self.clients.get(&key).copied()
+    }
+
+    /// The leg that received this request.
+    pub fn server(&self, key: ServerKey) -> Option<(CallId, LegId)> {
+        self.servers.get(&key).map(|(owner, _)| *owner)
+    }
+
+    /// The leg whose media uses this port.
+    pub fn port(&self, port: PortId) -> Option<(CallId, LegId)> {
+        self.ports.get(&port).map(|(owner, _)| *owner)
+    }
+
+    /// The call of this stream.
+    pub fn stream(&self, stream: StreamId) -> Option<CallId> {
+        self.streams.get(&stream).map(|(call, _)| *call)
+    }
+
+    /// Forgets a client transaction that has had its last word.
+    pub fn remove_client(&mut self, key: ClientKey) {
+        self.clients.remove(&key);
+    }
+
+    /// Forgets a server transaction that has ended.
+    pub fn remove_server(&mut self, key: ServerKey) {
+        self.servers.remove(&key);
+    }
+
+    /// Forgets a port that has closed.
+    pub fn remove_port(&mut self, port: PortId) {
+        self.ports.remove(&port);
+    }
+
+    /// Forgets everything of a call, and tells what it was. Looks at every entry: for a call that a bug ended and that could
+    /// not clean up behind itself.
+    pub fn take_estate(&mut self, call: CallId) -> Estate {
+        self.dialogs.retain(|_, owner| owner.0 != call);
+        let mut estate = Estate {
+            clients: self
+                .clients
+                .extract_if(|_, owner| owner.0 == call)
+                .map(|(key, _)| key)
+                .collect(),
+            servers: self
+                .servers
+                .extract_if(|_, (owner, _)| owner.0 == call)
+                .map(|(key, (_, request))| (key, request))
+                .collect(),
+            ports: self
+                .ports
+                .extract_if(|_, (owner, _)| owner.0 == call)
+                .map(|(port, (_, local))| (port, local))
+                .collect(),
+            streams: self
+                .streams
+                .extract_if(|_, (owner, _)| *owner == call)
+                .map(|(stream, (_, sink))| (stream, sink))
+                .collect(),
+        };
+        // In an order that does not hang on the table's.
+        estate.clients.sort_unstable();
+        estate.servers.sort_unstable_by_key(|(key, _)| *key);
+        estate.ports.sort_unstable_by_key(|(port, _)| *port);
+        estate.streams.sort_unstable_by_key(|(stream, _)| *stream);
+        estate
+    }
+
+    /// How many dialogs, client and server transactions, ports and streams have an owner.
+    pub fn counts(&self) -> [usize; 5] {
+        [
+            self.dialogs.len(),
+            self.clients.len(),
+            self.servers.len(),
+            self.ports.len(),
+            self.streams.len(),
+        ]
+    }
+}
+
+/// What a call had when a bug ended it.
+#[derive(Debug)]
+pub struct Estate {
+    /// Requests that it sent.
+    pub clients: Vec<ClientKey>,
+    /// Requests that it has not answered.
+    pub servers: Vec<(ServerKey, Request)>,
+    /// Ports that have not closed.
+    pub ports: Vec<(PortId, LocalPort)>,
+    /// Streams that hold a place at a sink.
+    pub streams: Vec<(StreamId, SinkName)>,
+}
