@@ -2,7 +2,8 @@
 
 use super::*;
 
-use sidestream::command::{Accepted, Denied, StreamState, Target};
+use sidestream::call::SinkEvent;
+use sidestream::command::{Accepted, Denied, Target};
 use sidestream::id::Track;
 use sidestream::switch::Input;
 
@@ -26,12 +27,12 @@ fn verb(name: &str) -> Verb {
     }
 }
 
-/// `changed`, `same`, or the reason of the denial.
+/// `changed`, `same`, the state that does not allow it, or the reason of the denial.
 fn outcome(answer: &Result<Accepted, Denied>) -> String {
     match answer {
         Ok(Accepted { changed: true, .. }) => "changed".into(),
         Ok(Accepted { changed: false, .. }) => "same".into(),
-        Err(Denied::WrongState(StreamState::Armed)) => "armed".into(),
+        Err(Denied::WrongState(state)) => format!("{state:?}").to_lowercase(),
         Err(denied) => format!("{denied:?}"),
     }
 }
@@ -104,6 +105,55 @@ fn every_verb_has_its_answer_in_every_phase_of_a_call_with_a_stream() {
         leaving: NoSuchCall same same same same same same same same
         over: NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall
     "#]].assert_eq(&table(true));
+}
+
+/// The same for a stream of a talking call, by its state.
+fn table_of_states() -> String {
+    let mut lines = String::new();
+    for state in ["armed", "active", "paused", "muted", "ended"] {
+        lines.push_str(state);
+        lines.push(':');
+        for name in VERBS {
+            let mut wire = in_phase("talking");
+            let stream = wire.command(start("good", Tracks::Both)).unwrap().streams[0].stream;
+            if state != "armed" {
+                wire.input(Input::Sink(SinkEvent::Flowing { stream }));
+            }
+            match state {
+                "paused" => drop(wire.command(verb("pause")).unwrap()),
+                "muted" => drop(wire.command(verb("mute")).unwrap()),
+                "ended" => drop(wire.command(verb("stop")).unwrap()),
+                _ => {}
+            }
+            let target = Target::Id(stream);
+            let answer = wire.command(match verb(name) {
+                Verb::Stop(_) => Verb::Stop(target),
+                Verb::Pause(_) => Verb::Pause(target),
+                Verb::Resume(_) => Verb::Resume(target),
+                Verb::Mute(_, track) => Verb::Mute(target, track),
+                Verb::Unmute(_, track) => Verb::Unmute(target, track),
+                Verb::Mark(_, mark) => Verb::Mark(target, mark),
+                Verb::Status(_) => Verb::Status(target),
+                other @ (Verb::Start(_) | Verb::HangUp) => other,
+            });
+            lines.push_str(&format!(" {}", outcome(&answer)));
+            wire.assert_empty();
+        }
+        lines.push('\n');
+    }
+    lines
+}
+
+#[test]
+fn every_verb_has_its_answer_in_every_state_of_a_stream() {
+    expect_test::expect![[r#"
+        armed: changed changed armed armed changed same armed same changed
+        active: changed changed changed same changed same changed same changed
+        paused: changed changed same changed changed same changed same changed
+        muted: changed changed changed same same changed changed same changed
+        ended: changed same ended ended ended ended ended same changed
+    "#]]
+    .assert_eq(&table_of_states());
 }
 
 #[test]
