@@ -126,6 +126,7 @@ impl Call {
             leg.requests.iter().map(|(key, _)| *key).chain(leg.answered_invites.drain(..));
         for key in clients {
             cx.owners.remove_client(key);
+            cx.transactions.abandon(key);
         }
         let party_origin = Origin::Leg(id);
         self.tell(cx, Kind::LegRemoved { leg: id }, Cause::HangUp, party_origin);
