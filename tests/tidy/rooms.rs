@@ -7,7 +7,7 @@ pub(crate) enum Imports {
     Rooms(&'static str),
     /// Every pure room.
     Pure,
-    /// Every pure room, and these.
+    /// Every pure room, and these of the shell.
     PureAnd(&'static str),
     /// Every room.
     All,
@@ -55,21 +55,12 @@ pub(crate) const ROOMS: &[Room] = &[
     to_come(pure("flow", "id command event")),
     pure("control", "id time command event sip"),
     Room { name: "switch", pure: true, imports: Imports::Pure, to_come: false },
-    shell("config", Imports::Pure),
-    shell("net", Imports::PureAnd("config")),
-    shell(
-        "sink",
-        Imports::Rooms("id time event media dialect call config net"),
-    ),
-    shell("notify", Imports::Rooms("id time command event control config")),
-    shell(
-        "http",
-        Imports::Rooms("id command event control notify net config"),
-    ),
-    to_come(shell(
-        "cluster",
-        Imports::Rooms("id command event control config"),
-    )),
+    shell("net", Imports::Pure),
+    shell("sink", Imports::Rooms("id time event media dialect call net")),
+    shell("notify", Imports::Rooms("id time command event control")),
+    shell("http", Imports::Rooms("id command event control notify")),
+    shell("config", Imports::PureAnd("net sink notify http")),
+    to_come(shell("cluster", Imports::Rooms("id command event control config"))),
     shell("phone", Imports::Rooms("id codec net")),
     shell("server", Imports::All),
     shell("cli", Imports::All),

@@ -69,12 +69,7 @@ pub(crate) fn hash_walks(source: &Source) -> Vec<String> {
         ["iter", "iter_mut", "keys", "values", "values_mut", "drain", "into_iter", "into_values"];
     let names = hash_names(source);
     let mut found = Vec::new();
-    for (index, token) in source
-        .tokens
-        .iter()
-        .enumerate()
-        .filter(|(_, token)| !token.test)
-    {
+    for (index, token) in source.tokens.iter().enumerate().filter(|(_, token)| !token.test) {
         let is_field = index > 0 && source.text(index - 1) == ".";
         if !names.contains(&(is_field, token.text.as_str())) {
             continue;
@@ -98,9 +93,7 @@ pub(crate) fn hash_walks(source: &Source) -> Vec<String> {
 /// Whether something is sorted in the `lines` after the token at `index`.
 fn sorted_within(source: &Source, index: usize, lines: usize) -> bool {
     let last = source.tokens[index].line + lines;
-    let near = source.tokens[index..]
-        .iter()
-        .take_while(|token| token.line <= last);
+    let near = source.tokens[index..].iter().take_while(|token| token.line <= last);
     near.into_iter().any(|token| token.text.starts_with("sort"))
 }
 

@@ -10,6 +10,7 @@ mod worker;
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -33,6 +34,9 @@ const EVENT_LIMIT: usize = 4096;
 /// What the workers are built from.
 #[derive(Clone, Debug)]
 pub struct MediaSettings {
+    /// The address that media ports of its family are bound on, whatever address peers are told. Ports of the other family
+    /// are bound on the address that peers are told.
+    pub address: IpAddr,
     /// How many workers; `None` takes all cores but one.
     pub workers: Option<NonZeroUsize>,
     /// How a relay treats its ports.
@@ -81,9 +85,7 @@ impl Workers {
         for index in 0..settings.worker_count() {
             let (orders, incoming) = sync_channel(COMMAND_LIMIT);
             let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
-            let seed = seed
-                .wrapping_add(index as u64)
-                .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let seed = seed.wrapping_add(index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let worker = Worker::new(
                 settings,
                 clock,

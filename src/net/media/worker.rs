@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -44,6 +44,7 @@ pub(super) enum Order {
 pub(super) struct Worker {
     relay: Relay,
     sockets: HashMap<PortId, PortSockets, BuildHasherDefault<PortHasher>>,
+    address: IpAddr,
     list: OwnedFd,
     wake: Arc<OwnedFd>,
     orders: Receiver<Order>,
@@ -67,15 +68,11 @@ impl Worker {
         counters: Arc<Counters>,
     ) -> io::Result<Worker> {
         let list = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(
-            &list,
-            &wake,
-            epoll::EventData::new_u64(WAKE),
-            epoll::EventFlags::IN,
-        )?;
+        epoll::add(&list, &wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         Ok(Worker {
             relay: Relay::new(settings.relay.clone(), seed),
             sockets: HashMap::default(),
+            address: settings.address,
             list,
             wake,
             orders,
@@ -119,10 +116,7 @@ impl Worker {
     /// How long the next wait may take.
     fn timeout(&self) -> Option<Timespec> {
         let now = self.clock.now();
-        let mut wait = self
-            .relay
-            .poll_timeout()
-            .map(|deadline| deadline.since(now));
+        let mut wait = self.relay.poll_timeout().map(|deadline| deadline.since(now));
         if !self.kept_back.is_empty() {
             wait = Some(wait.map_or(EVENT_RETRY, |wait| wait.min(EVENT_RETRY)));
         }
@@ -142,11 +136,7 @@ impl Worker {
             }
         }
         let now = self.clock.now();
-        if self
-            .relay
-            .poll_timeout()
-            .is_some_and(|deadline| deadline <= now)
-        {
+        if self.relay.poll_timeout().is_some_and(|deadline| deadline <= now) {
             self.relay.handle_timeout(now);
         }
         self.send_prompts();
@@ -168,27 +158,15 @@ impl Worker {
     fn handle_command(&mut self, command: MediaCommand) {
         let now = self.clock.now();
         match &command {
-            MediaCommand::Open {
-                port,
-                address,
-                local,
-            } => match PortSockets::open(*address, local.rtp(), *port, &self.list) {
-                Ok(sockets) => {
-                    self.sockets.insert(*port, sockets);
-                }
-                Err(error) => {
+            MediaCommand::Open { port, address, local } => {
+                if let Err(error) = self.open(*port, *address, local.rtp()) {
                     self.counters.media_open_failed.count();
                     tracing::warn!(local = local.rtp(), %error, "a media port could not be bound");
-                    let failed = MediaEvent::OpenFailed {
-                        port: *port,
-                        reason: error.to_string(),
-                    };
+                    let failed = MediaEvent::OpenFailed { port: *port, reason: error.to_string() };
                     return self.kept_back.push_back(failed);
                 }
-            },
-            MediaCommand::Close { port } => {
-                self.sockets.remove(port);
             }
+            MediaCommand::Close { port } => drop(self.sockets.remove(port)),
             MediaCommand::Remote { .. }
             | MediaCommand::Bridge { .. }
             | MediaCommand::Unbridge { .. }
@@ -198,6 +176,15 @@ impl Worker {
             | MediaCommand::Untap { .. } => {}
         }
         self.relay.handle_command(command, now);
+    }
+
+    /// Binds a port: on our own address of the family of the one that peers are told, else on that one.
+    fn open(&mut self, port: PortId, told: IpAddr, rtp: u16) -> io::Result<()> {
+        let same_family = told.is_ipv4() == self.address.is_ipv4();
+        let address = if same_family { self.address } else { told };
+        let sockets = PortSockets::open(address, rtp, port, &self.list)?;
+        self.sockets.insert(port, sockets);
+        Ok(())
     }
 
     fn take_packet(&mut self, token: Token) {
@@ -242,11 +229,7 @@ impl Worker {
 
     /// Gives events to the driver as long as there is room.
     fn give_events(&mut self) {
-        while let Some(event) = self
-            .kept_back
-            .pop_front()
-            .or_else(|| self.relay.poll_event())
-        {
+        while let Some(event) = self.kept_back.pop_front().or_else(|| self.relay.poll_event()) {
             match self.events.try_send(event) {
                 Ok(()) | Err(TrySendError::Closed(_)) => {}
                 Err(TrySendError::Full(event)) => {
@@ -293,8 +276,6 @@ impl Hasher for PortHasher {
     }
 
     fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(29);
+        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
     }
 }
