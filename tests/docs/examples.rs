@@ -44,6 +44,7 @@ fn json(mark: &str, text: &str) -> Checked {
         "native-answer" => same::<native::Answer>(shown),
         "twilio" => same::<twilio::Telling>(shown),
         "event" => event(shown),
+        "notice" => notice(shown),
         "accepted" => fits(shown, &AcceptedView::from(&samples::accepted())),
         "call" => fits(shown, &samples::call()),
         "stream" => fits(shown, &samples::stream()),
@@ -176,6 +177,16 @@ fn event(shown: &Value) -> Checked {
     let name = shown["kind"].as_str().unwrap_or_default();
     let mut of_kind = views.filter(|view| view.kind.name() == name);
     fits(shown, &of_kind.next().ok_or_else(|| format!("there is no event {name:?}"))?)
+}
+
+fn notice(shown: &Value) -> Checked {
+    let notices = samples::kinds()
+        .into_iter()
+        .filter_map(|kind| info::notice(&samples::event(kind, Cause::Request)))
+        .map(|body| serde_json::from_slice::<Value>(&body).expect("a notice is JSON"));
+    let mut of_kind = notices.filter(|notice| notice["event"] == shown["event"]);
+    let real = of_kind.next().ok_or_else(|| format!("there is no notice {}", shown["event"]))?;
+    fits(shown, &real)
 }
 
 fn error(shown: &Value) -> Checked {
