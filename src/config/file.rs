@@ -65,9 +65,7 @@ section!(Tcp {
 });
 
 section!(Media {
-    bind: String = "127.0.0.1".into(),
-    addresses: Vec<String> = Vec::new(),
-    allow_wildcard: bool = false,
+    addresses: Vec<String> = vec!["127.0.0.1".into()],
     first_port: u16 = 20_000,
     last_port: u16 = 29_999,
     workers: u64 = 0,
