@@ -25,7 +25,7 @@ mod tokens;
 pub use builtin::TestNumber;
 pub use context::{Context, Effect, Owners, SinkPool};
 pub use in_dialog::InfoRequest;
-pub use settings::{Party, Settings, SinkLimits, Streaming};
+pub use settings::{MediaAddress, Party, Settings, SinkLimits, Streaming};
 pub use setup::{Destination, Invitation};
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};
 pub use tokens::Tokens;

@@ -127,14 +127,15 @@ fn media_ports(range: &[u16]) -> Finding {
     if first >= last {
         return finding(check, Health::Broken, "the last port must be above the first");
     }
-    if let Some((low, high)) = ephemeral_ports() {
-        if *first <= high && low <= *last {
-            let text = format!(
-                "the system hands out {low}-{high} to outgoing connections: a call may find its port taken; \
-                 narrow net.ipv4.ip_local_port_range or reserve the range"
-            );
-            return finding(check, Health::Poor, text);
-        }
+    if let Some((low, high)) = ephemeral_ports()
+        && *first <= high
+        && low <= *last
+    {
+        let text = format!(
+            "the system hands out {low}-{high} to outgoing connections: a call may find its port taken; \
+             narrow net.ipv4.ip_local_port_range or reserve the range"
+        );
+        return finding(check, Health::Poor, text);
     }
     let pairs = (u32::from(*last) - u32::from(*first)).div_ceil(2);
     finding(check, Health::Fine, format!("{} calls of two legs", pairs / 2))

@@ -390,6 +390,7 @@ impl Switch {
         let mut call = self.calls.remove(&id)?;
         let result = self.guarded(id, now, |cx| {
             let result = act(&mut call, cx);
+            info::send_notices(&mut call, cx);
             (result, call)
         });
         let (result, call) = result?;

@@ -554,6 +554,26 @@ fn info_from_a_granted_phone_drives_a_stream() {
 }
 
 #[test]
+fn a_phone_that_takes_the_package_is_told_of_every_change() {
+    let mut world = alice_and_bob(|_| {});
+    talking(&mut world);
+    let call = world.last_call();
+    // Bob's answers carry `Recv-Info: media-stream`; Alice's INVITE did not.
+    let stream = world.command(call, "1", start("good", Tracks::Both)).unwrap().streams[0].stream;
+    world.run_for(s(1));
+    world.command(call, "2", Verb::Pause(Target::Id(stream))).unwrap();
+    world.command(call, "3", Verb::Stop(Target::Id(stream))).unwrap();
+    world.run_for(s(1));
+    let told: Vec<_> = world.phones[1].requests.iter().map(|info| (info.header("Info-Package"), info.body.as_str())).collect();
+    let events: Vec<_> = told.iter().map(|(_, body)| body.split('"').nth(5).unwrap()).collect();
+    assert_eq!(events, ["armed", "active", "paused", "ended"], "{told:?}");
+    assert!(told.iter().all(|(package, _)| *package == "media-stream"));
+    assert!(world.phones[0].requests.is_empty());
+    world.act(0, |alice, now| alice.bye(0, now));
+    world.assert_empty();
+}
+
+#[test]
 fn info_without_a_grant_is_denied() {
     let mut world = alice_and_bob(|settings| settings.peers[0].may_control_streams = false);
     talking(&mut world);

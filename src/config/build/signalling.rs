@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Builder, DAY_S};
-use crate::call;
+use crate::call::{self, MediaAddress};
 use crate::config::error::Flaw;
 use crate::config::file::{File, Media, Peer, Registrar, Route, Sip, Tcp, User};
 use crate::config::place::Place;
@@ -147,24 +147,26 @@ impl Builder {
         })
     }
 
-    fn media_addresses(&mut self, media: &Media) -> Option<Vec<IpAddr>> {
+    /// What peers see, each with what it is bound to: `bind`, if that is of its family, else itself.
+    fn media_addresses(&mut self, media: &Media) -> Option<Vec<MediaAddress>> {
         let place = Place::at("media.addresses");
+        let bind: IpAddr = media.bind.parse().ok()?;
         let mut addresses = Vec::new();
         for (index, text) in media.addresses.iter().enumerate() {
-            let address = self.address(place.index(index), text)?;
-            self.check_wildcard(place.index(index), address, false);
-            addresses.push(address);
+            let advertised = self.address(place.index(index), text)?;
+            self.check_wildcard(place.index(index), advertised, false);
+            let bind = if advertised.is_ipv4() == bind.is_ipv4() { bind } else { advertised };
+            addresses.push(MediaAddress { bind, advertised });
         }
-        let v4 = addresses.iter().filter(|address| address.is_ipv4()).count();
+        let v4 = addresses.iter().filter(|address| address.advertised.is_ipv4()).count();
         if v4 > 1 || addresses.len() - v4 > 1 {
             self.wrong(place.clone(), "two addresses of one family: a leg gets the one of its own family");
         }
         if addresses.is_empty() {
-            let bind: IpAddr = media.bind.parse().ok()?;
             if bind.is_unspecified() {
                 self.wrong(place, "with a wildcard in `bind`, the addresses that peers see must be named");
             }
-            addresses.push(bind);
+            addresses.push(MediaAddress::of(bind));
         }
         Some(addresses)
     }

@@ -10,7 +10,6 @@ mod worker;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -34,9 +33,6 @@ const EVENT_LIMIT: usize = 4096;
 /// What the workers are built from.
 #[derive(Clone, Debug)]
 pub struct MediaSettings {
-    /// The address that media ports of its family are bound on, whatever address peers are told. Ports of the other family
-    /// are bound on the address that peers are told.
-    pub address: IpAddr,
     /// How many workers; `None` takes all cores but one.
     pub workers: Option<NonZeroUsize>,
     /// How a relay treats its ports.

@@ -34,11 +34,7 @@ struct Leg {
 
 impl Bench {
     fn new() -> Bench {
-        let settings = MediaSettings {
-            address: Ipv4Addr::LOCALHOST.into(),
-            workers: NonZeroUsize::new(2),
-            relay: Settings::default(),
-        };
+        let settings = MediaSettings { workers: NonZeroUsize::new(2), relay: Settings::default() };
         let counters = Arc::new(Counters::default());
         let (workers, events) = Workers::start(&settings, Clock::start(), Arc::clone(&counters), 1)
             .expect("threads and descriptors");

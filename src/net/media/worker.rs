@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -44,7 +44,6 @@ pub(super) enum Order {
 pub(super) struct Worker {
     relay: Relay,
     sockets: HashMap<PortId, PortSockets, BuildHasherDefault<PortHasher>>,
-    address: IpAddr,
     list: OwnedFd,
     wake: Arc<OwnedFd>,
     orders: Receiver<Order>,
@@ -70,9 +69,8 @@ impl Worker {
         let list = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&list, &wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         Ok(Worker {
-            relay: Relay::new(settings.relay.clone(), seed),
+            relay: Relay::new(settings.relay, seed),
             sockets: HashMap::default(),
-            address: settings.address,
             list,
             wake,
             orders,
@@ -159,11 +157,9 @@ impl Worker {
         let now = self.clock.now();
         match &command {
             MediaCommand::Open { port, address, local } => {
-                if let Err(error) = self.open(*port, *address, local.rtp()) {
-                    self.counters.media_open_failed.count();
-                    tracing::warn!(local = local.rtp(), %error, "a media port could not be bound");
-                    let failed = MediaEvent::OpenFailed { port: *port, reason: error.to_string() };
-                    return self.kept_back.push_back(failed);
+                match PortSockets::open(*address, local.rtp(), *port, &self.list) {
+                    Ok(sockets) => drop(self.sockets.insert(*port, sockets)),
+                    Err(error) => return self.tell_open_failed(*port, &error),
                 }
             }
             MediaCommand::Close { port } => drop(self.sockets.remove(port)),
@@ -178,13 +174,10 @@ impl Worker {
         self.relay.handle_command(command, now);
     }
 
-    /// Binds a port: on our own address of the family of the one that peers are told, else on that one.
-    fn open(&mut self, port: PortId, told: IpAddr, rtp: u16) -> io::Result<()> {
-        let same_family = told.is_ipv4() == self.address.is_ipv4();
-        let address = if same_family { self.address } else { told };
-        let sockets = PortSockets::open(address, rtp, port, &self.list)?;
-        self.sockets.insert(port, sockets);
-        Ok(())
+    fn tell_open_failed(&mut self, port: PortId, error: &io::Error) {
+        self.counters.media_open_failed.count();
+        tracing::warn!(?port, %error, "a media port could not be bound");
+        self.kept_back.push_back(MediaEvent::OpenFailed { port, reason: error.to_string() });
     }
 
     fn take_packet(&mut self, token: Token) {
