@@ -149,7 +149,7 @@ impl Builder {
             inactivity: self.seconds("media.inactivity_s", media.inactivity_s, 1..=DAY_S),
             figures_every: self.seconds("media.figures_every_s", media.figures_every_s, 1..=3_600),
         };
-        Some(MediaSettings { address: address?, workers: NonZeroUsize::new(workers), relay })
+        Some(MediaSettings { workers: NonZeroUsize::new(workers), relay })
     }
 
     fn board(&mut self, http: &super::file::Http) -> BoardLimits {
