@@ -31,7 +31,7 @@ cleanup() {
     else
         echo "not ok $(basename "$0" .sh): $(head -n 1 "$work/why" 2>/dev/null || echo "status $status")"
     fi
-    rm -rf "$work"
+    [ -n "${KEEP:-}" ] || rm -rf "$work"
 }
 trap cleanup EXIT
 

@@ -9,5 +9,5 @@ serve
 answer_with uas
 call_from basic uac -s 7001 -d 3000
 answered
-ended_calls | check relayed 130
+check_calls relayed 130
 expect_empty

@@ -43,6 +43,23 @@ def report(text, *wanted):
                     assert track["kinds"].get(kind, 0) > 0, f"{track['track']} has no {kind}: {track['kinds']}"
 
 
+def spans(text, *wanted):
+    """A manifest holds, and each of its tracks has spans of these kinds in this order; silence and loss between them do not count."""
+    manifest = json.loads(text)
+    assert manifest["holds"], manifest
+    for track in manifest["tracks"]:
+        kinds = [span["kind"] for span in track["spans"] if span["kind"] not in ("silence", "lost")]
+        kinds = [kind for kind, before in zip(kinds, [None] + kinds) if kind != before]
+        assert kinds == list(wanted), (track["track"], track["spans"])
+        assert sum(track["samples"].values()) == manifest["clock"], track
+
+
+def stream(text, label, state):
+    """The last ended call had one stream of this label, which is in this state and has a manifest."""
+    (view,) = json.loads(text)["calls"][-1]["streams"]
+    assert (view.get("label"), view["state"], view["has_manifest"]) == (label, state, True), view
+
+
 def heard(text, lost="0"):
     """The built-in phone's outcome: answered, heard, and no more than so many packets lost."""
     call = json.loads(text)
@@ -51,4 +68,4 @@ def heard(text, lost="0"):
     assert call["media"]["received"] > 0, call["media"]
 
 
-{function.__name__: function for function in (relayed, outcome, report, heard)}[sys.argv[1]](sys.stdin.read(), *sys.argv[2:])
+{function.__name__: function for function in (relayed, outcome, report, spans, stream, heard)}[sys.argv[1]](sys.stdin.read(), *sys.argv[2:])

@@ -79,7 +79,7 @@ sipp_start() {
     local name=$1 scenario=$2
     shift 2
     (cd "$work" && exec sipp -sf "$scenarios/$scenario.xml" -i 127.0.0.1 -mi 127.0.0.1 -nostdin -trace_err -error_file "$work/$name.errors" \
-        -m 1 -timeout "${sipp_timeout:-40}s" -timeout_error -cid_str "%u-%p-$name@%s" "$@" "$sip") >"$work/$name.screen" 2>&1 &
+        -m 1 -timeout "${sipp_timeout:-40}s" -timeout_error -cid_str "%u-%p-$name@%s" -key tracks '["from_customer","to_customer"]' "$@" "$sip") >"$work/$name.screen" 2>&1 &
     sipp_pid=$!
     started+=("$sipp_pid")
 }
@@ -114,6 +114,10 @@ metric() {
     api GET /metrics | awk -v name="$1" '$1 == name {value = $2} END {print value + 0}'
 }
 
+# metric_is NAME VALUE, lines_are FILE NUMBER: for wait_for.
+metric_is() { [ "$(metric "$1")" = "$2" ]; }
+lines_are() { [ "$(wc -l <"$1")" = "$2" ]; }
+
 # expect_empty: no call, no port, no stream, no transaction is left.
 expect_empty() {
     wait_for "${1:-5}" test_empty || fail "something is left: $(api GET /v1/calls) $(api GET /metrics | grep -E '^sidestream_(calls_active|streams_active|switch_)')"
@@ -125,5 +129,6 @@ test_empty() {
 # check NAME [ARGUMENT…] <JSON: one of the checks of check.py.
 check() { python3 "$helpers/check.py" "$@" 2>"$work/check.log" || fail "$1: $(tail -n 1 "$work/check.log")"; }
 
-# ended_calls: what is remembered of the calls that are over.
-ended_calls() { api GET '/v1/calls?state=ended'; }
+# check_calls NAME [ARGUMENT…]: the same over the calls that have ended. Their last figures come a moment after their end.
+check_calls() { wait_for 5 try_calls "$@" || fail "$1: $(tail -n 1 "$work/check.log")"; }
+try_calls() { api GET '/v1/calls?state=ended' | python3 "$helpers/check.py" "$@" 2>"$work/check.log"; }
