@@ -18,14 +18,9 @@ pub(crate) fn message(data: &[u8]) {
             read_everything(&request);
             let again =
                 parse_datagram(request.bytes().clone()).expect("what was read once is readable");
-            assert_eq!(
-                identity(&Message::Request(request.clone())),
-                identity(&again)
-            );
-            let response = ResponseBuilder::new(&request, 200, "OK")
-                .to_tag("t")
-                .source(SOURCE)
-                .build();
+            assert_eq!(identity(&Message::Request(request.clone())), identity(&again));
+            let response =
+                ResponseBuilder::new(&request, 200, "OK").to_tag("t").source(SOURCE).build();
             let response = parse_datagram(response).expect("our response is well-formed");
             let Message::Response(response) = response else {
                 panic!("a response reads as a request");
@@ -48,11 +43,7 @@ pub(crate) fn message(data: &[u8]) {
             };
             assert_eq!(Some(&answer), rejected.answer(SOURCE).as_ref());
             let head = answer.windows(4).position(|window| window == b"\r\n\r\n");
-            assert_eq!(
-                head,
-                Some(answer.len() - 4),
-                "an answer has a head and no body"
-            );
+            assert_eq!(head, Some(answer.len() - 4), "an answer has a head and no body");
             assert!(!data.starts_with(b"ACK "), "an ACK is never answered");
         }
     }
@@ -143,10 +134,6 @@ fn read_everything(headers: &Headers) {
         assert!(headers.header_values(name).len() < MAX_MESSAGE);
         headers.has_token(name, value);
     }
-    let _ = (
-        headers.expires(),
-        headers.max_forwards(),
-        headers.content_type(),
-        headers.record_route(),
-    );
+    let _ =
+        (headers.expires(), headers.max_forwards(), headers.content_type(), headers.record_route());
 }

@@ -222,7 +222,11 @@ impl Leg {
         let address = cx.settings.media_address_for(&self.flow);
         self.port = Some(Port { id, local });
         self.local.begin(cx.tokens.session_id(), address.advertised, local);
-        cx.effects.push_back(Effect::Media(MediaCommand::Open { port: id, address: address.bind, local }));
+        cx.effects.push_back(Effect::Media(MediaCommand::Open {
+            port: id,
+            address: address.bind,
+            local,
+        }));
         true
     }
 

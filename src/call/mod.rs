@@ -12,6 +12,7 @@ mod exchange;
 mod in_dialog;
 mod leg;
 mod media_path;
+mod outgoing;
 mod requests_seen;
 mod sdp_text;
 mod session_timer;

@@ -32,8 +32,10 @@ pub struct Settings {
 impl Settings {
     /// The media address for a leg on this flow: the first of the flow's address family, else the first.
     pub(super) fn media_address_for(&self, flow: &Flow) -> MediaAddress {
-        let same_family = |address: &&MediaAddress| address.advertised.is_ipv4() == flow.local.is_ipv4();
-        let address = self.media_addresses.iter().find(same_family).or(self.media_addresses.first());
+        let same_family =
+            |address: &&MediaAddress| address.advertised.is_ipv4() == flow.local.is_ipv4();
+        let address =
+            self.media_addresses.iter().find(same_family).or(self.media_addresses.first());
         address.copied().unwrap_or(MediaAddress::of(flow.local.ip()))
     }
 }

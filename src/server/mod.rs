@@ -22,7 +22,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use rand::RngExt;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -31,11 +30,9 @@ use tokio_util::sync::CancellationToken;
 pub use banner::banner;
 pub use runtime_file::{Published, RuntimeFile};
 
-use crate::command::{Accepted, Command};
 use crate::config::Config;
 use crate::control::json::Timestamp;
 use crate::http::{self, CommandDoor, Gateway};
-use crate::id::CallId;
 use crate::net::{self, Bound, Clock, NetHandle, Outlets, Told};
 use crate::notify::Notify;
 use crate::sink::{self, SinkHandle};
@@ -151,22 +148,10 @@ fn outlets(sinks: &SinkHandle, notify: &Arc<Notify>) -> Outlets {
 
 /// The one door, as HTTP reaches it.
 fn door(net: NetHandle) -> CommandDoor {
-    Arc::new(move |call, command| ask(net.clone(), call, command))
-}
-
-fn ask(
-    net: NetHandle,
-    call: CallId,
-    command: Command,
-) -> BoxFuture<'static, Result<Accepted, http::CommandError>> {
-    async move {
-        net.command(call, command).await.map_err(|error| match error {
-            net::CommandError::Denied(denied) => http::CommandError::Denied(denied),
-            net::CommandError::Busy => http::CommandError::Busy,
-            net::CommandError::Unanswered => http::CommandError::Unanswered,
-        })
-    }
-    .boxed()
+    Arc::new(move |call, command| {
+        let net = net.clone();
+        async move { net.command(call, command).await }.boxed()
+    })
 }
 
 fn timestamp(at: SystemTime) -> Timestamp {

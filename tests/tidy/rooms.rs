@@ -7,7 +7,7 @@ pub(crate) enum Imports {
     Rooms(&'static str),
     /// Every pure room.
     Pure,
-    /// Every pure room, and these of the shell.
+    /// Every pure room, and these.
     PureAnd(&'static str),
     /// Every room.
     All,
@@ -57,10 +57,10 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { name: "switch", pure: true, imports: Imports::Pure, to_come: false },
     shell("net", Imports::Pure),
     shell("sink", Imports::Rooms("id time event codec media dialect call net")),
-    shell("notify", Imports::Rooms("id time command event control")),
-    shell("http", Imports::Rooms("id time command event control notify")),
+    shell("notify", Imports::Rooms("id time command event media control call switch")),
+    shell("http", Imports::Rooms("id time command event control notify net")),
     shell("config", Imports::PureAnd("net sink notify http")),
-    to_come(shell("cluster", Imports::Rooms("id command event control config"))),
+    to_come(shell("cluster", Imports::Rooms("id command event control"))),
     shell("phone", Imports::Rooms("id codec net")),
     shell("server", Imports::All),
     shell("cli", Imports::All),

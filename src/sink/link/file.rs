@@ -43,12 +43,7 @@ impl FileLink {
     pub(in crate::sink) fn new(path: PathBuf, tracks: Tracks, sample_rate: u32) -> Self {
         let wav = path.with_extension("wav");
         let create = spawn_blocking(move || WavFile::create(&wav, tracks, sample_rate));
-        FileLink {
-            state: State::Busy(create),
-            path,
-            announced: false,
-            hurry: false,
-        }
+        FileLink { state: State::Busy(create), path, announced: false, hurry: false }
     }
 
     pub(super) async fn progress(&mut self, outbox: &mut Outbox) -> Happening {
@@ -77,19 +72,11 @@ impl FileLink {
         match written {
             Ok(wav) => {
                 self.state = State::Ready(wav);
-                if announced {
-                    Happening::Gave
-                } else {
-                    Happening::Connected
-                }
+                if announced { Happening::Gave } else { Happening::Connected }
             }
             Err(error) => {
                 self.state = State::Failed;
-                let cause = if announced {
-                    Cause::SinkLost
-                } else {
-                    Cause::ConnectFailed
-                };
+                let cause = if announced { Cause::SinkLost } else { Cause::ConnectFailed };
                 Happening::GaveUp(cause, error.to_string())
             }
         }

@@ -53,15 +53,9 @@ pub(super) fn socket(listener: &Listener, dialect: DialectKind) -> Settings {
 
 pub(super) fn at_url(url: &str, dialect: DialectKind) -> Settings {
     let url = url.parse().expect("a WebSocket URL");
-    let mut settings = Settings::new(
-        SinkName::from("asr"),
-        Kind::WebSocket(WebSocket::new(url, dialect)),
-    );
-    settings.reconnect = Reconnect {
-        attempts: 5,
-        first_delay_ms: 10,
-        max_delay_ms: 50,
-    };
+    let mut settings =
+        Settings::new(SinkName::from("asr"), Kind::WebSocket(WebSocket::new(url, dialect)));
+    settings.reconnect = Reconnect { attempts: 5, first_delay_ms: 10, max_delay_ms: 50 };
     settings
 }
 
@@ -95,13 +89,7 @@ impl Bench {
         let clock = Clock::start();
         let (sender, events) = mpsc::channel(1000);
         let handle = start(settings, clock, sender).expect("the sinks start");
-        Bench {
-            handle,
-            clock,
-            events,
-            past: Vec::new(),
-            next_stream: 1,
-        }
+        Bench { handle, clock, events, past: Vec::new(), next_stream: 1 }
     }
 
     pub(super) fn plan(&mut self, sink: &str) -> (StreamPlan, TapWriter) {
@@ -133,30 +121,18 @@ impl Bench {
         let (plan, tap) = self.plan(sink);
         let (stream, start) = (plan.stream, plan.start);
         self.handle.send(SinkCommand::Open(Box::new(plan)));
-        Fed {
-            stream,
-            start,
-            tap,
-            frames: 0,
-        }
+        Fed { stream, start, tap, frames: 0 }
     }
 
     /// Ends a stream just behind what it was fed.
     pub(super) fn close(&self, fed: &Fed) {
-        let command = SinkCommand::Close {
-            stream: fed.stream,
-            at: fed.now(),
-            cause: Cause::Request,
-        };
+        let command =
+            SinkCommand::Close { stream: fed.stream, at: fed.now(), cause: Cause::Request };
         self.handle.send(command);
     }
 
     pub(super) fn control(&self, fed: &Fed, control: Control) {
-        self.handle.send(SinkCommand::Control {
-            stream: fed.stream,
-            at: fed.now(),
-            control,
-        });
+        self.handle.send(SinkCommand::Control { stream: fed.stream, at: fed.now(), control });
     }
 
     async fn event(&mut self) -> SinkEvent {
@@ -181,24 +157,15 @@ impl Bench {
 
     /// Waits for the end of `stream`, and makes sure that there is no second one.
     pub(super) async fn finished(&mut self, stream: StreamId) -> Told {
-        let end = self
-            .until(stream, |event| matches!(event, SinkEvent::Finished { .. }))
-            .await;
-        let SinkEvent::Finished {
-            cause, manifest, ..
-        } = end
-        else {
+        let end = self.until(stream, |event| matches!(event, SinkEvent::Finished { .. })).await;
+        let SinkEvent::Finished { cause, manifest, .. } = end else {
             unreachable!("just asked for")
         };
         self.expect_silence(stream);
         let before = |event: &&SinkEvent| {
             event.stream() == stream && !matches!(event, SinkEvent::Finished { .. })
         };
-        Told {
-            events: self.past.iter().filter(before).cloned().collect(),
-            cause,
-            manifest,
-        }
+        Told { events: self.past.iter().filter(before).cloned().collect(), cause, manifest }
     }
 
     /// The task of a finished stream is gone, so nothing of it can come any more.
