@@ -202,7 +202,15 @@ impl Switch {
         let port = event.port();
         let last = matches!(event, MediaEvent::Closed { .. } | MediaEvent::OpenFailed { .. });
         if let Some((call, leg)) = self.owners.port(port) {
-            self.with_call(call, now, |call, cx| call.handle_media(cx, leg, event));
+            match event {
+                // The last figures of a port are on their way while its call ends.
+                MediaEvent::Closed { figures, .. } if !self.calls.contains_key(&call) => {
+                    self.outputs.push_back(Output::Figures(Figures::Port { call, leg, figures }));
+                }
+                event => {
+                    self.with_call(call, now, |call, cx| call.handle_media(cx, leg, event));
+                }
+            }
         }
         if last {
             self.owners.remove_port(port);
