@@ -27,7 +27,7 @@ use crate::event::{Cause, Event, Kind, Outcome};
 use crate::id::CallId;
 use crate::media::{MediaCommand, MediaEvent, PortPool};
 use crate::registrar::Registrar;
-use crate::sip::digest::{Digest, DigestSettings};
+use crate::sip::digest::Digest;
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
 use crate::sip::{Flow, Message, parse_datagram};
 use crate::time::{Instant, Timers};
@@ -62,7 +62,7 @@ impl Switch {
             ended: EndedCalls::default(),
             transactions: Transactions::new(settings.call.timers),
             registrar: Registrar::new(settings.registrar),
-            digest: Digest::new(settings.realm.clone(), tokens.key(), DigestSettings::default()),
+            digest: Digest::new(settings.realm.clone(), tokens.key(), settings.digest.clone()),
             owners: Owners::default(),
             ports: PortPool::new(settings.ports.clone()).shuffled(|limit| tokens.below(limit)),
             sinks: SinkPool::new(&settings.call.streaming.sinks),

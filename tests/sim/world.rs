@@ -10,7 +10,7 @@ use sidestream::event::{Event, Kind};
 use sidestream::id::{CallId, LegId, PortId, RequestId, SinkName, UserName};
 use sidestream::media::{self, LocalPort, MediaCommand, MediaEvent, PortFigures, Relay};
 use sidestream::registrar;
-use sidestream::sip::digest::Secret;
+use sidestream::sip::digest::{DigestSettings, Secret};
 use sidestream::sip::{Flow, Transport};
 use sidestream::switch::{
     Figures, Holdings, Input, Listener, Output, Peer, Route, Settings, Switch, Ticket, User,
@@ -85,6 +85,7 @@ pub fn settings() -> Settings {
     });
     Settings {
         realm: REALM.into(),
+        digest: DigestSettings::default(),
         listeners: vec![Listener { transport: Transport::Udp, address: SWITCH.parse().unwrap() }],
         users: Vec::new(),
         peers: vec![Peer {

@@ -20,6 +20,7 @@ configure() {
     {
         echo "[sip]"
         echo "listen = [${listen:-\"udp:127.0.0.1:$sip_port\", \"tcp:127.0.0.1:$sip_port\"}]"
+        echo "${sip_more:-}"
         echo "[media]"
         printf 'first_port = %s\nlast_port = %s\nfigures_every_s = 1\n' $(python3 "$helpers/ports.py" --range "${media_ports:-240}")
         echo "${media_more:-}"
