@@ -9,6 +9,7 @@
 mod banner;
 mod figures;
 mod limits;
+mod milestones;
 mod runtime_file;
 mod stop;
 #[cfg(test)]
@@ -135,7 +136,10 @@ fn outlets(sinks: &SinkHandle, notify: &Arc<Notify>) -> Outlets {
     Outlets {
         sinks: Box::new(move |command| sinks.send(command)),
         told: Box::new(move |told| match told {
-            Told::Event(event) => notify.handle_event(event),
+            Told::Event(event) => {
+                milestones::log(&event);
+                notify.handle_event(event);
+            }
             Told::Figures(Figures::Port { call, leg, figures }) => {
                 notify.handle_leg_figures(call, leg, views::leg_figures(&figures));
             }

@@ -25,8 +25,8 @@ use crate::text::Text;
 
 pub const SWITCH: &str = "10.0.0.1:5060";
 pub const REALM: &str = "sim";
-/// Long enough for every transaction timer, and for the rest of the ports.
-pub const AFTERMATH: Duration = Duration::from_secs(70);
+/// Long enough for a request that arrives with its last retransmission, and for whatever it sets off, to be over.
+pub const AFTERMATH: Duration = Duration::from_secs(140);
 
 #[derive(Clone, Debug)]
 enum Parcel {

@@ -1,7 +1,7 @@
 //! SIP: where it is heard, who may call, and where calls go.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{Builder, DAY_S};
 use crate::call::{self, MediaAddress};
@@ -199,23 +199,32 @@ impl Builder {
         })
     }
 
-    /// The addresses of the media ports: `10.0.0.5`, or `10.0.0.5!203.0.113.9` where peers see another one than the bound one.
+    /// What peers see, each with what it is bound to: `bind`, if that is of its family, else itself.
     fn media_addresses(&mut self, media: &Media) -> Option<Vec<MediaAddress>> {
         let place = Place::at("media.addresses");
+        let bind: IpAddr = media.bind.parse().ok()?;
         let mut addresses = Vec::new();
         for (index, text) in media.addresses.iter().enumerate() {
-            let (bind, advertised) = text.split_once('!').unwrap_or((text, text));
-            let bind = self.address(place.index(index), bind)?;
-            let advertised = self.address(place.index(index), advertised)?;
-            if advertised.is_unspecified() {
-                let flaw = Flaw::at(place.index(index), "a peer cannot send audio to a wildcard");
-                self.note(flaw.with_help("name the address that peers reach this machine at"));
-            }
+            let advertised = self.address(place.index(index), text)?;
+            self.check_wildcard(place.index(index), advertised, false);
+            let bind = if advertised.is_ipv4() == bind.is_ipv4() { bind } else { advertised };
             addresses.push(MediaAddress { bind, advertised });
         }
         let v4 = addresses.iter().filter(|address| address.advertised.is_ipv4()).count();
-        if addresses.is_empty() || v4 > 1 || addresses.len() - v4 > 1 {
-            self.wrong(place, "audio needs one address, or one of each address family");
+        if v4 > 1 || addresses.len() - v4 > 1 {
+            self.wrong(
+                place.clone(),
+                "two addresses of one family: a leg gets the one of its own family",
+            );
+        }
+        if addresses.is_empty() {
+            if bind.is_unspecified() {
+                self.wrong(
+                    place,
+                    "with a wildcard in `bind`, the addresses that peers see must be named",
+                );
+            }
+            addresses.push(MediaAddress::of(bind));
         }
         Some(addresses)
     }

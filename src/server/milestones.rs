@@ -1,0 +1,60 @@
+//! One log line per milestone of a call or a stream: ids and outcomes, never a number or a name.
+
+use tracing::{debug, info, warn};
+
+use crate::control::json::{cause_name, outcome_name};
+use crate::event::{Cause, Event, Kind};
+
+/// Logs an event by who should be woken.
+pub(super) fn log(event: &Event) {
+    let (call, cause) = (event.call, cause_name(event.cause));
+    let stream = event.stream.map(|stream| stream.to_string()).unwrap_or_default();
+    match &event.kind {
+        Kind::CallInitiated { .. } => info!(%call, "call initiated"),
+        Kind::CallAnswered => info!(%call, "call answered"),
+        Kind::CallEnded { status, outcome } => {
+            info!(%call, status, outcome = outcome_name(*outcome), cause, "call ended");
+        }
+        Kind::StreamArmed { sink, .. } => info!(%call, stream, %sink, "stream armed"),
+        Kind::StreamEnded { .. } if is_trouble(event.cause) => {
+            warn!(%call, stream, cause, "stream ended")
+        }
+        Kind::StreamEnded { .. } => info!(%call, stream, cause, "stream ended"),
+        Kind::SinkLost { reason } => warn!(%call, stream, reason, "sink lost"),
+        Kind::StreamDiscarded { track, samples } => {
+            warn!(%call, stream, %track, samples, "audio discarded")
+        }
+        Kind::LegAdded { .. }
+        | Kind::LegRemoved { .. }
+        | Kind::CallRinging
+        | Kind::CallEarlyMedia
+        | Kind::LegHeld { .. }
+        | Kind::LegResumed { .. }
+        | Kind::Dtmf { .. }
+        | Kind::StreamActive
+        | Kind::StreamPaused
+        | Kind::StreamMuted(_)
+        | Kind::StreamUnmuted(_)
+        | Kind::StreamMarked(_)
+        | Kind::StreamDenied(_) => debug!(%call, stream, cause, seq = event.seq, "event"),
+    }
+}
+
+/// Whether a stream that ended for this cause deserves a look.
+const fn is_trouble(cause: Cause) -> bool {
+    match cause {
+        Cause::ConnectFailed
+        | Cause::SinkProtocol
+        | Cause::SinkLost
+        | Cause::Policy
+        | Cause::Bug => true,
+        Cause::Request
+        | Cause::HangUp
+        | Cause::MediaTimeout
+        | Cause::MediaRecovered
+        | Cause::NotUsed
+        | Cause::Rejected
+        | Cause::Timeout
+        | Cause::Shutdown => false,
+    }
+}
