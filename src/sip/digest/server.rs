@@ -16,7 +16,7 @@ use crate::time::{Duration, Instant};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigestSettings {
     /// The hashes that are offered and taken, in this order. RFC 8760 §2.4 wants the best first; a phone that looks at the first
-    /// challenge alone and knows nothing but MD5 needs MD5 there.
+    /// challenge alone, or stumbles over a hash that it does not know, needs MD5 there, or nothing else.
     pub algorithms: Vec<Algorithm>,
     /// How long a nonce is taken after it was issued.
     pub nonce_lifetime: Duration,
