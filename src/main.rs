@@ -1,1 +1,7 @@
-fn main() {}
+//! The program: see `sidestream --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sidestream::cli::main()
+}

@@ -67,32 +67,17 @@ fn tapped_bridge() -> (Relay, TapReader) {
     let now = Instant::ZERO;
     for port in legs() {
         let local = LocalPort::new(10_000 + port.0 as u16 * 2).expect("even");
-        relay.handle_command(MediaCommand::Open { port, local }, now);
+        relay.handle_command(MediaCommand::Open { port, address: address(port).ip(), local }, now);
         let (rtp, rtcp) = (address(port), address(port));
         let payloads = PayloadMap::from(&[(0, Codec::Pcmu), (101, Codec::TELEPHONE_EVENT)]);
-        let remote = MediaCommand::Remote {
-            port,
-            rtp,
-            rtcp,
-            payloads,
-            receive: true,
-            send: true,
-        };
+        let remote = MediaCommand::Remote { port, rtp, rtcp, payloads, receive: true, send: true };
         relay.handle_command(remote, now);
     }
     let [a, b] = legs();
     relay.handle_command(MediaCommand::Bridge { a, b }, now);
     let (writer, reader) = ring(64 * 1024);
     let stream = StreamId::from_u128(1);
-    relay.handle_command(
-        MediaCommand::Tap {
-            stream,
-            port: a,
-            tracks: Tracks::Both,
-            writer,
-        },
-        now,
-    );
+    relay.handle_command(MediaCommand::Tap { stream, port: a, tracks: Tracks::Both, writer }, now);
     (relay, reader)
 }
 
@@ -103,11 +88,7 @@ fn relay_both(relay: &mut Relay, n: u32) {
         let mut packet = [0x55; 172];
         let header = rtp::header(false, 0, n as u16, n.wrapping_mul(160), port.0 as u32);
         packet[..header.len()].copy_from_slice(&header);
-        assert!(
-            relay
-                .handle_rtp(port, address(port), &packet, now)
-                .is_some()
-        );
+        assert!(relay.handle_rtp(port, address(port), &packet, now).is_some());
     }
     while relay.poll_event().is_some() {}
 }

@@ -85,7 +85,7 @@ impl Call {
         if self.live_streams().count() >= streaming.max_per_call {
             return Err(Denied::TooManyStreams);
         }
-        if self.phase == Phase::Talking && !self.customer().payloads().has_audio() {
+        if self.phase == Phase::Talking && !self.stream_payloads().has_audio() {
             return Err(Denied::NoAudio);
         }
         cx.sinks.acquire(&sink)?;

@@ -234,7 +234,7 @@ impl Call {
             }
         }
         self.arm_session_timer(cx, to);
-        let Ok(remote) = read_description(response.body()) else {
+        let Ok(remote) = self.read_answer(to, response.body()) else {
             if is_invite {
                 self.acknowledge(cx, to, response.cseq(), None);
             }
@@ -348,7 +348,7 @@ impl Call {
         cseq: u32,
         request: &Request,
     ) {
-        let Ok(remote) = read_description(request.body()) else {
+        let Ok(remote) = self.read_answer(from, request.body()) else {
             self.acknowledge(cx, to, cseq, None);
             return self.hang_up(cx, Cause::Rejected, Origin::Leg(from));
         };

@@ -244,6 +244,11 @@ impl Call {
         self.other_leg(id).and_then(|other| self.leg(other)).is_some_and(|leg| leg.is_talking())
     }
 
+    /// Whether any leg takes INFO of our package.
+    pub fn takes_notices(&self) -> bool {
+        self.legs.iter().any(|leg| leg.takes_notices && leg.is_talking())
+    }
+
     /// Tells a stream's news to every leg that takes INFO of our package.
     pub fn send_notice(&mut self, cx: &mut Context<'_>, content_type: &str, body: &[u8]) {
         let call = self.id;

@@ -217,14 +217,16 @@ impl Leg {
         if self.port.is_some() {
             return true;
         }
-        let Some(local) = cx.ports.allocate(cx.now) else {
-            return false;
-        };
+        let Some(local) = cx.ports.allocate(cx.now) else { return false };
         let id = cx.owners.new_port((call, self.id));
-        self.port = Some(Port { id, local });
-        self.local.begin(cx.tokens.session_id(), cx.settings.media_address_for(&self.flow), local);
         let address = cx.settings.media_address_for(&self.flow);
-        cx.effects.push_back(Effect::Media(MediaCommand::Open { port: id, address, local }));
+        self.port = Some(Port { id, local });
+        self.local.begin(cx.tokens.session_id(), address.advertised, local);
+        cx.effects.push_back(Effect::Media(MediaCommand::Open {
+            port: id,
+            address: address.bind,
+            local,
+        }));
         true
     }
 

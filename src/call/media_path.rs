@@ -8,7 +8,7 @@ use super::{Call, Phase};
 use crate::command::Origin;
 use crate::event::{Cause, Kind};
 use crate::id::{LegId, Track};
-use crate::media::{Control, MediaCommand, MediaEvent};
+use crate::media::{Control, MediaCommand, MediaEvent, PayloadMap};
 use crate::sdp::{Description, Direction};
 
 /// Why a session description is of no use to us.
@@ -28,13 +28,30 @@ pub(super) fn read_description(body: &Bytes) -> Result<Remote, Unusable> {
 }
 
 impl Call {
+    /// Reads the answer of a leg's peer to what we offered it.
+    pub(super) fn read_answer(&self, id: LegId, body: &Bytes) -> Result<Remote, Unusable> {
+        let mut remote = read_description(body)?;
+        if let Some(leg) = self.leg(id) {
+            remote.description = leg.local.align(&remote.description);
+        }
+        Ok(remote)
+    }
+
+    /// What the payload types of the customer's packets mean, both ways: the customer's own numbers, and those of the other party
+    /// where the customer has none.
+    pub(super) fn stream_payloads(&self) -> PayloadMap {
+        let own = self.customer().payloads();
+        let other = self.other_leg(LegId::CUSTOMER).and_then(|id| self.leg(id));
+        other.map_or(own, |other| own.merged(&other.payloads()))
+    }
+
     /// Takes a peer's description into force: where its media goes, which way it flows, what its payload types mean.
     pub(super) fn apply_remote(&mut self, cx: &mut Context<'_>, id: LegId, remote: Remote) {
+        let old_payloads = self.stream_payloads();
         let Some(leg) = self.leg_mut(id) else { return };
         let (Some(audio), Some(port)) = (remote.description.audio(), leg.port) else {
             return;
         };
-        let old_payloads = leg.payloads();
         let direction = remote.direction;
         leg.remote = Some(remote);
         let payloads = leg.payloads();
@@ -52,7 +69,8 @@ impl Call {
             let kind = if holds { Kind::LegHeld { leg: id } } else { Kind::LegResumed { leg: id } };
             self.tell(cx, kind, Cause::Request, Origin::Leg(id));
         }
-        if id == LegId::CUSTOMER && payloads != old_payloads {
+        let payloads = self.stream_payloads();
+        if payloads != old_payloads {
             self.control_all(cx, &Control::Payloads(payloads));
         }
         self.tell_sinks_of_hold(cx);

@@ -44,6 +44,12 @@ impl LocalText {
         self.last = earlier;
     }
 
+    /// The peer's answer, with a line for every media line that we offered: some phones leave out those that they refuse.
+    pub(super) fn align(&self, answer: &Description) -> Description {
+        let offer = self.last.as_ref().and_then(|text| Description::parse(text).ok());
+        offer.map_or_else(|| answer.clone(), |offer| answer.aligned_with(&offer))
+    }
+
     /// The other party's description as this leg's peer sees it.
     pub(super) fn relay(&mut self, other: &Description) -> Bytes {
         self.settle(|media, origin| other.relayed(media, origin))

@@ -13,8 +13,8 @@ use crate::time::Duration;
 /// Settings that every call shares.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The addresses that our session descriptions may name; a leg gets the one of its own address family.
-    pub media_addresses: Vec<IpAddr>,
+    /// Where media is; a leg gets the address of its own family.
+    pub media_addresses: Vec<MediaAddress>,
     /// How long a called party may be alerted before the call ends as not answered.
     pub ring_timeout: Duration,
     /// Session timers, RFC 4028.
@@ -31,18 +31,19 @@ pub struct Settings {
 
 impl Settings {
     /// The media address for a leg on this flow: the first of the flow's address family, else the first.
-    pub(super) fn media_address_for(&self, flow: &Flow) -> IpAddr {
-        let same_family = |address: &&IpAddr| address.is_ipv4() == flow.local.is_ipv4();
+    pub(super) fn media_address_for(&self, flow: &Flow) -> MediaAddress {
+        let same_family =
+            |address: &&MediaAddress| address.advertised.is_ipv4() == flow.local.is_ipv4();
         let address =
             self.media_addresses.iter().find(same_family).or(self.media_addresses.first());
-        address.copied().unwrap_or(flow.local.ip())
+        address.copied().unwrap_or(MediaAddress::of(flow.local.ip()))
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            media_addresses: vec![IpAddr::from([127, 0, 0, 1])],
+            media_addresses: vec![MediaAddress::of(IpAddr::from([127, 0, 0, 1]))],
             ring_timeout: Duration::from_secs(60),
             session: SessionTimerSettings::default(),
             timers: TransactionTimers::DEFAULT,
@@ -50,6 +51,22 @@ impl Default for Settings {
             account_timeout: Duration::from_secs(5),
             streaming: Streaming::default(),
         }
+    }
+}
+
+/// An address for media ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaAddress {
+    /// What the ports are bound to.
+    pub bind: IpAddr,
+    /// What our session descriptions name: the same, unless a router or a cloud puts another address in front of us.
+    pub advertised: IpAddr,
+}
+
+impl MediaAddress {
+    /// An address that peers see as it is bound.
+    pub const fn of(address: IpAddr) -> Self {
+        MediaAddress { bind: address, advertised: address }
     }
 }
 

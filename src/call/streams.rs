@@ -32,7 +32,7 @@ impl Call {
 
     pub(super) fn open_stream(&mut self, cx: &mut Context<'_>, id: StreamId) {
         let (call, from, to) = (self.id, self.from.clone(), self.to.clone());
-        let payloads = self.customer().payloads();
+        let payloads = self.stream_payloads();
         let Some(port) = self.customer().port else {
             return;
         };

@@ -25,7 +25,7 @@ const COLUMNS: &[(&str, &str)] = &[
 
 /// List calls.
 #[derive(Debug, Args)]
-pub struct CallsArgs {
+pub(super) struct CallsArgs {
     /// Look again every second.
     #[arg(long)]
     watch: bool,
@@ -37,13 +37,9 @@ pub struct CallsArgs {
 }
 
 /// Runs the command.
-pub async fn run(args: CallsArgs) -> anyhow::Result<()> {
+pub(super) async fn run(args: CallsArgs) -> anyhow::Result<()> {
     let client = args.server.client()?;
-    let request = Request::get(if args.all {
-        "/v1/calls?state=all"
-    } else {
-        "/v1/calls"
-    });
+    let request = Request::get(if args.all { "/v1/calls?state=all" } else { "/v1/calls" });
     if args.server.curl {
         println!("{}", client.curl(&request));
         return Ok(());
@@ -69,11 +65,7 @@ fn show(answer: &Value, args: &CallsArgs) -> anyhow::Result<()> {
         // Clear the screen and go to its first column.
         write!(out, "\x1b[2J\x1b[H")?;
     }
-    let rows = answer
-        .get("calls")
-        .unwrap_or(answer)
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
+    let rows = answer.get("calls").unwrap_or(answer).as_array().map_or(&[][..], Vec::as_slice);
     writeln!(out, "{}", table::of(rows, COLUMNS)?)?;
     Ok(())
 }

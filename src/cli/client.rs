@@ -12,42 +12,37 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// Which server, and how its answer is shown. Shared by every command that asks a server.
 #[derive(Clone, Debug, clap::Args)]
-pub struct ServerArgs {
+pub(super) struct ServerArgs {
     /// The server's HTTP address [default: the development server of this user].
     #[arg(long, env = "SIDESTREAM_URL", value_name = "URL")]
     server: Option<String>,
     /// The API key.
-    #[arg(
-        long,
-        env = "SIDESTREAM_KEY",
-        hide_env_values = true,
-        value_name = "KEY"
-    )]
+    #[arg(long, env = "SIDESTREAM_KEY", hide_env_values = true, value_name = "KEY")]
     key: Option<String>,
     /// Print the server's JSON as it came.
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
     /// Show the request as a curl command and send nothing.
     #[arg(long)]
-    pub curl: bool,
+    pub(super) curl: bool,
 }
 
 /// One request.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Request {
+pub(super) struct Request {
     /// `GET`, `POST` or `DELETE`.
-    pub method: &'static str,
+    pub(super) method: &'static str,
     /// From `/` on.
-    pub path: String,
+    pub(super) path: String,
     /// A JSON body.
-    pub body: Option<Value>,
+    pub(super) body: Option<Value>,
     /// Sent as `Idempotency-Key`: the same id twice is one request.
-    pub id: Option<String>,
+    pub(super) id: Option<String>,
 }
 
 /// A server that answers.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub(super) struct Client {
     url: String,
     key: String,
     http: reqwest::Client,
@@ -55,7 +50,7 @@ pub struct Client {
 
 impl ServerArgs {
     /// The server that the arguments, the environment or the development server's file name.
-    pub fn client(&self) -> anyhow::Result<Client> {
+    pub(super) fn client(&self) -> anyhow::Result<Client> {
         let found = || RuntimeFile::read(&RuntimeFile::usual_path());
         let (url, key) = match (&self.server, &self.key) {
             (Some(url), key) => (url.clone(), key.clone().unwrap_or_default()),
@@ -66,48 +61,31 @@ impl ServerArgs {
                 (file.url, key.clone().unwrap_or(file.key))
             }
         };
-        let http = reqwest::Client::builder()
-            .timeout(ANSWER_TIME)
-            .no_proxy()
-            .build()?;
-        Ok(Client {
-            url: url.trim_end_matches('/').to_string(),
-            key,
-            http,
-        })
+        let http = reqwest::Client::builder().timeout(ANSWER_TIME).no_proxy().build()?;
+        Ok(Client { url: url.trim_end_matches('/').to_string(), key, http })
     }
 }
 
 impl Request {
     /// A request without a body.
-    pub fn get(path: impl Into<String>) -> Request {
-        Request {
-            method: "GET",
-            path: path.into(),
-            body: None,
-            id: None,
-        }
+    pub(super) fn get(path: impl Into<String>) -> Request {
+        Request { method: "GET", path: path.into(), body: None, id: None }
     }
 
     /// A request with a body.
-    pub fn post(path: impl Into<String>, body: Value) -> Request {
-        Request {
-            method: "POST",
-            path: path.into(),
-            body: Some(body),
-            id: None,
-        }
+    pub(super) fn post(path: impl Into<String>, body: Value) -> Request {
+        Request { method: "POST", path: path.into(), body: Some(body), id: None }
     }
 
     /// The same request under an id of its own.
-    pub fn with_id(self, id: Option<String>) -> Request {
+    pub(super) fn with_id(self, id: Option<String>) -> Request {
         Request { id, ..self }
     }
 }
 
 impl Client {
     /// Sends the request. An answer of 400 and above is an error that tells what the server said.
-    pub async fn send(&self, request: &Request) -> anyhow::Result<Value> {
+    pub(super) async fn send(&self, request: &Request) -> anyhow::Result<Value> {
         let method = reqwest::Method::from_bytes(request.method.as_bytes())?;
         let mut builder = self
             .http
@@ -119,10 +97,8 @@ impl Client {
         if let Some(body) = &request.body {
             builder = builder.json(body);
         }
-        let response = builder
-            .send()
-            .await
-            .with_context(|| format!("no answer from {}", self.url))?;
+        let response =
+            builder.send().await.with_context(|| format!("no answer from {}", self.url))?;
         let status = response.status();
         let text = response.text().await?;
         let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
@@ -133,24 +109,16 @@ impl Client {
             .pointer("/error/message")
             .or_else(|| value.get("message"))
             .and_then(Value::as_str);
-        bail!(
-            "{status}: {}",
-            said.map_or_else(|| value.to_string(), str::to_string)
-        )
+        bail!("{status}: {}", said.map_or_else(|| value.to_string(), str::to_string))
     }
 
     /// The request as a command for the shell.
-    pub fn curl(&self, request: &Request) -> String {
+    pub(super) fn curl(&self, request: &Request) -> String {
         let mut command = format!("curl -X{}", request.method);
-        command.push_str(&format!(
-            " -H {}",
-            quoted(&format!("Authorization: Bearer {}", self.key))
-        ));
+        command
+            .push_str(&format!(" -H {}", quoted(&format!("Authorization: Bearer {}", self.key))));
         if let Some(id) = &request.id {
-            command.push_str(&format!(
-                " -H {}",
-                quoted(&format!("Idempotency-Key: {id}"))
-            ));
+            command.push_str(&format!(" -H {}", quoted(&format!("Idempotency-Key: {id}"))));
         }
         if let Some(body) = &request.body {
             command.push_str(&format!(
@@ -159,10 +127,7 @@ impl Client {
                 quoted(&body.to_string())
             ));
         }
-        command.push_str(&format!(
-            " {}",
-            quoted(&format!("{}{}", self.url, request.path))
-        ));
+        command.push_str(&format!(" {}", quoted(&format!("{}{}", self.url, request.path))));
         command
     }
 }

@@ -17,7 +17,7 @@ const SPEECH: &str = "/usr/share/pocketsphinx/test/data";
 
 /// Look for what would keep a server from working here.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {
+pub(super) struct DoctorArgs {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -51,7 +51,7 @@ struct Finding {
 }
 
 /// Runs the command; `false` when something is broken.
-pub fn run(args: &DoctorArgs) -> bool {
+pub(super) fn run(args: &DoctorArgs) -> bool {
     let mut findings = Vec::new();
     for address in &args.listen {
         findings.push(udp_port(*address));
@@ -62,9 +62,7 @@ pub fn run(args: &DoctorArgs) -> bool {
     findings.push(clock());
     findings.extend(args.sink.iter().map(|sink| reachable(sink)));
     findings.push(speech());
-    let healthy = findings
-        .iter()
-        .all(|finding| finding.health != Health::Broken);
+    let healthy = findings.iter().all(|finding| finding.health != Health::Broken);
     show(&findings, healthy, args.json);
     healthy
 }
@@ -84,11 +82,7 @@ fn show(findings: &[Finding], healthy: bool, as_json: bool) {
 }
 
 fn finding(check: impl Into<String>, health: Health, text: impl Into<String>) -> Finding {
-    Finding {
-        check: check.into(),
-        health,
-        text: text.into(),
-    }
+    Finding { check: check.into(), health, text: text.into() }
 }
 
 fn udp_port(address: SocketAddr) -> Finding {
@@ -96,10 +90,7 @@ fn udp_port(address: SocketAddr) -> Finding {
 }
 
 fn tcp_port(address: SocketAddr) -> Finding {
-    port(
-        format!("tcp {address}"),
-        TcpListener::bind(address).map(drop),
-    )
+    port(format!("tcp {address}"), TcpListener::bind(address).map(drop))
 }
 
 fn port(check: String, bound: std::io::Result<()>) -> Finding {
@@ -134,27 +125,20 @@ fn media_ports(range: &[u16]) -> Finding {
     };
     let check = format!("media ports {first}-{last}");
     if first >= last {
-        return finding(
-            check,
-            Health::Broken,
-            "the last port must be above the first",
-        );
+        return finding(check, Health::Broken, "the last port must be above the first");
     }
-    if let Some((low, high)) = ephemeral_ports() {
-        if *first <= high && low <= *last {
-            let text = format!(
-                "the system hands out {low}-{high} to outgoing connections: a call may find its port taken; \
-                 narrow net.ipv4.ip_local_port_range or reserve the range"
-            );
-            return finding(check, Health::Poor, text);
-        }
+    if let Some((low, high)) = ephemeral_ports()
+        && *first <= high
+        && low <= *last
+    {
+        let text = format!(
+            "the system hands out {low}-{high} to outgoing connections: a call may find its port taken; \
+             narrow net.ipv4.ip_local_port_range or reserve the range"
+        );
+        return finding(check, Health::Poor, text);
     }
     let pairs = (u32::from(*last) - u32::from(*first)).div_ceil(2);
-    finding(
-        check,
-        Health::Fine,
-        format!("{} calls of two legs", pairs / 2),
-    )
+    finding(check, Health::Fine, format!("{} calls of two legs", pairs / 2))
 }
 
 /// The ports that the kernel takes for outgoing connections.
@@ -170,9 +154,7 @@ fn clock() -> Finding {
     let reads = 1_000;
     let distinct = (0..reads)
         .map(|_| Instant::now())
-        .fold((begun, 0u32), |(last, distinct), now| {
-            (now, distinct + u32::from(now > last))
-        });
+        .fold((begun, 0u32), |(last, distinct), now| (now, distinct + u32::from(now > last)));
     // This program was not written before 2026.
     let calendar = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
     if SystemTime::now() < calendar {
@@ -184,16 +166,10 @@ fn clock() -> Finding {
     }
     let each = begun.elapsed() / reads;
     match distinct.1 > reads / 2 {
-        true => finding(
-            "clock",
-            Health::Fine,
-            format!("a look takes {} ns", each.as_nanos()),
-        ),
-        false => finding(
-            "clock",
-            Health::Poor,
-            "coarse: media delays cannot be measured well here",
-        ),
+        true => finding("clock", Health::Fine, format!("a look takes {} ns", each.as_nanos())),
+        false => {
+            finding("clock", Health::Poor, "coarse: media delays cannot be measured well here")
+        }
     }
 }
 
@@ -205,16 +181,10 @@ fn reachable(sink: &str) -> Finding {
         Err(error) => return finding(check, Health::Broken, format!("{error}: give HOST:PORT")),
     };
     match TcpStream::connect_timeout(&address, SINK_TIME) {
-        Ok(_) => finding(
-            check,
-            Health::Fine,
-            format!("accepts connections on {address}"),
-        ),
-        Err(error) => finding(
-            check,
-            Health::Broken,
-            format!("{address}: {error}: is the sink running?"),
-        ),
+        Ok(_) => finding(check, Health::Fine, format!("accepts connections on {address}")),
+        Err(error) => {
+            finding(check, Health::Broken, format!("{address}: {error}: is the sink running?"))
+        }
     }
 }
 
@@ -241,13 +211,7 @@ impl Health {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:<7} {:<28} {}",
-            self.health.as_str(),
-            self.check,
-            self.text
-        )
+        write!(f, "{:<7} {:<28} {}", self.health.as_str(), self.check, self.text)
     }
 }
 
@@ -260,10 +224,7 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = taken.local_addr().expect("bound");
         assert_eq!(tcp_port(address).health, Health::Broken);
-        assert_eq!(
-            udp_port("127.0.0.1:0".parse().expect("an address")).health,
-            Health::Fine
-        );
+        assert_eq!(udp_port("127.0.0.1:0".parse().expect("an address")).health, Health::Fine);
     }
 
     #[test]

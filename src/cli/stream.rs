@@ -9,7 +9,7 @@ use super::table;
 
 /// Control the streams of a call.
 #[derive(Debug, Args)]
-pub struct StreamArgs {
+pub(super) struct StreamArgs {
     #[command(subcommand)]
     verb: StreamVerb,
 }
@@ -125,7 +125,7 @@ impl PauseAsName {
 }
 
 /// Runs the command.
-pub async fn run(args: StreamArgs) -> anyhow::Result<()> {
+pub(super) async fn run(args: StreamArgs) -> anyhow::Result<()> {
     let (request, server) = request(args.verb)?;
     let client = server.client()?;
     if server.curl {
@@ -144,15 +144,7 @@ pub async fn run(args: StreamArgs) -> anyhow::Result<()> {
 /// The request that a verb stands for.
 fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
     Ok(match verb {
-        StreamVerb::Start {
-            call,
-            sink,
-            tracks,
-            label,
-            pause_as,
-            id,
-            server,
-        } => {
+        StreamVerb::Start { call, sink, tracks, label, pause_as, id, server } => {
             let mut body = Map::new();
             let mut put = |name: &str, value: Option<Value>| {
                 value.map(|value| body.insert(name.to_string(), value))
@@ -161,14 +153,9 @@ fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
             let tracks: Vec<&str> = tracks.into_iter().map(TrackName::as_str).collect();
             put("tracks", (!tracks.is_empty()).then(|| json!(tracks)));
             put("label", label.map(Value::from));
-            put(
-                "pause_as",
-                pause_as.map(|pause_as| pause_as.as_str().into()),
-            );
-            let request = Request::post(
-                format!("/v1/calls/{}/streams", segment(&call)?),
-                body.into(),
-            );
+            put("pause_as", pause_as.map(|pause_as| pause_as.as_str().into()));
+            let request =
+                Request::post(format!("/v1/calls/{}/streams", segment(&call)?), body.into());
             (request.with_id(id), server)
         }
         StreamVerb::Stop(target) => change("stop", target, json!({}))?,
@@ -181,13 +168,9 @@ fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
             change("unmute", target, json!({"track": track.as_str()}))?
         }
         StreamVerb::Mark { target, name } => change("mark", target, json!({"name": name}))?,
-        StreamVerb::List {
-            call: Some(call),
-            server,
-        } => (
-            Request::get(format!("/v1/calls/{}/streams", segment(&call)?)),
-            server,
-        ),
+        StreamVerb::List { call: Some(call), server } => {
+            (Request::get(format!("/v1/calls/{}/streams", segment(&call)?)), server)
+        }
         StreamVerb::List { call: None, server } => (Request::get("/v1/calls?state=all"), server),
     })
 }
@@ -195,10 +178,7 @@ fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
 /// A change of one stream, or of every live one, which the interface writes `*`.
 fn change(verb: &str, target: TargetArgs, body: Value) -> anyhow::Result<(Request, ServerArgs)> {
     let stream = target.stream.as_deref().map_or(Ok("*"), segment)?;
-    let path = format!(
-        "/v1/calls/{}/streams/{stream}/{verb}",
-        segment(&target.call)?
-    );
+    let path = format!("/v1/calls/{}/streams/{stream}/{verb}", segment(&target.call)?);
     Ok((Request::post(path, body).with_id(target.id), target.server))
 }
 
@@ -214,18 +194,11 @@ fn segment(name: &str) -> anyhow::Result<&str> {
 /// The answer for a person: one row per stream.
 fn shown(answer: &Value) -> anyhow::Result<String> {
     let list = |value: &Value, name: &str| {
-        value
-            .get(name)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
+        value.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
     };
     let calls = list(answer, "calls");
     let of_calls = calls.iter().flat_map(|call| list(call, "streams"));
-    let streams: Vec<Value> = list(answer, "streams")
-        .into_iter()
-        .chain(of_calls)
-        .collect();
+    let streams: Vec<Value> = list(answer, "streams").into_iter().chain(of_calls).collect();
     table::of(&streams, COLUMNS)
 }
 
@@ -254,11 +227,7 @@ mod tests {
         let parsed = Line::try_parse_from(std::iter::once("stream").chain(line.split(' ')))
             .expect("a valid line");
         let (request, _) = request(parsed.verb).expect("a request");
-        assert_eq!(
-            (request.path.as_str(), request.body),
-            (path, Some(body)),
-            "{line}"
-        );
+        assert_eq!((request.path.as_str(), request.body), (path, Some(body)), "{line}");
     }
 
     #[test]
@@ -271,11 +240,7 @@ mod tests {
         );
         check("stop 01A", "/v1/calls/01A/streams/*/stop", json!({}));
         check("pause 01A s1", "/v1/calls/01A/streams/s1/pause", json!({}));
-        check(
-            "resume 01A s1",
-            "/v1/calls/01A/streams/s1/resume",
-            json!({}),
-        );
+        check("resume 01A s1", "/v1/calls/01A/streams/s1/resume", json!({}));
         check(
             "mute 01A s1 --track from-customer",
             "/v1/calls/01A/streams/s1/mute",
@@ -286,11 +251,7 @@ mod tests {
             "/v1/calls/01A/streams/*/unmute",
             json!({"track": "to_customer"}),
         );
-        check(
-            "mark 01A s1 --name card",
-            "/v1/calls/01A/streams/s1/mark",
-            json!({"name": "card"}),
-        );
+        check("mark 01A s1 --name card", "/v1/calls/01A/streams/s1/mark", json!({"name": "card"}));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use comfy_table::{Table, presets};
 use serde_json::Value;
 
 /// The rows of a list: one column per heading and member. Columns that no row fills are left out.
-pub fn of(rows: &[Value], columns: &[(&str, &str)]) -> anyhow::Result<String> {
+pub(super) fn of(rows: &[Value], columns: &[(&str, &str)]) -> anyhow::Result<String> {
     if rows.is_empty() {
         return Ok("none".to_string());
     }
@@ -39,15 +39,10 @@ mod tests {
 
     #[test]
     fn columns_that_nobody_fills_are_left_out_and_lists_are_counted() {
-        let rows = [
-            json!({"call": "01A", "streams": [1, 2]}),
-            json!({"call": "01B", "streams": []}),
-        ];
-        let shown = of(
-            &rows,
-            &[("CALL", "call"), ("LABEL", "label"), ("STREAMS", "streams")],
-        )
-        .expect("a table");
+        let rows =
+            [json!({"call": "01A", "streams": [1, 2]}), json!({"call": "01B", "streams": []})];
+        let shown = of(&rows, &[("CALL", "call"), ("LABEL", "label"), ("STREAMS", "streams")])
+            .expect("a table");
         let words: Vec<&str> = shown.split_whitespace().collect();
         assert_eq!(words, ["CALL", "STREAMS", "01A", "2", "01B", "0"]);
         assert_eq!(of(&[], &[("CALL", "call")]).expect("a table"), "none");

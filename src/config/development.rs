@@ -52,16 +52,26 @@ impl fmt::Debug for Development {
 pub fn development(ports: DevelopmentPorts) -> Development {
     let (password, key) = (spoken(3, 3), spoken(6, 4));
     let phones: Vec<String> = PHONES.map(|phone| phone.to_string()).collect();
-    let user = |name: &String| User { name: name.clone(), password: password.clone(), may_control_streams: true };
+    let user = |name: &String| User {
+        name: name.clone(),
+        password: password.clone(),
+        may_control_streams: true,
+    };
     let scope = || "scope".to_owned();
     let file = File {
         sip: Sip {
-            listen: ["udp", "tcp"].map(|transport| format!("{transport}:127.0.0.1:{}", ports.sip)).into(),
+            listen: ["udp", "tcp"]
+                .map(|transport| format!("{transport}:127.0.0.1:{}", ports.sip))
+                .into(),
             ..Sip::default()
         },
         streaming: Streaming {
             default_sink: Some(scope()),
-            record: Some(Start { sink: Some(scope()), label: Some("record".into()), ..Start::default() }),
+            record: Some(Start {
+                sink: Some(scope()),
+                label: Some("record".into()),
+                ..Start::default()
+            }),
             ..Streaming::default()
         },
         http: Http {
@@ -73,7 +83,8 @@ pub fn development(ports: DevelopmentPorts) -> Development {
         sinks: vec![Sink { name: scope(), kind: Some(SinkKind::Scope), ..Sink::default() }],
         ..File::default()
     };
-    let config = build::build(file, Rules::Development).expect("the defaults obey their own rules; a test builds them");
+    let config = build::build(file, Rules::Development)
+        .expect("the defaults obey their own rules; a test builds them");
     let log = LogSettings { level: "info".to_owned(), format: LogFormat::Text };
     Development { config: Config { log, ..config }, phones, password, key }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 use super::place::Place;
+use super::secrets;
 
 /// The file as it was read.
 pub(super) struct Source {
@@ -22,8 +23,10 @@ impl Source {
 
     /// The problems, each at its place.
     pub(super) fn error(&self, flaws: Vec<Flaw>) -> ConfigError {
-        let source = Arc::new(NamedSource::new(&self.name, self.text.clone()).with_language("toml"));
-        let problems = flaws.into_iter().map(|flaw| {
+        let source = Arc::new(
+            NamedSource::new(&self.name, secrets::masked(&self.text)).with_language("toml"),
+        );
+        let located = flaws.into_iter().map(|flaw| {
             let span = flaw.span.or_else(|| flaw.place.as_ref()?.span(&self.text));
             let message = match &flaw.place {
                 Some(place) => format!("{place}: {}", flaw.message),
@@ -31,7 +34,10 @@ impl Source {
             };
             Problem { message, help: flaw.help, span, source: source.clone() }
         });
-        ConfigError { name: self.name.clone(), problems: problems.collect() }
+        let mut problems: Vec<Problem> = located.collect();
+        // In the order of the file; what the file does not hold comes last.
+        problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
+        ConfigError { name: self.name.clone(), problems }
     }
 }
 
@@ -65,8 +71,14 @@ impl ConfigError {
     pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
         let name = path.display().to_string();
         let source = Arc::new(NamedSource::new(&name, String::new()));
-        let help = Some("config/sidestream.toml in the source is a sample with every key".to_owned());
-        let problem = Problem { message: format!("the file cannot be read: {error}"), help, span: None, source };
+        let help =
+            Some("config/sidestream.toml in the source is a sample with every key".to_owned());
+        let problem = Problem {
+            message: format!("the file cannot be read: {error}"),
+            help,
+            span: None,
+            source,
+        };
         ConfigError { name, problems: vec![problem] }
     }
 

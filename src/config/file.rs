@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::LogFormat;
 
 macro_rules! section {
-    ($name:ident { $($field:ident: $type:ty = $default:expr,)* }) => {
+    ($name:ident { $($field:ident: $type:ty = $default:expr),* $(,)? }) => {
         #[derive(PartialEq, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub(super) struct $name {
@@ -65,9 +65,7 @@ section!(Tcp {
 });
 
 section!(Media {
-    bind: String = "127.0.0.1".into(),
-    addresses: Vec<String> = Vec::new(),
-    allow_wildcard: bool = false,
+    addresses: Vec<String> = vec!["127.0.0.1".into()],
     first_port: u16 = 20_000,
     last_port: u16 = 29_999,
     workers: u64 = 0,
@@ -105,15 +103,9 @@ section!(Http {
     tokens: Vec<Token> = Vec::new(),
 });
 
-section!(Token {
-    id: String = String::new(),
-    secret: String = String::new(),
-});
+section!(Token { id: String = String::new(), secret: String = String::new() });
 
-section!(Log {
-    level: String = "info".into(),
-    format: LogFormat = LogFormat::Text,
-});
+section!(Log { level: String = "info".into(), format: LogFormat = LogFormat::Text });
 
 section!(User {
     name: String = String::new(),
@@ -151,11 +143,7 @@ section!(Sink {
     reconnect: Reconnect = Reconnect::default(),
 });
 
-section!(Reconnect {
-    attempts: u64 = 8,
-    first_delay_ms: u64 = 100,
-    max_delay_ms: u64 = 5_000,
-});
+section!(Reconnect { attempts: u64 = 8, first_delay_ms: u64 = 100, max_delay_ms: u64 = 5_000 });
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

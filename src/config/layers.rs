@@ -18,7 +18,11 @@ const SECRET_FILE_BYTES: u64 = 64 * 1024;
 type Environment = [(String, String)];
 
 /// Reads the text and lays the environment over it.
-pub(super) fn read(source: &Source, directory: &Path, environment: &Environment) -> Result<File, ConfigError> {
+pub(super) fn read(
+    source: &Source,
+    directory: &Path,
+    environment: &Environment,
+) -> Result<File, ConfigError> {
     // Read as text first: only this way an error knows its line.
     let _: File = from_text(source)?;
     let mut table: Table = from_text(source)?;
@@ -67,8 +71,11 @@ fn suggestion(message: &str) -> Option<String> {
 
 /// Sets the value that the variable's name leads to. A text that is TOML is taken as such, any other as a string.
 fn override_value(table: &mut Table, name: &str, text: &str) -> Result<(), String> {
-    let steps: Vec<String> = name.trim_start_matches(PREFIX).split("__").map(str::to_lowercase).collect();
-    let Some(((last, way), mut value)) = steps.split_last().zip(Some(Value::Table(std::mem::take(table)))) else {
+    let steps: Vec<String> =
+        name.trim_start_matches(PREFIX).split("__").map(str::to_lowercase).collect();
+    let Some(((last, way), mut value)) =
+        steps.split_last().zip(Some(Value::Table(std::mem::take(table))))
+    else {
         return Ok(());
     };
     let result = descend(&mut value, way).and_then(|place| set(place, last, parsed(text)));
@@ -81,9 +88,13 @@ fn override_value(table: &mut Table, name: &str, text: &str) -> Result<(), Strin
 fn descend<'v>(mut value: &'v mut Value, way: &[String]) -> Result<&'v mut Value, String> {
     for step in way {
         value = match value {
-            Value::Table(table) => table.entry(step.clone()).or_insert_with(|| Value::Table(Table::new())),
+            Value::Table(table) => {
+                table.entry(step.clone()).or_insert_with(|| Value::Table(Table::new()))
+            }
             Value::Array(list) => {
-                let index = step.parse::<usize>().map_err(|_| format!("`{step}` is not an index of a list"))?;
+                let index = step
+                    .parse::<usize>()
+                    .map_err(|_| format!("`{step}` is not an index of a list"))?;
                 list.get_mut(index).ok_or_else(|| format!("the list has no item {index}"))?
             }
             _ => return Err(format!("`{step}` is not inside a section")),
@@ -97,7 +108,9 @@ fn set(value: &mut Value, last: &str, new: Value) -> Result<(), String> {
         Value::Table(table) => {
             // A string stays a string, also when the new text looks like a number: passwords may be digits.
             let new = match (table.get(last), new) {
-                (Some(Value::String(_)), Value::Integer(number)) => Value::String(number.to_string()),
+                (Some(Value::String(_)), Value::Integer(number)) => {
+                    Value::String(number.to_string())
+                }
                 (_, new) => new,
             };
             table.insert(last.to_owned(), new);
@@ -115,11 +128,20 @@ fn set(value: &mut Value, last: &str, new: Value) -> Result<(), String> {
 
 fn parsed(text: &str) -> Value {
     let table = toml::from_str::<Table>(&format!("value = {text}"));
-    table.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.to_owned()))
+    table
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 /// Fills every `${…}` in the strings below `place`.
-fn fill(value: &mut Value, place: &Place, directory: &Path, environment: &Environment, flaws: &mut Vec<Flaw>) {
+fn fill(
+    value: &mut Value,
+    place: &Place,
+    directory: &Path,
+    environment: &Environment,
+    flaws: &mut Vec<Flaw>,
+) {
     match value {
         Value::String(text) => match filled(text, directory, environment) {
             Ok(filled) => *text = filled,
@@ -148,7 +170,11 @@ fn filled(text: &str, directory: &Path, environment: &Environment) -> Result<Str
         result += &match reference.split_once(':') {
             Some(("env", name)) => from_environment(name, environment)?,
             Some(("file", path)) => from_file(&directory.join(path))?,
-            _ => return Err(format!("`${{{reference}}}` is neither ${{env:NAME}} nor ${{file:PATH}}")),
+            _ => {
+                return Err(format!(
+                    "`${{{reference}}}` is neither ${{env:NAME}} nor ${{file:PATH}}"
+                ));
+            }
         };
         rest = tail;
     }
@@ -157,7 +183,9 @@ fn filled(text: &str, directory: &Path, environment: &Environment) -> Result<Str
 
 fn from_environment(name: &str, environment: &Environment) -> Result<String, String> {
     let found = environment.iter().find(|(known, _)| known == name);
-    found.map(|(_, value)| value.clone()).ok_or_else(|| format!("the environment variable {name} is not set"))
+    found
+        .map(|(_, value)| value.clone())
+        .ok_or_else(|| format!("the environment variable {name} is not set"))
 }
 
 fn from_file(path: &Path) -> Result<String, String> {

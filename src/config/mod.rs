@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod layers;
 mod place;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -79,7 +80,8 @@ pub enum LogFormat {
 
 /// Reads a file as this process's environment changes it.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
     let directory = path.parent().unwrap_or(Path::new(""));
     parse(&path.display().to_string(), &text, directory, std::env::vars().collect())
 }

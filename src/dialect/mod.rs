@@ -17,6 +17,7 @@ mod tests;
 
 use bytes::Bytes;
 
+use crate::codec::g711;
 use crate::event::{Cause, Manifest};
 use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
 use crate::media::{Encoding, Item};
@@ -33,10 +34,17 @@ pub struct Format {
 
 impl Format {
     /// 8000 Hz, 16 bit linear: what the telephone gives, without loss.
-    pub const TELEPHONE: Format = Format {
-        sample_rate: 8000,
-        encoding: Encoding::L16,
+    pub const TELEPHONE: Format = Format { sample_rate: 8000, encoding: Encoding::L16 };
+}
+
+/// The samples of a payload that is written as `encoding` says.
+pub fn linear(encoding: Encoding, payload: &[u8]) -> impl Iterator<Item = i16> {
+    let sample = move |bytes: &[u8]| match (encoding, bytes) {
+        (Encoding::L16, [low, high]) => Some(i16::from_le_bytes([*low, *high])),
+        (Encoding::Pcmu, [byte]) => Some(g711::ulaw_decode(*byte)),
+        (Encoding::L16 | Encoding::Pcmu, _) => None,
     };
+    payload.chunks_exact(encoding.sample_bytes()).filter_map(sample)
 }
 
 /// Everything that a greeting tells of a stream.
@@ -91,10 +99,7 @@ impl DialectKind {
     pub const fn format(self, wished: Format) -> Format {
         match self {
             DialectKind::Native => wished,
-            DialectKind::Twilio => Format {
-                sample_rate: 8000,
-                encoding: Encoding::Pcmu,
-            },
+            DialectKind::Twilio => Format { sample_rate: 8000, encoding: Encoding::Pcmu },
         }
     }
 

@@ -44,16 +44,8 @@ fn frame(track: Track, sequence: u64, position: u64, data: &[u8]) -> Item {
 
 fn manifest() -> Manifest {
     let spans = vec![
-        Span {
-            kind: SpanKind::Audio,
-            start: 0,
-            samples: 160,
-        },
-        Span {
-            kind: SpanKind::Lost,
-            start: 160,
-            samples: 40,
-        },
+        Span { kind: SpanKind::Audio, start: 0, samples: 160 },
+        Span { kind: SpanKind::Lost, start: 160, samples: 40 },
     ];
     let info = info(Format::TELEPHONE);
     let account = |track| TrackManifest {
@@ -80,10 +72,7 @@ fn shown(messages: impl IntoIterator<Item = Message>) -> String {
         Message::Text(text) => text,
         Message::Binary(bytes) => native::hexadecimal(&bytes),
     };
-    messages
-        .into_iter()
-        .map(|message| line(message) + "\n")
-        .collect()
+    messages.into_iter().map(|message| line(message) + "\n").collect()
 }
 
 fn check(messages: impl IntoIterator<Item = Message>, expected: Expect) {
@@ -112,33 +101,13 @@ fn native_items_and_notes_have_exactly_these_bytes() {
         frame(Track::FromCustomer, 0, 0, &[1, 2, 3, 4]),
         frame(Track::FromCustomer, 1, 4, &[5, 6, 7, 8]),
         frame(Track::ToCustomer, 0, 0, &[9]),
-        Item::Gap(
-            Track::FromCustomer,
-            Span {
-                kind: SpanKind::Lost,
-                start: 8,
-                samples: 160,
-            },
-        ),
-        Item::Dtmf {
-            track: Track::FromCustomer,
-            digit: '#',
-            duration_ms: 100,
-            position: 170,
-        },
-        Item::Mark {
-            name: "card \"number\"".to_owned(),
-            position: 180,
-        },
+        Item::Gap(Track::FromCustomer, Span { kind: SpanKind::Lost, start: 8, samples: 160 }),
+        Item::Dtmf { track: Track::FromCustomer, digit: '#', duration_ms: 100, position: 170 },
+        Item::Mark { name: "card \"number\"".to_owned(), position: 180 },
     ];
-    let mut messages: Vec<_> = items
-        .iter()
-        .filter_map(|item| dialect.item(item, Delivery::First))
-        .collect();
-    messages.extend(dialect.item(
-        &frame(Track::FromCustomer, 2, 168, &[9]),
-        Delivery::Repeated,
-    ));
+    let mut messages: Vec<_> =
+        items.iter().filter_map(|item| dialect.item(item, Delivery::First)).collect();
+    messages.extend(dialect.item(&frame(Track::FromCustomer, 2, 168, &[9]), Delivery::Repeated));
     for note in [
         Note::Paused,
         Note::Resumed,
@@ -181,31 +150,12 @@ fn a_whole_twilio_stream_has_exactly_these_messages() {
     let items = [
         frame(Track::FromCustomer, 0, 0, &[0xff; 3]),
         frame(Track::ToCustomer, 0, 0, &[0x7f; 3]),
-        Item::Gap(
-            Track::FromCustomer,
-            Span {
-                kind: SpanKind::Paused,
-                start: 160,
-                samples: 8000,
-            },
-        ),
+        Item::Gap(Track::FromCustomer, Span { kind: SpanKind::Paused, start: 160, samples: 8000 }),
         frame(Track::FromCustomer, 1, 8160, &[0xff; 3]),
-        Item::Dtmf {
-            track: Track::FromCustomer,
-            digit: '1',
-            duration_ms: 100,
-            position: 8200,
-        },
-        Item::Mark {
-            name: "m".to_owned(),
-            position: 8200,
-        },
+        Item::Dtmf { track: Track::FromCustomer, digit: '1', duration_ms: 100, position: 8200 },
+        Item::Mark { name: "m".to_owned(), position: 8200 },
     ];
-    messages.extend(
-        items
-            .iter()
-            .filter_map(|item| dialect.item(item, Delivery::First)),
-    );
+    messages.extend(items.iter().filter_map(|item| dialect.item(item, Delivery::First)));
     messages.extend(dialect.note(Note::Paused, 160));
     messages.extend(dialect.refuse("why"));
     messages.push(dialect.farewell(Cause::Request, &manifest()));
@@ -231,10 +181,7 @@ fn a_new_twilio_connection_counts_from_the_beginning() {
     dialect.greet([0, 0]);
     dialect.item(&frame(Track::FromCustomer, 0, 0, &[0xff]), Delivery::First);
     dialect.greet([160, 0]);
-    let message = dialect.item(
-        &frame(Track::FromCustomer, 1, 160, &[0xff]),
-        Delivery::First,
-    );
+    let message = dialect.item(&frame(Track::FromCustomer, 1, 160, &[0xff]), Delivery::First);
     check(
         message,
         expect![[r#"
@@ -246,14 +193,9 @@ fn a_new_twilio_connection_counts_from_the_beginning() {
 #[test]
 fn our_own_messages_are_read_back_as_they_were_meant() {
     let mut dialect = Dialect::new(DialectKind::Native, info(Format::TELEPHONE));
-    let texts = [
-        dialect.greet([0, 7])[0].clone(),
-        dialect.farewell(Cause::Bug, &manifest()),
-    ];
+    let texts = [dialect.greet([0, 7])[0].clone(), dialect.farewell(Cause::Bug, &manifest())];
     for message in texts {
-        let Message::Text(text) = &message else {
-            panic!("a text")
-        };
+        let Message::Text(text) = &message else { panic!("a text") };
         let telling: native::Telling =
             serde_json::from_str(text).expect("what we write we can read");
         // The members of an object may come in any order; nothing else may differ.
@@ -262,9 +204,7 @@ fn our_own_messages_are_read_back_as_they_were_meant() {
     }
     let message =
         Dialect::new(DialectKind::Twilio, info(Format::TELEPHONE)).greet([0, 0])[1].clone();
-    let Message::Text(text) = &message else {
-        panic!("a text")
-    };
+    let Message::Text(text) = &message else { panic!("a text") };
     let telling: twilio::Telling = serde_json::from_str(text).expect("what we write we can read");
     assert!(
         matches!(telling, twilio::Telling::Start { start, .. } if start.tracks == ["inbound", "outbound"])
@@ -276,39 +216,16 @@ fn each_dialect_understands_what_its_sinks_may_say() {
     let native = Dialect::new(DialectKind::Native, info(Format::TELEPHONE));
     let twilio = Dialect::new(DialectKind::Twilio, info(Format::TELEPHONE));
     let long_mark = format!(r#"{{"type":"mark","name":"{}"}}"#, "x".repeat(129));
-    let ack = SinkSays::Acknowledged {
-        track: Track::ToCustomer,
-        position: 8000,
-    };
+    let ack = SinkSays::Acknowledged { track: Track::ToCustomer, position: 8000 };
     let cases: [(&Dialect, &str, Option<SinkSays>); 14] = [
-        (
-            &native,
-            r#"{"type":"ack","track":"to_customer","position":8000}"#,
-            Some(ack),
-        ),
+        (&native, r#"{"type":"ack","track":"to_customer","position":8000}"#, Some(ack)),
         (&native, r#"{"type":"stop"}"#, Some(SinkSays::Stop)),
         (&native, r#"{"type":"pause"}"#, Some(SinkSays::Pause)),
-        (
-            &native,
-            r#"{"type":"resume","more":1}"#,
-            Some(SinkSays::Resume),
-        ),
-        (
-            &native,
-            r#"{"type":"mark","name":"m"}"#,
-            Some(SinkSays::Mark("m".to_owned())),
-        ),
+        (&native, r#"{"type":"resume","more":1}"#, Some(SinkSays::Resume)),
+        (&native, r#"{"type":"mark","name":"m"}"#, Some(SinkSays::Mark("m".to_owned()))),
         (&native, &long_mark, None),
-        (
-            &native,
-            r#"{"type":"ack","track":"both","position":1}"#,
-            None,
-        ),
-        (
-            &native,
-            r#"{"type":"ack","track":"to_customer","position":-1}"#,
-            None,
-        ),
+        (&native, r#"{"type":"ack","track":"both","position":1}"#, None),
+        (&native, r#"{"type":"ack","track":"to_customer","position":-1}"#, None),
         (&native, "{", None),
         (
             &twilio,
@@ -320,11 +237,7 @@ fn each_dialect_understands_what_its_sinks_may_say() {
             r#"{"event":"mark","streamSid":"MZ","mark":{"name":"a"}}"#,
             Some(SinkSays::Refused("mark")),
         ),
-        (
-            &twilio,
-            r#"{"event":"clear","streamSid":"MZ"}"#,
-            Some(SinkSays::Refused("clear")),
-        ),
+        (&twilio, r#"{"event":"clear","streamSid":"MZ"}"#, Some(SinkSays::Refused("clear"))),
         (&twilio, r#"{"event":"dance"}"#, None),
         (&twilio, "[]", None),
     ];

@@ -34,28 +34,16 @@ pub(super) fn presents_token(settings: &Settings, headers: &HeaderMap, uri: &Uri
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then_some(token.trim())
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 fn key(uri: &Uri) -> Option<String> {
-    let pairs = uri
-        .query()?
-        .split('&')
-        .filter_map(|pair| pair.split_once('='));
-    pairs
-        .into_iter()
-        .find(|(name, _)| *name == "key")
-        .map(|(_, value)| percent_decoded(value))
+    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.into_iter().find(|(name, _)| *name == "key").map(|(_, value)| percent_decoded(value))
 }
 
 fn percent_decoded(value: &str) -> String {
-    let hex = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
+    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut decoded = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
     while let [byte, tail @ ..] = rest {
@@ -75,11 +63,7 @@ fn percent_decoded(value: &str) -> String {
 /// Compares digests instead of texts, and with every token: the time tells neither a length nor a match.
 fn is_token(settings: &Settings, presented: &str) -> bool {
     let presented = Sha256::digest(presented);
-    let matches = |secret: &str| {
-        Sha256::digest(secret)
-            .as_slice()
-            .ct_eq(presented.as_slice())
-    };
+    let matches = |secret: &str| Sha256::digest(secret).as_slice().ct_eq(presented.as_slice());
     let any = |found: Choice, token: &super::Token| found | matches(token.secret.reveal());
     settings.tokens.iter().fold(Choice::from(0), any).into()
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
 use super::{Shared, request};
@@ -25,12 +25,10 @@ enum Which {
 }
 
 /// The query of the list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct ListQuery {
     /// `live` (the default), `ended` or `all`.
     #[serde(default)]
-    #[param(inline)]
     state: Which,
 }
 
@@ -42,7 +40,7 @@ pub(super) struct CallList {
 }
 
 /// Calls.
-#[utoipa::path(get, path = "/v1/calls", tag = "calls", params(ListQuery),
+#[utoipa::path(get, path = "/v1/calls", tag = "calls", params(("state" = inline(Option<Which>), Query, description = "Which calls; without it those that live")),
     responses((status = 200, body = CallList), (status = 401, body = ErrorBody)))]
 pub(super) async fn list(
     State(shared): State<Shared>,
@@ -53,9 +51,7 @@ pub(super) async fn list(
         Which::Ended => call.state == CallState::Ended,
         Which::All => true,
     };
-    Json(CallList {
-        calls: shared.gateway.notify.board.calls(wanted),
-    })
+    Json(CallList { calls: shared.gateway.notify.board.calls(wanted) })
 }
 
 /// One call, also for a while after its end.

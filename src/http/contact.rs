@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::request::{Body, fresh_request_id};
-use super::{CommandError, Shared, access, sigv4};
+use super::{Shared, access, sigv4};
 use crate::command::{Accepted, Command, Origin, Verb};
 use crate::control::contact::{
     self, ContactErrorView, ContactRefusal, ContactRequest, ContactSuccessView,
     StartContactStreaming, StopContactStreaming,
 };
 use crate::control::tables::ContactError;
+use crate::net::CommandError;
 
 /// From which boto3 takes the exception's class.
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -99,24 +100,12 @@ fn admit(
             Ok(body)
         } else {
             let message = "the request is neither signed nor carries a token";
-            Err(ContactRefusal::new(
-                ContactError::UnrecognizedClient,
-                message,
-            ))
+            Err(ContactRefusal::new(ContactError::UnrecognizedClient, message))
         };
     }
-    let signed = sigv4::SignedRequest {
-        method: &Method::POST,
-        uri,
-        headers,
-        body: &body,
-    };
+    let signed = sigv4::SignedRequest { method: &Method::POST, uri, headers, body: &body };
     let secret_of = |id: &str| {
-        settings
-            .tokens
-            .iter()
-            .find(|token| token.id == id)
-            .map(|token| token.secret.reveal())
+        settings.tokens.iter().find(|token| token.id == id).map(|token| token.secret.reveal())
     };
     match signed.verify((shared.gateway.wall)(), secret_of) {
         Ok(()) => Ok(body),
@@ -134,23 +123,14 @@ fn admit(
 
 async fn ask(shared: &Shared, asked: ContactRequest) -> Result<Accepted, ContactRefusal> {
     let request = asked.request.unwrap_or_else(fresh_request_id);
-    let command = Command {
-        request,
-        origin: Origin::ContactApi,
-        verb: asked.verb,
-    };
-    shared
-        .ask(asked.call, command)
-        .await
-        .map_err(|error| match error {
-            CommandError::Denied(denied) => denied.into(),
-            CommandError::Busy => {
-                ContactRefusal::new(ContactError::LimitExceeded, error.to_string())
-            }
-            CommandError::Unanswered => {
-                ContactRefusal::new(ContactError::InternalService, error.to_string())
-            }
-        })
+    let command = Command { request, origin: Origin::ContactApi, verb: asked.verb };
+    shared.ask(asked.call, command).await.map_err(|error| match error {
+        CommandError::Denied(denied) => denied.into(),
+        CommandError::Busy => ContactRefusal::new(ContactError::LimitExceeded, error.to_string()),
+        CommandError::Unanswered => {
+            ContactRefusal::new(ContactError::InternalService, error.to_string())
+        }
+    })
 }
 
 fn stream_name(request: &ContactRequest) -> String {

@@ -11,11 +11,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::{CommandError, Shared};
+use super::Shared;
 use crate::command::Denied;
 use crate::control::json::ErrorView;
 use crate::control::request::BadMember;
 use crate::control::tables::{self, RETRY_AFTER_S};
+use crate::net::CommandError;
 
 /// The body of every error.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -87,14 +88,10 @@ impl IntoResponse for ApiError {
         let mut response = json_error(status, code, self.to_string());
         match status {
             StatusCode::UNAUTHORIZED => {
-                response
-                    .headers_mut()
-                    .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::SERVICE_UNAVAILABLE => {
-                response
-                    .headers_mut()
-                    .insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
             }
             _ => {}
         }
@@ -103,13 +100,7 @@ impl IntoResponse for ApiError {
 }
 
 fn json_error(status: StatusCode, code: &str, message: String) -> Response {
-    (
-        status,
-        Json(ErrorBody {
-            error: ErrorView::new(code, message),
-        }),
-    )
-        .into_response()
+    (status, Json(ErrorBody { error: ErrorView::new(code, message) })).into_response()
 }
 
 /// The answer for a path that no route has.
@@ -132,20 +123,15 @@ pub(super) async fn finish(State(shared): State<Shared>, request: Request, next:
         (REFERRER_POLICY, "no-referrer"),
     ];
     for (name, value) in constant {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
 
 fn as_json(response: Response) -> Response {
     let status = response.status();
-    let content_type = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .map(HeaderValue::as_bytes)
-        .unwrap_or_default();
+    let content_type =
+        response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     if content_type == b"application/json"
         || !(status.is_client_error() || status.is_server_error())
     {
@@ -158,10 +144,9 @@ fn as_json(response: Response) -> Response {
         StatusCode::PAYLOAD_TOO_LARGE => {
             ("body_too_long", "the body is longer than this server reads")
         }
-        StatusCode::UPGRADE_REQUIRED => (
-            "upgrade_required",
-            "this is not a WebSocket handshake of version 13",
-        ),
+        StatusCode::UPGRADE_REQUIRED => {
+            ("upgrade_required", "this is not a WebSocket handshake of version 13")
+        }
         status if status.is_client_error() => ("bad_request", "the request could not be read"),
         _ => ("internal", "an error in this program"),
     };

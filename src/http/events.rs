@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
 use super::{Shared, request};
@@ -33,8 +33,7 @@ const SEND_TIME: Duration = Duration::from_secs(10);
 const LISTENER_BYTES: usize = 4096;
 
 /// The query of the events.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct EventQuery {
     /// Begin after the event of this number, as far as events are kept. The header Last-Event-ID says the same.
     since: Option<u64>,
@@ -52,7 +51,10 @@ struct Missed {
 }
 
 /// Events as they happen: server-sent events, or WebSocket text messages when the request is a WebSocket handshake.
-#[utoipa::path(get, path = "/v1/events", tag = "events", params(EventQuery),
+#[utoipa::path(get, path = "/v1/events", tag = "events", 
+    params(("since" = Option<u64>, Query, description = "Begin after the event of this number, as far as events are kept"),
+        ("call" = Option<String>, Query, description = "Only events of the call with this id"),
+        ("Last-Event-ID" = Option<u64>, Header, description = "As since, sent by browsers that reconnect")),
     responses((status = 200, body = EventView, content_type = "text/event-stream"), (status = 101, description = "WebSocket"),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 406, body = ErrorBody),
         (status = 503, body = ErrorBody)))]
@@ -75,17 +77,13 @@ pub(super) async fn listen(
         return Err(ApiError::NotAcceptable);
     }
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Ok(Sse::new(feed.into_stream())
-        .keep_alive(keep_alive)
-        .into_response())
+    Ok(Sse::new(feed.into_stream()).keep_alive(keep_alive).into_response())
 }
 
 fn accepts_events(headers: &HeaderMap) -> bool {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_none_or(|accept| {
-        ["text/event-stream", "text/*", "*/*"]
-            .iter()
-            .any(|kind| accept.contains(kind))
+        ["text/event-stream", "text/*", "*/*"].iter().any(|kind| accept.contains(kind))
     })
 }
 
@@ -107,25 +105,12 @@ impl Feed {
     fn open(shared: &Shared, query: &EventQuery, headers: &HeaderMap) -> Result<Feed, ApiError> {
         let call = query.call.as_deref().map(request::call).transpose()?;
         // A browser that reconnects sends the number it last saw with the address it began with.
-        let last_seen = headers
-            .get("last-event-id")
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        let permit = shared
-            .listeners
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| ApiError::TooManyListeners)?;
-        let subscription = shared
-            .gateway
-            .notify
-            .bus
-            .subscribe(last_seen.or(query.since));
-        Ok(Feed {
-            subscription,
-            call,
-            stop: shared.gateway.stop.clone(),
-            _listener: permit,
-        })
+        let last_seen =
+            headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
+        let permit =
+            shared.listeners.clone().try_acquire_owned().map_err(|_| ApiError::TooManyListeners)?;
+        let subscription = shared.gateway.notify.bus.subscribe(last_seen.or(query.since));
+        Ok(Feed { subscription, call, stop: shared.gateway.stop.clone(), _listener: permit })
     }
 
     /// What comes next; `None` when the server stops.
@@ -175,10 +160,7 @@ impl Feed {
                 return;
             }
         }
-        let going = CloseFrame {
-            code: close_code::AWAY,
-            reason: "the server is stopping".into(),
-        };
+        let going = CloseFrame { code: close_code::AWAY, reason: "the server is stopping".into() };
         let _ = timeout(SEND_TIME, socket.send(Message::Close(Some(going)))).await;
     }
 }
@@ -187,10 +169,9 @@ impl Line {
     fn to_json(&self) -> String {
         let json = match self {
             Line::Event(event) => serde_json::to_string(event),
-            Line::Missed(missed) => serde_json::to_string(&Missed {
-                kind: "missed",
-                missed: *missed,
-            }),
+            Line::Missed(missed) => {
+                serde_json::to_string(&Missed { kind: "missed", missed: *missed })
+            }
         };
         json.expect("a view holds only text, numbers and lists of them")
     }

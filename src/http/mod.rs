@@ -37,9 +37,10 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::command::{Accepted, Command, Denied};
+use crate::command::{Accepted, Command};
 use crate::control::json::{ScopeView, SinkView, Timestamp};
 use crate::id::{CallId, StreamId};
+use crate::net::CommandError;
 use crate::notify::Notify;
 
 /// How long a request's body may take to arrive.
@@ -47,20 +48,6 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// How long a command may take. The switch answers within milliseconds, so later is as good as never.
 const COMMAND_TIME: Duration = Duration::from_secs(5);
-
-/// Why a command has no answer of the call, or which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CommandError {
-    /// The call said no. Nothing was changed.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// Too many commands wait. Nothing was changed.
-    #[error("the switch is busy")]
-    Busy,
-    /// No answer came in time. The command may have been carried out.
-    #[error("the switch did not answer in time")]
-    Unanswered,
-}
 
 /// The call's one door, reached from here.
 pub type CommandDoor = Arc<
@@ -137,48 +124,36 @@ pub fn router(gateway: Gateway) -> Router {
     description.merge(contact_description);
     description.merge(open_description);
     open::add_security(&mut description);
-    let openapi = description
-        .to_json()
-        .expect("the description holds only text, numbers and lists of them");
+    let openapi =
+        description.to_json().expect("the description holds only text, numbers and lists of them");
 
     let limit = gateway.settings.max_body_bytes;
     let listeners = Arc::new(Semaphore::new(gateway.settings.max_event_listeners));
-    let shared = Shared {
-        gateway,
-        listeners,
-        openapi: openapi.into(),
-    };
+    let shared = Shared { gateway, listeners, openapi: openapi.into() };
     Router::new()
-        .merge(protected.route_layer(middleware::from_fn_with_state(
-            shared.clone(),
-            access::require_token,
-        )))
+        .merge(
+            protected
+                .route_layer(middleware::from_fn_with_state(shared.clone(), access::require_token)),
+        )
         .merge(contact)
         .merge(open)
         .merge(open::pages())
         .fallback(error::no_such_path)
         .layer(DefaultBodyLimit::max(limit))
-        .layer(middleware::from_fn_with_state(
-            shared.clone(),
-            error::finish,
-        ))
+        .layer(middleware::from_fn_with_state(shared.clone(), error::finish))
         .with_state(shared)
 }
 
 /// Serves the routes until `gateway.stop` is cancelled.
 pub async fn serve(listener: TcpListener, gateway: Gateway) -> std::io::Result<()> {
     let stop = gateway.stop.clone();
-    axum::serve(listener, router(gateway))
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    axum::serve(listener, router(gateway)).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 impl Shared {
     /// Asks the call, and waits for its answer as long as is reasonable.
     async fn ask(&self, call: CallId, command: Command) -> Result<Accepted, CommandError> {
         let answer = (self.gateway.door)(call, command);
-        tokio::time::timeout(COMMAND_TIME, answer)
-            .await
-            .unwrap_or(Err(CommandError::Unanswered))
+        tokio::time::timeout(COMMAND_TIME, answer).await.unwrap_or(Err(CommandError::Unanswered))
     }
 }

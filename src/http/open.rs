@@ -23,16 +23,11 @@ const DOCS: &str = include_str!("docs.html");
 /// The script and the style are allowed by their digests; everything but reading from this server is forbidden.
 static DOCS_POLICY: LazyLock<String> = LazyLock::new(|| {
     let digest = |open: &str, close: &str| {
-        let (_, rest) = DOCS
-            .split_once(open)
-            .expect("the page has a script and a style");
+        let (_, rest) = DOCS.split_once(open).expect("the page has a script and a style");
         let (text, _) = rest.split_once(close).expect("which it closes");
         STANDARD.encode(Sha256::digest(text))
     };
-    let (script, style) = (
-        digest("<script>", "</script>"),
-        digest("<style>", "</style>"),
-    );
+    let (script, style) = (digest("<script>", "</script>"), digest("<style>", "</style>"));
     format!(
         "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; connect-src 'self'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -41,23 +36,16 @@ static DOCS_POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// `/openapi.json` and `/docs`.
 pub(super) fn pages() -> Router<Shared> {
-    Router::new()
-        .route("/openapi.json", get(openapi))
-        .route("/docs", get(docs))
+    Router::new().route("/openapi.json", get(openapi)).route("/docs", get(docs))
 }
 
 async fn openapi(State(shared): State<Shared>) -> impl IntoResponse {
-    (
-        [(CONTENT_TYPE, "application/json")],
-        shared.openapi.to_string(),
-    )
+    ([(CONTENT_TYPE, "application/json")], shared.openapi.to_string())
 }
 
 async fn docs() -> impl IntoResponse {
-    let headers: [(HeaderName, &str); 2] = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, &DOCS_POLICY),
-    ];
+    let headers: [(HeaderName, &str); 2] =
+        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, &DOCS_POLICY)];
     (headers, DOCS).into_response()
 }
 
@@ -66,10 +54,7 @@ async fn docs() -> impl IntoResponse {
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub(super) async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    (
-        [(CONTENT_TYPE, content_type)],
-        shared.gateway.notify.metrics.to_text(),
-    )
+    ([(CONTENT_TYPE, content_type)], shared.gateway.notify.metrics.to_text())
 }
 
 /// Whether the process runs.
@@ -83,31 +68,19 @@ pub(super) async fn health() -> &'static str {
     responses((status = 200, body = String), (status = 503, body = String)))]
 pub(super) async fn ready(State(shared): State<Shared>) -> impl IntoResponse {
     if shared.gateway.ready.load(Ordering::Relaxed) {
-        (
-            StatusCode::OK,
-            [(CONTENT_TYPE, "application/json")],
-            r#"{"ready":true}"#,
-        )
+        (StatusCode::OK, [(CONTENT_TYPE, "application/json")], r#"{"ready":true}"#)
     } else {
         let body =
             r#"{"ready":false,"error":{"code":"draining","message":"no new calls are taken"}}"#;
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            [(CONTENT_TYPE, "application/json")],
-            body,
-        )
+        (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, "application/json")], body)
     }
 }
 
 /// How a client shows who it is.
 pub(super) fn add_security(description: &mut OpenApi) {
     let components = description.components.get_or_insert_default();
-    components.add_security_scheme(
-        "bearer",
-        SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
-    );
-    components.add_security_scheme(
-        "key",
-        SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::new("key"))),
-    );
+    components
+        .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    components
+        .add_security_scheme("key", SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::new("key"))));
 }

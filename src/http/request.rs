@@ -49,9 +49,7 @@ impl Body {
         }
         // serde would also read a struct from a list.
         if text.first() != Some(&b'{') {
-            return Err(ApiError::BadRequest(
-                "the body is not a JSON object".to_owned(),
-            ));
+            return Err(ApiError::BadRequest("the body is not a JSON object".to_owned()));
         }
         serde_json::from_slice(text)
             .map_err(|error| ApiError::BadRequest(format!("the body: {error}")))

@@ -71,15 +71,12 @@ impl SignedRequest<'_> {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
         let authorization = Authorization::parse(text)?;
-        let date = self
-            .header("x-amz-date")
-            .ok_or(SignatureError::Malformed("X-Amz-Date is missing"))?;
+        let date =
+            self.header("x-amz-date").ok_or(SignatureError::Malformed("X-Amz-Date is missing"))?;
         let signed_at =
             parse_date(&date).ok_or(SignatureError::Malformed("X-Amz-Date is not a date"))?;
         if !date.starts_with(authorization.day) {
-            return Err(SignatureError::Malformed(
-                "the scope is of another day than X-Amz-Date",
-            ));
+            return Err(SignatureError::Malformed("the scope is of another day than X-Amz-Date"));
         }
         let secret = secret_of(authorization.key_id).ok_or(SignatureError::UnknownKey)?;
         if now.as_unix_millis().abs_diff(signed_at) > SKEW_MS {
@@ -92,11 +89,7 @@ impl SignedRequest<'_> {
             hex(&Sha256::digest(canonical))
         );
         let expected = hex(&hmac(&authorization.signing_key(secret), &to_sign));
-        if bool::from(
-            expected
-                .as_bytes()
-                .ct_eq(authorization.signature.as_bytes()),
-        ) {
+        if bool::from(expected.as_bytes().ct_eq(authorization.signature.as_bytes())) {
             Ok(())
         } else {
             Err(SignatureError::Mismatch)
@@ -107,9 +100,8 @@ impl SignedRequest<'_> {
     fn canonical(&self, authorization: &Authorization<'_>) -> Result<String, SignatureError> {
         let mut headers = String::new();
         for name in authorization.signed_headers.split(';') {
-            let value = self
-                .header(name)
-                .ok_or(SignatureError::Malformed("a signed header is missing"))?;
+            let value =
+                self.header(name).ok_or(SignatureError::Malformed("a signed header is missing"))?;
             headers += &format!("{name}:{value}\n");
         }
         let mut query: Vec<&str> = self
@@ -137,48 +129,29 @@ impl SignedRequest<'_> {
             .get_all(name)
             .iter()
             .map(|value| {
-                Some(
-                    value
-                        .to_str()
-                        .ok()?
-                        .split_whitespace()
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                )
+                Some(value.to_str().ok()?.split_whitespace().collect::<Vec<_>>().join(" "))
             })
             .collect();
-        values
-            .filter(|values| !values.is_empty())
-            .map(|values| values.join(","))
+        values.filter(|values| !values.is_empty()).map(|values| values.join(","))
     }
 }
 
 impl<'a> Authorization<'a> {
     fn parse(text: &'a str) -> Result<Self, SignatureError> {
         let malformed = SignatureError::Malformed;
-        let rest = text
-            .strip_prefix(ALGORITHM)
-            .ok_or(malformed("another algorithm"))?;
+        let rest = text.strip_prefix(ALGORITHM).ok_or(malformed("another algorithm"))?;
         let part = |name: &str| {
-            let parts = rest
-                .split(',')
-                .filter_map(|part| part.trim().split_once('='));
-            parts
-                .into_iter()
-                .find(|(given, _)| *given == name)
-                .map(|(_, value)| value)
+            let parts = rest.split(',').filter_map(|part| part.trim().split_once('='));
+            parts.into_iter().find(|(given, _)| *given == name).map(|(_, value)| value)
         };
         let credential = part("Credential").ok_or(malformed("no Credential"))?;
         let signed_headers = part("SignedHeaders").ok_or(malformed("no SignedHeaders"))?;
         let signature = part("Signature").ok_or(malformed("no Signature"))?;
-        let (key_id, scope) = credential
-            .split_once('/')
-            .ok_or(malformed("a Credential without scope"))?;
+        let (key_id, scope) =
+            credential.split_once('/').ok_or(malformed("a Credential without scope"))?;
         let scope_parts: Vec<&str> = scope.split('/').collect();
         let [day, region, SERVICE, "aws4_request"] = scope_parts.as_slice() else {
-            return Err(malformed(
-                "the scope is not day/region/connect/aws4_request",
-            ));
+            return Err(malformed("the scope is not day/region/connect/aws4_request"));
         };
         // Unsigned, the host could be another's and the date anybody's.
         if !["host", "x-amz-date"]
@@ -187,14 +160,7 @@ impl<'a> Authorization<'a> {
         {
             return Err(malformed("host and x-amz-date must be signed"));
         }
-        Ok(Authorization {
-            key_id,
-            scope,
-            day,
-            region,
-            signed_headers,
-            signature,
-        })
+        Ok(Authorization { key_id, scope, day, region, signed_headers, signature })
     }
 
     fn signing_key(&self, secret: &str) -> [u8; 32] {
@@ -238,21 +204,14 @@ pub(super) fn parse_date(text: &str) -> Option<u64> {
         return None;
     }
     let number = |text: &str, from: usize| text.get(from..from + 2)?.parse::<u64>().ok();
-    let (year, month, day) = (
-        date.get(..4)?.parse::<u64>().ok()?,
-        number(date, 4)?,
-        number(date, 6)?,
-    );
+    let (year, month, day) =
+        (date.get(..4)?.parse::<u64>().ok()?, number(date, 4)?, number(date, 6)?);
     let (hour, minute, second) = (number(time, 0)?, number(time, 2)?, number(time, 4)?);
     if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
     // Years counted from March have their leap day at their end.
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days =
         year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000)
@@ -283,14 +242,8 @@ mod tests {
     fn the_signing_key_is_derived_as_the_specification_derives_it() {
         let scope = "20120215/us-east-1/connect/aws4_request";
         let (day, region) = ("20120215", "us-east-1");
-        let authorization = Authorization {
-            key_id: "",
-            scope,
-            day,
-            region,
-            signed_headers: "",
-            signature: "",
-        };
+        let authorization =
+            Authorization { key_id: "", scope, day, region, signed_headers: "", signature: "" };
         // botocore.auth.SigV4Auth derives the same from this secret, day, region and service.
         let expected = "bceb7a3b8e97f1b74c0fdebb05d11289a25f0ee27d9512475230ee00d27ee7b0";
         assert_eq!(

@@ -62,9 +62,7 @@ pub(super) async fn list(
     Path(call): Path<String>,
 ) -> Result<Json<StreamList>, ApiError> {
     let view = shared.gateway.notify.board.call(http_request::call(&call)?);
-    Ok(Json(StreamList {
-        streams: view.ok_or(Denied::NoSuchCall)?.streams,
-    }))
+    Ok(Json(StreamList { streams: view.ok_or(Denied::NoSuchCall)?.streams }))
 }
 
 /// Starts a stream.
@@ -87,17 +85,12 @@ pub(super) async fn start(
         tracks: sent.tracks.as_deref(),
         pause_as: sent.pause_as.as_deref(),
     })?);
-    let command = Command {
-        request: http_request::request_id(&headers)?,
-        origin: Origin::Rest,
-        verb,
-    };
+    let command =
+        Command { request: http_request::request_id(&headers)?, origin: Origin::Rest, verb };
     let accepted = shared.ask(http_request::call(&call)?, command).await?;
     let view = AcceptedView::from(&accepted);
-    let location = view
-        .streams
-        .first()
-        .map(|stream| [(LOCATION, format!("/v1/streams/{}", stream.stream))]);
+    let location =
+        view.streams.first().map(|stream| [(LOCATION, format!("/v1/streams/{}", stream.stream))]);
     Ok((StatusCode::CREATED, location, Json(view)).into_response())
 }
 
@@ -116,18 +109,11 @@ pub(super) async fn change(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<AcceptedView>, ApiError> {
-    let target = if stream == "*" {
-        Target::All
-    } else {
-        request::target(Some(&stream))?
-    };
+    let target = if stream == "*" { Target::All } else { request::target(Some(&stream))? };
     let sent: ChangeBody = body.json()?;
     let verb = sent.verb(&verb, target)?;
-    let command = Command {
-        request: http_request::request_id(&headers)?,
-        origin: Origin::Rest,
-        verb,
-    };
+    let command =
+        Command { request: http_request::request_id(&headers)?, origin: Origin::Rest, verb };
     let accepted = shared.ask(http_request::call(&call)?, command).await?;
     Ok(Json(AcceptedView::from(&accepted)))
 }
@@ -161,11 +147,7 @@ pub(super) async fn show(
     State(shared): State<Shared>,
     Path(stream): Path<String>,
 ) -> Result<Json<StreamView>, ApiError> {
-    let view = shared
-        .gateway
-        .notify
-        .board
-        .stream(http_request::stream(&stream)?);
+    let view = shared.gateway.notify.board.stream(http_request::stream(&stream)?);
     Ok(Json(view.ok_or(Denied::NoSuchStream)?))
 }
 
@@ -205,11 +187,7 @@ pub(super) async fn scope(
     responses((status = 200, body = SinkList), (status = 401, body = ErrorBody)))]
 pub(super) async fn sinks(State(shared): State<Shared>) -> Json<SinkList> {
     let board = &shared.gateway.notify.board;
-    let with_load = |sink: &SinkView| SinkView {
-        live_streams: board.live_streams(&sink.name),
-        ..sink.clone()
-    };
-    Json(SinkList {
-        sinks: shared.gateway.sinks.iter().map(with_load).collect(),
-    })
+    let with_load =
+        |sink: &SinkView| SinkView { live_streams: board.live_streams(&sink.name), ..sink.clone() };
+    Json(SinkList { sinks: shared.gateway.sinks.iter().map(with_load).collect() })
 }

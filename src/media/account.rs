@@ -145,7 +145,10 @@ mod tests {
     use super::*;
     use SpanKind::{Audio, Discarded, Lost, Silence};
 
-    fn account(spans: &[(SpanKind, u64)]) -> Account {
+    /// Kinds and lengths.
+    type Lengths<'a> = &'a [(SpanKind, u64)];
+
+    fn account(spans: Lengths<'_>) -> Account {
         let mut account = Account::default();
         for (kind, samples) in spans {
             account.append(*kind, *samples);
@@ -171,7 +174,7 @@ mod tests {
     #[test]
     fn retyping_splits_and_joins_spans_and_leaves_other_kinds() {
         let before = [(Audio, 100), (Silence, 100), (Audio, 100), (Silence, 100)];
-        let cases: &[(Range<u64>, u64, &[(SpanKind, u64)])] = &[
+        let cases: &[(Range<u64>, u64, Lengths<'_>)] = &[
             (
                 120..180,
                 60,

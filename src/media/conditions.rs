@@ -38,6 +38,8 @@ impl State {
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     state: State,
+    /// Up to here samples were withheld the last time.
+    withheld_until: u64,
     upcoming: VecDeque<(u64, Condition)>,
 }
 
@@ -53,7 +55,11 @@ impl Conditions {
         while let Some((at, condition)) = self.upcoming.front().copied()
             && at <= position
         {
+            let withheld = self.state.is_withheld();
             self.state.apply(condition);
+            if withheld && !self.state.is_withheld() {
+                self.withheld_until = at;
+            }
             self.upcoming.pop_front();
         }
     }
@@ -74,8 +80,12 @@ impl Conditions {
         }
     }
 
-    /// Whether what the party does at `position` is withheld.
+    /// Whether what the party does at `position` is withheld. Of the past, only the end of the last withheld stretch is known;
+    /// everything before it counts as withheld.
     pub(super) fn withheld_at(&self, position: u64) -> bool {
+        if position < self.withheld_until {
+            return true;
+        }
         let mut state = self.state;
         let reached = self.upcoming.iter().take_while(|(at, _)| *at <= position);
         reached.for_each(|(_, condition)| state.apply(*condition));
@@ -105,6 +115,16 @@ mod tests {
             assert_eq!(conditions.kind(SpanKind::Audio), audio, "{position}");
             assert_eq!(conditions.kind(SpanKind::Silence), silence, "{position}");
         }
+    }
+
+    #[test]
+    fn what_was_withheld_stays_withheld_after_the_end() {
+        let mut conditions = Conditions::default();
+        conditions.change(100, Condition::Paused(true));
+        conditions.change(200, Condition::Paused(false));
+        conditions.reach(300);
+        assert!(conditions.withheld_at(199));
+        assert!(!conditions.withheld_at(200));
     }
 
     #[test]

@@ -49,6 +49,15 @@ impl PayloadMap {
         self
     }
 
+    /// The same map with what only `other` knows. RFC 3264 §6.1: the two legs may number one codec differently, and each sends
+    /// by the other one's numbers.
+    pub fn merged(self, other: &PayloadMap) -> Self {
+        let unknown = other.codecs().filter(|(number, _)| !self.contains(*number));
+        let mut merged = unknown.fold(self, |map, (number, codec)| map.with(number, codec));
+        merged.negotiated |= other.negotiated;
+        merged
+    }
+
     /// What `payload_type` means; `None` when it was not negotiated.
     pub fn payload(&self, payload_type: u8) -> Option<Payload> {
         if payload_type > 127 || self.negotiated & (1 << payload_type) == 0 {
@@ -110,6 +119,18 @@ mod tests {
         assert_eq!(map.payload(18), Some(Payload::PassedThrough));
         assert_eq!(map.payload(8), None);
         assert_eq!(map.payload(200), None);
+    }
+
+    #[test]
+    fn merging_adds_what_was_unknown_and_changes_nothing_else() {
+        let own = PayloadMap::from(&[(0, Codec::Pcmu), (111, Codec::Opus)]);
+        let other =
+            PayloadMap::from(&[(111, Codec::G722), (96, Codec::Opus)]).with_passed_through(18);
+        let merged = own.merged(&other);
+        assert_eq!(merged.codec(111), Some(Codec::Opus));
+        assert_eq!(merged.codec(96), Some(Codec::Opus));
+        assert_eq!(merged.payload(18), Some(Payload::PassedThrough));
+        assert_eq!(merged.payload(8), None);
     }
 
     #[test]

@@ -49,7 +49,10 @@ pub(super) struct Permitted {
 pub(super) struct Port {
     id: PortId,
     latch: Latch,
+    /// As the leg's own session description numbers them.
     payloads: PayloadMap,
+    /// As the leg may number what it sends: the other leg's numbers, too.
+    expected: PayloadMap,
     pub(super) permitted: Permitted,
     pub(super) route: Route,
     pub(super) taps: Vec<Tap>,
@@ -76,6 +79,7 @@ impl Port {
             id,
             latch: Latch::new(latch_packets.max(1)),
             payloads: PayloadMap::EMPTY,
+            expected: PayloadMap::EMPTY,
             permitted: Permitted::default(),
             route: Route::Nowhere,
             taps: Vec::new(),
@@ -99,6 +103,7 @@ impl Port {
     ) {
         self.latch.signal(signalled);
         self.payloads = payloads;
+        self.expected = payloads;
         if permitted.send && !self.permitted.send {
             self.heard = now;
         }
@@ -106,6 +111,16 @@ impl Port {
             self.silent = false;
         }
         self.permitted = permitted;
+    }
+
+    /// The leg's own numbering of payload types.
+    pub(super) fn payloads(&self) -> PayloadMap {
+        self.payloads
+    }
+
+    /// The leg is bridged to one that numbers payload types like this.
+    pub(super) fn expect_also(&mut self, other: &PayloadMap) {
+        self.expected = self.payloads.merged(other);
     }
 
     /// Takes an RTP packet from the leg: judges, measures, taps it.
@@ -125,7 +140,7 @@ impl Port {
             from,
             ssrc: packet.ssrc(),
             sequence: packet.sequence(),
-            negotiated: self.payloads.contains(packet.payload_type()),
+            negotiated: self.expected.contains(packet.payload_type()),
         };
         match self.latch.handle_packet(sighting, now) {
             Verdict::Heard => {}
@@ -228,7 +243,7 @@ impl Port {
         if std::mem::take(&mut self.silent) {
             events.push_back(MediaEvent::Recovered { port });
         }
-        let codec = self.payloads.codec(packet.payload_type());
+        let codec = self.expected.codec(packet.payload_type());
         self.note_source(packet.ssrc(), codec);
         if let Some(source) = &mut self.source {
             source.stats.handle_packet(packet.sequence(), packet.timestamp(), now);

@@ -6,8 +6,7 @@
 //! A packet that comes in is `forwarded`, or dropped for exactly one reason. Nothing is allocated for it, nothing is locked or
 //! waited for: ports are found by a hash of their number, and the tap is one copy.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -20,12 +19,10 @@ use crate::time::{Instant, Timers};
 use super::figures::DropReason;
 use super::latch::Signalled;
 use super::port::{Permitted, Port, Route, Tap};
+use super::port_hash::PortTable;
 use super::prompt::{Origin, Player, Program};
-use super::score::wav_samples;
+use super::score::agent_voice;
 use super::{Forward, MediaCommand, MediaEvent, RelayFigures, Settings, Transmit};
-
-/// The talking agent's voice: 8000 Hz, 16 bit, mono.
-const SPEECH: &[u8] = include_bytes!("../../config/prompts/agent.wav");
 
 /// The media machine: one per worker, both legs of a call on the same one.
 ///
@@ -36,7 +33,7 @@ pub struct Relay {
     settings: Settings,
     random: StdRng,
     speech: Arc<[i16]>,
-    ports: HashMap<PortId, Port, BuildHasherDefault<PortHasher>>,
+    ports: PortTable<Port>,
     timers: Timers<(PortId, Timer)>,
     events: VecDeque<MediaEvent>,
     transmits: VecDeque<Transmit>,
@@ -62,8 +59,8 @@ impl Relay {
         Relay {
             settings,
             random: StdRng::seed_from_u64(seed),
-            speech: wav_samples(SPEECH),
-            ports: HashMap::default(),
+            speech: agent_voice(),
+            ports: PortTable::default(),
             timers: Timers::new(),
             events: VecDeque::with_capacity(16),
             transmits: VecDeque::new(),
@@ -82,6 +79,7 @@ impl Relay {
                 found
                     .map(|it| it.signal(signalled, payloads, permitted, now))
                     .map(|()| self.expect_media(port))
+                    .map(|()| self.share_payloads(port))
             }
             MediaCommand::Bridge { a, b } => self.bridge(a, b),
             MediaCommand::Unbridge { port } => self.set_route(port, Route::Nowhere),
@@ -202,7 +200,24 @@ impl Relay {
             return None;
         }
         self.set_route(a, Route::Bridge(b))?;
-        self.set_route(b, Route::Bridge(a))
+        self.set_route(b, Route::Bridge(a))?;
+        self.share_payloads(a);
+        Some(())
+    }
+
+    /// Lets each leg of a bridge send by the other one's payload types.
+    fn share_payloads(&mut self, a: PortId) {
+        let Some(Route::Bridge(b)) = self.ports.get(&a).map(|port| &port.route) else {
+            return;
+        };
+        let b = *b;
+        let payloads = |id| self.ports.get(&id).map(Port::payloads).unwrap_or_default();
+        let (of_a, of_b) = (payloads(a), payloads(b));
+        for (id, other) in [(a, of_b), (b, of_a)] {
+            if let Some(port) = self.ports.get_mut(&id) {
+                port.expect_also(&other);
+            }
+        }
     }
 
     /// Replaces what the port does; the port that it was bridged to does nothing any more.
@@ -332,27 +347,5 @@ impl Relay {
         if let Some(deadline) = port.key_deadline() {
             self.timers.set((id, Timer::Key), deadline);
         }
-    }
-}
-
-/// Port numbers are ours and count up, so a multiplication spreads them well enough; and no chance enters, as the default
-/// hasher's keys would.
-#[derive(Debug, Default)]
-struct PortHasher(u64);
-
-impl Hasher for PortHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // 2^64 divided by the golden ratio; the rotation brings the well-mixed high bits to where the table looks.
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

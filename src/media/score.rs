@@ -124,8 +124,13 @@ pub(super) fn score(prompt: &Prompt, events: bool, speech: &Arc<[i16]>) -> Vec<S
     }
 }
 
+/// The talking agent's voice.
+pub(super) fn agent_voice() -> Arc<[i16]> {
+    wav_samples(include_bytes!("../../config/prompts/agent.wav"))
+}
+
 /// The samples of a WAV file of 16 bit, mono, 8000 Hz; none if it is something else.
-pub(super) fn wav_samples(file: &[u8]) -> Arc<[i16]> {
+fn wav_samples(file: &[u8]) -> Arc<[i16]> {
     let (samples, _) = wav_data(file).unwrap_or_default().as_chunks::<2>();
     samples.iter().map(|bytes| i16::from_le_bytes(*bytes)).collect()
 }

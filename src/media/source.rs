@@ -1,16 +1,4 @@
-//! Where the packets of one track belong on its timeline.
-//!
-//! ```text
-//!               first packet, other SSRC or clock,
-//!               timestamps that run back or into the future
-//!   (none) ----------------------------------------------> anchored at the arrival
-//!                                                            |  timestamps rule
-//!      place == cursor   put                                 |
-//!      place  > cursor   lost, discarded or silence, then put
-//!      place  < cursor   the clock went on without it: up to SLIP the silence that was put meanwhile stays and the source goes
-//!                        on behind it; more is late and lost; late for LATE_PATIENCE: anchored again
-//!      cursor > clock    the sender is fast: its audio is discarded until the clock has caught up
-//! ```
+//! One track's sender: its packets in order, decoded, on their places, and what is missing between them.
 
 use std::collections::VecDeque;
 
@@ -22,6 +10,7 @@ use crate::time::{Duration, Instant};
 
 use super::account::PacketCounts;
 use super::clock::Clock;
+use super::placement::{Admission, Arrival, Placement};
 use super::sequencer::{Arrived, Sequencer};
 use super::timeline::Timeline;
 use super::transcoder::{Transcoded, Transcoder};
@@ -29,10 +18,6 @@ use super::{AssemblyPlan, PayloadMap, Tapped};
 
 /// How far a track's timeline follows behind the clock when nothing comes: the reorder window and as much again for jitter.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
-/// How far a source may slip behind its place, and run ahead of the clock.
-const SLIP: Duration = Duration::from_millis(100);
-/// A source that has been late for so long is not coming back to its old timing.
-const LATE_PATIENCE: Duration = Duration::from_millis(200);
 /// After a change of SSRC, packets of the former one are late for so long, and not a change back.
 const FORMER_SSRC: Duration = Duration::from_millis(200);
 
@@ -54,16 +39,6 @@ struct Waiting {
     payload: Vec<u8>,
 }
 
-/// Where the sender's timestamps are on the timeline.
-#[derive(Clone, Copy, Debug)]
-struct Anchor {
-    /// The timestamp that comes next if the sender pauses nothing.
-    timestamp: u32,
-    /// Its place.
-    position: u64,
-    clock_rate: u32,
-}
-
 /// What is known to be missing since the last audio.
 #[derive(Clone, Copy, Debug, Default)]
 struct Missing {
@@ -83,15 +58,12 @@ pub(super) struct Source {
     ssrc: Option<u32>,
     former: Option<(u32, Instant)>,
     sequencer: Option<Sequencer<Waiting>>,
-    anchor: Option<Anchor>,
+    placement: Placement,
     missing: Missing,
     /// Samples of the last audio packet: what a missing one is taken to have held.
     packet_samples: u64,
     /// Where the last audio ended: what follows on the timeline may still be explained as loss.
     heard_until: u64,
-    late_since: Option<Instant>,
-    /// The sender is ahead of the clock; its audio is given up until that has caught up.
-    shedding: bool,
     refused: u64,
     detector: Detector,
     /// Timestamp units per second of the last event packet.
@@ -111,12 +83,10 @@ impl Source {
             ssrc: None,
             former: None,
             sequencer: None,
-            anchor: None,
+            placement: Placement::new(clock),
             missing: Missing::default(),
             packet_samples: clock.samples(Duration::from_millis(20)),
             heard_until: 0,
-            late_since: None,
-            shedding: false,
             refused: 0,
             detector: Detector::new(),
             event_rate: 8000,
@@ -168,9 +138,10 @@ impl Source {
     pub(super) fn poll_timeout(&self, line: &Timeline) -> Instant {
         let frame = line.frame_samples();
         let absence = self.clock.moment((line.cursor() / frame + 1) * frame) + PATIENCE;
+        // While a hole is waited for, the timeline does not go on without it.
         let hole = self.sequencer.as_ref().and_then(Sequencer::deadline);
-        let press = self.detector.poll_timeout();
-        [hole, press].into_iter().flatten().fold(absence, Instant::min)
+        let next = hole.unwrap_or(absence);
+        self.detector.poll_timeout().map_or(next, |press| press.min(next))
     }
 
     /// Puts what waits, holes or not. `refused` packets in all were refused by the ring.
@@ -209,8 +180,7 @@ impl Source {
     /// The same source starts over.
     fn restart(&mut self) {
         self.sequencer = None;
-        self.anchor = None;
-        self.late_since = None;
+        self.placement.restart();
         self.missing.packets = 0;
         self.transcoder.reset();
     }
@@ -296,70 +266,31 @@ impl Source {
                 return;
             }
         };
-        let now = self.clock.position(waiting.arrival);
-        let place = self.place(codec, waiting.timestamp, now, audio.samples, line);
-        let Some(position) = self.admit(place, waiting.arrival, audio.samples, line) else {
-            self.note_anchor(codec, waiting.timestamp, audio, place);
-            return;
+        let arrival = Arrival {
+            at: waiting.arrival,
+            timestamp: waiting.timestamp,
+            clock_rate: codec.clock_rate(),
+            timestamp_units: audio.timestamp_units,
+            samples: audio.samples,
         };
-        self.explain_absence(position, line);
-        line.put_audio(self.transcoder.bytes(), waiting.arrival);
-        self.note_anchor(codec, waiting.timestamp, audio, position);
-        self.packet_samples = audio.samples;
-        self.heard_until = line.cursor();
-    }
-
-    /// Where the sender's timestamp says that the packet belongs; where its arrival says so when the timestamp makes no sense.
-    fn place(&self, codec: Codec, timestamp: u32, now: u64, samples: u64, line: &Timeline) -> u64 {
-        let fresh = fresh_place(now, samples, line);
-        let Some(anchor) = self.anchor.filter(|anchor| anchor.clock_rate == codec.clock_rate())
-        else {
-            return fresh;
-        };
-        let step = timestamp.wrapping_sub(anchor.timestamp).cast_signed();
-        let Ok(step) = u64::try_from(step) else {
-            return fresh;
-        };
-        let place = anchor.position + self.clock.scale(step, anchor.clock_rate);
-        let in_the_future = place > now + self.clock.samples(SLIP);
-        if in_the_future && place > line.cursor() { fresh } else { place }
-    }
-
-    /// Where the packet is put, near its place; `None` when it is given up.
-    fn admit(
-        &mut self,
-        place: u64,
-        arrival: Instant,
-        samples: u64,
-        line: &mut Timeline,
-    ) -> Option<u64> {
-        let (now, cursor) = (self.clock.position(arrival), line.cursor());
-        let slip = self.clock.samples(SLIP);
-        if self.shedding && cursor > now {
-            return None;
+        match self.placement.admit(arrival, line) {
+            Admission::At(position) => {
+                self.explain_absence(position, line);
+                line.put_audio(self.transcoder.bytes(), waiting.arrival);
+                self.packet_samples = audio.samples;
+                self.heard_until = line.cursor();
+            }
+            Admission::Late(place) => {
+                self.counts.late += 1;
+                let missing = std::mem::take(&mut self.missing).packets * self.packet_samples;
+                line.explain(place.saturating_sub(missing)..place + audio.samples, SpanKind::Lost);
+            }
+            // A frame's length stands for all that is given up until the clock has caught up.
+            Admission::Surplus { first: true } => {
+                line.put_absence(line.cursor() + line.frame_samples(), SpanKind::Discarded);
+            }
+            Admission::Surplus { first: false } => {}
         }
-        if self.shedding {
-            self.shedding = false;
-            return Some(fresh_place(now, samples, line));
-        }
-        if cursor > now + slip {
-            self.shedding = true;
-            line.put_absence(cursor + line.frame_samples(), SpanKind::Discarded);
-            return None;
-        }
-        if place + slip >= cursor {
-            self.late_since = None;
-            return Some(place.max(cursor));
-        }
-        let since = *self.late_since.get_or_insert(arrival);
-        if arrival.since(since) >= LATE_PATIENCE {
-            self.late_since = None;
-            return Some(fresh_place(now, samples, line));
-        }
-        self.counts.late += 1;
-        let missing = std::mem::take(&mut self.missing).packets * self.packet_samples;
-        line.explain(place.saturating_sub(missing)..place + samples, SpanKind::Lost);
-        None
     }
 
     /// Types what lies between the last audio and `position`: what is known to be missing comes last.
@@ -373,14 +304,6 @@ impl Source {
         line.put_absence(from, SpanKind::Silence);
         line.explain(from..from + lost, SpanKind::Lost);
         line.explain(from + lost..position, SpanKind::Discarded);
-    }
-
-    fn note_anchor(&mut self, codec: Codec, timestamp: u32, audio: Transcoded, position: u64) {
-        self.anchor = Some(Anchor {
-            timestamp: timestamp.wrapping_add(audio.timestamp_units),
-            position: position + audio.samples,
-            clock_rate: codec.clock_rate(),
-        });
     }
 
     /// A key went up at `at`. What is withheld as audio is withheld as a key, too.
@@ -398,11 +321,4 @@ impl Source {
             position: down,
         });
     }
-}
-
-/// The place of a packet that has just arrived: what it holds was said before. Whole frames keep a 20 ms packet one frame.
-fn fresh_place(now: u64, samples: u64, line: &Timeline) -> u64 {
-    let frame = line.frame_samples();
-    let said = now.saturating_sub(samples);
-    (said / frame * frame).max(line.cursor())
 }

@@ -24,16 +24,8 @@ const HEADER_BYTES: usize = 15;
 pub fn ring(bytes: usize) -> (TapWriter, TapReader) {
     let (producer, consumer) = RingBuffer::new(bytes);
     let refused = Arc::new(Refused::default());
-    let writer = TapWriter {
-        producer,
-        refused: Arc::clone(&refused),
-        unreported: [0; 2],
-    };
-    let reader = TapReader {
-        consumer,
-        refused,
-        packet: Vec::new(),
-    };
+    let writer = TapWriter { producer, refused: Arc::clone(&refused), unreported: [0; 2] };
+    let reader = TapReader { consumer, refused, packet: Vec::new() };
     (writer, reader)
 }
 

@@ -20,10 +20,7 @@ impl Clock {
 
     /// A clock that starts at this moment.
     pub fn start() -> Clock {
-        Clock {
-            origin: std::time::Instant::now(),
-            wall: SystemTime::now(),
-        }
+        Clock { origin: std::time::Instant::now(), wall: SystemTime::now() }
     }
 
     /// This moment.
@@ -45,9 +42,7 @@ impl Clock {
         let since_origin = at.since(Instant::ZERO).saturating_sub(Self::HEAD_START);
         // A deadline beyond the calendar is as good as a year away.
         let year = Duration::from_secs(365 * 24 * 3600);
-        let deadline = self
-            .origin
-            .checked_add(since_origin.min(self.origin.elapsed() + year));
+        let deadline = self.origin.checked_add(since_origin.min(self.origin.elapsed() + year));
         tokio::time::Instant::from_std(deadline.unwrap_or(self.origin))
     }
 }
@@ -62,10 +57,7 @@ mod tests {
         let (first, second) = (clock.now(), clock.now());
         assert!(second >= first);
         let later = first + Duration::from_millis(1500);
-        let distance = clock
-            .unix(later)
-            .duration_since(clock.unix(first))
-            .expect("later is later");
+        let distance = clock.unix(later).duration_since(clock.unix(first)).expect("later is later");
         assert_eq!(distance, Duration::from_millis(1500));
         let drift = clock
             .unix(clock.now())
@@ -81,9 +73,6 @@ mod tests {
         assert!(clock.deadline(Instant::from_nanos(u64::MAX)) > tokio::time::Instant::now());
         let soon = clock.now() + Duration::from_secs(5);
         let wait = clock.deadline(soon) - tokio::time::Instant::now();
-        assert!(
-            wait > Duration::from_secs(4) && wait <= Duration::from_secs(5),
-            "{wait:?}"
-        );
+        assert!(wait > Duration::from_secs(4) && wait <= Duration::from_secs(5), "{wait:?}");
     }
 }

@@ -102,10 +102,8 @@ mod tests {
         counters.udp_dropped.count();
         counters.udp_dropped.count();
         let figures = counters.figures();
-        let dropped = figures
-            .iter()
-            .find(|(name, _, _)| *name == "udp_dropped")
-            .expect("it is declared");
+        let dropped =
+            figures.iter().find(|(name, _, _)| *name == "udp_dropped").expect("it is declared");
         assert_eq!(dropped.2, 2);
         assert!(dropped.1.starts_with("SIP datagrams dropped"));
         assert_eq!(figures.iter().map(|(_, _, sum)| sum).sum::<u64>(), 2);

@@ -19,7 +19,7 @@ use crate::call::{SinkCommand, SinkEvent};
 use crate::event::Event;
 use crate::media::MediaEvent;
 use crate::sip::{Flow, Transport};
-use crate::switch::{Holdings, Figures, Input, Output, Switch, Ticket};
+use crate::switch::{Figures, Input, Output, Switch, Ticket};
 use crate::time::{Duration, Instant};
 
 /// Inputs that are taken at once, before the timers get their turn.
@@ -98,14 +98,10 @@ impl Driver {
     fn set_alarm(&self, sleep: std::pin::Pin<&mut Sleep>) -> bool {
         let now = self.clock.now();
         let retry = self.workers.behind().then(|| now + WORKER_RETRY);
-        let next = [
-            self.switch.poll_timeout(),
-            retry,
-            self.tickets.poll_timeout(),
-        ]
-        .into_iter()
-        .flatten()
-        .min();
+        let next = [self.switch.poll_timeout(), retry, self.tickets.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min();
         let Some(next) = next else { return false };
         let deadline = self.clock.deadline(next);
         if sleep.deadline() != deadline {
@@ -116,11 +112,7 @@ impl Driver {
 
     fn take_timeouts(&mut self) {
         let now = self.clock.now();
-        if self
-            .switch
-            .poll_timeout()
-            .is_some_and(|deadline| deadline <= now)
-        {
+        if self.switch.poll_timeout().is_some_and(|deadline| deadline <= now) {
             self.switch.handle_timeout(now);
             self.drain(now);
         }
@@ -136,9 +128,7 @@ impl Driver {
             Inbound::Closed { flow } => self.take_closed(flow),
             Inbound::DialFailed { flow } => {
                 self.connections.remove(&flow);
-                self.input(Input::FlowFailed {
-                    flow: unnumbered(flow),
-                });
+                self.input(Input::FlowFailed { flow: unnumbered(flow) });
             }
         }
     }
@@ -148,25 +138,15 @@ impl Driver {
         let dialled = self.connections.remove(&flow);
         self.input(Input::FlowClosed { flow });
         if dialled {
-            self.input(Input::FlowFailed {
-                flow: unnumbered(flow),
-            });
+            self.input(Input::FlowFailed { flow: unnumbered(flow) });
         }
     }
 
     fn take_ask(&mut self, ask: Ask) {
         match ask {
-            Ask::Command {
-                call,
-                command,
-                answer,
-            } => {
+            Ask::Command { call, command, answer } => {
                 let ticket = self.tickets.issue(answer, self.clock.now());
-                self.input(Input::Command {
-                    call,
-                    command,
-                    ticket,
-                });
+                self.input(Input::Command { call, command, ticket });
             }
             Ask::Drain => self.input(Input::Drain),
             Ask::HangUpAll => self.input(Input::HangUpAll),
@@ -177,9 +157,8 @@ impl Driver {
 
     fn status(&self) -> Status {
         Status {
-            calls: self.switch.call_count(),
             registrations: self.switch.registration_count(),
-            idle: self.switch.holdings() == Holdings::default(),
+            holdings: self.switch.holdings(),
             counters: self.switch.counters(),
         }
     }
@@ -248,19 +227,12 @@ fn listener_for(
     remote: SocketAddr,
 ) -> Option<&UdpListener> {
     let named = listeners.iter().find(|listener| listener.local == local);
-    named.or_else(|| {
-        listeners
-            .iter()
-            .find(|listener| listener.local.is_ipv4() == remote.is_ipv4())
-    })
+    named.or_else(|| listeners.iter().find(|listener| listener.local.is_ipv4() == remote.is_ipv4()))
 }
 
 /// The flow as the switch named it when it asked for a connection.
 const fn unnumbered(flow: Flow) -> Flow {
-    Flow {
-        connection: None,
-        ..flow
-    }
+    Flow { connection: None, ..flow }
 }
 
 /// The commands that wait for the switch's answer.
@@ -275,12 +247,7 @@ pub(super) struct Tickets {
 
 impl Tickets {
     pub(super) fn new(patience: Duration) -> Tickets {
-        Tickets {
-            next: 0,
-            patience,
-            waiting: HashMap::new(),
-            deadlines: VecDeque::new(),
-        }
+        Tickets { next: 0, patience, waiting: HashMap::new(), deadlines: VecDeque::new() }
     }
 
     fn issue(&mut self, answer: Answer, now: Instant) -> Ticket {
@@ -296,11 +263,7 @@ impl Tickets {
             // Whoever asked may have gone away.
             let _ = waiting.send(answer);
         }
-        while self
-            .deadlines
-            .front()
-            .is_some_and(|(_, ticket)| !self.waiting.contains_key(ticket))
-        {
+        while self.deadlines.front().is_some_and(|(_, ticket)| !self.waiting.contains_key(ticket)) {
             self.deadlines.pop_front();
         }
     }
@@ -312,9 +275,7 @@ impl Tickets {
     /// Gives up what is due; returns how many. Dropping the answer's sender tells whoever asked.
     fn drop_late(&mut self, now: Instant) -> usize {
         let mut late = 0;
-        while let Some((_, ticket)) = self
-            .deadlines
-            .pop_front_if(|(deadline, _)| *deadline <= now)
+        while let Some((_, ticket)) = self.deadlines.pop_front_if(|(deadline, _)| *deadline <= now)
         {
             late += usize::from(self.waiting.remove(&ticket).is_some());
         }
@@ -344,10 +305,7 @@ mod tests {
         assert_eq!(tickets.poll_timeout(), Some(at(110)));
         assert_eq!(tickets.drop_late(at(109)), 0);
         assert_eq!(tickets.drop_late(at(110)), 1);
-        assert!(matches!(
-            second.try_recv(),
-            Err(oneshot::error::TryRecvError::Closed)
-        ));
+        assert!(matches!(second.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
         assert_eq!(tickets.poll_timeout(), None);
     }
 }

@@ -24,11 +24,7 @@ pub(super) type Answer = oneshot::Sender<Answered>;
 #[derive(Debug)]
 pub(super) enum Ask {
     /// A command for a call.
-    Command {
-        call: CallId,
-        command: Command,
-        answer: Answer,
-    },
+    Command { call: CallId, command: Command, answer: Answer },
     /// How the switch is.
     Status(oneshot::Sender<Status>),
     /// Take no new calls.
@@ -40,12 +36,10 @@ pub(super) enum Ask {
 /// How the switch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// Calls that are up or being set up.
-    pub calls: usize,
     /// Contacts that are registered.
     pub registrations: usize,
-    /// Whether no call, transaction, port or stream is left.
-    pub idle: bool,
+    /// What the switch holds; of an idle one nothing.
+    pub holdings: switch::Holdings,
     /// What the switch has counted.
     pub counters: switch::Counters,
 }
@@ -80,11 +74,7 @@ impl NetHandle {
     /// Asks something of a call and waits for the answer.
     pub async fn command(&self, call: CallId, command: Command) -> Result<Accepted, CommandError> {
         let (answer, answered) = oneshot::channel();
-        match self.asks.try_send(Ask::Command {
-            call,
-            command,
-            answer,
-        }) {
+        match self.asks.try_send(Ask::Command { call, command, answer }) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => return Err(CommandError::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(CommandError::Unanswered),

@@ -58,67 +58,81 @@ pub struct BindError {
 
 /// The SIP ports, taken but not served.
 #[derive(Debug)]
-pub struct Bound {
-    udp: Vec<udp::UdpListener>,
-    tcp: Vec<tcp::TcpListener>,
+pub struct Bound(Vec<Port>);
+
+/// One SIP port.
+#[derive(Debug)]
+enum Port {
+    Udp(udp::UdpListener),
+    Tcp(tcp::TcpListener),
+}
+
+impl Port {
+    fn listener(&self) -> Listener {
+        match self {
+            Port::Udp(udp) => Listener { transport: Transport::Udp, address: udp.local },
+            Port::Tcp(tcp) => Listener { transport: Transport::Tcp, address: tcp.local },
+        }
+    }
 }
 
 impl Bound {
-    /// Takes every port. Call it inside the runtime. A TCP listener with port 0 takes the number of the UDP listener before
-    /// it on the same address, when that is free.
+    /// Takes every port. Call it inside the runtime. A TCP listener with port 0 takes the number of a UDP listener before it
+    /// on the same address, when that is free.
     pub fn bind(listeners: &[Listener]) -> Result<Bound, BindError> {
-        let mut bound = Bound {
-            udp: Vec::new(),
-            tcp: Vec::new(),
-        };
+        let mut bound = Bound(Vec::new());
         for listener in listeners {
-            bound.take(listener).map_err(|error| BindError {
-                listener: *listener,
-                error,
-            })?;
+            let port =
+                bound.take(listener).map_err(|error| BindError { listener: *listener, error })?;
+            bound.0.push(port);
         }
         Ok(bound)
     }
 
-    fn take(&mut self, listener: &Listener) -> io::Result<()> {
+    fn take(&self, listener: &Listener) -> io::Result<Port> {
+        let address = listener.address;
         match listener.transport {
-            Transport::Udp => self.udp.push(udp::UdpListener::bind(listener.address)?),
+            Transport::Udp => udp::UdpListener::bind(address).map(Port::Udp),
             Transport::Tcp => {
-                let same = |udp: &&udp::UdpListener| {
-                    listener.address.port() == 0 && udp.local.ip() == listener.address.ip()
-                };
-                let twin = self
-                    .udp
-                    .iter()
-                    .rev()
-                    .find(same)
-                    .map(|udp| tcp::TcpListener::bind(udp.local));
-                self.tcp.push(match twin {
-                    Some(Ok(twin)) => twin,
-                    Some(Err(_)) | None => tcp::TcpListener::bind(listener.address)?,
+                let twin = self.listeners().into_iter().find(|taken| {
+                    address.port() == 0
+                        && taken.transport == Transport::Udp
+                        && taken.address.ip() == address.ip()
                 });
+                let bound = twin.map(|twin| tcp::TcpListener::bind(twin.address));
+                match bound {
+                    Some(Ok(twin)) => Ok(Port::Tcp(twin)),
+                    Some(Err(_)) | None => tcp::TcpListener::bind(address).map(Port::Tcp),
+                }
             }
         }
-        Ok(())
     }
 
-    /// The ports as taken.
+    /// The ports as taken, in the order in which they were asked for.
     pub fn listeners(&self) -> Vec<Listener> {
-        let udp = self.udp.iter().map(|udp| Listener {
-            transport: Transport::Udp,
-            address: udp.local,
-        });
-        let tcp = self.tcp.iter().map(|tcp| Listener {
-            transport: Transport::Tcp,
-            address: tcp.local,
-        });
-        udp.chain(tcp).collect()
+        self.0.iter().map(Port::listener).collect()
+    }
+
+    /// Names the ports as peers see them, in the same order: a flow's own end then has this address.
+    fn advertise(&mut self, seen: &[Listener]) {
+        for (port, seen) in self.0.iter_mut().zip(seen) {
+            match port {
+                Port::Udp(udp) => udp.local = seen.address,
+                Port::Tcp(tcp) => tcp.local = seen.address,
+            }
+        }
     }
 }
 
-/// Sets `switch` on the bound ports. `sinks` is where the sinks' events come from; `seed` feeds the relays' SSRCs.
+/// Sets `switch` on the bound ports. `seen` is how peers see them, in the same order; `sinks` is where the sinks' events
+/// come from; `seed` feeds the relays' SSRCs.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a room's own end; a struct would be built once and taken apart here"
+)]
 pub fn start(
-    bound: Bound,
+    mut bound: Bound,
+    seen: &[Listener],
     settings: &NetSettings,
     switch: Switch,
     clock: Clock,
@@ -138,28 +152,43 @@ pub fn start(
         limits: settings.tcp,
         counters: Arc::clone(&counters),
     };
+    let addresses = |transport| {
+        bound
+            .listeners()
+            .into_iter()
+            .filter(move |port| port.transport == transport)
+            .map(|port| port.address)
+    };
+    let (udp_addresses, tcp_addresses) =
+        (addresses(Transport::Udp).collect(), addresses(Transport::Tcp).collect());
+    bound.advertise(seen);
     let handle = NetHandle {
         asks: asks_sender,
-        udp: bound.udp.iter().map(|udp| udp.local).collect(),
-        tcp: bound.tcp.iter().map(|tcp| tcp.local).collect(),
+        udp: udp_addresses,
+        tcp: tcp_addresses,
         counters: Arc::clone(&counters),
         admission: Arc::clone(&shell.admission),
         stop: stop.clone(),
         ended: ended.clone(),
     };
-    for udp in &bound.udp {
-        tokio::spawn(
-            udp.clone()
-                .run(inbound_sender.clone(), Arc::clone(&counters), stop.clone()),
-        );
-    }
-    for tcp in bound.tcp {
-        tokio::spawn(tcp.run(shell.clone(), stop.clone()));
+    let mut udp = Vec::new();
+    for port in bound.0 {
+        match port {
+            Port::Udp(listener) => {
+                tokio::spawn(listener.clone().run(
+                    inbound_sender.clone(),
+                    Arc::clone(&counters),
+                    stop.clone(),
+                ));
+                udp.push(listener);
+            }
+            Port::Tcp(listener) => drop(tokio::spawn(listener.run(shell.clone(), stop.clone()))),
+        }
     }
     let driver = driver::Driver {
         switch,
         clock,
-        udp: bound.udp,
+        udp,
         connections: tcp::Connections::new(shell),
         workers,
         outlets,
@@ -167,14 +196,6 @@ pub fn start(
         tickets: driver::Tickets::new(settings.command_time),
         _ended: ended.drop_guard(),
     };
-    tokio::spawn(driver.run(
-        driver::Inputs {
-            inbound,
-            asks,
-            media,
-            sinks,
-        },
-        stop,
-    ));
+    tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks }, stop));
     Ok(handle)
 }

@@ -21,7 +21,7 @@ const DATAGRAM_BYTES: usize = 65_535;
 #[derive(Clone, Debug)]
 pub(super) struct UdpListener {
     socket: Arc<UdpSocket>,
-    /// The address as bound, with the port that was really given.
+    /// Our end of its flows: the address as bound, with the port that was really given, or as peers see it.
     pub(super) local: SocketAddr,
 }
 
@@ -30,10 +30,7 @@ impl UdpListener {
     pub(super) fn bind(address: SocketAddr) -> io::Result<UdpListener> {
         let socket = UdpSocket::from_std(socket::udp(address, socket::SIP_BUFFER_BYTES)?)?;
         let local = socket.local_addr()?;
-        Ok(UdpListener {
-            socket: Arc::new(socket),
-            local,
-        })
+        Ok(UdpListener { socket: Arc::new(socket), local })
     }
 
     /// Hands every datagram to the driver until `stop`.
@@ -66,23 +63,12 @@ impl UdpListener {
         counters: &Counters,
     ) {
         counters.udp_received.count();
-        if datagram
-            .iter()
-            .all(|byte| matches!(byte, b'\r' | b'\n' | b' ' | 0))
-        {
+        if datagram.iter().all(|byte| matches!(byte, b'\r' | b'\n' | b' ' | 0)) {
             counters.udp_keep_alives.count();
             return;
         }
-        let flow = Flow {
-            transport: Transport::Udp,
-            local: self.local,
-            remote,
-            connection: None,
-        };
-        let message = Inbound::Message {
-            flow,
-            bytes: Bytes::copy_from_slice(datagram),
-        };
+        let flow = Flow { transport: Transport::Udp, local: self.local, remote, connection: None };
+        let message = Inbound::Message { flow, bytes: Bytes::copy_from_slice(datagram) };
         if let Err(TrySendError::Full(_)) = inbound.try_send(message) {
             counters.udp_dropped.count();
         }

@@ -189,14 +189,7 @@ impl Board {
     }
 
     fn add_stream(&self, call: &mut CallView, event: &Event, at: Timestamp) {
-        let (
-            Kind::StreamArmed {
-                sink,
-                tracks,
-                label,
-            },
-            Some(stream),
-        ) = (&event.kind, event.stream)
+        let (Kind::StreamArmed { sink, tracks, label }, Some(stream)) = (&event.kind, event.stream)
         else {
             return;
         };

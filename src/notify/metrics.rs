@@ -167,20 +167,20 @@ impl Metrics {
             "HTTP requests, by class of status",
             self.http_requests.clone(),
         );
-        registry.register("sink_frames", "Frames given to a sink", self.sink_frames.clone());
-        registry.register("sink_bytes", "Bytes given to a sink", self.sink_bytes.clone());
+        registry.register("stream_frames", "Frames given to a sink", self.sink_frames.clone());
+        registry.register("stream_bytes", "Bytes given to a sink", self.sink_bytes.clone());
         registry.register(
-            "sink_reconnects",
+            "stream_reconnects",
             "Times that a sink came back",
             self.sink_reconnects.clone(),
         );
         registry.register(
-            "sink_discarded_samples",
+            "stream_discarded_samples",
             "Samples given up",
             self.sink_discarded.clone(),
         );
         registry.register(
-            "sink_lag_seconds",
+            "stream_lag_seconds",
             "Wait of the oldest frame for its sink",
             self.sink_lag.clone(),
         );
@@ -273,11 +273,7 @@ impl Metrics {
 
     /// Lets every scrape read the figures of another room as well.
     pub fn attach(&self, kind: FigureKind, figures: Figures) {
-        let mut rooms = self
-            .attached
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut rooms = self.attached.0.lock().unwrap_or_else(PoisonError::into_inner);
         rooms.push((kind, figures));
     }
 

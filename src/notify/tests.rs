@@ -10,13 +10,7 @@ use crate::time::MediaTime;
 fn notify(ended_calls: usize) -> Notify {
     let wall: WallClock =
         Arc::new(|at: Instant| Timestamp::from_unix_millis(at.as_nanos() / 1_000_000));
-    Notify::new(
-        wall,
-        BoardLimits {
-            ended_calls,
-            ended_age: Duration::from_secs(60),
-        },
-    )
+    Notify::new(wall, BoardLimits { ended_calls, ended_age: Duration::from_secs(60) })
 }
 
 fn event(call: u128, stream: Option<u128>, at_ms: u64, kind: Kind) -> Event {
@@ -179,29 +173,17 @@ fn figures_are_counted_by_what_they_grew() {
         let figures = StreamFiguresView { frames, lag_ms: 30, ..StreamFiguresView::default() };
         notify.handle_stream_figures(StreamId::from_u128(7), figures);
     }
-    let ports = Figure {
-        name: "ports_in_use",
-        help: "Open port pairs",
-        value: 4,
-    };
-    notify
-        .metrics
-        .attach(FigureKind::Levels, Box::new(move || vec![ports]));
-    let received = Figure {
-        name: "udp_received",
-        help: "SIP datagrams",
-        value: 9,
-    };
-    notify
-        .metrics
-        .attach(FigureKind::Sums, Box::new(move || vec![received]));
+    let ports = Figure { name: "ports_in_use", help: "Open port pairs", value: 4 };
+    notify.metrics.attach(FigureKind::Levels, Box::new(move || vec![ports]));
+    let received = Figure { name: "udp_received", help: "SIP datagrams", value: 9 };
+    notify.metrics.attach(FigureKind::Sums, Box::new(move || vec![received]));
     let text = notify.metrics.to_text();
     for line in [
         r#"sidestream_rtp_packets_total{direction="received"} 35"#,
         r#"sidestream_rtp_packets_total{direction="forwarded"} 32"#,
         r#"sidestream_rtp_dropped_packets_total{reason="unlatched"} 3"#,
-        r#"sidestream_sink_frames_total{sink="asr"} 100"#,
-        r#"sidestream_sink_lag_seconds_count 2"#,
+        r#"sidestream_stream_frames_total{sink="asr"} 100"#,
+        r#"sidestream_stream_lag_seconds_count 2"#,
         r#"sidestream_calls_active 1"#,
         r#"sidestream_streams_active 1"#,
         r#"sidestream_ports_in_use 4"#,

@@ -90,10 +90,7 @@ impl Agent {
     /// The value of our Contact header.
     pub(super) fn contact(&self) -> String {
         let transport = self.wire.transport.as_str().to_ascii_lowercase();
-        format!(
-            "<sip:{}@{};transport={transport}>",
-            self.config.user, self.wire.local
-        )
+        format!("<sip:{}@{};transport={transport}>", self.config.user, self.wire.local)
     }
 
     /// Our own address of record, as From and To carry it.
@@ -116,10 +113,7 @@ impl Agent {
     }
 
     pub(super) fn random_u64(&self) -> u64 {
-        self.random
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .next_u64()
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
     }
 
     /// Requests of this dialog come out of the receiver from here on.
@@ -141,10 +135,7 @@ impl Agent {
     /// Registers our contact for `expires`; zero removes it (RFC 3261 §10.2).
     pub(super) async fn register(&self, expires: Duration) -> Result<Registration, PhoneError> {
         let mut headers = Headers::default();
-        headers.push(header(
-            "From",
-            format!("{};tag={}", self.address(), self.token()),
-        ));
+        headers.push(header("From", format!("{};tag={}", self.address(), self.token())));
         headers.push(header("To", self.address()));
         headers.push(header("Call-ID", self.register_call_id.clone()));
         headers.push(header("Contact", self.contact()));
@@ -157,29 +148,21 @@ impl Agent {
             headers,
             body: Vec::new(),
         };
-        let response = self
-            .request(&outgoing, None)
-            .await?
-            .into_success("REGISTER")?;
+        let response = self.request(&outgoing, None).await?.into_success("REGISTER")?;
         let granted = message::values(&response.headers, "Contact")
             .iter()
             .find_map(|contact| granted(contact));
         let header =
             || message::value(&response.headers, "Expires").and_then(|text| text.parse().ok());
         let seconds = granted.or_else(header).unwrap_or(expires.as_secs());
-        Ok(Registration {
-            expires: Duration::from_secs(seconds),
-        })
+        Ok(Registration { expires: Duration::from_secs(seconds) })
     }
 
     /// An OPTIONS outside any dialog.
     pub(super) async fn options(&self, target: &str) -> Result<Answer, PhoneError> {
         let uri = self.target_uri(target);
         let mut headers = Headers::default();
-        headers.push(header(
-            "From",
-            format!("{};tag={}", self.address(), self.token()),
-        ));
+        headers.push(header("From", format!("{};tag={}", self.address(), self.token())));
         headers.push(header("To", format!("<{uri}>")));
         headers.push(header("Call-ID", self.token()));
         headers.push(header("Accept", "application/sdp"));
@@ -201,11 +184,7 @@ impl Agent {
             return self.count_unreadable();
         };
         let method = request.inner.method;
-        let received = ServerRequest {
-            request,
-            from,
-            branch,
-        };
+        let received = ServerRequest { request, from, branch };
         if method == Method::Ack {
             self.answers.acknowledge(&received);
             return self.give_to_dialog(received).await;
@@ -222,11 +201,7 @@ impl Agent {
         match method {
             Method::Invite => self.ring(received).await,
             Method::Options => {
-                self.respond(
-                    &received,
-                    Reply::status(200).with("Accept", "application/sdp"),
-                )
-                .await
+                self.respond(&received, Reply::status(200).with("Accept", "application/sdp")).await
             }
             Method::Bye | Method::Info | Method::Update => {
                 self.respond(&received, Reply::status(481)).await
@@ -236,13 +211,8 @@ impl Agent {
     }
 
     async fn give_to_dialog(&self, received: ServerRequest) {
-        let local_tag = message::tag(received.request.to())
-            .unwrap_or_default()
-            .to_owned();
-        let key = DialogKey {
-            call_id: received.request.call_id().to_owned(),
-            local_tag,
-        };
+        let local_tag = message::tag(received.request.to()).unwrap_or_default().to_owned();
+        let key = DialogKey { call_id: received.request.call_id().to_owned(), local_tag };
         let dialog = self.dialogs().get(&key).cloned();
         let is_ack = received.request.inner.method == Method::Ack;
         match dialog {
@@ -266,13 +236,8 @@ impl Agent {
         let Some(ringing) = self.answers.take_ringing(&cancel.branch) else {
             return self.respond(cancel, Reply::status(481)).await;
         };
-        self.respond(cancel, Reply::status(200).tagged(&ringing.local_tag))
-            .await;
-        self.respond(
-            &ringing.invite,
-            Reply::status(487).tagged(&ringing.local_tag),
-        )
-        .await;
+        self.respond(cancel, Reply::status(200).tagged(&ringing.local_tag)).await;
+        self.respond(&ringing.invite, Reply::status(487).tagged(&ringing.local_tag)).await;
         ringing.cancelled.cancel();
     }
 
@@ -332,15 +297,11 @@ impl From<&rsip::Response> for Answer {
 /// The reason phrase: `rsip` prints code and phrase together.
 pub(super) fn reason(response: &rsip::Response) -> String {
     let text = response.status_code.to_string();
-    text.split_once(' ')
-        .map_or(text.clone(), |(_, reason)| reason.to_owned())
+    text.split_once(' ').map_or(text.clone(), |(_, reason)| reason.to_owned())
 }
 
 /// The Call-ID of any message; empty when there is none.
 pub(super) fn call_id(headers: &impl HeadersExt) -> String {
     use rsip::headers::UntypedHeader;
-    headers
-        .call_id_header()
-        .map(|header| header.value().to_owned())
-        .unwrap_or_default()
+    headers.call_id_header().map(|header| header.value().to_owned()).unwrap_or_default()
 }

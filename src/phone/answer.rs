@@ -35,12 +35,7 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn status(status: u16) -> Reply {
-        Reply {
-            status,
-            tag: None,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Reply { status, tag: None, headers: Vec::new(), body: Vec::new() }
     }
 
     /// Our tag, for answers that create a dialog.
@@ -145,10 +140,7 @@ impl Agent {
         reply: Reply,
     ) -> impl Future<Output = bool> + use<> {
         let acknowledged = CancellationToken::new();
-        let key = (
-            received.request.call_id().to_owned(),
-            received.request.sequence(),
-        );
+        let key = (received.request.call_id().to_owned(), received.request.sequence());
         lock(&self.answers.unacknowledged).insert(key.clone(), acknowledged.clone());
         let agent = Arc::clone(self);
         let received = received.clone();
@@ -185,17 +177,10 @@ impl Agent {
     fn print_reply(&self, received: &ServerRequest, reply: Reply) -> Vec<u8> {
         let request = &received.request;
         let mut headers = Headers::default();
-        for (place, via) in message::values(&request.inner.headers, "Via")
-            .into_iter()
-            .enumerate()
-        {
+        for (place, via) in message::values(&request.inner.headers, "Via").into_iter().enumerate() {
             headers.push(header(
                 "Via",
-                if place == 0 {
-                    self.arrived(&via, received.from)
-                } else {
-                    via
-                },
+                if place == 0 { self.arrived(&via, received.from) } else { via },
             ));
         }
         headers.push(header("From", request.from()));

@@ -38,10 +38,7 @@ impl AudioSource {
     /// # Errors
     /// [`PhoneError::Wav`] when the file cannot be read.
     pub fn wav(path: &Path) -> Result<AudioSource, PhoneError> {
-        Ok(AudioSource::Samples {
-            samples: read_wav(path)?.into(),
-            repeat: false,
-        })
+        Ok(AudioSource::Samples { samples: read_wav(path)?.into(), repeat: false })
     }
 
     /// Fills `frame` with the samples at `position` of the source; `false` when the source says nothing.
@@ -57,11 +54,7 @@ impl AudioSource {
             }
             AudioSource::Samples { samples, repeat } => {
                 for (sample, index) in frame.iter_mut().zip(position..) {
-                    let index = if *repeat {
-                        index % samples.len().max(1) as u64
-                    } else {
-                        index
-                    };
+                    let index = if *repeat { index % samples.len().max(1) as u64 } else { index };
                     *sample = usize::try_from(index)
                         .ok()
                         .and_then(|index| samples.get(index))
@@ -79,10 +72,7 @@ impl AudioSource {
 /// # Errors
 /// [`PhoneError::Wav`] when the file cannot be read.
 pub fn read_wav(path: &Path) -> Result<Vec<i16>, PhoneError> {
-    let failed = |source| PhoneError::Wav {
-        path: path.display().to_string(),
-        source,
-    };
+    let failed = |source| PhoneError::Wav { path: path.display().to_string(), source };
     decode_wav(hound::WavReader::open(path).map_err(failed)?).map_err(failed)
 }
 
@@ -98,11 +88,7 @@ fn decode_wav<R: std::io::Read>(mut reader: hound::WavReader<R>) -> Result<Vec<i
         hound::SampleFormat::Int => {
             let bits = spec.bits_per_sample;
             let scale = |sample: i32| {
-                (if bits > 16 {
-                    sample >> (bits - 16)
-                } else {
-                    sample << (16 - bits)
-                }) as i16
+                (if bits > 16 { sample >> (bits - 16) } else { sample << (16 - bits) }) as i16
             };
             reader
                 .samples::<i32>()
@@ -127,10 +113,7 @@ fn decode_wav<R: std::io::Read>(mut reader: hound::WavReader<R>) -> Result<Vec<i
 /// # Errors
 /// [`PhoneError::Wav`] when the file cannot be written.
 pub fn write_wav(path: &Path, samples: &[i16]) -> Result<(), PhoneError> {
-    let failed = |source| PhoneError::Wav {
-        path: path.display().to_string(),
-        source,
-    };
+    let failed = |source| PhoneError::Wav { path: path.display().to_string(), source };
     let sample_format = hound::SampleFormat::Int;
     let spec = hound::WavSpec {
         channels: 1,
@@ -157,20 +140,15 @@ pub(super) fn resample(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
     let weigh = |distance: f64| {
         let window = 0.5 + 0.5 * (std::f64::consts::PI * distance / reach).cos();
         let angle = std::f64::consts::PI * distance * cutoff;
-        if angle == 0.0 {
-            cutoff
-        } else {
-            cutoff * window * angle.sin() / angle
-        }
+        if angle == 0.0 { cutoff } else { cutoff * window * angle.sin() / angle }
     };
     let sample_at = |index: usize| {
         let centre = index as f64 * step;
         let first = (centre - reach).ceil().max(0.0) as usize;
         let within = samples.get(first..).unwrap_or_default().iter().zip(first..);
         let within = within.take_while(|(_, place)| *place as f64 <= centre + reach);
-        let sum: f64 = within
-            .map(|(sample, place)| f64::from(*sample) * weigh(place as f64 - centre))
-            .sum();
+        let sum: f64 =
+            within.map(|(sample, place)| f64::from(*sample) * weigh(place as f64 - centre)).sum();
         sum.round().clamp(-32768.0, 32767.0) as i16
     };
     (0..count).map(sample_at).collect()
@@ -189,10 +167,7 @@ mod tests {
     }
 
     fn level(samples: &[i16]) -> f64 {
-        let sum: f64 = samples
-            .iter()
-            .map(|sample| f64::from(*sample).powi(2))
-            .sum();
+        let sum: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
         (sum / samples.len() as f64).sqrt()
     }
 
@@ -210,11 +185,7 @@ mod tests {
             .max();
         assert!(worst < Some(100), "{worst:?}");
         let above = resample(&tone(6000.0, 16_000, 16_000), 16_000, 8000);
-        assert!(
-            level(&above[100..7900]) < 20.0,
-            "{}",
-            level(&above[100..7900])
-        );
+        assert!(level(&above[100..7900]) < 20.0, "{}", level(&above[100..7900]));
     }
 
     #[test]
@@ -232,20 +203,11 @@ mod tests {
         let samples: Arc<[i16]> = [1, 2, 3].into();
         let mut frame = [9; 5];
         assert!(
-            AudioSource::Samples {
-                samples: Arc::clone(&samples),
-                repeat: false
-            }
-            .fill(1, &mut frame)
+            AudioSource::Samples { samples: Arc::clone(&samples), repeat: false }
+                .fill(1, &mut frame)
         );
         assert_eq!(frame, [2, 3, 0, 0, 0]);
-        assert!(
-            AudioSource::Samples {
-                samples,
-                repeat: true
-            }
-            .fill(1, &mut frame)
-        );
+        assert!(AudioSource::Samples { samples, repeat: true }.fill(1, &mut frame));
         assert_eq!(frame, [2, 3, 1, 2, 3]);
         assert!(!AudioSource::Nothing.fill(0, &mut frame));
     }

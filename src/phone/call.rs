@@ -92,32 +92,16 @@ impl Parts {
     /// The call, answered with `status` to an INVITE of `since`.
     pub(super) fn begin(self, since: Instant, status: u16) -> Call {
         let setup = since.elapsed();
-        let (leg, events) = Leg::start(
-            self.agent,
-            self.dialog,
-            self.media,
-            self.options.codecs,
-            setup,
-            status,
-        );
+        let (leg, events) =
+            Leg::start(self.agent, self.dialog, self.media, self.options.codecs, setup, status);
         tokio::spawn(Arc::clone(&leg).run(self.requests));
-        Call {
-            leg,
-            events,
-            record: self.options.record,
-        }
+        Call { leg, events, record: self.options.record }
     }
 }
 
 pub(super) async fn open_media(agent: &Agent, options: &CallOptions) -> Result<Media, PhoneError> {
     let source = options.play.clone();
-    Ok(Media::open(
-        agent.config.local,
-        source,
-        options.impairment,
-        agent.random_u64(),
-    )
-    .await?)
+    Ok(Media::open(agent.config.local, source, options.impairment, agent.random_u64()).await?)
 }
 
 impl Call {
@@ -146,10 +130,7 @@ impl Call {
     /// # Errors
     /// When no final answer came.
     pub async fn info(&self, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, PhoneError> {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| header(name, *value))
-            .collect();
+        let headers = headers.iter().map(|(name, value)| header(name, *value)).collect();
         self.ask(Method::Info, headers, body.to_vec()).await
     }
 
@@ -230,10 +211,7 @@ impl Call {
     /// Presses keys (`0`–`9`, `*`, `#`, `A`–`D`) as RFC 4733 events, 100 ms each, and waits until the last is released.
     /// Other characters are passed over.
     pub async fn dtmf(&self, keys: &str) {
-        self.leg
-            .media
-            .press(keys.chars().filter_map(super::media::event_code).collect())
-            .await;
+        self.leg.media.press(keys.chars().filter_map(super::media::event_code).collect()).await;
     }
 
     /// Says something else from here on.

@@ -58,24 +58,14 @@ pub async fn run(args: CallArgs) -> ExitCode {
     let json = args.json;
     let outcome = match plan(args).await {
         Ok(plan) => script::run(&plan).await,
-        Err(error) => CallOutcome {
-            problem: Some(error.to_string()),
-            ..CallOutcome::default()
-        },
+        Err(error) => CallOutcome { problem: Some(error.to_string()), ..CallOutcome::default() },
     };
     if json {
-        println!(
-            "{}",
-            serde_json::to_string(&outcome).expect("plain values always make JSON")
-        );
+        println!("{}", serde_json::to_string(&outcome).expect("plain values always make JSON"));
     } else {
         println!("{}", story(&outcome));
     }
-    if outcome.ok {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if outcome.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// # Errors
@@ -91,11 +81,7 @@ async fn plan(args: CallArgs) -> io::Result<CallPlan> {
     Ok(CallPlan {
         target: args.target,
         server,
-        transport: if args.tcp {
-            Transport::Tcp
-        } else {
-            Transport::Udp
-        },
+        transport: if args.tcp { Transport::Tcp } else { Transport::Udp },
         local: local_for(server),
         user: args.user,
         password: args.password.unwrap_or_default(),
@@ -115,16 +101,9 @@ async fn resolve(uri: &str) -> io::Result<SocketAddr> {
         return Ok(address);
     }
     let host = uri_host(uri);
-    let named = if host.contains(':') {
-        host.to_owned()
-    } else {
-        format!("{host}:5060")
-    };
+    let named = if host.contains(':') { host.to_owned() } else { format!("{host}:5060") };
     let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
-    tokio::net::lookup_host(named)
-        .await?
-        .next()
-        .ok_or_else(unknown)
+    tokio::net::lookup_host(named).await?.next().ok_or_else(unknown)
 }
 
 /// The address from which the system would reach the server; connecting a datagram socket sends nothing.
@@ -141,59 +120,38 @@ fn local_for(server: SocketAddr) -> IpAddr {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| format!("`{text}` is not a number of seconds"))?;
+    let seconds: f64 = text.parse().map_err(|_| format!("`{text}` is not a number of seconds"))?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 fn key_step(text: &str) -> Result<KeyStep, String> {
     if let Some(pause) = text.strip_suffix("ms") {
-        let pause = pause
-            .parse()
-            .map_err(|_| format!("`{text}` is not a pause like 500ms"))?;
+        let pause = pause.parse().map_err(|_| format!("`{text}` is not a pause like 500ms"))?;
         return Ok(KeyStep::Pause(Duration::from_millis(pause)));
     }
-    match text
-        .chars()
-        .find(|key| super::media::event_code(*key).is_none())
-    {
+    match text.chars().find(|key| super::media::event_code(*key).is_none()) {
         None if !text.is_empty() => Ok(KeyStep::Press(text.to_owned())),
-        Some(key) => Err(format!(
-            "there is no key `{key}`: 0-9, *, # and A-D can be pressed"
-        )),
+        Some(key) => Err(format!("there is no key `{key}`: 0-9, *, # and A-D can be pressed")),
         None => Err("no key".to_owned()),
     }
 }
 
 fn timed_info(text: &str) -> Result<TimedInfo, String> {
     let (after, body) = text.split_once(':').ok_or("an INFO is MS:BODY")?;
-    let after = after
-        .trim()
-        .parse()
-        .map_err(|_| format!("`{after}` is not a number of milliseconds"))?;
+    let after =
+        after.trim().parse().map_err(|_| format!("`{after}` is not a number of milliseconds"))?;
     let after = Duration::from_millis(after);
     if let Some(value) = body.strip_prefix("Record=") {
         let headers = vec![("Record".to_owned(), value.to_owned())];
-        return Ok(TimedInfo {
-            after,
-            headers,
-            body: Vec::new(),
-        });
+        return Ok(TimedInfo { after, headers, body: Vec::new() });
     }
     let headers = [
         ("Info-Package", "media-stream"),
         ("Content-Disposition", "Info-Package"),
         ("Content-Type", "application/media-stream+json"),
     ];
-    let headers = headers
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec();
-    Ok(TimedInfo {
-        after,
-        headers,
-        body: body.as_bytes().to_vec(),
-    })
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    Ok(TimedInfo { after, headers, body: body.as_bytes().to_vec() })
 }
 
 fn story(outcome: &CallOutcome) -> String {
@@ -217,9 +175,9 @@ fn story(outcome: &CallOutcome) -> String {
         }
     }
     if let Some(heard) = &outcome.heard {
-        let level = heard.peak_level_db.map_or("silence".to_owned(), |level| {
-            format!("{level:.0} dB at the loudest")
-        });
+        let level = heard
+            .peak_level_db
+            .map_or("silence".to_owned(), |level| format!("{level:.0} dB at the loudest"));
         lines.push(format!("heard {:.1} s: {level}", heard.seconds));
     }
     for info in &outcome.infos {
@@ -259,10 +217,7 @@ mod tests {
         assert_eq!(plan.target, "sip:5000@127.0.0.1:5070");
         let keys = ["1", "2#"].map(|keys| KeyStep::Press(keys.to_owned()));
         let [one, two] = keys;
-        assert_eq!(
-            plan.keys,
-            [one, KeyStep::Pause(Duration::from_millis(250)), two]
-        );
+        assert_eq!(plan.keys, [one, KeyStep::Pause(Duration::from_millis(250)), two]);
         assert_eq!(plan.duration, Some(Duration::from_millis(1500)));
         assert!(plan.local.is_loopback());
     }
@@ -278,9 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_number_is_called_at_the_server() {
-        let plan = planned("9196 --server [::1]:5080 --tcp")
-            .await
-            .expect("readable");
+        let plan = planned("9196 --server [::1]:5080 --tcp").await.expect("readable");
         assert_eq!(
             (plan.server.to_string().as_str(), plan.target.as_str()),
             ("[::1]:5080", "9196")
@@ -295,14 +248,9 @@ mod tests {
             .expect("readable");
         assert_eq!(plan.infos[0].body, b"{\"op\":\"pause\"}");
         assert!(
-            plan.infos[0]
-                .headers
-                .contains(&("Info-Package".to_owned(), "media-stream".to_owned()))
+            plan.infos[0].headers.contains(&("Info-Package".to_owned(), "media-stream".to_owned()))
         );
-        assert_eq!(
-            plan.infos[1].headers,
-            [("Record".to_owned(), "off".to_owned())]
-        );
+        assert_eq!(plan.infos[1].headers, [("Record".to_owned(), "off".to_owned())]);
     }
 
     #[tokio::test]

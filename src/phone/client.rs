@@ -66,11 +66,7 @@ impl Exchange {
         if (200..300).contains(&status) {
             return Ok(self.response);
         }
-        Err(PhoneError::Rejected {
-            method,
-            status,
-            reason: reason(&self.response),
-        })
+        Err(PhoneError::Rejected { method, status, reason: reason(&self.response) })
     }
 }
 
@@ -139,16 +135,13 @@ impl Agent {
     ) -> Result<Exchange, PhoneError> {
         let mut credentials = None;
         for _ in 0..CHALLENGES {
-            let exchange = self
-                .attempt(outgoing, credentials.as_ref(), provisional)
-                .await?;
+            let exchange = self.attempt(outgoing, credentials.as_ref(), provisional).await?;
             match self.answer_challenge(outgoing, &exchange.response) {
                 Some(answer) => credentials = Some(answer),
                 None => return Ok(exchange),
             }
         }
-        self.attempt(outgoing, credentials.as_ref(), provisional)
-            .await
+        self.attempt(outgoing, credentials.as_ref(), provisional).await
     }
 
     fn answer_challenge(
@@ -165,18 +158,10 @@ impl Agent {
             return None;
         }
         let challenges = message::values(&response.headers, asked);
-        let credentials = Credentials {
-            user: &self.config.user,
-            password: &self.config.password,
-        };
+        let credentials = Credentials { user: &self.config.user, password: &self.config.password };
         let method = outgoing.method.to_string();
-        let value = digest::answer(
-            &challenges,
-            credentials,
-            &method,
-            &outgoing.uri,
-            &self.token(),
-        )?;
+        let value =
+            digest::answer(&challenges, credentials, &method, &outgoing.uri, &self.token())?;
         Some(header(answered, value))
     }
 
@@ -187,17 +172,11 @@ impl Agent {
         provisional: Option<&mpsc::Sender<Provisional>>,
     ) -> Result<Exchange, PhoneError> {
         let sequence = outgoing.sequence.fetch_add(1, Ordering::Relaxed) + 1;
-        let attempt = Attempt {
-            branch: format!("z9hG4bK{}", self.token()),
-            sequence,
-        };
+        let attempt = Attempt { branch: format!("z9hG4bK{}", self.token()), sequence };
         let bytes = self.print_request(outgoing, outgoing.method, &attempt, credentials);
-        let response = self
-            .transact(outgoing, &attempt, &bytes, provisional)
-            .await?;
+        let response = self.transact(outgoing, &attempt, &bytes, provisional).await?;
         if outgoing.method == Method::Invite && response.status_code.code() >= 300 {
-            self.acknowledge_refusal(outgoing, &attempt, &response)
-                .await;
+            self.acknowledge_refusal(outgoing, &attempt, &response).await;
         }
         Ok(Exchange { attempt, response })
     }
@@ -225,10 +204,7 @@ impl Agent {
     ) {
         let mut headers = identity(&outgoing.headers);
         headers.retain(|header| !message::split(header).0.eq_ignore_ascii_case("To"));
-        headers.push(header(
-            "To",
-            message::value(&response.headers, "To").unwrap_or_default(),
-        ));
+        headers.push(header("To", message::value(&response.headers, "To").unwrap_or_default()));
         let ack = Outgoing {
             method: Method::Ack,
             uri: outgoing.uri.clone(),
@@ -239,8 +215,7 @@ impl Agent {
         };
         let bytes = self.print_request(&ack, Method::Ack, attempt, None);
         self.send_quietly(&bytes, outgoing.to).await;
-        self.clients
-            .remember_ack(&attempt.branch, bytes, outgoing.to);
+        self.clients.remember_ack(&attempt.branch, bytes, outgoing.to);
     }
 
     /// The request as it goes out.
@@ -255,24 +230,14 @@ impl Agent {
         let (transport, local) = (self.wire.transport.as_str(), self.wire.local);
         headers.push(header(
             "Via",
-            format!(
-                "SIP/2.0/{transport} {local};branch={};rport",
-                attempt.branch
-            ),
+            format!("SIP/2.0/{transport} {local};branch={};rport", attempt.branch),
         ));
         headers.push(header("Max-Forwards", "70"));
         headers.extend(outgoing.headers.iter().cloned().collect());
         headers.push(header("CSeq", format!("{} {method}", attempt.sequence)));
-        headers.push(header(
-            "User-Agent",
-            concat!("sidestream-phone/", env!("CARGO_PKG_VERSION")),
-        ));
+        headers.push(header("User-Agent", concat!("sidestream-phone/", env!("CARGO_PKG_VERSION"))));
         headers.extend(credentials.cloned().into_iter().collect());
-        message::print(
-            &format!("{method} {} SIP/2.0", outgoing.uri),
-            &headers,
-            &outgoing.body,
-        )
+        message::print(&format!("{method} {} SIP/2.0", outgoing.uri), &headers, &outgoing.body)
     }
 
     async fn transact(
@@ -283,10 +248,8 @@ impl Agent {
         provisional: Option<&mpsc::Sender<Provisional>>,
     ) -> Result<rsip::Response, PhoneError> {
         let (sender, mut responses) = mpsc::channel(RESPONSES);
-        let waiting = Waiting {
-            clients: &self.clients,
-            key: key(&attempt.branch, outgoing.method),
-        };
+        let waiting =
+            Waiting { clients: &self.clients, key: key(&attempt.branch, outgoing.method) };
         lock(&self.clients.waiting).insert(waiting.key.clone(), sender);
         self.wire.send(bytes, outgoing.to).await?;
         let is_invite = outgoing.method == Method::Invite;
@@ -347,11 +310,7 @@ impl Timers {
     }
 
     fn handle_retransmission(&mut self, is_invite: bool) {
-        self.interval = if is_invite {
-            self.interval * 2
-        } else {
-            (self.interval * 2).min(T2)
-        };
+        self.interval = if is_invite { self.interval * 2 } else { (self.interval * 2).min(T2) };
         self.retransmit += self.interval;
     }
 }
@@ -372,16 +331,9 @@ impl Drop for Waiting<'_> {
 fn identity(headers: &Headers) -> Headers {
     let shared = ["From", "To", "Call-ID", "Route"];
     let keep = |header: &&rsip::Header| {
-        shared
-            .iter()
-            .any(|name| message::split(header).0.eq_ignore_ascii_case(name))
+        shared.iter().any(|name| message::split(header).0.eq_ignore_ascii_case(name))
     };
-    headers
-        .iter()
-        .filter(keep)
-        .cloned()
-        .collect::<Vec<_>>()
-        .into()
+    headers.iter().filter(keep).cloned().collect::<Vec<_>>().into()
 }
 
 /// The method for an error message.

@@ -66,10 +66,7 @@ impl Dialog {
 
     pub(super) fn key(&self) -> DialogKey {
         let local_tag = message::tag(&self.local).unwrap_or_default().to_owned();
-        DialogKey {
-            call_id: self.call_id.clone(),
-            local_tag,
-        }
+        DialogKey { call_id: self.call_id.clone(), local_tag }
     }
 
     /// Takes note of a request's place in the peer's order; `false` when it comes too late (RFC 3261 §12.2.2).
@@ -103,10 +100,8 @@ impl Dialog {
         headers.push(header("To", self.remote.clone()));
         headers.push(header("Call-ID", self.call_id.clone()));
         headers.extend(extra);
-        let next_hop = self
-            .routes
-            .first()
-            .map_or(self.target.as_str(), |route| message::address_uri(route));
+        let next_hop =
+            self.routes.first().map_or(self.target.as_str(), |route| message::address_uri(route));
         let to = message::uri_socket(next_hop).unwrap_or(self.fallback);
         Outgoing {
             method,

@@ -44,9 +44,7 @@ pub(super) fn answer(
     uri: &str,
     cnonce: &str,
 ) -> Option<String> {
-    challenges
-        .iter()
-        .find_map(|challenge| answer_one(challenge, credentials, method, uri, cnonce))
+    challenges.iter().find_map(|challenge| answer_one(challenge, credentials, method, uri, cnonce))
 }
 
 fn answer_one(
@@ -67,12 +65,9 @@ fn answer_one(
     let named = of("algorithm").unwrap_or("MD5");
     let algorithm = Algorithm::named(named)?;
     let qop = match of("qop") {
-        Some(offered) => Some(
-            offered
-                .split(',')
-                .map(str::trim)
-                .find(|word| word.eq_ignore_ascii_case("auth"))?,
-        ),
+        Some(offered) => {
+            Some(offered.split(',').map(str::trim).find(|word| word.eq_ignore_ascii_case("auth"))?)
+        }
         None => None,
     };
     let ha1 = algorithm.hash(&format!("{}:{realm}:{}", who.user, who.password));
@@ -103,10 +98,7 @@ fn parameters(text: &str) -> Vec<(String, String)> {
     });
     let pair = |text: &str| {
         let (name, value) = text.split_once('=')?;
-        Some((
-            name.trim().to_owned(),
-            value.trim().trim_matches('"').to_owned(),
-        ))
+        Some((name.trim().to_owned(), value.trim().trim_matches('"').to_owned()))
     };
     pairs.filter_map(pair).collect()
 }
@@ -118,15 +110,9 @@ mod tests {
     /// RFC 7616 §3.9.1: the same request answered with both algorithms.
     #[test]
     fn the_examples_of_rfc_7616_come_out() {
-        let who = Credentials {
-            user: "Mufasa",
-            password: "Circle of Life",
-        };
+        let who = Credentials { user: "Mufasa", password: "Circle of Life" };
         let cases = [
-            (
-                "SHA-256",
-                "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
-            ),
+            ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
             ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
         ];
         for (algorithm, response) in cases {
@@ -142,10 +128,7 @@ mod tests {
                 "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
             )
             .expect("a challenge that can be answered");
-            assert!(
-                header.contains(&format!("response=\"{response}\"")),
-                "{header}"
-            );
+            assert!(header.contains(&format!("response=\"{response}\"")), "{header}");
             assert!(
                 header.contains("opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\""),
                 "{header}"
@@ -157,10 +140,7 @@ mod tests {
     fn an_unknown_algorithm_is_passed_over_for_the_next_challenge() {
         let challenges = ["SHA-512-256", "MD5"]
             .map(|name| format!("Digest realm=\"r\", nonce=\"n\", algorithm={name}, qop=\"auth\""));
-        let who = Credentials {
-            user: "u",
-            password: "p",
-        };
+        let who = Credentials { user: "u", password: "p" };
         let header = answer(&challenges, who, "INVITE", "sip:x", "c").expect("an answer");
         assert!(header.contains("algorithm=MD5"), "{header}");
         assert!(answer(&challenges[..1], who, "INVITE", "sip:x", "c").is_none());

@@ -23,11 +23,7 @@ impl Framer {
     /// When the stream can no longer be framed; the connection is of no more use.
     pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, PhoneError> {
         // RFC 3261 §7.5: CRLF before a start line is ignored; it is also the keep-alive of RFC 5626 §3.5.1.
-        let blank = self
-            .buffer
-            .iter()
-            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-            .count();
+        let blank = self.buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         self.buffer.drain(..blank);
         let Some(head) = find(&self.buffer, b"\r\n\r\n") else {
             let too_long = self.buffer.len() > MESSAGE_BYTES;
@@ -52,18 +48,11 @@ fn content_length(head: &[u8]) -> Result<usize, PhoneError> {
     let head = std::str::from_utf8(head).map_err(|_| PhoneError::Malformed("head"))?;
     let lengths = head.split("\r\n").filter_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.trim()
-            .eq_ignore_ascii_case("Content-Length")
-            .then_some(value)
+        name.trim().eq_ignore_ascii_case("Content-Length").then_some(value)
     });
     // RFC 3261 §20.14: on a stream the header must be there.
-    let value = lengths
-        .last()
-        .ok_or(PhoneError::Malformed("no Content-Length on a stream"))?;
-    value
-        .trim()
-        .parse()
-        .map_err(|_| PhoneError::Malformed("Content-Length"))
+    let value = lengths.last().ok_or(PhoneError::Malformed("no Content-Length on a stream"))?;
+    value.trim().parse().map_err(|_| PhoneError::Malformed("Content-Length"))
 }
 
 #[cfg(test)]
@@ -84,10 +73,7 @@ mod tests {
             }
             assert_eq!(
                 found,
-                [
-                    "A\r\nContent-Length: 3\r\n\r\nabc",
-                    "B\r\ncontent-length:0\r\n\r\n"
-                ],
+                ["A\r\nContent-Length: 3\r\n\r\nabc", "B\r\ncontent-length:0\r\n\r\n"],
                 "pieces of {size}"
             );
         }

@@ -38,14 +38,7 @@ impl IncomingCall {
             local_tag: local_tag.clone(),
             cancelled: cancelled.clone(),
         });
-        IncomingCall {
-            agent,
-            invite,
-            local_tag,
-            requests,
-            cancelled,
-            arrived: Instant::now(),
-        }
+        IncomingCall { agent, invite, local_tag, requests, cancelled, arrived: Instant::now() }
     }
 
     /// The From value, without its tag.
@@ -70,9 +63,7 @@ impl IncomingCall {
 
     /// Sends 180 Ringing.
     pub async fn ring(&self) {
-        self.agent
-            .respond(&self.invite, Reply::status(180).tagged(&self.local_tag))
-            .await;
+        self.agent.respond(&self.invite, Reply::status(180).tagged(&self.local_tag)).await;
     }
 
     /// Refuses the call; 486 is busy, 603 a decline.
@@ -114,21 +105,14 @@ impl IncomingCall {
             return Err(PhoneError::Cancelled);
         };
         let dialog = Dialog::callee(&self.invite, &ringing.local_tag);
-        let call = call::Parts {
-            agent: self.agent,
-            dialog,
-            media,
-            requests: self.requests,
-            options,
-        };
+        let call =
+            call::Parts { agent: self.agent, dialog, media, requests: self.requests, options };
         let call = call.begin(self.arrived, 200);
         let body = match offered {
             Some(offered) => call.leg.answer_offer(&offered).await,
             None => call.leg.own_offer(Direction::SendRecv).await,
         };
-        let reply = Reply::status(200)
-            .tagged(&ringing.local_tag)
-            .description(body);
+        let reply = Reply::status(200).tagged(&ringing.local_tag).description(body);
         call.leg.confirm(&self.invite, reply);
         Ok(call)
     }

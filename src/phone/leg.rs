@@ -152,24 +152,12 @@ impl Leg {
             Method::Update => self.handle_update(received).await,
             Method::Info => {
                 self.agent.respond(&received, Reply::status(200)).await;
-                let headers = received
-                    .request
-                    .inner
-                    .headers
-                    .iter()
-                    .map(message::split)
-                    .collect();
-                self.tell(CallEvent::Info {
-                    headers,
-                    body: received.request.inner.body,
-                });
+                let headers = received.request.inner.headers.iter().map(message::split).collect();
+                self.tell(CallEvent::Info { headers, body: received.request.inner.body });
             }
             Method::Options => {
                 self.agent
-                    .respond(
-                        &received,
-                        Reply::status(200).with("Accept", "application/sdp"),
-                    )
+                    .respond(&received, Reply::status(200).with("Accept", "application/sdp"))
                     .await
             }
             Method::Message | Method::Notify => {
@@ -220,9 +208,7 @@ impl Leg {
             }
         };
         self.dialog().refresh_target(&received.request);
-        self.agent
-            .respond(&received, reply.with("Contact", self.agent.contact()))
-            .await;
+        self.agent.respond(&received, reply.with("Contact", self.agent.contact())).await;
     }
 
     async fn answer(&self, offered: &[u8]) -> Result<Vec<u8>, PhoneError> {
@@ -248,11 +234,7 @@ impl Leg {
         session.version += 1;
         (
             session.wanted,
-            Local {
-                rtp: self.media.local,
-                session: session.id,
-                version: session.version,
-            },
+            Local { rtp: self.media.local, session: session.id, version: session.version },
         )
     }
 
@@ -376,10 +358,7 @@ impl Leg {
         let mut end = self.end.subscribe();
         let ended = end.wait_for(Option::is_some).await;
         // The sender lives in `self`, so the wait ends with a value.
-        ended
-            .ok()
-            .and_then(|end| *end)
-            .map_or(EndedBy::Failure, |end| end.by)
+        ended.ok().and_then(|end| *end).map_or(EndedBy::Failure, |end| end.by)
     }
 
     /// Lets go of everything without a word to the peer.

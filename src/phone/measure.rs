@@ -27,11 +27,7 @@ pub struct Alignment {
 /// one of them is silent.
 pub fn align(spoken: &[i16], heard: &[i16], max_lag: usize) -> Option<Alignment> {
     let excerpt = loudest(heard, EXCERPT_SAMPLES)?;
-    let full = Search {
-        spoken: &floats(spoken),
-        heard: &floats(heard),
-        excerpt: excerpt.clone(),
-    };
+    let full = Search { spoken: &floats(spoken), heard: &floats(heard), excerpt: excerpt.clone() };
     let coarse = Search {
         spoken: &decimated(spoken),
         heard: &decimated(heard),
@@ -40,9 +36,8 @@ pub fn align(spoken: &[i16], heard: &[i16], max_lag: usize) -> Option<Alignment>
     let reach = (max_lag / DECIMATION) as i64;
     let best = coarse.best(-reach..=reach, CANDIDATES);
     let step = DECIMATION as i64;
-    let refined = best
-        .into_iter()
-        .flat_map(|(_, lag)| full.best(step * (lag - 1)..=step * (lag + 1), 1));
+    let refined =
+        best.into_iter().flat_map(|(_, lag)| full.best(step * (lag - 1)..=step * (lag + 1), 1));
     let (_, lag) = refined.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
     let correlation = correlate(spoken, heard, lag, std::iter::once(0..heard.len()));
     (correlation != 0.0).then_some(Alignment { lag, correlation })
@@ -62,13 +57,8 @@ pub fn correlate(
             continue;
         };
         for (sample, place) in samples.iter().zip(stretch.start as i64..) {
-            let original = usize::try_from(place - lag)
-                .ok()
-                .and_then(|index| spoken.get(index));
-            let (a, b) = (
-                f64::from(original.copied().unwrap_or(0)),
-                f64::from(*sample),
-            );
+            let original = usize::try_from(place - lag).ok().and_then(|index| spoken.get(index));
+            let (a, b) = (f64::from(original.copied().unwrap_or(0)), f64::from(*sample));
             product += a * b;
             spoken_power += a * a;
             heard_power += b * b;
@@ -87,9 +77,7 @@ fn loudest(samples: &[i16], length: usize) -> Option<Range<usize>> {
     let length = length.min(samples.len());
     let sums = power_sums(&floats(samples));
     let power = |start: usize| {
-        sums.get(start + length)
-            .zip(sums.get(start))
-            .map_or(0.0, |(end, begin)| end - begin)
+        sums.get(start + length).zip(sums.get(start)).map_or(0.0, |(end, begin)| end - begin)
     };
     let starts = (0..=samples.len() - length).step_by(DECIMATION);
     let start = starts.max_by(|one, other| power(*one).total_cmp(&power(*other)))?;
@@ -128,10 +116,7 @@ impl Search<'_> {
     /// The best lags with their correlations, best first; of neighbours only the better one.
     fn best(&self, lags: std::ops::RangeInclusive<i64>, count: usize) -> Vec<(f64, i64)> {
         let excerpt = self.heard.get(self.excerpt.clone()).unwrap_or_default();
-        let excerpt_power: f64 = excerpt
-            .iter()
-            .map(|sample| f64::from(*sample).powi(2))
-            .sum();
+        let excerpt_power: f64 = excerpt.iter().map(|sample| f64::from(*sample).powi(2)).sum();
         let sums = power_sums(self.spoken);
         let mut best: Vec<(f64, i64)> = Vec::with_capacity(count + 1);
         for lag in lags {
@@ -154,15 +139,8 @@ impl Search<'_> {
         let excerpt = excerpt.get(skipped..).unwrap_or_default();
         let to = (from + excerpt.len()).min(self.spoken.len());
         let spoken = self.spoken.get(from..to).unwrap_or_default();
-        let product: f32 = spoken
-            .iter()
-            .zip(excerpt)
-            .map(|(one, other)| one * other)
-            .sum();
-        let spoken_power = sums
-            .get(to)
-            .zip(sums.get(from))
-            .map_or(0.0, |(end, begin)| end - begin);
+        let product: f32 = spoken.iter().zip(excerpt).map(|(one, other)| one * other).sum();
+        let spoken_power = sums.get(to).zip(sums.get(from)).map_or(0.0, |(end, begin)| end - begin);
         normalised(f64::from(product), spoken_power, excerpt_power)
     }
 }
@@ -191,9 +169,7 @@ mod tests {
     }
 
     fn delayed(samples: &[i16], by: usize) -> Vec<i16> {
-        std::iter::repeat_n(0, by)
-            .chain(samples.iter().copied())
-            .collect()
+        std::iter::repeat_n(0, by).chain(samples.iter().copied()).collect()
     }
 
     #[test]

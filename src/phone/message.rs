@@ -51,10 +51,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Message, PhoneError> {
         let mut readable = format!("{method} sip:phone SIP/2.0").into_bytes();
         readable.extend_from_slice(&bytes[line_end..]);
         match SipMessage::try_from(readable) {
-            Ok(SipMessage::Request(inner)) => Message::Request(Request {
-                uri: uri.to_owned(),
-                inner,
-            }),
+            Ok(SipMessage::Request(inner)) => {
+                Message::Request(Request { uri: uri.to_owned(), inner })
+            }
             Ok(SipMessage::Response(_)) | Err(_) => return Err(PhoneError::Malformed("request")),
         }
     };
@@ -69,32 +68,23 @@ fn cut_body(mut message: Message, have: usize) -> Result<Message, PhoneError> {
     let Some(claimed) = value(headers, "Content-Length") else {
         return Ok(message);
     };
-    let claimed: usize = claimed
-        .trim()
-        .parse()
-        .map_err(|_| PhoneError::Malformed("Content-Length"))?;
+    let claimed: usize =
+        claimed.trim().parse().map_err(|_| PhoneError::Malformed("Content-Length"))?;
     if claimed > have {
-        return Err(PhoneError::Malformed(
-            "the body is shorter than Content-Length",
-        ));
+        return Err(PhoneError::Malformed("the body is shorter than Content-Length"));
     }
     body.truncate(claimed);
     Ok(message)
 }
 
 pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 /// Writes a message: Content-Length is added, the body is untouched.
 pub(super) fn print(start_line: &str, headers: &Headers, body: &[u8]) -> Vec<u8> {
-    let mut bytes = format!(
-        "{start_line}\r\n{headers}Content-Length: {}\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
+    let mut bytes =
+        format!("{start_line}\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
     bytes.extend_from_slice(body);
     bytes
 }
@@ -128,15 +118,11 @@ pub(super) fn header(name: &str, value: impl Into<String>) -> Header {
 pub(super) fn tag(address: &str) -> Option<&str> {
     let parameters = match address.rsplit_once('>') {
         Some((_, parameters)) => parameters,
-        None => address
-            .split_once(';')
-            .map_or("", |(_, parameters)| parameters),
+        None => address.split_once(';').map_or("", |(_, parameters)| parameters),
     };
     parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
-        name.trim()
-            .eq_ignore_ascii_case("tag")
-            .then(|| value.trim())
+        name.trim().eq_ignore_ascii_case("tag").then(|| value.trim())
     })
 }
 
@@ -165,17 +151,14 @@ pub(super) fn uri_host(uri: &str) -> &str {
 pub(super) fn uri_socket(uri: &str) -> Option<SocketAddr> {
     let host = uri_host(uri);
     let without_port = || host.trim_matches(['[', ']']).parse().ok();
-    host.parse()
-        .ok()
-        .or_else(|| without_port().map(|address| SocketAddr::new(address, 5060)))
+    host.parse().ok().or_else(|| without_port().map(|address| SocketAddr::new(address, 5060)))
 }
 
 /// What identifies a transaction: the branch of the top Via and the method, where ACK and CANCEL are their INVITE's
 /// (RFC 3261 §17.1.3, §17.2.3).
 pub(super) fn branch(headers: &impl HeadersExt) -> Option<String> {
     let via = headers.via_header().ok()?.value();
-    via.split(';')
-        .find_map(|parameter| parameter.trim().strip_prefix("branch=").map(str::to_owned))
+    via.split(';').find_map(|parameter| parameter.trim().strip_prefix("branch=").map(str::to_owned))
 }
 
 /// CSeq number and method.
@@ -199,30 +182,22 @@ impl HeadersExt for Request {}
 impl Request {
     /// The Call-ID; empty when there is none.
     pub(super) fn call_id(&self) -> &str {
-        self.call_id_header()
-            .map(UntypedHeader::value)
-            .unwrap_or_default()
+        self.call_id_header().map(UntypedHeader::value).unwrap_or_default()
     }
 
     /// The From value.
     pub(super) fn from(&self) -> &str {
-        self.from_header()
-            .map(UntypedHeader::value)
-            .unwrap_or_default()
+        self.from_header().map(UntypedHeader::value).unwrap_or_default()
     }
 
     /// The To value.
     pub(super) fn to(&self) -> &str {
-        self.to_header()
-            .map(UntypedHeader::value)
-            .unwrap_or_default()
+        self.to_header().map(UntypedHeader::value).unwrap_or_default()
     }
 
     /// The URI of the Contact.
     pub(super) fn contact(&self) -> Option<String> {
-        self.contact_header()
-            .ok()
-            .map(|contact| address_uri(contact.value()).to_owned())
+        self.contact_header().ok().map(|contact| address_uri(contact.value()).to_owned())
     }
 
     /// The CSeq number.
@@ -239,16 +214,11 @@ mod tests {
     fn a_request_to_an_ipv6_target_is_read_and_its_body_cut_at_content_length() {
         let text = b"INFO sip:1000@[::1]:5070 SIP/2.0\r\nVia: SIP/2.0/UDP [::1]:5060;branch=z9hG4bKa\r\nFrom: <sip:a@[::1]>;tag=x\r\n\
             To: <sip:b@[::1]>;tag=y\r\nCall-ID: c\r\nCSeq: 7 INFO\r\nContent-Length: 2\r\n\r\n\xff\x00junk";
-        let Ok(Message::Request(request)) = parse(text) else {
-            panic!("not a request")
-        };
+        let Ok(Message::Request(request)) = parse(text) else { panic!("not a request") };
         assert_eq!(request.uri, "sip:1000@[::1]:5070");
         assert_eq!(request.inner.body, [0xff, 0]);
         assert_eq!((request.call_id(), request.sequence()), ("c", 7));
-        assert_eq!(
-            (tag(request.from()), tag(request.to())),
-            (Some("x"), Some("y"))
-        );
+        assert_eq!((tag(request.from()), tag(request.to())), (Some("x"), Some("y")));
         assert_eq!(branch(&request).as_deref(), Some("z9hG4bKa"));
     }
 

@@ -94,10 +94,7 @@ impl Answer {
     /// The value of the first header of this name, in any letter case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let named = |(key, _): &&(String, String)| key.eq_ignore_ascii_case(name);
-        self.headers
-            .iter()
-            .find(named)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(named).map(|(_, value)| value.as_str())
     }
 }
 
@@ -114,10 +111,7 @@ impl Phone {
     /// When the address cannot be bound.
     pub async fn bind(config: PhoneConfig) -> Result<Phone, PhoneError> {
         let (agent, incoming) = Agent::start(config).await?;
-        Ok(Phone {
-            agent,
-            incoming: Mutex::new(incoming),
-        })
+        Ok(Phone { agent, incoming: Mutex::new(incoming) })
     }
 
     /// Where the phone's SIP is reached.

@@ -30,10 +30,8 @@ pub(super) async fn place(
     let local = format!("{};tag={local_tag}", agent.address());
     let uri = agent.target_uri(target);
     let call_id = agent.token();
-    let requests = agent.open_dialog(DialogKey {
-        call_id: call_id.clone(),
-        local_tag: local_tag.clone(),
-    });
+    let requests =
+        agent.open_dialog(DialogKey { call_id: call_id.clone(), local_tag: local_tag.clone() });
     let session = agent.random_u64() >> 1;
     let mut headers = Headers::default();
     headers.push(header("From", local.clone()));
@@ -41,59 +39,25 @@ pub(super) async fn place(
     headers.push(header("Call-ID", call_id.clone()));
     headers.push(header("Contact", agent.contact()));
     headers.push(header("Allow", ALLOW));
-    headers.extend(
-        options
-            .headers
-            .iter()
-            .map(|(name, value)| header(name, value.clone()))
-            .collect(),
-    );
+    headers
+        .extend(options.headers.iter().map(|(name, value)| header(name, value.clone())).collect());
     headers.push(header("Content-Type", "application/sdp"));
     let body = sdp::offer(
-        Local {
-            rtp: media.local,
-            session,
-            version: 1,
-        },
+        Local { rtp: media.local, session, version: 1 },
         &options.codecs,
         Direction::SendRecv,
     );
     let to = agent.config.server;
-    let invite = Outgoing {
-        method: Method::Invite,
-        uri,
-        to,
-        sequence: Arc::default(),
-        headers,
-        body,
-    };
-    let forget = Forget {
-        agent,
-        key: Some(DialogKey { call_id, local_tag }),
-    };
-    let exchange = Placing {
-        agent,
-        invite: &invite,
-        media: &media,
-        options: &options,
-    }
-    .run()
-    .await?;
-    let dialog = Dialog::caller(
-        &local,
-        exchange.attempt.sequence,
-        &exchange.response,
-        agent.config.server,
-    );
+    let invite =
+        Outgoing { method: Method::Invite, uri, to, sequence: Arc::default(), headers, body };
+    let forget = Forget { agent, key: Some(DialogKey { call_id, local_tag }) };
+    let exchange =
+        Placing { agent, invite: &invite, media: &media, options: &options }.run().await?;
+    let dialog =
+        Dialog::caller(&local, exchange.attempt.sequence, &exchange.response, agent.config.server);
     forget.keep();
     let status = exchange.response.status_code.code();
-    let parts = Parts {
-        agent: Arc::clone(agent),
-        dialog,
-        media,
-        requests,
-        options,
-    };
+    let parts = Parts { agent: Arc::clone(agent), dialog, media, requests, options };
     let call = parts.begin(since, status);
     call.leg.set_session(session);
     call.leg.acknowledge(&exchange).await;
@@ -158,9 +122,7 @@ impl Placing<'_> {
     /// RFC 3261 §13.2.1: a description in a provisional answer starts early media.
     async fn hear_early(&self, heard: &Provisional) {
         if let Ok(remote) = sdp::parse(&heard.response.body, &self.options.codecs) {
-            self.media
-                .follow(Path::between(&remote, Direction::SendRecv))
-                .await;
+            self.media.follow(Path::between(&remote, Direction::SendRecv)).await;
         }
     }
 
@@ -184,12 +146,8 @@ impl Placing<'_> {
 
     async fn end_at_once(&self, exchange: &Exchange) {
         let local = message::value(&self.invite.headers, "From").unwrap_or_default();
-        let dialog = Dialog::caller(
-            &local,
-            exchange.attempt.sequence,
-            &exchange.response,
-            self.invite.to,
-        );
+        let dialog =
+            Dialog::caller(&local, exchange.attempt.sequence, &exchange.response, self.invite.to);
         let ack = dialog.request(Method::Ack, Vec::new(), Vec::new());
         acknowledge(self.agent, &ack, exchange).await;
         let bye = dialog.request(Method::Bye, Vec::new(), Vec::new());
@@ -202,11 +160,7 @@ fn answered(exchange: Exchange) -> Result<Exchange, PhoneError> {
     if (200..300).contains(&status) {
         return Ok(exchange);
     }
-    Err(PhoneError::Rejected {
-        method: "INVITE",
-        status,
-        reason: reason(&exchange.response),
-    })
+    Err(PhoneError::Rejected { method: "INVITE", status, reason: reason(&exchange.response) })
 }
 
 /// RFC 3261 §13.2.2.4: the ACK of a 2xx is a request of the dialog with the INVITE's number and a branch of its own. It
@@ -218,7 +172,5 @@ pub(super) async fn acknowledge(agent: &Agent, ack: &Outgoing, exchange: &Exchan
     };
     let bytes = agent.print_request(ack, Method::Ack, &attempt, None);
     agent.send_quietly(&bytes, ack.to).await;
-    agent
-        .clients
-        .remember_ack(&exchange.attempt.branch, bytes, ack.to);
+    agent.clients.remember_ack(&exchange.attempt.branch, bytes, ack.to);
 }

@@ -154,13 +154,7 @@ async fn attempt(plan: &CallPlan) -> Result<CallOutcome, PhoneError> {
             let samples = super::read_wav(path)?;
             let length =
                 Duration::from_secs_f64(samples.len() as f64 / f64::from(super::SAMPLE_RATE));
-            (
-                AudioSource::Samples {
-                    samples: samples.into(),
-                    repeat: false,
-                },
-                Some(length),
-            )
+            (AudioSource::Samples { samples: samples.into(), repeat: false }, Some(length))
         }
         None => (AudioSource::Silence, None),
     };
@@ -207,11 +201,8 @@ async fn converse(call: &Call, plan: &CallPlan, talk: Duration) -> Vec<InfoOutco
         let mut outcomes = Vec::new();
         for info in &plan.infos {
             sleep_until(answered + info.after).await;
-            let headers: Vec<_> = info
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect();
+            let headers: Vec<_> =
+                info.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             outcomes.push(InfoOutcome::from(call.info(&headers, &info.body).await));
         }
         outcomes
@@ -234,10 +225,7 @@ impl From<Result<Answer, PhoneError>> for InfoOutcome {
                 status: answer.status,
                 body: String::from_utf8_lossy(&answer.body).into_owned(),
             },
-            Err(error) => InfoOutcome {
-                status: error.status(),
-                body: error.to_string(),
-            },
+            Err(error) => InfoOutcome { status: error.status(), body: error.to_string() },
         }
     }
 }
@@ -253,14 +241,9 @@ fn judge(report: &CallReport, infos: Vec<InfoOutcome>) -> CallOutcome {
     let problem = if heard.silent {
         Some("nothing but silence was heard".to_owned())
     } else if let Some(info) = refused {
-        Some(format!(
-            "an INFO was answered {}: {}",
-            info.status, info.body
-        ))
+        Some(format!("an INFO was answered {}: {}", info.status, info.body))
     } else {
-        let bye = report
-            .bye_status
-            .filter(|status| !(200..300).contains(status));
+        let bye = report.bye_status.filter(|status| !(200..300).contains(status));
         bye.map(|status| format!("the BYE was answered {status}"))
     };
     let stats = &report.stats;

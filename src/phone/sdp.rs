@@ -45,12 +45,8 @@ pub(super) enum Direction {
 }
 
 impl Direction {
-    const ALL: [Direction; 4] = [
-        Direction::SendRecv,
-        Direction::SendOnly,
-        Direction::RecvOnly,
-        Direction::Inactive,
-    ];
+    const ALL: [Direction; 4] =
+        [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -71,10 +67,7 @@ impl Direction {
 
     /// What an answerer who would like `self` may say to an offer of `offered` (RFC 3264 §6.1).
     pub(super) fn answering(self, offered: Direction) -> Direction {
-        match (
-            self.sends() && offered.receives(),
-            self.receives() && offered.sends(),
-        ) {
+        match (self.sends() && offered.receives(), self.receives() && offered.sends()) {
             (true, true) => Direction::SendRecv,
             (true, false) => Direction::SendOnly,
             (false, true) => Direction::RecvOnly,
@@ -121,13 +114,9 @@ pub(super) fn answer(local: Local, offered: &Remote, direction: Direction) -> Ve
             Some(refused) => {
                 let _ = write!(text, "{refused}\r\n");
             }
-            None => push_audio(
-                &mut text,
-                local,
-                &[offered.codec],
-                offered.telephone_event,
-                direction,
-            ),
+            None => {
+                push_audio(&mut text, local, &[offered.codec], offered.telephone_event, direction)
+            }
         }
     }
     text.into_bytes()
@@ -152,30 +141,14 @@ fn push_audio(
     telephone_event: Option<u8>,
     direction: Direction,
 ) {
-    let numbers = codecs
-        .iter()
-        .map(|codec| codec.payload_type())
-        .chain(telephone_event);
+    let numbers = codecs.iter().map(|codec| codec.payload_type()).chain(telephone_event);
     let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
-    let _ = write!(
-        text,
-        "m=audio {} RTP/AVP {}\r\n",
-        local.rtp.port(),
-        numbers.join(" ")
-    );
+    let _ = write!(text, "m=audio {} RTP/AVP {}\r\n", local.rtp.port(), numbers.join(" "));
     for codec in codecs {
-        let _ = write!(
-            text,
-            "a=rtpmap:{} {}/8000\r\n",
-            codec.payload_type(),
-            codec.name()
-        );
+        let _ = write!(text, "a=rtpmap:{} {}/8000\r\n", codec.payload_type(), codec.name());
     }
     if let Some(number) = telephone_event {
-        let _ = write!(
-            text,
-            "a=rtpmap:{number} telephone-event/8000\r\na=fmtp:{number} 0-15\r\n"
-        );
+        let _ = write!(text, "a=rtpmap:{number} telephone-event/8000\r\na=fmtp:{number} 0-15\r\n");
     }
     let _ = write!(text, "a=ptime:20\r\na={}\r\n", direction.as_str());
 }
@@ -194,11 +167,7 @@ pub(super) fn parse(text: &[u8], supported: &[Codec]) -> Result<Remote, PhoneErr
     for line in text.lines() {
         let line = line.trim_end();
         if let Some(media) = line.strip_prefix("m=") {
-            let line = if audio.is_none() {
-                AudioLine::parse(media)
-            } else {
-                None
-            };
+            let line = if audio.is_none() { AudioLine::parse(media) } else { None };
             in_audio = line.is_some();
             sections.push(if in_audio { None } else { Some(refusal(media)) });
             audio = line.or(audio);
@@ -223,29 +192,14 @@ pub(super) fn parse(text: &[u8], supported: &[Codec]) -> Result<Remote, PhoneErr
         .address
         .or(session_address)
         .ok_or(PhoneError::Description("no connection address"))?;
-    let codec = audio
-        .codec(supported)
-        .ok_or(PhoneError::Description("no codec in common"))?;
-    let mut direction = audio
-        .direction
-        .or(session_direction)
-        .unwrap_or(Direction::SendRecv);
+    let codec = audio.codec(supported).ok_or(PhoneError::Description("no codec in common"))?;
+    let mut direction = audio.direction.or(session_direction).unwrap_or(Direction::SendRecv);
     // RFC 3264 §8.4: the old way of hold, still met, is a connection address of zeros.
     if address.is_unspecified() {
-        direction = if direction.sends() {
-            Direction::SendOnly
-        } else {
-            Direction::Inactive
-        };
+        direction = if direction.sends() { Direction::SendOnly } else { Direction::Inactive };
     }
     let rtp = SocketAddr::new(address, audio.port);
-    Ok(Remote {
-        rtp,
-        codec,
-        telephone_event: audio.telephone_event,
-        direction,
-        sections,
-    })
+    Ok(Remote { rtp, codec, telephone_event: audio.telephone_event, direction, sections })
 }
 
 /// One `m=audio` section while it is read.
@@ -267,13 +221,7 @@ impl AudioLine {
         };
         let port = port.parse().ok().filter(|port| *port != 0)?;
         let numbers = words.filter_map(|word| word.parse().ok()).collect();
-        Some(AudioLine {
-            port,
-            numbers,
-            address: None,
-            telephone_event: None,
-            direction: None,
-        })
+        Some(AudioLine { port, numbers, address: None, telephone_event: None, direction: None })
     }
 
     fn read_attribute(&mut self, attribute: &str) {
@@ -290,18 +238,13 @@ impl AudioLine {
 
     fn codec(&self, supported: &[Codec]) -> Option<Codec> {
         self.numbers.iter().find_map(|number| {
-            supported
-                .iter()
-                .copied()
-                .find(|codec| codec.payload_type() == *number)
+            supported.iter().copied().find(|codec| codec.payload_type() == *number)
         })
     }
 }
 
 fn direction(attribute: &str) -> Option<Direction> {
-    Direction::ALL
-        .into_iter()
-        .find(|direction| direction.as_str() == attribute)
+    Direction::ALL.into_iter().find(|direction| direction.as_str() == attribute)
 }
 
 fn connection(value: &str) -> Option<IpAddr> {
@@ -324,25 +267,16 @@ mod tests {
     const BOTH: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
 
     fn local() -> Local {
-        Local {
-            rtp: "127.0.0.1:4000".parse().expect("an address"),
-            session: 1,
-            version: 2,
-        }
+        Local { rtp: "127.0.0.1:4000".parse().expect("an address"), session: 1, version: 2 }
     }
 
     #[test]
     fn an_offer_reads_back_as_what_it_says() {
-        let remote = parse(
-            &offer(local(), &[Codec::Pcma, Codec::Pcmu], Direction::SendOnly),
-            &BOTH,
-        )
-        .expect("readable");
+        let remote =
+            parse(&offer(local(), &[Codec::Pcma, Codec::Pcmu], Direction::SendOnly), &BOTH)
+                .expect("readable");
         assert_eq!((remote.rtp, remote.codec), (local().rtp, Codec::Pcma));
-        assert_eq!(
-            (remote.telephone_event, remote.direction),
-            (Some(101), Direction::SendOnly)
-        );
+        assert_eq!((remote.telephone_event, remote.direction), (Some(101), Direction::SendOnly));
     }
 
     #[test]
@@ -359,10 +293,7 @@ mod tests {
     #[test]
     fn a_connection_address_of_zeros_is_hold() {
         let held = b"v=0\r\nc=IN IP4 0.0.0.0\r\nm=audio 8 RTP/AVP 0\r\n";
-        assert_eq!(
-            parse(held, &BOTH).expect("readable").direction,
-            Direction::SendOnly
-        );
+        assert_eq!(parse(held, &BOTH).expect("readable").direction, Direction::SendOnly);
     }
 
     #[test]

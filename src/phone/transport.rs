@@ -86,15 +86,7 @@ impl Wire {
                 (local, None)
             }
         };
-        Ok((
-            Wire {
-                transport,
-                local,
-                datagrams,
-                streams,
-            },
-            receiver,
-        ))
+        Ok((Wire { transport, local, datagrams, streams }, receiver))
     }
 
     /// Sends one message; over TCP by the connection to that peer, which is made if there is none.
@@ -134,10 +126,7 @@ impl Streams {
             Some(writer) if !writer.is_closed() => writer,
             Some(_) | None => self.adopt(TcpStream::connect(to).await?, to),
         };
-        writer
-            .send(bytes.to_vec())
-            .await
-            .map_err(|_| io::ErrorKind::ConnectionReset.into())
+        writer.send(bytes.to_vec()).await.map_err(|_| io::ErrorKind::ConnectionReset.into())
     }
 
     /// Reads and writes a connection from here on.
@@ -158,9 +147,7 @@ impl Streams {
     }
 
     fn table(&self) -> std::sync::MutexGuard<'_, HashMap<SocketAddr, mpsc::Sender<Vec<u8>>>> {
-        self.connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::RuntimeFile;
 
 /// The development server's first words: where it is, who may call, what to dial.
-pub fn banner(file: &RuntimeFile, phones: &[String], kept: Option<&str>) -> String {
+pub fn banner(file: &RuntimeFile, phones: &[String]) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "  {name:<8} {value}");
@@ -22,9 +22,6 @@ pub fn banner(file: &RuntimeFile, phones: &[String], kept: Option<&str>) -> Stri
     line("Docs", &format!("{url}/docs   metrics {url}/metrics", url = file.url));
     line("Sink", "built-in \"scope\" is listening");
     line("Try", "sidestream demo   ·   sidestream calls --watch   ·   sidestream call sip:9196@…");
-    if let Some(path) = kept {
-        line("Found by", path);
-    }
     text
 }
 
@@ -43,8 +40,12 @@ mod tests {
             password: text("k7w-q2m"),
         };
         let phones: Vec<String> = (1000..1010).map(|number| number.to_string()).collect();
-        let banner = banner(&file, &phones, None);
-        for part in ["sip:127.0.0.1:5060 udp,tcp", "1000…1009   password  k7w-q2m", "http://127.0.0.1:8080/v1/calls?key=k3y"] {
+        let banner = banner(&file, &phones);
+        for part in [
+            "sip:127.0.0.1:5060 udp,tcp",
+            "1000…1009   password  k7w-q2m",
+            "http://127.0.0.1:8080/v1/calls?key=k3y",
+        ] {
             assert!(banner.contains(part), "{part} in\n{banner}");
         }
     }

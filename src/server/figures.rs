@@ -14,16 +14,30 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Attaches the shell's, the switch's and the sinks' figures.
 pub(super) fn attach(metrics: &Metrics, net: &NetHandle, sinks: &SinkHandle) {
     let counters = net.clone();
-    let sums = move || counters.counters().figures().into_iter().map(|(name, help, value)| figure(name, help, value)).collect();
+    let sums = move || {
+        counters
+            .counters()
+            .figures()
+            .into_iter()
+            .map(|(name, help, value)| figure(name, help, value))
+            .collect()
+    };
     metrics.attach(FigureKind::Sums, Box::new(sums));
 
     let status = watch_status(net.clone());
     let sums = status.clone();
-    metrics.attach(FigureKind::Sums, Box::new(move || sums.borrow().as_ref().map(switch_sums).unwrap_or_default()));
+    metrics.attach(
+        FigureKind::Sums,
+        Box::new(move || sums.borrow().as_ref().map(switch_sums).unwrap_or_default()),
+    );
     let connections = net.clone();
     let levels = move || {
         let mut levels = status.borrow().as_ref().map(switch_levels).unwrap_or_default();
-        levels.push(figure("sip_connections", "SIP connections that are open", connections.connections() as u64));
+        levels.push(figure(
+            "sip_connections",
+            "SIP connections that are open",
+            connections.connections() as u64,
+        ));
         levels
     };
     metrics.attach(FigureKind::Levels, Box::new(levels));
@@ -55,8 +69,16 @@ fn switch_sums(status: &Status) -> Vec<Figure> {
     vec![
         figure("sip_messages", "SIP messages that were read", counters.messages),
         figure("sip_malformed", "SIP messages that could not be read", counters.malformed),
-        figure("sip_stray_responses", "SIP responses that fit no request of ours", counters.stray_responses),
-        figure("sip_foreign_requests", "In-dialog requests that came over a foreign flow", counters.foreign_requests),
+        figure(
+            "sip_stray_responses",
+            "SIP responses that fit no request of ours",
+            counters.stray_responses,
+        ),
+        figure(
+            "sip_foreign_requests",
+            "In-dialog requests that came over a foreign flow",
+            counters.foreign_requests,
+        ),
         figure("sip_challenges", "Digest challenges sent", counters.challenges),
         figure("calls_shed", "INVITEs refused with 503", counters.shed),
         figure("calls_ended_by_bug", "Calls that an error in this program ended", counters.bugs),
@@ -64,10 +86,20 @@ fn switch_sums(status: &Status) -> Vec<Figure> {
 }
 
 fn switch_levels(status: &Status) -> Vec<Figure> {
+    let held = status.holdings;
+    let level = |name, help, value: usize| figure(name, help, value as u64);
     vec![
-        figure("switch_calls", "Calls that the switch holds", status.calls as u64),
-        figure("switch_registrations", "Contacts that are registered", status.registrations as u64),
-        figure("switch_idle", "1 when no call, transaction, port or stream is left", u64::from(status.idle)),
+        level("switch_calls", "Calls that the switch holds", held.calls),
+        level("switch_dialogs", "Dialogs that the switch holds", held.dialogs),
+        level(
+            "switch_transactions",
+            "SIP transactions, those that only absorb retransmissions included",
+            held.transactions,
+        ),
+        level("switch_ports", "Pairs of media ports in use", held.ports),
+        level("switch_streams", "Streams that have not given their account", held.streams),
+        level("switch_timers", "Deadlines of calls", held.timers),
+        level("switch_registrations", "Contacts that are registered", status.registrations),
     ]
 }
 
@@ -75,13 +107,41 @@ fn sink_sums(pools: &[PoolFigures]) -> Vec<Figure> {
     let sum = |of: fn(&PoolFigures) -> u64| pools.iter().map(of).sum();
     vec![
         figure("sink_opened", "Streams opened at a sink", sum(|pool| pool.opened)),
-        figure("sink_refused_opens", "Streams refused because the sink was full", sum(|pool| pool.refused_opens)),
-        figure("sink_refused_messages", "Messages of sinks that were refused", sum(|pool| pool.refused_messages)),
-        figure("sink_garbage_messages", "Messages of sinks without meaning", sum(|pool| pool.garbage_messages)),
-        figure("sink_discarded_samples", "Samples that sinks did not take in time", sum(|pool| pool.discarded_samples)),
-        figure("sink_notes_dropped", "Gaps, keys and marks that sinks did not take in time", sum(|pool| pool.notes_dropped)),
-        figure("sink_figures_dropped", "Figures of streams that were not taken in time", sum(|pool| pool.figures_dropped)),
-        figure("sink_overflowed_controls", "Streams ended because changes came too fast", sum(|pool| pool.overflowed_controls)),
+        figure(
+            "sink_refused_opens",
+            "Streams refused because the sink was full",
+            sum(|pool| pool.refused_opens),
+        ),
+        figure(
+            "sink_refused_messages",
+            "Messages of sinks that were refused",
+            sum(|pool| pool.refused_messages),
+        ),
+        figure(
+            "sink_garbage_messages",
+            "Messages of sinks without meaning",
+            sum(|pool| pool.garbage_messages),
+        ),
+        figure(
+            "sink_discarded_samples",
+            "Samples that sinks did not take in time",
+            sum(|pool| pool.discarded_samples),
+        ),
+        figure(
+            "sink_notes_dropped",
+            "Gaps, keys and marks that sinks did not take in time",
+            sum(|pool| pool.notes_dropped),
+        ),
+        figure(
+            "sink_figures_dropped",
+            "Figures of streams that were not taken in time",
+            sum(|pool| pool.figures_dropped),
+        ),
+        figure(
+            "sink_overflowed_controls",
+            "Streams ended because changes came too fast",
+            sum(|pool| pool.overflowed_controls),
+        ),
         figure("sink_bugs", "Streams that an error in this program ended", sum(|pool| pool.panics)),
     ]
 }

@@ -1,3 +1,160 @@
-//! tmp
-mod runtime_file; pub use runtime_file::*;
-mod banner; pub use banner::banner; mod figures; mod limits; mod stop;
+//! Wires the rooms, starts them and drains them.
+//!
+//! ```text
+//!   http -- door --> net: driver(Switch) -- SinkCommand --> sink tasks -- SinkEvent --> driver
+//!     ^                   |  `-- MediaCommand --> media workers (Relay) -- MediaEvent --> driver
+//!     `--- board, bus --- notify <-- Event, Figures
+//! ```
+
+mod banner;
+mod figures;
+mod limits;
+mod runtime_file;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod views;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use futures_util::FutureExt;
+use rand::RngExt;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub use banner::banner;
+pub use runtime_file::{Published, RuntimeFile};
+
+use crate::config::Config;
+use crate::control::json::Timestamp;
+use crate::http::{self, CommandDoor, Gateway};
+use crate::net::{self, Bound, Clock, NetHandle, Outlets, Told};
+use crate::notify::Notify;
+use crate::sink::{self, SinkHandle};
+use crate::switch::{Figures, Switch};
+use crate::time::Instant;
+
+/// Events of all sinks that may wait for the switch; a sink that finds it full waits.
+const SINK_EVENTS: usize = 4_096;
+
+/// A server that runs. Dropping it does not stop it: [`shutdown`](Running::shutdown) does.
+#[derive(Debug)]
+pub struct Running {
+    net: NetHandle,
+    http: SocketAddr,
+    http_stop: CancellationToken,
+    ready: Arc<AtomicBool>,
+}
+
+/// Binds every port, then starts every room. Nothing runs when it fails.
+pub async fn run(mut config: Config) -> anyhow::Result<Running> {
+    limits::raise_file_limit();
+    let clock = Clock::start();
+    let bound = Bound::bind(&config.listen)?;
+    config.set_bound(bound.listeners());
+    let listen = config.http.listen;
+    let web = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen} (HTTP)"))?;
+    let http_address = web.local_addr()?;
+
+    let (sink_sender, sink_events) = mpsc::channel(SINK_EVENTS);
+    let sinks = sink::start(config.sinks.clone(), clock, sink_sender)?;
+    let notify = Arc::new(Notify::new(Arc::new(move |at| timestamp(clock.unix(at))), config.board));
+    let origin_ms = timestamp(clock.unix(Instant::ZERO)).as_unix_millis();
+    let mut chance = rand::rng();
+    let switch = Switch::new(config.switch.clone(), chance.random(), origin_ms);
+    let outlets = outlets(&sinks, &notify);
+    let seen = &config.switch.listeners;
+    let net =
+        net::start(bound, seen, &config.net, switch, clock, chance.random(), sink_events, outlets)?;
+
+    figures::attach(&notify.metrics, &net, &sinks);
+    let (http_stop, ready) = (CancellationToken::new(), Arc::new(AtomicBool::new(true)));
+    let gateway = Gateway {
+        notify,
+        door: door(net.clone()),
+        scope: {
+            let sinks = sinks.clone();
+            Arc::new(move |stream| views::scope(sinks.scope(), stream))
+        },
+        sinks: config.sinks.iter().map(views::sink).collect(),
+        wall: Arc::new(move || timestamp(clock.unix(clock.now()))),
+        ready: Arc::clone(&ready),
+        stop: http_stop.clone(),
+        settings: Arc::new(config.http.clone()),
+    };
+    tokio::spawn(async move {
+        if let Err(error) = http::serve(web, gateway).await {
+            tracing::error!(%error, "http ended");
+        }
+    });
+    Ok(Running { net, http: http_address, http_stop, ready })
+}
+
+impl Running {
+    /// The SIP addresses over UDP, as bound.
+    pub fn udp(&self) -> &[SocketAddr] {
+        self.net.udp()
+    }
+
+    /// The SIP addresses over TCP, as bound.
+    pub fn tcp(&self) -> &[SocketAddr] {
+        self.net.tcp()
+    }
+
+    /// The HTTP address, as bound.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// The way to the switch.
+    pub fn net(&self) -> &NetHandle {
+        &self.net
+    }
+
+    /// Waits until the server has ended without being asked: a bug.
+    pub async fn ended(&self) {
+        self.net.ended().await;
+    }
+
+    /// Takes no new calls, waits `patience` for those that are up to end by themselves, hangs up the rest, ends.
+    pub async fn shutdown(&self, patience: Duration) {
+        stop::stop(&self.net, &self.ready, &self.http_stop, patience).await;
+    }
+}
+
+/// Where the switch's outputs go.
+fn outlets(sinks: &SinkHandle, notify: &Arc<Notify>) -> Outlets {
+    let (sinks, notify) = (sinks.clone(), Arc::clone(notify));
+    Outlets {
+        sinks: Box::new(move |command| sinks.send(command)),
+        told: Box::new(move |told| match told {
+            Told::Event(event) => notify.handle_event(event),
+            Told::Figures(Figures::Port { call, leg, figures }) => {
+                notify.handle_leg_figures(call, leg, views::leg_figures(&figures));
+            }
+            Told::Figures(Figures::Stream { stream, figures, .. }) => {
+                notify.handle_stream_figures(stream, views::stream_figures(&figures));
+            }
+        }),
+    }
+}
+
+/// The one door, as HTTP reaches it.
+fn door(net: NetHandle) -> CommandDoor {
+    Arc::new(move |call, command| {
+        let net = net.clone();
+        async move { net.command(call, command).await }.boxed()
+    })
+}
+
+fn timestamp(at: SystemTime) -> Timestamp {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

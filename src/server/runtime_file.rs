@@ -49,18 +49,11 @@ impl RuntimeFile {
         // Written aside and renamed: nobody reads half a file, and no link that lies at the path is followed.
         let aside = path.with_extension(format!("{}.new", self.pid));
         let _ = fs::remove_file(&aside);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&aside)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
         file.write_all(&serde_json::to_vec_pretty(self)?)?;
         file.write_all(b"\n")?;
         fs::rename(&aside, path)?;
-        Ok(Published {
-            path: path.to_owned(),
-            pid: self.pid,
-        })
+        Ok(Published { path: path.to_owned(), pid: self.pid })
     }
 
     /// The running server's file. A file that another user put there is no answer.
@@ -122,10 +115,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("sidestream/server.json");
         let published = file(7).publish(&path).expect("it is writable");
-        assert_eq!(
-            fs::metadata(&path).expect("it is there").mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).expect("it is there").mode() & 0o777, 0o600);
         assert_eq!(RuntimeFile::read(&path).expect("it is ours"), file(7));
         drop(published);
         assert!(!path.exists());

@@ -14,7 +14,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const HANG_UP_TIME: Duration = Duration::from_secs(5);
 
 /// Ends calls first by themselves, for as long as `patience` lasts, then by hanging up; then stops the shell.
-pub(super) async fn stop(net: &NetHandle, ready: &AtomicBool, http: &CancellationToken, patience: Duration) {
+pub(super) async fn stop(
+    net: &NetHandle,
+    ready: &AtomicBool,
+    http: &CancellationToken,
+    patience: Duration,
+) {
     ready.store(false, Ordering::Relaxed);
     net.drain().await;
     if !calls_gone(net, patience).await {
@@ -33,7 +38,7 @@ async fn calls_gone(net: &NetHandle, time: Duration) -> bool {
     loop {
         match net.status().await {
             None => return true,
-            Some(status) if status.calls == 0 => return true,
+            Some(status) if status.holdings.calls == 0 => return true,
             Some(_) if Instant::now() >= deadline => return false,
             Some(_) => sleep(LOOK_EVERY).await,
         }

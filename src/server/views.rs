@@ -1,10 +1,15 @@
 //! What other rooms count and keep, as it is shown.
 
 use crate::call::StreamFigures;
-use crate::control::json::{LegFiguresView, ScopeLevelView, ScopeTrackView, ScopeView, SinkView, StreamFiguresView};
+use crate::control::json::{
+    LegFiguresView, ScopeLevelView, ScopeTrackView, ScopeView, SinkView, StreamFiguresView,
+};
 use crate::id::StreamId;
 use crate::media::{Encoding, PortFigures};
 use crate::sink::{self, Kind, Scope};
+
+/// The scope keeps one level per this time.
+const SCOPE_LEVEL_MS: u32 = 100;
 
 /// The figures of a leg's port.
 pub(super) fn leg_figures(figures: &PortFigures) -> LegFiguresView {
@@ -35,7 +40,11 @@ pub(super) const fn stream_figures(figures: &StreamFigures) -> StreamFiguresView
 pub(super) fn sink(settings: &sink::Settings) -> SinkView {
     let format = settings.effective_format();
     let (kind, dialect, address) = match &settings.kind {
-        Kind::WebSocket(socket) => ("websocket", Some(socket.dialect.as_str()), Some(format!("{}:{}", socket.url.host(), socket.url.port()))),
+        Kind::WebSocket(socket) => (
+            "websocket",
+            Some(socket.dialect.as_str()),
+            Some(format!("{}:{}", socket.url.host(), socket.url.port())),
+        ),
         Kind::Wav { .. } => ("wav", None, None),
         Kind::Scope => ("scope", None, None),
     };
@@ -76,7 +85,7 @@ pub(super) fn scope(scope: &Scope, stream: StreamId) -> Option<ScopeView> {
     Some(ScopeView {
         stream: stream.to_string(),
         sample_rate: shown.sample_rate,
-        samples_per_level: sink::SAMPLES_PER_LEVEL_MS * shown.sample_rate / 1000,
+        samples_per_level: SCOPE_LEVEL_MS * shown.sample_rate / 1000,
         tracks: tracks.collect(),
     })
 }

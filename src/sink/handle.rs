@@ -38,10 +38,8 @@ pub fn start(
     clock: Clock,
     events: mpsc::Sender<SinkEvent>,
 ) -> Result<SinkHandle, TargetError> {
-    let pools: Result<Vec<_>, _> = settings
-        .into_iter()
-        .map(|each| Pool::new(each).map(Arc::new))
-        .collect();
+    let pools: Result<Vec<_>, _> =
+        settings.into_iter().map(|each| Pool::new(each).map(Arc::new)).collect();
     let room = Room {
         pools: pools?,
         scope: Scope::default(),
@@ -85,11 +83,7 @@ impl SinkHandle {
     pub fn send(&self, command: SinkCommand) {
         match command {
             SinkCommand::Open(plan) => self.open(*plan),
-            SinkCommand::Control {
-                stream,
-                at,
-                control,
-            } => self.control(stream, at, control),
+            SinkCommand::Control { stream, at, control } => self.control(stream, at, control),
             SinkCommand::Close { stream, at, cause } => self.close(stream, Close { at, cause }),
         }
     }
@@ -124,34 +118,16 @@ impl SinkHandle {
         };
         let (letters, letter_box) = mpsc::channel(LETTERS_LIMIT);
         let (close, closed) = watch::channel(None);
-        self.0.streams.insert(
-            stream,
-            Mailbox {
-                letters,
-                close,
-                pool: Arc::clone(&pool),
-            },
-        );
-        let inbox = Inbox {
-            letters: letter_box,
-            closed,
-        };
-        self.0
-            .runtime
-            .spawn(run(Arc::clone(&self.0), plan, pool, inbox, place));
+        self.0.streams.insert(stream, Mailbox { letters, close, pool: Arc::clone(&pool) });
+        let inbox = Inbox { letters: letter_box, closed };
+        self.0.runtime.spawn(run(Arc::clone(&self.0), plan, pool, inbox, place));
     }
 
     fn refuse(&self, stream: StreamId, cause: Cause) {
         let events = self.0.events.clone();
         self.0.runtime.spawn(async move {
             // An error means that the switch is gone, and with it whoever asked.
-            let _ = events
-                .send(SinkEvent::Finished {
-                    stream,
-                    cause,
-                    manifest: None,
-                })
-                .await;
+            let _ = events.send(SinkEvent::Finished { stream, cause, manifest: None }).await;
         });
     }
 
@@ -165,10 +141,7 @@ impl SinkHandle {
         };
         if full {
             mailbox.pool.counters.overflowed_control();
-            mailbox.put_close(Close {
-                at,
-                cause: Cause::Policy,
-            });
+            mailbox.put_close(Close { at, cause: Cause::Policy });
         }
     }
 
@@ -197,23 +170,13 @@ async fn run(room: Arc<Room>, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox, p
     let ending = guard(life).await.unwrap_or_else(|| {
         error!(%stream, "a stream's task panicked");
         pool.counters.panicked();
-        Ending {
-            cause: Cause::Bug,
-            manifest: None,
-        }
+        Ending { cause: Cause::Bug, manifest: None }
     });
     room.streams.remove(&stream);
     drop(place);
     let Ending { cause, manifest } = ending;
     // An error means that the switch is gone, and with it whoever asked.
-    let _ = room
-        .events
-        .send(SinkEvent::Finished {
-            stream,
-            cause,
-            manifest,
-        })
-        .await;
+    let _ = room.events.send(SinkEvent::Finished { stream, cause, manifest }).await;
 }
 
 /// A panic ends one stream, and no other; `None` tells of it.
@@ -223,10 +186,7 @@ async fn guard(life: impl Future<Output = Ending>) -> Option<Ending> {
 
 impl Room {
     fn pool(&self, name: &SinkName) -> Option<Arc<Pool>> {
-        self.pools
-            .iter()
-            .find(|pool| pool.settings.name == *name)
-            .cloned()
+        self.pools.iter().find(|pool| pool.settings.name == *name).cloned()
     }
 
     fn stream(&self, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
@@ -277,11 +237,7 @@ impl Room {
     }
 
     fn info(&self, plan: &StreamPlan, format: Format) -> StreamInfo {
-        let since_1970 = self
-            .clock
-            .unix(plan.start)
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_1970 = self.clock.unix(plan.start).duration_since(UNIX_EPOCH).unwrap_or_default();
         StreamInfo {
             call: plan.call,
             stream: plan.stream,
@@ -323,13 +279,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_the_end_of_one_stream_and_not_of_the_program() {
-        let ending = guard(async {
-            Ending {
-                cause: Cause::Request,
-                manifest: None,
-            }
-        })
-        .await;
+        let ending = guard(async { Ending { cause: Cause::Request, manifest: None } }).await;
         assert_eq!(ending.map(|ending| ending.cause), Some(Cause::Request));
         assert!(guard(async { panic!("a bug") }).await.is_none());
     }

@@ -77,22 +77,14 @@ impl Pool {
             Kind::Wav { directory } => Way::Wav(directory.clone()),
             Kind::Scope => Way::Scope,
         };
-        Ok(Pool {
-            settings,
-            way,
-            counters: Counters::default(),
-            active: AtomicUsize::new(0),
-        })
+        Ok(Pool { settings, way, counters: Counters::default(), active: AtomicUsize::new(0) })
     }
 
     /// A place for one stream, or `None` when the sink is full.
     pub(super) fn take_place(self: &Arc<Self>) -> Option<Place> {
         let limit = self.settings.max_streams;
         let one_more = |active: usize| (active < limit).then_some(active + 1);
-        match self
-            .active
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
-        {
+        match self.active.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
             Ok(_) => {
                 count(&self.counters.opened, 1);
                 Some(Place(Arc::clone(self)))

@@ -56,10 +56,7 @@ impl Settings {
     pub fn effective_format(&self) -> Format {
         match &self.kind {
             Kind::WebSocket(socket) => socket.dialect.format(self.format),
-            Kind::Wav { .. } | Kind::Scope => Format {
-                encoding: Encoding::L16,
-                ..self.format
-            },
+            Kind::Wav { .. } | Kind::Scope => Format { encoding: Encoding::L16, ..self.format },
         }
     }
 
@@ -106,13 +103,7 @@ pub struct WebSocket {
 impl WebSocket {
     /// A server that needs neither headers nor a certificate of its own.
     pub fn new(url: Url, dialect: DialectKind) -> WebSocket {
-        WebSocket {
-            url,
-            dialect,
-            headers: Vec::new(),
-            bearer: None,
-            extra_ca: None,
-        }
+        WebSocket { url, dialect, headers: Vec::new(), bearer: None, extra_ca: None }
     }
 }
 
@@ -129,11 +120,7 @@ pub struct Reconnect {
 
 impl Default for Reconnect {
     fn default() -> Self {
-        Reconnect {
-            attempts: 8,
-            first_delay_ms: 100,
-            max_delay_ms: 5000,
-        }
+        Reconnect { attempts: 8, first_delay_ms: 100, max_delay_ms: 5000 }
     }
 }
 
@@ -166,10 +153,7 @@ impl FromStr for Url {
         if !matches!(uri.scheme_str(), Some("ws" | "wss")) {
             return Err(UrlError::Scheme);
         }
-        if uri
-            .authority()
-            .is_some_and(|authority| authority.as_str().contains('@'))
-        {
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(UrlError::UserInfo);
         }
         if uri.host().is_none_or(str::is_empty) {
@@ -193,18 +177,12 @@ impl Url {
 
     /// The host without brackets.
     pub fn host(&self) -> &str {
-        self.0
-            .host()
-            .unwrap_or_default()
-            .trim_start_matches('[')
-            .trim_end_matches(']')
+        self.0.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
     }
 
     /// The port, given or usual.
     pub fn port(&self) -> u16 {
-        self.0
-            .port_u16()
-            .unwrap_or(if self.is_secure() { 443 } else { 80 })
+        self.0.port_u16().unwrap_or(if self.is_secure() { 443 } else { 80 })
     }
 
     pub(super) fn uri(&self) -> &Uri {
@@ -237,20 +215,14 @@ impl Header {
     /// The header `name: value`.
     pub fn new(name: &str, value: &str) -> Result<Header, HeaderError> {
         const RESERVED: [&str; 4] = ["host", "connection", "upgrade", "content-length"];
-        let parsed: HeaderName = name
-            .parse()
-            .map_err(|_| HeaderError::Name(name.to_owned()))?;
+        let parsed: HeaderName = name.parse().map_err(|_| HeaderError::Name(name.to_owned()))?;
         if RESERVED.contains(&parsed.as_str()) || parsed.as_str().starts_with("sec-websocket-") {
             return Err(HeaderError::Reserved(name.to_owned()));
         }
-        let mut value: HeaderValue = value
-            .parse()
-            .map_err(|_| HeaderError::Value(name.to_owned()))?;
+        let mut value: HeaderValue =
+            value.parse().map_err(|_| HeaderError::Value(name.to_owned()))?;
         value.set_sensitive(true);
-        Ok(Header {
-            name: parsed,
-            value,
-        })
+        Ok(Header { name: parsed, value })
     }
 }
 
@@ -291,28 +263,15 @@ mod tests {
 
     #[test]
     fn only_websocket_urls_with_a_host_and_without_a_user_are_taken() {
-        for text in [
-            "ws://127.0.0.1:9/a?b=c",
-            "wss://sink.example",
-            "ws://[::1]:8080/",
-        ] {
+        for text in ["ws://127.0.0.1:9/a?b=c", "wss://sink.example", "ws://[::1]:8080/"] {
             assert_eq!(
-                text.parse::<Url>()
-                    .expect(text)
-                    .to_string()
-                    .trim_end_matches('/'),
+                text.parse::<Url>().expect(text).to_string().trim_end_matches('/'),
                 text.trim_end_matches('/')
             );
         }
-        for text in [
-            "http://a/",
-            "a",
-            "/a",
-            "wss://u:p@a/",
-            "ws://",
-            "ws:///a",
-            "file:///etc/passwd",
-        ] {
+        for text in
+            ["http://a/", "a", "/a", "wss://u:p@a/", "ws://", "ws:///a", "file:///etc/passwd"]
+        {
             assert!(text.parse::<Url>().is_err(), "{text}");
         }
     }
@@ -320,15 +279,9 @@ mod tests {
     #[test]
     fn a_url_tells_host_and_port() {
         let url: Url = "wss://[::1]/x".parse().expect("a URL");
-        assert_eq!(
-            (url.host(), url.port(), url.is_secure()),
-            ("::1", 443, true)
-        );
+        assert_eq!((url.host(), url.port(), url.is_secure()), ("::1", 443, true));
         let url: Url = "ws://a.example:81/x".parse().expect("a URL");
-        assert_eq!(
-            (url.host(), url.port(), url.is_secure()),
-            ("a.example", 81, false)
-        );
+        assert_eq!((url.host(), url.port(), url.is_secure()), ("a.example", 81, false));
     }
 
     #[test]
@@ -336,14 +289,8 @@ mod tests {
         let header = Header::new("X-Key", "hunter2").expect("a header");
         let secret = Secret::bearer("hunter2").expect("a token");
         assert!(!format!("{header:?} {secret:?}").contains("hunter2"));
-        assert!(matches!(
-            Header::new("Sec-WebSocket-Key", "x"),
-            Err(HeaderError::Reserved(_))
-        ));
+        assert!(matches!(Header::new("Sec-WebSocket-Key", "x"), Err(HeaderError::Reserved(_))));
         assert!(matches!(Header::new("a b", "x"), Err(HeaderError::Name(_))));
-        assert!(matches!(
-            Header::new("a", "x\r\ny"),
-            Err(HeaderError::Value(_))
-        ));
+        assert!(matches!(Header::new("a", "x\r\ny"), Err(HeaderError::Value(_))));
     }
 }

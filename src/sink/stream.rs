@@ -126,8 +126,7 @@ impl Stream {
         self.assembler.handle_control(control, at);
         if let Some(note) = note {
             let position = MediaTime::between(self.start, at).as_samples(self.sample_rate);
-            self.outbox
-                .push(Entry::Note(note, position), self.clock.now());
+            self.outbox.push(Entry::Note(note, position), self.clock.now());
         }
     }
 
@@ -216,11 +215,7 @@ impl Stream {
             self.pool.counters.refused_message();
             return;
         }
-        self.tell(SinkEvent::Asked {
-            stream: self.id,
-            verb,
-        })
-        .await;
+        self.tell(SinkEvent::Asked { stream: self.id, verb }).await;
     }
 
     async fn summarise(&mut self) {
@@ -228,12 +223,7 @@ impl Stream {
         for track in Track::ALL {
             let samples = std::mem::take(&mut self.told.discarded[track.index()]);
             if samples > 0 {
-                self.tell(SinkEvent::Discarded {
-                    stream: self.id,
-                    track,
-                    samples,
-                })
-                .await;
+                self.tell(SinkEvent::Discarded { stream: self.id, track, samples }).await;
                 self.pool.counters.discarded(samples);
             }
         }
@@ -242,14 +232,7 @@ impl Stream {
             .counters
             .notes_dropped(dropped - std::mem::replace(&mut self.told.notes_dropped, dropped));
         let figures = self.outbox.figures(self.clock.now());
-        if self
-            .events
-            .try_send(SinkEvent::Figures {
-                stream: self.id,
-                figures,
-            })
-            .is_err()
-        {
+        if self.events.try_send(SinkEvent::Figures { stream: self.id, figures }).is_err() {
             self.pool.counters.figures_dropped();
         }
     }
@@ -267,26 +250,18 @@ impl Stream {
             self.handle_letter(letter);
         }
         let close = *self.close.borrow();
-        let Close { at, cause } = close.unwrap_or(Close {
-            at: self.clock.now(),
-            cause: Cause::Shutdown,
-        });
+        let Close { at, cause } =
+            close.unwrap_or(Close { at: self.clock.now(), cause: Cause::Shutdown });
         let deadline = Moment::now() + self.pool.settings.drain();
         self.assembler.stop(at);
         self.fill_outbox(self.clock.now());
         self.link.hurry();
         self.drain(deadline).await;
         let manifest = self.final_account(at).await;
-        if timeout_at(deadline, self.link.farewell(cause, &manifest))
-            .await
-            .is_err()
-        {
+        if timeout_at(deadline, self.link.farewell(cause, &manifest)).await.is_err() {
             debug!(stream = %self.id, "the sink did not take its leave in time");
         }
-        Ending {
-            cause,
-            manifest: Some(manifest),
-        }
+        Ending { cause, manifest: Some(manifest) }
     }
 
     async fn drain(&mut self, deadline: Moment) {
@@ -308,10 +283,7 @@ impl Stream {
         self.assembler.stop(now);
         self.fill_outbox(now);
         let manifest = self.final_account(now).await;
-        Ending {
-            cause,
-            manifest: Some(manifest),
-        }
+        Ending { cause, manifest: Some(manifest) }
     }
 
     async fn final_account(&mut self, at: Instant) -> Arc<Manifest> {

@@ -95,43 +95,26 @@ impl Target {
         connect_timeout_ms: u32,
     ) -> Result<Target, TargetError> {
         let url = &settings.url;
-        let mut request =
-            url.uri()
-                .clone()
-                .into_client_request()
-                .map_err(|source| TargetError::Request {
-                    url: url.to_string(),
-                    source: Box::new(source),
-                })?;
+        let mut request = url.uri().clone().into_client_request().map_err(|source| {
+            TargetError::Request { url: url.to_string(), source: Box::new(source) }
+        })?;
         for header in &settings.headers {
-            request
-                .headers_mut()
-                .append(header.name.clone(), header.value.clone());
+            request.headers_mut().append(header.name.clone(), header.value.clone());
         }
         if let Some(bearer) = &settings.bearer {
-            request
-                .headers_mut()
-                .insert(AUTHORIZATION, bearer.authorization());
+            request.headers_mut().insert(AUTHORIZATION, bearer.authorization());
         }
         let connector = match url.is_secure() {
             true => Connector::Rustls(Arc::new(tls(settings.extra_ca.as_ref())?)),
             false => Connector::Plain,
         };
         let timeout = Duration::from_millis(u64::from(connect_timeout_ms));
-        Ok(Target {
-            host: url.host().to_owned(),
-            port: url.port(),
-            request,
-            connector,
-            timeout,
-        })
+        Ok(Target { host: url.host().to_owned(), port: url.port(), request, connector, timeout })
     }
 
     /// One attempt. A redirect is an answer other than 101, and so a failure: only the configured address is ever visited.
     pub(super) async fn connect(self: Arc<Self>) -> Result<Connection, ConnectError> {
-        timeout(self.timeout, self.open())
-            .await
-            .map_err(|_| ConnectError::Timeout(self.timeout))?
+        timeout(self.timeout, self.open()).await.map_err(|_| ConnectError::Timeout(self.timeout))?
     }
 
     async fn open(&self) -> Result<Connection, ConnectError> {
@@ -183,14 +166,9 @@ fn tls(extra_ca: Option<&PathBuf>) -> Result<ClientConfig, TargetError> {
 }
 
 fn add_certificates(roots: &mut RootCertStore, path: &PathBuf) -> Result<(), TargetError> {
-    let unreadable = |source| TargetError::Certificates {
-        path: path.clone(),
-        source,
-    };
+    let unreadable = |source| TargetError::Certificates { path: path.clone(), source };
     let certificates = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
-    let certificates = certificates
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(unreadable)?;
+    let certificates = certificates.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
     match roots.add_parsable_certificates(certificates) {
         (0, _) => Err(TargetError::NoCertificate { path: path.clone() }),
         (_, 0) => Ok(()),

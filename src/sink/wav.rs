@@ -38,20 +38,8 @@ impl WavFile {
             fs::create_dir_all(directory)?;
         }
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        let channels = tracks
-            .iter()
-            .map(|track| Channel {
-                track,
-                samples: Vec::new(),
-            })
-            .collect();
-        let mut wav = WavFile {
-            file,
-            channels,
-            sample_rate,
-            written: 0,
-            data_bytes: 0,
-        };
+        let channels = tracks.iter().map(|track| Channel { track, samples: Vec::new() }).collect();
+        let mut wav = WavFile { file, channels, sample_rate, written: 0, data_bytes: 0 };
         wav.write_header()?;
         Ok(wav)
     }
@@ -59,11 +47,7 @@ impl WavFile {
     /// Puts samples in their place. What is in the file already stays as it is.
     pub(super) fn put(&mut self, track: Track, position: u64, samples: impl Iterator<Item = i16>) {
         let written = self.written;
-        let Some(channel) = self
-            .channels
-            .iter_mut()
-            .find(|channel| channel.track == track)
-        else {
+        let Some(channel) = self.channels.iter_mut().find(|channel| channel.track == track) else {
             return;
         };
         let skipped = usize::try_from(written.saturating_sub(position)).unwrap_or(usize::MAX);
@@ -79,10 +63,7 @@ impl WavFile {
     /// The track is known up to `position`: what no frame covered is silent.
     pub(super) fn extend(&mut self, track: Track, position: u64) {
         let known = usize::try_from(position.saturating_sub(self.written)).unwrap_or(usize::MAX);
-        if let Some(channel) = self
-            .channels
-            .iter_mut()
-            .find(|channel| channel.track == track)
+        if let Some(channel) = self.channels.iter_mut().find(|channel| channel.track == track)
             && known > channel.samples.len()
         {
             channel.samples.resize(known, 0);
@@ -103,12 +84,7 @@ impl WavFile {
         for track in Track::ALL {
             self.extend(track, clock);
         }
-        let longest = self
-            .channels
-            .iter()
-            .map(|channel| channel.samples.len())
-            .max()
-            .unwrap_or(0);
+        let longest = self.channels.iter().map(|channel| channel.samples.len()).max().unwrap_or(0);
         self.write_samples(longest)
     }
 
@@ -119,21 +95,13 @@ impl WavFile {
         let mut bytes = Vec::with_capacity(2 * count * self.channels.len());
         for place in 0..count {
             for channel in &self.channels {
-                bytes.extend(
-                    channel
-                        .samples
-                        .get(place)
-                        .copied()
-                        .unwrap_or(0)
-                        .to_le_bytes(),
-                );
+                bytes.extend(channel.samples.get(place).copied().unwrap_or(0).to_le_bytes());
             }
         }
         for channel in &mut self.channels {
             channel.samples.drain(..count.min(channel.samples.len()));
         }
-        self.file
-            .seek(SeekFrom::Start(u64::from(HEADER_BYTES) + self.data_bytes))?;
+        self.file.seek(SeekFrom::Start(u64::from(HEADER_BYTES) + self.data_bytes))?;
         self.file.write_all(&bytes)?;
         self.written += count as u64;
         self.data_bytes += bytes.len() as u64;
@@ -144,9 +112,7 @@ impl WavFile {
     fn write_header(&mut self) -> io::Result<()> {
         let channels = self.channels.len() as u16;
         let block = 2 * channels;
-        let data = u32::try_from(self.data_bytes)
-            .unwrap_or(u32::MAX)
-            .min(u32::MAX - HEADER_BYTES);
+        let data = u32::try_from(self.data_bytes).unwrap_or(u32::MAX).min(u32::MAX - HEADER_BYTES);
         let mut header = Vec::with_capacity(HEADER_BYTES as usize);
         header.extend(b"RIFF");
         header.extend((data + HEADER_BYTES - 8).to_le_bytes());
@@ -172,13 +138,7 @@ mod tests {
     fn read(path: &Path) -> (u16, Vec<i16>) {
         let mut reader = hound::WavReader::open(path).expect("a WAV file");
         let channels = reader.spec().channels;
-        (
-            channels,
-            reader
-                .samples()
-                .map(|sample| sample.expect("a sample"))
-                .collect(),
-        )
+        (channels, reader.samples().map(|sample| sample.expect("a sample")).collect())
     }
 
     #[test]
@@ -190,11 +150,7 @@ mod tests {
         wav.put(Track::FromCustomer, 4, [5].into_iter());
         wav.put(Track::ToCustomer, 1, [12, 13].into_iter());
         wav.write().expect("written");
-        assert_eq!(
-            read(&path),
-            (2, vec![1, 0, 2, 12, 0, 13]),
-            "a valid file while it grows"
-        );
+        assert_eq!(read(&path), (2, vec![1, 0, 2, 12, 0, 13]), "a valid file while it grows");
         wav.finish(6).expect("written");
         assert_eq!(read(&path), (2, vec![1, 0, 2, 12, 0, 13, 0, 0, 5, 0, 0, 0]));
     }

@@ -115,9 +115,7 @@ impl Party {
 
 /// `value` without a stray semicolon at its end, so that a parameter can follow.
 pub(super) fn without_last_separator(value: &[u8]) -> &[u8] {
-    let end = value
-        .iter()
-        .rposition(|&byte| byte != b';' && !scan::is_space(byte));
+    let end = value.iter().rposition(|&byte| byte != b';' && !scan::is_space(byte));
     end.and_then(|end| value.get(..=end)).unwrap_or_default()
 }
 

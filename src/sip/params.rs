@@ -33,9 +33,7 @@ impl<'a> Params<'a> {
 
     /// The value of the first parameter named `name` in any case: empty when it has none.
     pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
-        self.iter()
-            .find(|param| param.is(name))
-            .map(|param| param.value.unwrap_or_default())
+        self.iter().find(|param| param.is(name)).map(|param| param.value.unwrap_or_default())
     }
 
     /// As [`Params::get`], for values that are UTF-8.
@@ -93,9 +91,7 @@ fn take_value(text: &[u8]) -> Option<(&[u8], &[u8])> {
     if text.first() == Some(&b'"') {
         scan::take_quoted(text)
     } else {
-        Some(scan::take_while(text, |byte| {
-            !is_stop(byte) && byte != b'"'
-        }))
+        Some(scan::take_while(text, |byte| !is_stop(byte) && byte != b'"'))
     }
 }
 

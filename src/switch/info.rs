@@ -1,7 +1,7 @@
 //! SIP INFO: one of the doors to a call's streams.
 
 use super::Switch;
-use crate::call::InfoRequest;
+use crate::call::{Call, Context, Effect, InfoRequest};
 use crate::command::{Accepted, Command, Denied, Origin, StartStream, Verb};
 use crate::control::info::{self, InfoAnswer, InfoContent, Parsed, RecordProfile};
 use crate::control::request::DEFAULT_TRACKS;
@@ -100,5 +100,19 @@ impl Switch {
             pause_as: None,
         });
         RecordProfile { start }
+    }
+}
+
+/// Tells what has just happened to the call's streams to its legs that take our package.
+pub(super) fn send_notices(call: &mut Call, cx: &mut Context<'_>) {
+    if !call.takes_notices() {
+        return;
+    }
+    let told = cx.effects.iter().filter_map(|effect| match effect {
+        Effect::Event(event) => info::notice(event),
+        _ => None,
+    });
+    for body in told.collect::<Vec<_>>() {
+        call.send_notice(cx, info::CONTENT_TYPE, &body);
     }
 }

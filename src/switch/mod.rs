@@ -5,10 +5,12 @@
 
 mod ended_calls;
 mod info;
+mod io;
 mod requests;
 mod routing;
 mod settings;
 
+pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
 pub use settings::{
     Listener, Network, NetworkError, Pattern, Peer, Route, RouteTarget, RouteTargetError, Settings,
     User,
@@ -19,155 +21,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
-use crate::call::{
-    Call, Context, Effect, Owners, SinkCommand, SinkEvent, SinkPool, StreamFigures, Tokens,
-};
-use crate::command::{Accepted, Command, Denied, Origin};
+use crate::call::{Call, Context, Effect, Owners, SinkCommand, SinkPool, Tokens};
+use crate::command::{Command, Denied, Origin};
 use crate::event::{Cause, Event, Kind, Outcome};
-use crate::id::{CallId, LegId, StreamId};
-use crate::media::{MediaCommand, MediaEvent, PortFigures, PortPool};
+use crate::id::CallId;
+use crate::media::{MediaCommand, MediaEvent, PortPool};
 use crate::registrar::Registrar;
 use crate::sip::digest::{Digest, DigestSettings};
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
 use crate::sip::{Flow, Message, parse_datagram};
 use crate::time::{Instant, Timers};
 use ended_calls::EndedCalls;
-
-/// One thing that happened outside.
-#[derive(Debug)]
-pub enum Input {
-    /// A SIP message: a datagram, or one message of a connection.
-    Message {
-        /// How it came.
-        flow: Flow,
-        /// The message.
-        bytes: Bytes,
-    },
-    /// A connection is gone.
-    FlowClosed {
-        /// The flow it carried.
-        flow: Flow,
-    },
-    /// Nothing could be sent on a flow.
-    FlowFailed {
-        /// The flow.
-        flow: Flow,
-    },
-    /// A command for a call, from a door other than SIP.
-    Command {
-        /// The call.
-        call: CallId,
-        /// What is asked.
-        command: Command,
-        /// Comes back with the answer.
-        ticket: Ticket,
-    },
-    /// The media plane tells something.
-    Media(MediaEvent),
-    /// A sink tells something.
-    Sink(SinkEvent),
-    /// Take no new calls.
-    Drain,
-    /// End every call.
-    HangUpAll,
-}
-
-/// Ties an answer to the command that it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ticket(pub u64);
-
-/// What the switch wants done outside.
-#[derive(Debug)]
-pub enum Output {
-    /// Send a SIP message.
-    Send {
-        /// Where to. A TCP flow without a connection is to be dialled.
-        flow: Flow,
-        /// The message.
-        bytes: Bytes,
-    },
-    /// Change the media plane.
-    Media {
-        /// The call: both its legs are on one relay.
-        call: CallId,
-        /// The change.
-        command: MediaCommand,
-    },
-    /// Change a sink.
-    Sink(SinkCommand),
-    /// Answer a command.
-    Reply {
-        /// The command's ticket.
-        ticket: Ticket,
-        /// The answer.
-        answer: Result<Accepted, Denied>,
-    },
-    /// Tell the world.
-    Event(Event),
-    /// Show how something is doing.
-    Figures(Figures),
-}
-
-/// How something is doing.
-#[derive(Clone, Debug)]
-pub enum Figures {
-    /// A leg's media.
-    Port {
-        /// The call.
-        call: CallId,
-        /// The leg.
-        leg: LegId,
-        /// Its counters.
-        figures: PortFigures,
-    },
-    /// A stream.
-    Stream {
-        /// The call.
-        call: CallId,
-        /// The stream.
-        stream: StreamId,
-        /// Its counters.
-        figures: StreamFigures,
-    },
-}
-
-/// What the switch has counted since its start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Messages that were read.
-    pub messages: u64,
-    /// Messages that could not be read; answered if they were requests.
-    pub malformed: u64,
-    /// Responses that fit no request of ours.
-    pub stray_responses: u64,
-    /// In-dialog requests that came over a foreign flow without credentials.
-    pub foreign_requests: u64,
-    /// Challenges sent.
-    pub challenges: u64,
-    /// INVITEs refused with 503.
-    pub shed: u64,
-    /// Calls that were ended by an error in this program.
-    pub bugs: u64,
-}
-
-/// What the switch holds at a moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Holdings {
-    /// Calls, those that wait for the account of a stream included.
-    pub calls: usize,
-    /// Dialogs.
-    pub dialogs: usize,
-    /// Transactions, those that only absorb retransmissions included.
-    pub transactions: usize,
-    /// Transactions whose outcome a call waits for.
-    pub owned_transactions: usize,
-    /// Pairs of UDP ports.
-    pub ports: usize,
-    /// Streams that have not given their account.
-    pub streams: usize,
-    /// Deadlines of calls.
-    pub timers: usize,
-}
 
 /// The signalling machine.
 #[derive(Debug)]
@@ -390,6 +254,7 @@ impl Switch {
         let mut call = self.calls.remove(&id)?;
         let result = self.guarded(id, now, |cx| {
             let result = act(&mut call, cx);
+            info::send_notices(&mut call, cx);
             (result, call)
         });
         let (result, call) = result?;

@@ -250,21 +250,21 @@ impl Switch {
     }
 
     fn verify(&mut self, request: &Request, flow: &Flow, now: Instant) -> Verdict {
-        let Some(authorization) = request.header("Authorization") else {
-            return Verdict::Refused;
-        };
         let users = &self.settings.users;
         let secret_of = |name: &str| {
             users.iter().find(|user| user.name.as_str() == name).map(|user| user.secret.clone())
         };
-        self.digest.verify(
-            authorization,
-            request.method().as_str(),
-            request.uri(),
-            flow.remote.ip(),
-            now,
-            secret_of,
-        )
+        let (method, uri, source) = (request.method().as_str(), request.uri(), flow.remote.ip());
+        let mut stale = false;
+        // A phone may carry credentials for several realms.
+        for authorization in request.header_values("Authorization") {
+            match self.digest.verify(authorization, method, uri, source, now, secret_of) {
+                Verdict::Accepted(user) => return Verdict::Accepted(user),
+                Verdict::Stale => stale = true,
+                Verdict::Refused => {}
+            }
+        }
+        if stale { Verdict::Stale } else { Verdict::Refused }
     }
 
     fn challenge(

@@ -54,9 +54,7 @@ fn theirs(bytes: &[u8]) -> Option<Keys> {
         cseq.method.to_string(),
         tag(from.tag().cloned()),
         tag(to.tag().cloned()),
-        via.branch()
-            .map(|branch| branch.value().to_owned())
-            .unwrap_or_default(),
+        via.branch().map(|branch| branch.value().to_owned()).unwrap_or_default(),
         via.transport.to_string(),
         via.uri.host_with_port.host.to_string(),
         via.uri
@@ -90,17 +88,12 @@ fn what_rsip_reads_cleanly_we_read_the_same() {
         "Alice <sips:a@a.example>",
         "<sip:192.0.2.77>;tag=t;x=y",
     ];
-    let bodies = [
-        "Content-Length: 0\n\n",
-        "Content-Type: text/plain\nContent-Length: 12\n\nhello\nyou\n",
-    ];
+    let bodies =
+        ["Content-Length: 0\n\n", "Content-Type: text/plain\nContent-Length: 12\n\nhello\nyou\n"];
     let (mut compared, mut tried) = (0, 0);
     for start in starts {
-        let method = start
-            .split(' ')
-            .next()
-            .filter(|word| !word.starts_with("SIP/"))
-            .unwrap_or("INVITE");
+        let method =
+            start.split(' ').next().filter(|word| !word.starts_with("SIP/")).unwrap_or("INVITE");
         for via in vias {
             for from in parties {
                 for to in parties {

@@ -61,12 +61,7 @@ const FRAMING_AND_HEADERS: [Probe; 19] = [
         "From: \"A\n  B\"",
         "from=A    B <sip:alice@a.example>",
     ),
-    (
-        "space before the colon",
-        "Call-ID: c1@192.0.2.1",
-        "Call-ID \t : c2",
-        "call_id=c2",
-    ),
+    ("space before the colon", "Call-ID: c1@192.0.2.1", "Call-ID \t : c2", "call_id=c2"),
     (
         "several Vias in a line",
         "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport",
@@ -97,12 +92,7 @@ const FRAMING_AND_HEADERS: [Probe; 19] = [
         "UDP [2001:db8::1]:5062",
         "vias=UDP/2001:db8::1 | via.port=Some(5062)",
     ),
-    (
-        "IPv6 in received",
-        ";rport",
-        ";received=2001:db8::7;rport",
-        "via.received=Some(2001:db8::7)",
-    ),
+    ("IPv6 in received", ";rport", ";received=2001:db8::7;rport", "via.received=Some(2001:db8::7)"),
     (
         "line ends in front",
         "INVITE sip:bob@b.example SIP",
@@ -110,12 +100,7 @@ const FRAMING_AND_HEADERS: [Probe; 19] = [
         "start=INVITE sip:bob@b.example",
     ),
     ("no Content-Length", "Content-Length: 4\n", "", "body=4"),
-    (
-        "a datagram longer than its body",
-        "Content-Length: 4",
-        "Content-Length: 3",
-        "body=3",
-    ),
+    ("a datagram longer than its body", "Content-Length: 4", "Content-Length: 3", "body=3"),
     (
         "a datagram shorter than its body",
         "Content-Length: 4",
@@ -128,18 +113,8 @@ const FRAMING_AND_HEADERS: [Probe; 19] = [
         "Content-Length: 5\n\nb\0\u{fffd}",
         "body=5 | verdict=read",
     ),
-    (
-        "CSeq with leading zeros",
-        "CSeq: 1 INVITE",
-        "CSeq: 0000000000001 INVITE",
-        "cseq=1 INVITE",
-    ),
-    (
-        "CSeq above 2**31 - 1",
-        "CSeq: 1 INVITE",
-        "CSeq: 4294967295 INVITE",
-        "cseq=4294967295 INVITE",
-    ),
+    ("CSeq with leading zeros", "CSeq: 1 INVITE", "CSeq: 0000000000001 INVITE", "cseq=1 INVITE"),
+    ("CSeq above 2**31 - 1", "CSeq: 1 INVITE", "CSeq: 4294967295 INVITE", "cseq=4294967295 INVITE"),
 ];
 
 const ADDRESSES: [Probe; 19] = [
@@ -149,24 +124,14 @@ const ADDRESSES: [Probe; 19] = [
         "Contact: <sip:alice@192.0.2.1>;+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-000A95A0E128>\";reg-id=1",
         "contact.instance=<urn:uuid:00000000-0000-1000-8000-000A95A0E128>",
     ),
-    (
-        "the wildcard",
-        "Contact: <sip:alice@192.0.2.1>",
-        "Contact: *",
-        "contacts=*",
-    ),
+    ("the wildcard", "Contact: <sip:alice@192.0.2.1>", "Contact: *", "contacts=*"),
     (
         "; in a display name",
         "\"A\"",
         "\"A;tag=x\"",
         "from=A;tag=x <sip:alice@a.example> | from.tag=ft",
     ),
-    (
-        ", in a display name",
-        "\"A\"",
-        "\"A, B\"",
-        "from=A, B <sip:alice@a.example> | from.tag=ft",
-    ),
+    (", in a display name", "\"A\"", "\"A, B\"", "from=A, B <sip:alice@a.example> | from.tag=ft"),
     (
         "< in a display name",
         "\"A\"",
@@ -191,12 +156,7 @@ const ADDRESSES: [Probe; 19] = [
         "Contact: sip:alice@192.0.2.1;expires=5",
         "contacts=sip:alice@192.0.2.1",
     ),
-    (
-        "a UTF-8 display name",
-        "\"A\"",
-        "\"Zoë 你\"",
-        "from=Zoë 你 <sip:alice@a.example>",
-    ),
+    ("a UTF-8 display name", "\"A\"", "\"Zoë 你\"", "from=Zoë 你 <sip:alice@a.example>"),
     (
         "a tel: Request-URI",
         "sip:bob@b.example SIP/2.0",
@@ -233,12 +193,7 @@ const ADDRESSES: [Probe; 19] = [
         "sip:bo%62%23@b.example SIP/2.0",
         "uri.user=bob#",
     ),
-    (
-        "a star code",
-        "sip:bob@b.example SIP/2.0",
-        "sip:*98#@b.example SIP/2.0",
-        "uri.user=*98#",
-    ),
+    ("a star code", "sip:bob@b.example SIP/2.0", "sip:*98#@b.example SIP/2.0", "uri.user=*98#"),
     (
         "IPv6 in the Request-URI",
         "sip:bob@b.example SIP/2.0",
@@ -260,36 +215,11 @@ const ADDRESSES: [Probe; 19] = [
 ];
 
 const FIRST_LINES: [Probe; 5] = [
-    (
-        "an empty reason",
-        "200 OK",
-        "200 ",
-        "start=200  | to.tag=tt",
-    ),
-    (
-        "no space after the code",
-        "200 OK",
-        "200",
-        "start=200  | to.tag=tt",
-    ),
-    (
-        "a code above 699",
-        "200 OK",
-        "700 What",
-        "verdict=dropped, malformed status code",
-    ),
-    (
-        "a code below 100",
-        "200 OK",
-        "099 What",
-        "verdict=dropped, malformed status code",
-    ),
-    (
-        "another version",
-        "SIP/2.0 200",
-        "SIP/3.0 200",
-        "verdict=dropped, version not supported",
-    ),
+    ("an empty reason", "200 OK", "200 ", "start=200  | to.tag=tt"),
+    ("no space after the code", "200 OK", "200", "start=200  | to.tag=tt"),
+    ("a code above 699", "200 OK", "700 What", "verdict=dropped, malformed status code"),
+    ("a code below 100", "200 OK", "099 What", "verdict=dropped, malformed status code"),
+    ("another version", "SIP/2.0 200", "SIP/3.0 200", "verdict=dropped, version not supported"),
 ];
 
 pub(crate) fn run(message: &str, probes: &[Probe]) {
@@ -317,24 +247,13 @@ fn status_lines_of_the_field() {
 #[test]
 fn an_unknown_method_is_read() {
     let message = INVITE.replace("INVITE", "x-Ping!");
-    check(
-        "unknown method",
-        &wire(&message),
-        "verdict=read | cseq=1 x-Ping!",
-    );
+    check("unknown method", &wire(&message), "verdict=read | cseq=1 x-Ping!");
 }
 
 #[test]
 fn a_latin_1_display_name_is_read() {
     let mut bytes = wire(INVITE);
-    let quote = bytes
-        .iter()
-        .position(|&byte| byte == b'"')
-        .expect("a display name");
+    let quote = bytes.iter().position(|&byte| byte == b'"').expect("a display name");
     bytes.splice(quote + 1..quote + 2, *b"M\xfcller");
-    check(
-        "Latin-1",
-        &bytes,
-        "from=Müller <sip:alice@a.example> | from.tag=ft | verdict=read",
-    );
+    check("Latin-1", &bytes, "from=Müller <sip:alice@a.example> | from.tag=ft | verdict=read");
 }

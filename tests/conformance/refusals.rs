@@ -9,66 +9,26 @@ use crate::reading::{check, wire};
 #[test]
 fn what_could_be_read_two_ways_is_refused() {
     let probes: [Probe; 17] = [
-        (
-            "an empty tag",
-            ";tag=ft",
-            ";tag=",
-            "verdict=400 Malformed From header",
-        ),
-        (
-            "a tag of two words",
-            ";tag=ft",
-            ";tag=\"f t\"",
-            "verdict=400 Malformed From header",
-        ),
-        (
-            "an empty branch",
-            "branch=z9hG4bK1",
-            "branch=",
-            "verdict=400 Malformed Via header",
-        ),
-        (
-            "two tags",
-            ";tag=ft",
-            ";tag=ft;tag=x",
-            "verdict=400 Malformed From header",
-        ),
-        (
-            "two branches",
-            ";rport",
-            ";branch=z9hG4bKx",
-            "verdict=400 Malformed Via header",
-        ),
+        ("an empty tag", ";tag=ft", ";tag=", "verdict=400 Malformed From header"),
+        ("a tag of two words", ";tag=ft", ";tag=\"f t\"", "verdict=400 Malformed From header"),
+        ("an empty branch", "branch=z9hG4bK1", "branch=", "verdict=400 Malformed Via header"),
+        ("two tags", ";tag=ft", ";tag=ft;tag=x", "verdict=400 Malformed From header"),
+        ("two branches", ";rport", ";branch=z9hG4bKx", "verdict=400 Malformed Via header"),
         (
             "two Froms in a line",
             ";tag=ft",
             ";tag=ft, <sip:x@y>;tag=x",
             "verdict=400 Malformed From header: address with malformed parameters",
         ),
-        (
-            "two Call-IDs",
-            "CSeq:",
-            "i: other\nCSeq:",
-            "verdict=400 More than one Call-ID header",
-        ),
-        (
-            "two CSeqs",
-            "CSeq:",
-            "cseq: 1 INVITE\nCSeq:",
-            "verdict=400 More than one CSeq header",
-        ),
+        ("two Call-IDs", "CSeq:", "i: other\nCSeq:", "verdict=400 More than one Call-ID header"),
+        ("two CSeqs", "CSeq:", "cseq: 1 INVITE\nCSeq:", "verdict=400 More than one CSeq header"),
         (
             "two types",
             "Content-Type:",
             "c: a/b\nContent-Type:",
             "verdict=400 More than one Content-Type header",
         ),
-        (
-            "a Call-ID of two words",
-            "c1@192.0.2.1",
-            "c1 c2",
-            "verdict=400 Malformed Call-ID header",
-        ),
+        ("a Call-ID of two words", "c1@192.0.2.1", "c1 c2", "verdict=400 Malformed Call-ID header"),
         (
             "an empty Call-ID",
             "Call-ID: c1@192.0.2.1",
@@ -87,24 +47,9 @@ fn what_could_be_read_two_ways_is_refused() {
             "",
             "verdict=dropped, missing Via header",
         ),
-        (
-            "no CSeq",
-            "CSeq: 1 INVITE\n",
-            "",
-            "verdict=400 Missing CSeq header",
-        ),
-        (
-            "no To",
-            "To: <sip:bob@b.example>\n",
-            "",
-            "verdict=400 Missing To header",
-        ),
-        (
-            "HTTP",
-            "SIP/2.0\nVia",
-            "HTTP/1.1\nVia",
-            "verdict=400 Malformed request line",
-        ),
+        ("no CSeq", "CSeq: 1 INVITE\n", "", "verdict=400 Missing CSeq header"),
+        ("no To", "To: <sip:bob@b.example>\n", "", "verdict=400 Missing To header"),
+        ("HTTP", "SIP/2.0\nVia", "HTTP/1.1\nVia", "verdict=400 Malformed request line"),
         (
             "a wildcard From",
             "\"A\" <sip:alice@a.example>;tag=ft",
@@ -113,24 +58,14 @@ fn what_could_be_read_two_ways_is_refused() {
         ),
     ];
     run(INVITE, &probes);
-    let ack = INVITE
-        .replace("INVITE", "ACK")
-        .replace("Max-Forwards: 70", "Max-Forwards: x");
-    check(
-        "an ACK",
-        &wire(&ack),
-        "verdict=dropped, malformed Max-Forwards header",
-    );
+    let ack = INVITE.replace("INVITE", "ACK").replace("Max-Forwards: 70", "Max-Forwards: x");
+    check("an ACK", &wire(&ack), "verdict=dropped, malformed Max-Forwards header");
 }
 
 #[test]
 fn sixty_headers_are_read_and_limits_are_told() {
     let with = |lines: String| wire(&INVITE.replace("Max-Forwards: 70\n", &lines));
-    check(
-        "60 headers",
-        &with("X-Header: value\n".repeat(60)),
-        "verdict=read | body=4",
-    );
+    check("60 headers", &with("X-Header: value\n".repeat(60)), "verdict=read | body=4");
     check(
         "300 headers",
         &with("X-Header: value\n".repeat(300)),
@@ -161,9 +96,7 @@ fn a_refusal_goes_back_the_way_the_request_came_and_is_the_same_each_time() {
     };
     let text = answer();
     assert_eq!(text, answer());
-    let (_, tag) = text
-        .split_once("To: <sip:bob@b.example>;tag=")
-        .expect("a To-tag is added");
+    let (_, tag) = text.split_once("To: <sip:bob@b.example>;tag=").expect("a To-tag is added");
     let tag = tag.split("\r\n").next().unwrap_or_default();
     let expected = format!(
         "SIP/2.0 400 Malformed CSeq header\n\

@@ -3,6 +3,8 @@
 //! `scenarios` drive a few phones and assert the ladder; `swarm` lets a seed make thousands of calls and checks what must hold
 //! after every step and that everything is empty at the end.
 
+#![allow(unreachable_pub)] // Nobody outside reaches into a test binary.
+
 mod ladder;
 mod link;
 mod phone;

@@ -221,12 +221,6 @@ impl Phone {
         self.send_request(invite, now);
     }
 
-    pub fn options(&mut self, now: Instant) {
-        let call_id = self.unique("opt");
-        let request = self.outside("OPTIONS", &format!("sip:{}", self.server), &call_id, 1);
-        self.send_request(request, now);
-    }
-
     /// Any request outside a dialog.
     pub fn request(
         &mut self,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sidestream::call::{self, SinkLimits, Streaming};
+use sidestream::call::{self, MediaAddress, SinkLimits, Streaming};
 use sidestream::command::{Accepted, Command, Denied, Origin, Verb};
 use sidestream::event::{Event, Kind};
 use sidestream::id::{CallId, PortId, RequestId, SinkName, UserName};
@@ -96,7 +96,7 @@ pub fn settings() -> Settings {
         ports: 20_000..=60_000,
         registrar: registrar::Settings::default(),
         call: call::Settings {
-            media_addresses: vec!["10.0.0.1".parse().unwrap()],
+            media_addresses: vec![MediaAddress::of("10.0.0.1".parse().unwrap())],
             streaming: Streaming {
                 default_sink: Some("good".into()),
                 sinks: sinks.into_iter().collect(),

@@ -19,6 +19,8 @@ pub(crate) struct Token {
 pub(crate) struct Import {
     pub(crate) room: String,
     pub(crate) line: usize,
+    /// In a test.
+    pub(crate) test: bool,
 }
 
 /// One file under `src`.
@@ -105,7 +107,11 @@ impl Source {
                     continue;
                 };
                 if Some(&room) != own.as_ref() && rooms::room(&room).is_some() {
-                    found.push(Import { room, line: self.tokens[index].line });
+                    found.push(Import {
+                        room,
+                        line: self.tokens[index].line,
+                        test: self.tokens[index].test,
+                    });
                 }
             }
         }

@@ -18,20 +18,31 @@ impl Builder {
         let listen: Option<SocketAddr> = file.listen.parse().ok();
         match listen {
             Some(listen) => self.check_wildcard(place, listen.ip(), file.allow_wildcard),
-            None => self.wrong(place, format!("`{}` is not an address like 127.0.0.1:8080", file.listen)),
+            None => self
+                .wrong(place, format!("`{}` is not an address like 127.0.0.1:8080", file.listen)),
         }
-        let tokens = file.tokens.iter().enumerate().map(|(index, token)| self.token(index, token)).collect();
+        let tokens =
+            file.tokens.iter().enumerate().map(|(index, token)| self.token(index, token)).collect();
         self.check_unique("http.tokens", "id", file.tokens.iter().map(|token| token.id.as_str()));
         if file.tokens.is_empty() && self.rules == Rules::Production {
-            let flaw = Flaw::at(Place::at("http"), "there is no API token, so nobody could use the API");
+            let flaw =
+                Flaw::at(Place::at("http"), "there is no API token, so nobody could use the API");
             self.note(flaw.with_help("add [[http.tokens]] with an id and a secret"));
         }
         Some(http::Settings {
             listen: listen?,
             tokens,
             public_metrics: file.public_metrics,
-            max_body_bytes: self.count("http.max_body_bytes", file.max_body_bytes, 1_024..=16 << 20),
-            max_event_listeners: self.count("http.max_event_listeners", file.max_event_listeners, 1..=10_000),
+            max_body_bytes: self.count(
+                "http.max_body_bytes",
+                file.max_body_bytes,
+                1_024..=16 << 20,
+            ),
+            max_event_listeners: self.count(
+                "http.max_event_listeners",
+                file.max_event_listeners,
+                1..=10_000,
+            ),
         })
     }
 

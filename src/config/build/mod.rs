@@ -47,14 +47,15 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let streaming = builder.streaming(&file.streaming, &sinks, &names);
     let listeners = builder.listeners(&file.sip);
     let tcp = builder.tcp(&file.sip.tcp);
-    let command_time = builder.millis("http.command_timeout_ms", file.http.command_timeout_ms, 10..=60_000);
+    let command_time =
+        builder.millis("http.command_timeout_ms", file.http.command_timeout_ms, 10..=60_000);
     let board = builder.board(&file.http);
     let http = builder.http(&file.http);
     let switch = builder.switch(&file, streaming, &names, &listeners);
     let log = LogSettings { level: file.log.level, format: file.log.format };
     builder.check_log(&log);
-    match (switch, media, http) {
-        (Some(switch), Some(media), Some(http)) if builder.flaws.is_empty() => {
+    match (switch, http) {
+        (Some(switch), Some(http)) if builder.flaws.is_empty() => {
             let net = NetSettings { media, tcp, command_time };
             Ok(Config { listen: listeners.heard, switch, net, sinks, http, board, log })
         }
@@ -74,7 +75,10 @@ impl Builder {
     /// A number within its bounds; the nearest one when it is not.
     fn number(&mut self, place: Place, value: u64, range: RangeInclusive<u64>) -> u64 {
         if !range.contains(&value) {
-            self.wrong(place, format!("{value} is not within {} to {}", range.start(), range.end()));
+            self.wrong(
+                place,
+                format!("{value} is not within {} to {}", range.start(), range.end()),
+            );
         }
         value.clamp(*range.start(), *range.end())
     }
@@ -99,26 +103,44 @@ impl Builder {
     fn check_wildcard(&mut self, place: Place, address: IpAddr, allowed: bool) {
         if address.is_unspecified() && !allowed {
             let flaw = Flaw::at(place, format!("{address} means every interface of this machine"));
-            self.note(flaw.with_help("name one address, or set `allow_wildcard = true` in this section"));
+            self.note(
+                flaw.with_help("name one address, or set `allow_wildcard = true` in this section"),
+            );
         }
     }
 
     /// Refuses a secret that can be guessed.
     fn check_secret(&mut self, place: Place, secret: &str, owner: &str, shortest: usize) {
-        const GUESSED_FIRST: [&str; 8] =
-            ["password", "secret", "changeme", "change-me", "letmein", "sidestream", "123456789", "example"];
+        const GUESSED_FIRST: [&str; 8] = [
+            "password",
+            "secret",
+            "changeme",
+            "change-me",
+            "letmein",
+            "sidestream",
+            "123456789",
+            "example",
+        ];
         if self.rules == Rules::Development {
             return;
         }
-        let help = "write it as ${env:NAME} or ${file:PATH}; `openssl rand -hex 16` makes a good one";
+        let help =
+            "write it as ${env:NAME} or ${file:PATH}; `openssl rand -hex 16` makes a good one";
         let lower = secret.to_lowercase();
-        let is_known = lower == owner.to_lowercase() || GUESSED_FIRST.iter().any(|guess| lower.starts_with(guess));
+        let is_known = lower == owner.to_lowercase()
+            || GUESSED_FIRST.iter().any(|guess| lower.starts_with(guess));
         if secret.is_empty() {
             self.note(Flaw::at(place, "a secret is missing").with_help(help));
         } else if secret.chars().count() < shortest {
-            self.note(Flaw::at(place, format!("a secret needs at least {shortest} characters")).with_help(help));
+            self.note(
+                Flaw::at(place, format!("a secret needs at least {shortest} characters"))
+                    .with_help(help),
+            );
         } else if is_known {
-            self.note(Flaw::at(place, "this secret is among the first that anybody tries").with_help(help));
+            self.note(
+                Flaw::at(place, "this secret is among the first that anybody tries")
+                    .with_help(help),
+            );
         }
     }
 
@@ -127,21 +149,26 @@ impl Builder {
         let mut seen = BTreeSet::new();
         for (index, name) in names.enumerate() {
             if !seen.insert(name) {
-                self.wrong(Place::at(list).index(index).key(key), format!("`{name}` stands twice in {list}"));
+                self.wrong(
+                    Place::at(list).index(index).key(key),
+                    format!("`{name}` stands twice in {list}"),
+                );
             }
         }
     }
 
-    fn media(&mut self, media: &Media) -> Option<MediaSettings> {
-        let address = self.address(Place::at("media.bind"), &media.bind);
-        if let Some(address) = address {
-            self.check_wildcard(Place::at("media.bind"), address, media.allow_wildcard);
-        }
+    fn media(&mut self, media: &Media) -> MediaSettings {
         if media.first_port % 2 == 1 || media.first_port < 1_024 {
-            self.wrong(Place::at("media.first_port"), "the first port must be even, and 1024 or above");
+            self.wrong(
+                Place::at("media.first_port"),
+                "the first port must be even, and 1024 or above",
+            );
         }
         if media.last_port % 2 == 0 || media.last_port <= media.first_port {
-            self.wrong(Place::at("media.last_port"), "the last port must be odd, and above the first");
+            self.wrong(
+                Place::at("media.last_port"),
+                "the last port must be odd, and above the first",
+            );
         }
         let workers = self.count("media.workers", media.workers, 0..=256);
         let relay = media::Settings {
@@ -149,7 +176,7 @@ impl Builder {
             inactivity: self.seconds("media.inactivity_s", media.inactivity_s, 1..=DAY_S),
             figures_every: self.seconds("media.figures_every_s", media.figures_every_s, 1..=3_600),
         };
-        Some(MediaSettings { workers: NonZeroUsize::new(workers), relay })
+        MediaSettings { workers: NonZeroUsize::new(workers), relay }
     }
 
     fn board(&mut self, http: &super::file::Http) -> BoardLimits {

@@ -1,10 +1,10 @@
 //! SIP: where it is heard, who may call, and where calls go.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::{Builder, DAY_S};
-use crate::call;
+use crate::call::{self, MediaAddress};
 use crate::config::error::Flaw;
 use crate::config::file::{File, Media, Peer, Registrar, Route, Sip, Tcp, User};
 use crate::config::place::Place;
@@ -12,8 +12,8 @@ use crate::id::UserName;
 use crate::net::TcpLimits;
 use crate::registrar;
 use crate::sip::Transport;
-use crate::sip::digest::Secret;
 use crate::sip::dialog::SessionTimerSettings;
+use crate::sip::digest::Secret;
 use crate::sip::transaction::TransactionTimers;
 use crate::switch::{self, Listener, Network, Pattern, RouteTarget};
 
@@ -52,7 +52,11 @@ impl Builder {
             }
         }
         if !sip.advertise.is_empty() && sip.advertise.len() != sip.listen.len() {
-            let message = format!("{} addresses for the {} of `listen`", sip.advertise.len(), sip.listen.len());
+            let message = format!(
+                "{} addresses for the {} of `listen`",
+                sip.advertise.len(),
+                sip.listen.len()
+            );
             self.wrong(Place::at("sip.advertise"), message);
         }
         if seen.is_empty() {
@@ -86,7 +90,11 @@ impl Builder {
                 tcp.connections_per_address,
                 1..=1_000_000,
             ),
-            queued_messages: self.count("sip.tcp.queued_messages", tcp.queued_messages, 1..=100_000),
+            queued_messages: self.count(
+                "sip.tcp.queued_messages",
+                tcp.queued_messages,
+                1..=100_000,
+            ),
             message_time: self.seconds("sip.tcp.message_time_s", tcp.message_time_s, 1..=300),
             idle_time: self.seconds("sip.tcp.idle_time_s", tcp.idle_time_s, 30..=DAY_S),
             connect_time: self.seconds("sip.tcp.connect_time_s", tcp.connect_time_s, 1..=60),
@@ -101,17 +109,35 @@ impl Builder {
         listeners: &Listeners,
     ) -> Option<switch::Settings> {
         let sip = &file.sip;
-        let is_realm = |character: char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
+        let is_realm =
+            |character: char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
         if sip.realm.is_empty() || sip.realm.len() > 128 || !sip.realm.chars().all(is_realm) {
-            self.wrong(Place::at("sip.realm"), "a realm is 1 to 128 printable ASCII characters without quotes");
+            self.wrong(
+                Place::at("sip.realm"),
+                "a realm is 1 to 128 printable ASCII characters without quotes",
+            );
         }
-        let users = file.users.iter().enumerate().map(|(index, user)| self.user(index, user, &sip.realm)).collect();
+        let users = file
+            .users
+            .iter()
+            .enumerate()
+            .map(|(index, user)| self.user(index, user, &sip.realm))
+            .collect();
         self.check_unique("users", "name", file.users.iter().map(|user| user.name.as_str()));
-        let peers: Vec<_> = file.peers.iter().enumerate().map(|(index, peer)| self.peer(index, peer)).collect();
+        let peers: Vec<_> =
+            file.peers.iter().enumerate().map(|(index, peer)| self.peer(index, peer)).collect();
         self.check_unique("peers", "name", file.peers.iter().map(|peer| peer.name.as_str()));
-        let routes: Vec<_> =
-            file.routes.iter().enumerate().map(|(index, route)| self.route(index, route, sinks)).collect();
-        self.check_unique("routes", "pattern", file.routes.iter().map(|route| route.pattern.as_str()));
+        let routes: Vec<_> = file
+            .routes
+            .iter()
+            .enumerate()
+            .map(|(index, route)| self.route(index, route, sinks))
+            .collect();
+        self.check_unique(
+            "routes",
+            "pattern",
+            file.routes.iter().map(|route| route.pattern.as_str()),
+        );
         self.check_open_relay(&peers, &routes);
         Some(switch::Settings {
             realm: sip.realm.clone(),
@@ -130,11 +156,22 @@ impl Builder {
     fn calls(&mut self, file: &File, streaming: call::Streaming) -> Option<call::Settings> {
         let sip = &file.sip;
         let session = SessionTimerSettings {
-            session_expires_s: self.small("sip.session_expires_s", sip.session_expires_s, 90..=DAY_S),
-            min_se_s: self.small("sip.min_session_expires_s", sip.min_session_expires_s, 90..=DAY_S),
+            session_expires_s: self.small(
+                "sip.session_expires_s",
+                sip.session_expires_s,
+                90..=DAY_S,
+            ),
+            min_se_s: self.small(
+                "sip.min_session_expires_s",
+                sip.min_session_expires_s,
+                90..=DAY_S,
+            ),
         };
         if session.min_se_s > session.session_expires_s {
-            self.wrong(Place::at("sip.min_session_expires_s"), "the smallest interval is above the usual one");
+            self.wrong(
+                Place::at("sip.min_session_expires_s"),
+                "the smallest interval is above the usual one",
+            );
         }
         Some(call::Settings {
             media_addresses: self.media_addresses(&file.media)?,
@@ -142,29 +179,32 @@ impl Builder {
             session,
             timers: TransactionTimers::DEFAULT,
             hang_up_on_media_timeout: file.media.hang_up_on_inactivity,
-            account_timeout: self.seconds("streaming.account_timeout_s", file.streaming.account_timeout_s, 1..=60),
+            account_timeout: self.seconds(
+                "streaming.account_timeout_s",
+                file.streaming.account_timeout_s,
+                1..=60,
+            ),
             streaming,
         })
     }
 
-    fn media_addresses(&mut self, media: &Media) -> Option<Vec<IpAddr>> {
+    /// The addresses of the media ports: `10.0.0.5`, or `10.0.0.5!203.0.113.9` where peers see another one than the bound one.
+    fn media_addresses(&mut self, media: &Media) -> Option<Vec<MediaAddress>> {
         let place = Place::at("media.addresses");
         let mut addresses = Vec::new();
         for (index, text) in media.addresses.iter().enumerate() {
-            let address = self.address(place.index(index), text)?;
-            self.check_wildcard(place.index(index), address, false);
-            addresses.push(address);
-        }
-        let v4 = addresses.iter().filter(|address| address.is_ipv4()).count();
-        if v4 > 1 || addresses.len() - v4 > 1 {
-            self.wrong(place.clone(), "two addresses of one family: a leg gets the one of its own family");
-        }
-        if addresses.is_empty() {
-            let bind: IpAddr = media.bind.parse().ok()?;
-            if bind.is_unspecified() {
-                self.wrong(place, "with a wildcard in `bind`, the addresses that peers see must be named");
+            let (bind, advertised) = text.split_once('!').unwrap_or((text, text));
+            let bind = self.address(place.index(index), bind)?;
+            let advertised = self.address(place.index(index), advertised)?;
+            if advertised.is_unspecified() {
+                let flaw = Flaw::at(place.index(index), "a peer cannot send audio to a wildcard");
+                self.note(flaw.with_help("name the address that peers reach this machine at"));
             }
-            addresses.push(bind);
+            addresses.push(MediaAddress { bind, advertised });
+        }
+        let v4 = addresses.iter().filter(|address| address.advertised.is_ipv4()).count();
+        if addresses.is_empty() || v4 > 1 || addresses.len() - v4 > 1 {
+            self.wrong(place, "audio needs one address, or one of each address family");
         }
         Some(addresses)
     }
@@ -172,11 +212,24 @@ impl Builder {
     fn registrar(&mut self, file: &Registrar) -> registrar::Settings {
         let settings = registrar::Settings {
             min_expires_s: self.small("sip.registrar.min_expires_s", file.min_expires_s, 1..=DAY_S),
-            max_expires_s: self.small("sip.registrar.max_expires_s", file.max_expires_s, 1..=30 * DAY_S),
-            default_expires_s: self.small("sip.registrar.default_expires_s", file.default_expires_s, 1..=30 * DAY_S),
-            contacts_per_user: self.count("sip.registrar.contacts_per_user", file.contacts_per_user, 1..=100),
+            max_expires_s: self.small(
+                "sip.registrar.max_expires_s",
+                file.max_expires_s,
+                1..=30 * DAY_S,
+            ),
+            default_expires_s: self.small(
+                "sip.registrar.default_expires_s",
+                file.default_expires_s,
+                1..=30 * DAY_S,
+            ),
+            contacts_per_user: self.count(
+                "sip.registrar.contacts_per_user",
+                file.contacts_per_user,
+                1..=100,
+            ),
         };
-        if !(settings.min_expires_s..=settings.max_expires_s).contains(&settings.default_expires_s) {
+        if !(settings.min_expires_s..=settings.max_expires_s).contains(&settings.default_expires_s)
+        {
             let message = "the usual life is not within the shortest and the longest";
             self.wrong(Place::at("sip.registrar.default_expires_s"), message);
         }
@@ -185,9 +238,13 @@ impl Builder {
 
     fn user(&mut self, index: usize, user: &User, realm: &str) -> switch::User {
         let place = Place::at("users").index(index);
-        let is_user = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,/#".contains(&byte);
+        let is_user =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,/#".contains(&byte);
         if user.name.is_empty() || user.name.len() > 64 || !user.name.bytes().all(is_user) {
-            self.wrong(place.key("name"), "a user is 1 to 64 characters that stand in the user part of a SIP address");
+            self.wrong(
+                place.key("name"),
+                "a user is 1 to 64 characters that stand in the user part of a SIP address",
+            );
         }
         self.check_secret(place.key("password"), &user.password, &user.name, SHORTEST_PASSWORD);
         switch::User {
@@ -203,7 +260,10 @@ impl Builder {
             self.wrong(place.key("name"), "a peer needs a name");
         }
         if peer.networks.is_empty() {
-            let flaw = Flaw::at(place.key("networks"), "a peer is known by its addresses, and this one has none");
+            let flaw = Flaw::at(
+                place.key("networks"),
+                "a peer is known by its addresses, and this one has none",
+            );
             self.note(flaw.with_help("networks = [\"192.0.2.7\", \"198.51.100.0/24\"]"));
         }
         let mut networks: Vec<Network> = Vec::new();
@@ -213,20 +273,29 @@ impl Builder {
                 Err(error) => self.wrong(place.key("networks").index(position), format!("{error}")),
             }
         }
-        switch::Peer { name: peer.name.clone(), networks, may_control_streams: peer.may_control_streams }
+        switch::Peer {
+            name: peer.name.clone(),
+            networks,
+            may_control_streams: peer.may_control_streams,
+        }
     }
 
     fn route(&mut self, index: usize, route: &Route, sinks: &BTreeSet<&str>) -> switch::Route {
         let place = Place::at("routes").index(index);
         let number = route.pattern.strip_suffix('*').unwrap_or(&route.pattern);
         if route.pattern.is_empty() || number.contains('*') {
-            self.wrong(place.key("pattern"), "a pattern is a number, or the beginning of one and `*`");
+            self.wrong(
+                place.key("pattern"),
+                "a pattern is a number, or the beginning of one and `*`",
+            );
         }
-        let target = route.target.as_deref().map(RouteTarget::parse).transpose().unwrap_or_else(|error| {
-            self.wrong(place.key("target"), error.to_string());
-            None
-        });
-        let start = route.stream.as_ref().and_then(|start| self.start(&place.key("stream"), start, sinks));
+        let target =
+            route.target.as_deref().map(RouteTarget::parse).transpose().unwrap_or_else(|error| {
+                self.wrong(place.key("target"), error.to_string());
+                None
+            });
+        let start =
+            route.stream.as_ref().and_then(|start| self.start(&place.key("stream"), start, sinks));
         switch::Route { pattern: Pattern::parse(&route.pattern), target, start }
     }
 
@@ -236,7 +305,10 @@ impl Builder {
         for (index, peer) in peers.iter().enumerate() {
             if leads_out && peer.networks.iter().any(Network::is_everybody) {
                 let place = Place::at("peers").index(index).key("networks");
-                let flaw = Flaw::at(place, "everybody could call through this server to the targets of the routes");
+                let flaw = Flaw::at(
+                    place,
+                    "everybody could call through this server to the targets of the routes",
+                );
                 self.note(flaw.with_help("name the networks of this peer, or remove the targets"));
             }
         }

@@ -23,10 +23,16 @@ impl Builder {
     fn sink(&mut self, index: usize, sink: &Sink) -> Option<Settings> {
         let place = Place::at("sinks").index(index);
         if !request::is_name(&sink.name) {
-            self.wrong(place.key("name"), "a sink's name is 1 to 64 letters, digits, '.', '_' or '-'");
+            self.wrong(
+                place.key("name"),
+                "a sink's name is 1 to 64 letters, digits, '.', '_' or '-'",
+            );
         }
         if !SAMPLE_RATES_HZ.contains(&sink.sample_rate) {
-            self.wrong(place.key("sample_rate"), "the sample rate is 8000, 16000, 24000 or 48000 Hz");
+            self.wrong(
+                place.key("sample_rate"),
+                "the sample rate is 8000, 16000, 24000 or 48000 Hz",
+            );
         }
         let kind = self.kind(&place, sink);
         let mut small = |key: &str, value: u64, least: u64, most: u64| {
@@ -107,10 +113,11 @@ impl Builder {
                 Err(error) => self.wrong(place.key("headers").key(name), error.to_string()),
             }
         }
-        let bearer = sink.bearer.as_deref().map(Secret::bearer).transpose().unwrap_or_else(|error| {
-            self.wrong(place.key("bearer"), error.to_string());
-            None
-        });
+        let bearer =
+            sink.bearer.as_deref().map(Secret::bearer).transpose().unwrap_or_else(|error| {
+                self.wrong(place.key("bearer"), error.to_string());
+                None
+            });
         let extra_ca = sink.extra_ca.as_ref().map(PathBuf::from);
         Some(WebSocket { url: url?, dialect, headers, bearer, extra_ca })
     }

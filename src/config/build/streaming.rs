@@ -22,19 +22,33 @@ impl Builder {
         if let Some(name) = default_sink {
             self.check_sink(Place::at("streaming.default_sink"), name, names);
         }
-        let limits = |sink: &sink::Settings| (sink.name.clone(), call::SinkLimits { max_streams: sink.max_streams });
+        let limits = |sink: &sink::Settings| {
+            (sink.name.clone(), call::SinkLimits { max_streams: sink.max_streams })
+        };
         call::Streaming {
             enabled: file.enabled,
             default_sink: default_sink.map(Into::into),
             sinks: sinks.iter().map(limits).collect::<BTreeMap<_, _>>(),
-            max_per_call: self.count("streaming.max_streams_per_call", file.max_streams_per_call, 1..=64),
+            max_per_call: self.count(
+                "streaming.max_streams_per_call",
+                file.max_streams_per_call,
+                1..=64,
+            ),
             ring_bytes: self.count("streaming.ring_kib", file.ring_kib, 8..=4_096) * 1_024,
-            record: file.record.as_ref().and_then(|start| self.start(&Place::at("streaming.record"), start, names)),
+            record: file
+                .record
+                .as_ref()
+                .and_then(|start| self.start(&Place::at("streaming.record"), start, names)),
         }
     }
 
     /// A start that the configuration holds: the same rules as for one that comes from outside.
-    pub(super) fn start(&mut self, place: &Place, start: &Start, names: &BTreeSet<&str>) -> Option<StartStream> {
+    pub(super) fn start(
+        &mut self,
+        place: &Place,
+        start: &Start,
+        names: &BTreeSet<&str>,
+    ) -> Option<StartStream> {
         if let Some(name) = start.sink.as_deref() {
             self.check_sink(place.key("sink"), name, names);
         }

@@ -11,10 +11,12 @@
 mod answer;
 mod body;
 mod dtmf;
+mod notice;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{InfoAnswer, answer};
+pub use notice::notice;
 
 use crate::command::{StartStream, Target, Verb};
 use crate::id::RequestId;

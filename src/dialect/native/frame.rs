@@ -92,12 +92,8 @@ impl FrameHeader {
         let [p0, p1, p2, p3, p4, p5, p6, p7, arrival @ ..] = numbers;
         let arrival_us = u64::from_be_bytes(arrival);
         let header = FrameHeader {
-            track: *Track::ALL
-                .get(usize::from(track))
-                .ok_or(FrameError::Track(track))?,
-            kind: *SpanKind::ALL
-                .get(usize::from(kind))
-                .ok_or(FrameError::Kind(kind))?,
+            track: *Track::ALL.get(usize::from(track)).ok_or(FrameError::Track(track))?,
+            kind: *SpanKind::ALL.get(usize::from(kind)).ok_or(FrameError::Kind(kind))?,
             follows_gap: flags & FOLLOWS_GAP != 0,
             repeated: flags & REPEATED != 0,
             sequence: u32::from_be_bytes([s0, s1, s2, s3]),
@@ -142,10 +138,7 @@ mod tests {
             0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0xaa, 0xbb,
         ];
         assert_eq!(message.as_ref(), expected);
-        assert_eq!(
-            FrameHeader::parse(&message),
-            Ok((header, &[0xaa, 0xbb][..]))
-        );
+        assert_eq!(FrameHeader::parse(&message), Ok((header, &[0xaa, 0xbb][..])));
     }
 
     #[test]

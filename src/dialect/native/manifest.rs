@@ -86,11 +86,7 @@ impl From<&TrackManifest> for TrackView {
 
 impl From<&Span> for SpanView {
     fn from(span: &Span) -> Self {
-        SpanView {
-            kind: span.kind,
-            start: span.start,
-            samples: span.samples,
-        }
+        SpanView { kind: span.kind, start: span.start, samples: span.samples }
     }
 }
 
@@ -110,22 +106,16 @@ impl ManifestView {
 impl TrackView {
     /// How many samples the spans of `kind` hold.
     pub fn samples(&self, kind: SpanKind) -> u64 {
-        self.spans
-            .iter()
-            .filter(|span| span.kind == kind)
-            .map(|span| span.samples)
-            .sum()
+        self.spans.iter().filter(|span| span.kind == kind).map(|span| span.samples).sum()
     }
 }
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -135,11 +125,7 @@ mod tests {
     fn view(clock: u64, spans: &[(u64, u64)]) -> ManifestView {
         let spans = spans
             .iter()
-            .map(|&(start, samples)| SpanView {
-                kind: SpanKind::Audio,
-                start,
-                samples,
-            })
+            .map(|&(start, samples)| SpanView { kind: SpanKind::Audio, start, samples })
             .collect();
         let track = TrackView {
             track: Track::FromCustomer,

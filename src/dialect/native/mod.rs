@@ -41,11 +41,7 @@ pub struct Native {
 impl Native {
     /// A stream that has had no connection yet.
     pub fn new(info: StreamInfo) -> Self {
-        Native {
-            info,
-            connection: 0,
-            last_end: [None; 2],
-        }
+        Native { info, connection: 0, last_end: [None; 2] }
     }
 
     pub(super) fn greet(&mut self, resume: [u64; 2]) -> Vec<Message> {
@@ -86,23 +82,16 @@ impl Native {
                 samples: span.samples,
             }
             .message(),
-            Item::Dtmf {
-                track,
-                digit,
-                duration_ms,
-                position,
-            } => Telling::Dtmf {
+            Item::Dtmf { track, digit, duration_ms, position } => Telling::Dtmf {
                 track: *track,
                 digit: *digit,
                 duration_ms: *duration_ms,
                 position: *position,
             }
             .message(),
-            Item::Mark { name, position } => Telling::Mark {
-                name: name.clone(),
-                position: *position,
+            Item::Mark { name, position } => {
+                Telling::Mark { name: name.clone(), position: *position }.message()
             }
-            .message(),
         }
     }
 
@@ -139,10 +128,7 @@ impl Native {
     }
 
     pub(super) fn refuse(&self, reason: &str) -> Message {
-        Telling::Refused {
-            reason: reason.to_owned(),
-        }
-        .message()
+        Telling::Refused { reason: reason.to_owned() }.message()
     }
 
     pub(super) fn farewell(&self, cause: Cause, manifest: &Manifest) -> Message {

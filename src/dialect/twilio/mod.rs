@@ -51,34 +51,22 @@ impl Twilio {
             call: format!("CA{:032x}", info.call.as_u128()),
             stream: format!("MZ{:032x}", info.stream.as_u128()),
         };
-        Twilio {
-            info,
-            sids,
-            sequence: 0,
-            chunks: [0; 2],
-        }
+        Twilio { info, sids, sequence: 0, chunks: [0; 2] }
     }
 
     pub(super) fn greet(&mut self) -> Vec<Message> {
         // A new connection is a new listener: it counts from the beginning. Only `timestamp` goes on.
         self.sequence = 0;
         self.chunks = [0; 2];
-        let connected = Telling::Connected(Connected {
-            protocol: "Call".into(),
-            version: "1.0.0".into(),
-        });
+        let connected =
+            Telling::Connected(Connected { protocol: "Call".into(), version: "1.0.0".into() });
         let start = Telling::Start {
             sequence_number: self.next_sequence(),
             start: Start {
                 account_sid: self.sids.account.clone(),
                 stream_sid: self.sids.stream.clone(),
                 call_sid: self.sids.call.clone(),
-                tracks: self
-                    .info
-                    .tracks
-                    .iter()
-                    .map(|track| track_name(track).to_owned())
-                    .collect(),
+                tracks: self.info.tracks.iter().map(|track| track_name(track).to_owned()).collect(),
                 media_format: MediaFormat {
                     encoding: "audio/x-mulaw".into(),
                     sample_rate: 8000,
@@ -102,9 +90,7 @@ impl Twilio {
             ("to", Some(info.to.clone())),
             ("label", info.label.clone()),
         ];
-        let ours = ours
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let ours = ours.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         ours.chain(info.attributes.iter().cloned()).collect()
     }
 
@@ -140,10 +126,7 @@ impl Twilio {
         Telling::Dtmf {
             stream_sid: self.sids.stream.clone(),
             sequence_number: self.next_sequence(),
-            dtmf: Dtmf {
-                track: format!("{}_track", track_name(track)),
-                digit: digit.to_string(),
-            },
+            dtmf: Dtmf { track: format!("{}_track", track_name(track)), digit: digit.to_string() },
         }
         .message()
     }
@@ -152,9 +135,7 @@ impl Twilio {
         Telling::Mark {
             sequence_number: self.next_sequence(),
             stream_sid: self.sids.stream.clone(),
-            mark: Mark {
-                name: name.to_owned(),
-            },
+            mark: Mark { name: name.to_owned() },
         }
         .message()
     }
@@ -162,10 +143,7 @@ impl Twilio {
     pub(super) fn farewell(&mut self) -> Message {
         Telling::Stop {
             sequence_number: self.next_sequence(),
-            stop: Stop {
-                account_sid: self.sids.account.clone(),
-                call_sid: self.sids.call.clone(),
-            },
+            stop: Stop { account_sid: self.sids.account.clone(), call_sid: self.sids.call.clone() },
             stream_sid: self.sids.stream.clone(),
         }
         .message()
@@ -187,18 +165,12 @@ pub const fn track_name(track: Track) -> &'static str {
 
 /// The track that the protocol calls `name`.
 pub fn track_named(name: &str) -> Option<Track> {
-    Track::ALL
-        .into_iter()
-        .find(|track| track_name(*track) == name)
+    Track::ALL.into_iter().find(|track| track_name(*track) == name)
 }
 
 /// The sample position that a media message's timestamp means.
 pub fn position(media: &Media) -> Option<u64> {
-    media
-        .timestamp
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(SAMPLES_PER_MS)
+    media.timestamp.parse::<u64>().ok()?.checked_mul(SAMPLES_PER_MS)
 }
 
 /// The samples of a media message's payload.

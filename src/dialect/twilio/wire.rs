@@ -8,11 +8,7 @@ use crate::dialect::Message;
 
 /// What we tell a sink.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "event",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Telling {
     /// The first message of a connection.
     Connected(Connected),

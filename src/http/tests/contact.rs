@@ -15,19 +15,11 @@ fn signed<'a>(signature: &'a str, date: &'a str) -> [(&'a str, &'a str); 4] {
 }
 
 async fn start(bench: &Bench, body: &str, headers: &[(&str, &str)]) -> (u16, String, Value) {
-    let response = bench
-        .response("POST", "/contact/start-streaming", body, headers)
-        .await;
-    let kind = response
-        .headers()
-        .get("x-amzn-errortype")
-        .map(|value| value.to_str().unwrap().to_owned());
+    let response = bench.response("POST", "/contact/start-streaming", body, headers).await;
+    let kind =
+        response.headers().get("x-amzn-errortype").map(|value| value.to_str().unwrap().to_owned());
     assert!(response.headers().contains_key("x-amzn-requestid"));
-    (
-        response.status().as_u16(),
-        kind.unwrap_or_default(),
-        response.json().await.unwrap(),
-    )
+    (response.status().as_u16(), kind.unwrap_or_default(), response.json().await.unwrap())
 }
 
 #[tokio::test]
@@ -72,50 +64,21 @@ async fn a_signature_that_does_not_fit_is_refused() {
             date,
             "InvalidSignatureException",
         ),
-        (
-            SIGNED_BODY.into(),
-            SIGNATURE.replace(";host", ""),
-            date,
-            "InvalidSignatureException",
-        ),
-        (
-            SIGNED_BODY.into(),
-            SIGNATURE.into(),
-            "20261121T093001Z",
-            "InvalidSignatureException",
-        ),
-        (
-            SIGNED_BODY.into(),
-            SIGNATURE.into(),
-            "yesterday",
-            "InvalidSignatureException",
-        ),
+        (SIGNED_BODY.into(), SIGNATURE.replace(";host", ""), date, "InvalidSignatureException"),
+        (SIGNED_BODY.into(), SIGNATURE.into(), "20261121T093001Z", "InvalidSignatureException"),
+        (SIGNED_BODY.into(), SIGNATURE.into(), "yesterday", "InvalidSignatureException"),
         (
             SIGNED_BODY.into(),
             SIGNATURE.replace("=local", "=other"),
             date,
             "UnrecognizedClientException",
         ),
-        (
-            SIGNED_BODY.into(),
-            "AWS4-HMAC-SHA256".into(),
-            date,
-            "InvalidSignatureException",
-        ),
-        (
-            SIGNED_BODY.into(),
-            "Bearer wrong".into(),
-            date,
-            "UnrecognizedClientException",
-        ),
+        (SIGNED_BODY.into(), "AWS4-HMAC-SHA256".into(), date, "InvalidSignatureException"),
+        (SIGNED_BODY.into(), "Bearer wrong".into(), date, "UnrecognizedClientException"),
     ];
     for (body, signature, date, expected) in cases {
         let (status, kind, _) = start(&bench, &body, &signed(&signature, date)).await;
-        assert_eq!(
-            (status, kind.as_str()),
-            (403, expected),
-            "{signature} {date}"
-        );
+        assert_eq!((status, kind.as_str()), (403, expected), "{signature} {date}");
     }
     assert_eq!(bench.verbs(), Vec::<String>::new());
 }
@@ -123,9 +86,7 @@ async fn a_signature_that_does_not_fit_is_refused() {
 #[tokio::test]
 async fn a_signature_counts_for_five_minutes() {
     for (minutes, expected) in [(-6_i64, 403), (-4, 200), (4, 200), (6, 403)] {
-        let now = half_past_nine()
-            .as_unix_millis()
-            .saturating_add_signed(minutes * 60_000);
+        let now = half_past_nine().as_unix_millis().saturating_add_signed(minutes * 60_000);
         let bench = bench_with(Arc::new(move || Timestamp::from_unix_millis(now)), |_| {}).await;
         let (status, ..) = start(&bench, SIGNED_BODY, &signed(SIGNATURE, "20261121T093000Z")).await;
         assert_eq!(status, expected, "{minutes} minutes");
@@ -148,21 +109,9 @@ async fn errors_carry_the_type_that_boto3_raises_and_the_envelope() {
     let bench = bench().await;
     let token = [("authorization", &*format!("Bearer {TOKEN}"))];
     for (error, status, expected) in [
-        (
-            CommandError::Denied(Denied::NoSuchCall),
-            404,
-            "ResourceNotFoundException",
-        ),
-        (
-            CommandError::Denied(Denied::NoAudio),
-            400,
-            "InvalidRequestException",
-        ),
-        (
-            CommandError::Denied(Denied::SinkPoolFull),
-            429,
-            "LimitExceededException",
-        ),
+        (CommandError::Denied(Denied::NoSuchCall), 404, "ResourceNotFoundException"),
+        (CommandError::Denied(Denied::NoAudio), 400, "InvalidRequestException"),
+        (CommandError::Denied(Denied::SinkPoolFull), 429, "LimitExceededException"),
         (CommandError::Busy, 429, "LimitExceededException"),
         (CommandError::Unanswered, 500, "InternalServiceException"),
     ] {
@@ -189,9 +138,7 @@ async fn errors_carry_the_type_that_boto3_raises_and_the_envelope() {
 #[ignore = "needs python3 with boto3"]
 async fn boto3_starts_stops_and_raises_its_own_exceptions() {
     let wall: WallTime = Arc::new(|| {
-        let since = std::time::UNIX_EPOCH
-            .elapsed()
-            .expect("it is later than 1970");
+        let since = std::time::UNIX_EPOCH.elapsed().expect("it is later than 1970");
         Timestamp::from_unix_millis(
             u64::try_from(since.as_millis()).expect("it is earlier than the end of time"),
         )
@@ -220,10 +167,6 @@ async fn boto3_starts_stops_and_raises_its_own_exceptions() {
         .await
         .expect("python3 runs");
     let told = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{told}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(told.trim(), "ok");
 }

@@ -13,7 +13,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 
 use super::*;
-use crate::command::{Origin, StreamState, StreamStatus, Verb};
+use crate::command::{Origin, StreamState, StreamStatus};
 use crate::control::json::{ScopeTrackView, ScopeView};
 use crate::event::{Cause, Event, Kind, Manifest, Outcome};
 use crate::id::{LegId, SinkName, Tracks};
@@ -54,10 +54,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
     let (asked, answers) = (Asked::default(), Answers::default());
     let mut settings = Settings::new(
         "127.0.0.1:0".parse().expect("it is an address"),
-        vec![Token {
-            id: "local".into(),
-            secret: Secret::new(TOKEN),
-        }],
+        vec![Token { id: "local".into(), secret: Secret::new(TOKEN) }],
     );
     change(&mut settings);
     let sink = SinkView {
@@ -94,25 +91,16 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
         stop: CancellationToken::new(),
         settings: Arc::new(settings),
     };
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("loopback has a free port");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
     let address = listener.local_addr().expect("it is bound").to_string();
     tokio::spawn(serve(listener, gateway.clone()));
-    Bench {
-        address,
-        gateway,
-        asked,
-        answers,
-    }
+    Bench { address, gateway, asked, answers }
 }
 
 fn door(asked: Asked, answers: Answers) -> CommandDoor {
     Arc::new(move |call, command| {
         lock(&asked).push((call, command));
-        let answer = lock(&answers)
-            .pop_front()
-            .unwrap_or_else(|| Ok(one_stream()));
+        let answer = lock(&answers).pop_front().unwrap_or_else(|| Ok(one_stream()));
         Box::pin(std::future::ready(answer))
     })
 }
@@ -129,22 +117,13 @@ fn one_stream() -> Accepted {
         state: StreamState::Active,
         media_time: MediaTime::from_micros(1_240_000),
     };
-    Accepted {
-        streams: vec![status],
-        changed: true,
-    }
+    Accepted { streams: vec![status], changed: true }
 }
 
 impl Bench {
     /// A request with the token.
     async fn send(&self, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
-        self.send_with(
-            method,
-            path,
-            body,
-            &[("authorization", &format!("Bearer {TOKEN}"))],
-        )
-        .await
+        self.send_with(method, path, body, &[("authorization", &format!("Bearer {TOKEN}"))]).await
     }
 
     /// A request with these headers and no others.
@@ -158,10 +137,7 @@ impl Bench {
         let response = self.response(method, path, body, headers).await;
         let status = response.status();
         let text = response.text().await.expect("the answer is whole");
-        (
-            status,
-            serde_json::from_str(&text).unwrap_or(Value::String(text)),
-        )
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
     async fn response(
@@ -171,14 +147,10 @@ impl Bench {
         body: &str,
         headers: &[(&str, &str)],
     ) -> Response {
-        let client = Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a plain client");
+        let client = Client::builder().no_proxy().build().expect("a plain client");
         let method: Method = method.parse().expect("it is a method");
-        let mut request = client
-            .request(method, format!("http://{}{path}", self.address))
-            .body(body.to_owned());
+        let mut request =
+            client.request(method, format!("http://{}{path}", self.address)).body(body.to_owned());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -215,28 +187,12 @@ impl Bench {
 
     /// A call of two legs with a live stream.
     fn tell_call(&self) {
-        self.tell(
-            None,
-            Kind::CallInitiated {
-                from: "1000".into(),
-                to: "9000".into(),
-            },
-        );
-        self.tell(
-            None,
-            Kind::LegAdded {
-                leg: LegId(0),
-                party: "1000".into(),
-            },
-        );
+        self.tell(None, Kind::CallInitiated { from: "1000".into(), to: "9000".into() });
+        self.tell(None, Kind::LegAdded { leg: LegId(0), party: "1000".into() });
         self.tell(None, Kind::CallAnswered);
         self.tell(
             Some(2),
-            Kind::StreamArmed {
-                sink: SinkName::new("asr"),
-                tracks: Tracks::Both,
-                label: None,
-            },
+            Kind::StreamArmed { sink: SinkName::new("asr"), tracks: Tracks::Both, label: None },
         );
     }
 }

@@ -6,33 +6,16 @@ async fn calls_are_listed_while_they_live_and_shown_for_a_while_after() {
     let bench = bench().await;
     bench.tell_call();
     let (status, list) = bench.send("GET", "/v1/calls", "").await;
-    assert_eq!(
-        (status, list["calls"][0]["to"].as_str()),
-        (StatusCode::OK, Some("9000"))
-    );
+    assert_eq!((status, list["calls"][0]["to"].as_str()), (StatusCode::OK, Some("9000")));
     assert_eq!(list["calls"][0]["streams"][0]["state"], "armed");
-    bench.tell(
-        None,
-        Kind::CallEnded {
-            status: 200,
-            outcome: Outcome::Completed,
-        },
-    );
-    assert_eq!(
-        bench.send("GET", "/v1/calls", "").await.1["calls"],
-        Value::Array(vec![])
-    );
+    bench.tell(None, Kind::CallEnded { status: 200, outcome: Outcome::Completed });
+    assert_eq!(bench.send("GET", "/v1/calls", "").await.1["calls"], Value::Array(vec![]));
     for state in ["ended", "all"] {
-        let (_, list) = bench
-            .send("GET", &format!("/v1/calls?state={state}"), "")
-            .await;
+        let (_, list) = bench.send("GET", &format!("/v1/calls?state={state}"), "").await;
         assert_eq!(list["calls"][0]["outcome"], "completed");
     }
     let (status, call) = bench.send("GET", &format!("/v1/calls/{CALL}"), "").await;
-    assert_eq!(
-        (status, call["state"].as_str()),
-        (StatusCode::OK, Some("ended"))
-    );
+    assert_eq!((status, call["state"].as_str()), (StatusCode::OK, Some("ended")));
 }
 
 #[tokio::test]
@@ -40,42 +23,25 @@ async fn a_hang_up_is_a_command() {
     let bench = bench().await;
     let key = format!("Bearer {TOKEN}");
     let headers = [("authorization", key.as_str()), ("idempotency-key", "k-1")];
-    let (status, _) = bench
-        .send_with("DELETE", &format!("/v1/calls/{CALL}"), "", &headers)
-        .await;
-    assert_eq!(
-        (status, bench.verbs()),
-        (StatusCode::OK, vec!["k-1 HangUp".to_owned()])
-    );
+    let (status, _) = bench.send_with("DELETE", &format!("/v1/calls/{CALL}"), "", &headers).await;
+    assert_eq!((status, bench.verbs()), (StatusCode::OK, vec!["k-1 HangUp".to_owned()]));
 }
 
 #[tokio::test]
 async fn a_start_answers_with_the_new_stream_and_where_it_is() {
     let bench = bench().await;
     let body = r#"{"sink":"asr","label":"s1","tracks":["to_customer"],"pause_as":"silence"}"#;
-    let headers = [
-        ("authorization", &*format!("bearer {TOKEN}")),
-        ("idempotency-key", "k-1"),
-    ];
-    let response = bench
-        .response("POST", &format!("/v1/calls/{CALL}/streams"), body, &headers)
-        .await;
+    let headers = [("authorization", &*format!("bearer {TOKEN}")), ("idempotency-key", "k-1")];
+    let response =
+        bench.response("POST", &format!("/v1/calls/{CALL}/streams"), body, &headers).await;
     assert_eq!(response.status(), StatusCode::CREATED);
-    assert_eq!(
-        response.headers()["location"],
-        format!("/v1/streams/{STREAM}")
-    );
+    assert_eq!(response.headers()["location"], format!("/v1/streams/{STREAM}"));
     let expected = r#"k-1 Start(StartStream { sink: Some("asr"), tracks: To, label: Some("s1"), pause_as: Some(Silence) })"#;
     assert_eq!(bench.verbs(), [expected]);
-    let (_, answer) = bench
-        .send("POST", &format!("/v1/calls/{CALL}/streams"), "")
-        .await;
+    let (_, answer) = bench.send("POST", &format!("/v1/calls/{CALL}/streams"), "").await;
     let text = r#"{"changed":true,"streams":[{"label":"s1","media_time_ms":1240,"sink":"asr","state":"active","stream":"00000000000000000000000002"}]}"#;
     assert_eq!(answer.to_string(), text);
-    assert!(
-        bench.verbs()[1].starts_with("http-"),
-        "without a key every request is another one"
-    );
+    assert!(bench.verbs()[1].starts_with("http-"), "without a key every request is another one");
 }
 
 #[tokio::test]
@@ -84,40 +50,16 @@ async fn every_change_becomes_its_verb() {
     for (path, body, expected) in [
         ("s1/stop", "", r#"Stop(Label("s1"))"#),
         ("*/pause", "{}", "Pause(All)"),
-        (
-            "00000000000000000000000002/resume",
-            "",
-            "Resume(Id(00000000000000000000000002))",
-        ),
-        (
-            "s1/mute",
-            r#"{"track":"from_customer"}"#,
-            r#"Mute(Label("s1"), FromCustomer)"#,
-        ),
-        (
-            "s1/unmute",
-            r#"{"track":"to_customer"}"#,
-            r#"Unmute(Label("s1"), ToCustomer)"#,
-        ),
-        (
-            "s1/mark",
-            r#"{"name":"card"}"#,
-            r#"Mark(Label("s1"), "card")"#,
-        ),
+        ("00000000000000000000000002/resume", "", "Resume(Id(00000000000000000000000002))"),
+        ("s1/mute", r#"{"track":"from_customer"}"#, r#"Mute(Label("s1"), FromCustomer)"#),
+        ("s1/unmute", r#"{"track":"to_customer"}"#, r#"Unmute(Label("s1"), ToCustomer)"#),
+        ("s1/mark", r#"{"name":"card"}"#, r#"Mark(Label("s1"), "card")"#),
     ] {
-        let (status, answer) = bench
-            .send("POST", &format!("/v1/calls/{CALL}/streams/{path}"), body)
-            .await;
-        assert_eq!(
-            (status, answer["changed"].as_bool()),
-            (StatusCode::OK, Some(true)),
-            "{path}"
-        );
+        let (status, answer) =
+            bench.send("POST", &format!("/v1/calls/{CALL}/streams/{path}"), body).await;
+        assert_eq!((status, answer["changed"].as_bool()), (StatusCode::OK, Some(true)), "{path}");
         let verbs = bench.verbs();
-        assert!(
-            verbs.last().is_some_and(|verb| verb.ends_with(expected)),
-            "{path}: {verbs:?}"
-        );
+        assert!(verbs.last().is_some_and(|verb| verb.ends_with(expected)), "{path}: {verbs:?}");
     }
 }
 
@@ -125,15 +67,11 @@ async fn every_change_becomes_its_verb() {
 async fn streams_manifests_sinks_and_levels_are_shown() {
     let bench = bench().await;
     bench.tell_call();
-    let (_, list) = bench
-        .send("GET", &format!("/v1/calls/{CALL}/streams"), "")
-        .await;
+    let (_, list) = bench.send("GET", &format!("/v1/calls/{CALL}/streams"), "").await;
     assert_eq!(list["streams"][0]["stream"], STREAM);
     let (_, sinks) = bench.send("GET", "/v1/sinks", "").await;
     assert_eq!(sinks["sinks"][0]["live_streams"], 1);
-    let (_, scope) = bench
-        .send("GET", &format!("/v1/streams/{STREAM}/scope"), "")
-        .await;
+    let (_, scope) = bench.send("GET", &format!("/v1/streams/{STREAM}/scope"), "").await;
     assert_eq!(scope["tracks"][0]["track"], "from_customer");
     let path = format!("/v1/streams/{STREAM}/manifest");
     let (status, early) = bench.send("GET", &path, "").await;
@@ -149,20 +87,10 @@ async fn streams_manifests_sinks_and_levels_are_shown() {
         clock: 0,
         tracks: Vec::new(),
     };
-    bench.tell(
-        Some(2),
-        Kind::StreamEnded {
-            manifest: Some(Arc::new(manifest)),
-        },
-    );
+    bench.tell(Some(2), Kind::StreamEnded { manifest: Some(Arc::new(manifest)) });
     let (status, manifest) = bench.send("GET", &path, "").await;
-    assert_eq!(
-        (status, manifest["holds"].as_bool()),
-        (StatusCode::OK, Some(true))
-    );
-    let (_, stream) = bench
-        .send("GET", &format!("/v1/streams/{STREAM}"), "")
-        .await;
+    assert_eq!((status, manifest["holds"].as_bool()), (StatusCode::OK, Some(true)));
+    let (_, stream) = bench.send("GET", &format!("/v1/streams/{STREAM}"), "").await;
     assert_eq!(
         (stream["state"].as_str(), stream["has_manifest"].as_bool()),
         (Some("ended"), Some(true))
@@ -183,66 +111,18 @@ async fn what_cannot_be_done_is_said_in_json() {
         ("GET", &format!("/v1/calls/{CALL}"), "", 404, "no_such_call"),
         ("GET", &streams, "", 404, "no_such_call"),
         ("GET", "/v1/streams/x", "", 404, "no_such_stream"),
-        (
-            "GET",
-            &format!("/v1/streams/{STREAM}"),
-            "",
-            404,
-            "no_such_stream",
-        ),
-        (
-            "GET",
-            &format!("/v1/streams/{STREAM}/manifest"),
-            "",
-            404,
-            "no_such_stream",
-        ),
-        (
-            "GET",
-            &format!("/v1/streams/{CALL}/scope"),
-            "",
-            404,
-            "no_scope",
-        ),
+        ("GET", &format!("/v1/streams/{STREAM}"), "", 404, "no_such_stream"),
+        ("GET", &format!("/v1/streams/{STREAM}/manifest"), "", 404, "no_such_stream"),
+        ("GET", &format!("/v1/streams/{CALL}/scope"), "", 404, "no_scope"),
         ("POST", &streams, "[]", 400, "bad_request"),
         ("POST", &streams, "{", 400, "bad_request"),
-        (
-            "POST",
-            &streams,
-            r#"{"url":"ws://evil.example/"}"#,
-            400,
-            "bad_request",
-        ),
-        (
-            "POST",
-            &streams,
-            r#"{"sink":"ws://evil.example/"}"#,
-            400,
-            "bad_member",
-        ),
+        ("POST", &streams, r#"{"url":"ws://evil.example/"}"#, 400, "bad_request"),
+        ("POST", &streams, r#"{"sink":"ws://evil.example/"}"#, 400, "bad_member"),
         ("POST", &streams, &long, 413, "body_too_long"),
-        (
-            "POST",
-            &format!("{streams}/s1/fly"),
-            "",
-            404,
-            "no_such_path",
-        ),
+        ("POST", &format!("{streams}/s1/fly"), "", 404, "no_such_path"),
         ("POST", &format!("{streams}/s1/mute"), "", 400, "bad_member"),
-        (
-            "POST",
-            &format!("{streams}/s1/stop"),
-            r#"{"name":"x"}"#,
-            400,
-            "bad_request",
-        ),
-        (
-            "POST",
-            &format!("{streams}/a%20b/stop"),
-            "",
-            400,
-            "bad_member",
-        ),
+        ("POST", &format!("{streams}/s1/stop"), r#"{"name":"x"}"#, 400, "bad_request"),
+        ("POST", &format!("{streams}/a%20b/stop"), "", 400, "bad_member"),
     ] {
         let (have, answer) = bench.send(method, path, body).await;
         let message = answer["error"]["message"].as_str().unwrap_or_default();
@@ -253,11 +133,7 @@ async fn what_cannot_be_done_is_said_in_json() {
         );
         assert!(!message.is_empty(), "{method} {path}");
     }
-    assert_eq!(
-        bench.verbs(),
-        Vec::<String>::new(),
-        "nothing of it reached a call"
-    );
+    assert_eq!(bench.verbs(), Vec::<String>::new(), "nothing of it reached a call");
 }
 
 #[tokio::test]
@@ -267,32 +143,20 @@ async fn every_denial_has_its_status_and_a_full_sink_says_when_to_come_back() {
         bench.will_answer(Err(CommandError::Denied(denied)));
         let path = format!("/v1/calls/{CALL}/streams/s1/pause");
         let response = bench
-            .response(
-                "POST",
-                &path,
-                "",
-                &[("authorization", &format!("Bearer {TOKEN}"))],
-            )
+            .response("POST", &path, "", &[("authorization", &format!("Bearer {TOKEN}"))])
             .await;
         let refusal = crate::control::tables::refusal(&denied);
         assert_eq!(response.status().as_u16(), refusal.http);
-        assert_eq!(
-            response.headers().contains_key("retry-after"),
-            refusal.is_temporary()
-        );
+        assert_eq!(response.headers().contains_key("retry-after"), refusal.is_temporary());
         let body: Value = response.json().await.unwrap();
         assert_eq!(body["error"]["code"], refusal.code);
     }
-    for (error, status, code) in [
-        (CommandError::Busy, 503, "busy"),
-        (CommandError::Unanswered, 504, "unanswered"),
-    ] {
+    for (error, status, code) in
+        [(CommandError::Busy, 503, "busy"), (CommandError::Unanswered, 504, "unanswered")]
+    {
         bench.will_answer(Err(error));
         let (have, body) = bench.send("DELETE", &format!("/v1/calls/{CALL}"), "").await;
-        assert_eq!(
-            (have.as_u16(), body["error"]["code"].as_str()),
-            (status, Some(code))
-        );
+        assert_eq!((have.as_u16(), body["error"]["code"].as_str()), (status, Some(code)));
     }
 }
 
@@ -311,22 +175,13 @@ async fn nobody_gets_in_without_a_token() {
         ("/metrics", vec![]),
     ] {
         let response = bench.response("GET", path, "", &headers).await;
-        assert_eq!(
-            response.status(),
-            StatusCode::UNAUTHORIZED,
-            "{path} {headers:?}"
-        );
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path} {headers:?}");
         assert_eq!(response.headers()["www-authenticate"], "Bearer");
     }
-    for path in [
-        format!("/v1/calls?key={TOKEN}"),
-        format!("/v1/calls?state=all&key=k%58{}", &TOKEN[2..]),
-    ] {
-        assert_eq!(
-            bench.send_with("GET", &path, "", &[]).await.0,
-            StatusCode::OK,
-            "{path}"
-        );
+    for path in
+        [format!("/v1/calls?key={TOKEN}"), format!("/v1/calls?state=all&key=k%58{}", &TOKEN[2..])]
+    {
+        assert_eq!(bench.send_with("GET", &path, "", &[]).await.0, StatusCode::OK, "{path}");
     }
     let closed = bench_with(Arc::new(half_past_nine), |settings| settings.tokens.clear()).await;
     assert_eq!(

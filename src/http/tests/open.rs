@@ -3,14 +3,8 @@ use super::*;
 #[tokio::test]
 async fn health_and_readiness_need_no_token() {
     let bench = bench().await;
-    assert_eq!(
-        bench.send_with("GET", "/healthz", "", &[]).await.0,
-        StatusCode::OK
-    );
-    assert_eq!(
-        bench.send_with("GET", "/readyz", "", &[]).await.0,
-        StatusCode::OK
-    );
+    assert_eq!(bench.send_with("GET", "/healthz", "", &[]).await.0, StatusCode::OK);
+    assert_eq!(bench.send_with("GET", "/readyz", "", &[]).await.0, StatusCode::OK);
     bench.gateway.ready.store(false, Ordering::Relaxed);
     let (status, body) = bench.send_with("GET", "/readyz", "", &[]).await;
     assert_eq!(
@@ -26,22 +20,11 @@ async fn metrics_are_text_and_may_be_made_public() {
     let (status, text) = bench.send("GET", "/metrics", "").await;
     let text = text.as_str().unwrap_or_default().to_owned();
     assert_eq!(status, StatusCode::OK);
-    assert!(
-        text.contains("sidestream_calls_active 1\n") && text.ends_with("# EOF\n"),
-        "{text}"
-    );
-    let public = bench_with(Arc::new(half_past_nine), |settings| {
-        settings.public_metrics = true
-    })
-    .await;
-    assert_eq!(
-        public.send_with("GET", "/metrics", "", &[]).await.0,
-        StatusCode::OK
-    );
-    assert_eq!(
-        public.send_with("GET", "/v1/calls", "", &[]).await.0,
-        StatusCode::UNAUTHORIZED
-    );
+    assert!(text.contains("sidestream_calls_active 1\n") && text.ends_with("# EOF\n"), "{text}");
+    let public =
+        bench_with(Arc::new(half_past_nine), |settings| settings.public_metrics = true).await;
+    assert_eq!(public.send_with("GET", "/metrics", "", &[]).await.0, StatusCode::OK);
+    assert_eq!(public.send_with("GET", "/v1/calls", "", &[]).await.0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
@@ -52,19 +35,11 @@ async fn every_route_is_described_and_every_description_is_a_route() {
     for (path, methods) in api["paths"].as_object().expect("paths are an object") {
         for method in methods.as_object().expect("methods are an object").keys() {
             described.push(format!("{} {path}", method.to_uppercase()));
-            let url = path
-                .replace("{call}", "x")
-                .replace("{stream}", "x")
-                .replace("{verb}", "stop");
-            let status = bench
-                .send_with(&method.to_uppercase(), &url, "", &[])
-                .await
-                .0;
+            let url =
+                path.replace("{call}", "x").replace("{stream}", "x").replace("{verb}", "stop");
+            let status = bench.send_with(&method.to_uppercase(), &url, "", &[]).await.0;
             // Unauthorized where a token is needed, so the route exists; never "no such path" or "no such method".
-            assert!(
-                !matches!(status.as_u16(), 404 | 405),
-                "{method} {url}: {status}"
-            );
+            assert!(!matches!(status.as_u16(), 404 | 405), "{method} {url}: {status}");
         }
     }
     described.sort();
@@ -88,10 +63,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
     ];
     assert_eq!(described, expected);
     assert_eq!(api["openapi"], "3.1.0");
-    assert_eq!(
-        api["components"]["securitySchemes"]["bearer"]["scheme"],
-        "bearer"
-    );
+    assert_eq!(api["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     assert_references(&api, &api);
 }
 
@@ -103,9 +75,7 @@ fn assert_references(value: &Value, api: &Value) {
                 let pointer = reference.trim_start_matches('#');
                 assert!(api.pointer(pointer).is_some(), "{reference} is missing");
             }
-            members
-                .values()
-                .for_each(|member| assert_references(member, api));
+            members.values().for_each(|member| assert_references(member, api));
         }
         Value::Array(items) => items.iter().for_each(|item| assert_references(item, api)),
         _ => {}
@@ -116,14 +86,8 @@ fn assert_references(value: &Value, api: &Value) {
 async fn the_docs_page_loads_nothing_from_elsewhere() {
     let bench = bench().await;
     let response = bench.response("GET", "/docs", "", &[]).await;
-    let policy = response.headers()["content-security-policy"]
-        .to_str()
-        .unwrap()
-        .to_owned();
-    assert!(
-        policy.starts_with("default-src 'none'; script-src 'sha256-"),
-        "{policy}"
-    );
+    let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
     assert!(!policy.contains("unsafe"));
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
     let page = response.text().await.unwrap();

@@ -2,30 +2,19 @@
 
 use bytes::Bytes;
 
-use super::bench::{Bench, describe, moment, plan, play};
+use super::bench::{Bench, RING, check, describe, moment, plan, play};
 use super::{at, rtp, rtp_with};
 use crate::codec::Codec;
-use crate::command::PauseAs;
 use crate::event::SpanKind;
 use crate::id::{Track, Tracks};
-use crate::media::{AssemblyPlan, Control, Encoding, Item, PayloadMap};
-
-const RING: usize = 100_000;
-
-/// Plays a script for the customer's track; the outcome is its account.
-fn check(script: &str, outcome: &str) {
-    let (_, manifest) = play(plan(), RING, script);
-    assert_eq!(describe(&manifest.tracks[0]), outcome, "{script}");
-}
+use crate::media::{AssemblyPlan, Encoding, Item};
 
 #[test]
 fn audio_in_sequence_is_audio_and_given_at_once() {
     check("20 from 1*10\n 200 stop", "audio 200");
     let (bench, _) = play(plan(), RING, "20 from 1*10\n 200 stop");
     for (n, (given, item)) in bench.items.iter().enumerate() {
-        let Item::Frame(frame) = item else {
-            panic!("only frames: {item:?}")
-        };
+        let Item::Frame(frame) = item else { panic!("only frames: {item:?}") };
         let came = 20 + n as u64 * 20;
         assert_eq!(frame.arrival, Some(moment(came)));
         assert!(*given <= came + 10, "with the next poll");
@@ -35,23 +24,14 @@ fn audio_in_sequence_is_audio_and_given_at_once() {
 
 #[test]
 fn what_the_sender_counted_and_never_came_is_lost() {
-    check(
-        "20 from 1*3\n 120 from 6*5\n 200 stop",
-        "audio 60, lost 40, audio 100",
-    );
+    check("20 from 1*3\n 120 from 6*5\n 200 stop", "audio 60, lost 40, audio 100");
     // Longer than the timeline waits: the silence that was given meanwhile is lost in the account.
-    check(
-        "20 from 1*5\n 520 from 26*5\n 600 stop",
-        "audio 100, lost 400, audio 100",
-    );
+    check("20 from 1*5\n 520 from 26*5\n 600 stop", "audio 100, lost 400, audio 100");
 }
 
 #[test]
 fn what_the_sender_did_not_send_is_silence() {
-    check(
-        "20 from 1*3\n 200 from 4*2 ts=1600\n 220 stop",
-        "audio 60, silence 120, audio 40",
-    );
+    check("20 from 1*3\n 200 from 4*2 ts=1600\n 220 stop", "audio 60, silence 120, audio 40");
     // Both at once: a pause of the sender, and loss before it went on.
     check(
         "20 from 1*3\n 200 from 5*2 ts=1600\n 220 stop",
@@ -79,10 +59,7 @@ fn an_overtaken_packet_gets_its_place_within_the_window_and_is_late_after_it() {
 
 #[test]
 fn a_packet_that_comes_twice_counts_once() {
-    check(
-        "20 from 1*5\n 25 from 1*5\n 100 stop",
-        "audio 100, (duplicates 4)",
-    );
+    check("20 from 1*5\n 25 from 1*5\n 100 stop", "audio 100, (duplicates 4)");
 }
 
 #[test]
@@ -113,102 +90,7 @@ fn nothing_that_came_after_the_stop_is_given() {
 
 #[test]
 fn a_stop_does_not_wait_for_holes() {
-    check(
-        "20 from 1*2\n 80 from 4\n 90 stop",
-        "audio 40, lost 20, audio 20, silence 10",
-    );
-}
-
-#[test]
-fn conditions_type_what_they_cover_and_only_that() {
-    let talk = "20 from 1*20\n 400 stop\n";
-    let cases = [
-        ("100 pause\n 200 resume", "audio 100, paused 100, audio 200"),
-        (
-            "100 mute from\n 200 unmute from",
-            "audio 100, muted 100, audio 200",
-        ),
-        (
-            "100 mute from\n 150 pause\n 250 resume\n 300 unmute from",
-            "audio 100, muted 50, paused 100, muted 50, audio 100",
-        ),
-        // A hold types what is missing, not what is said in spite of it.
-        ("100 held from\n 200 unheld from", "audio 400"),
-        ("100 mute to", "audio 400"),
-        ("105 pause\n 215 resume", "audio 105, paused 110, audio 185"),
-    ];
-    for (conditions, outcome) in cases {
-        check(&format!("{talk}{conditions}"), outcome);
-    }
-}
-
-#[test]
-fn what_is_missing_during_a_hold_is_held() {
-    check(
-        "20 from 1*5\n 100 held from\n 500 unheld from\n 520 from 6*5 ts=4160\n 600 stop",
-        "audio 100, held 400, audio 100",
-    );
-}
-
-#[test]
-fn a_pause_and_a_mute_withhold_every_sample() {
-    let script = "20 from 1*20\n 105 pause\n 215 resume\n 300 mute from\n 400 stop";
-    let silent_plan = AssemblyPlan {
-        pause_as: PauseAs::Silence,
-        ..plan()
-    };
-    for plan in [plan(), silent_plan] {
-        let (bench, _) = play(plan, RING, script);
-        for frame in bench.frames(Track::FromCustomer) {
-            for (n, byte) in (frame.position..).zip(&frame.data) {
-                let withheld = (105 * 8..215 * 8).contains(&n) || n >= 300 * 8;
-                assert_eq!(*byte == 0xff, withheld, "sample {n}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_pause_is_a_gap_or_zero_frames_as_the_plan_says() {
-    let script = "20 from 1*20\n 100 pause\n 200 resume\n 400 stop";
-    let kinds = |plan| {
-        let (bench, _) = play(plan, RING, script);
-        let frames = bench
-            .frames(Track::FromCustomer)
-            .filter(|frame| frame.kind == SpanKind::Paused);
-        let gap = |item: &Item| match item {
-            Item::Gap(_, span) => Some((span.kind, span.start, span.samples)),
-            _ => None,
-        };
-        (
-            frames.count(),
-            bench
-                .items
-                .iter()
-                .filter_map(|(_, item)| gap(item))
-                .collect::<Vec<_>>(),
-        )
-    };
-    assert_eq!(kinds(plan()), (0, vec![(SpanKind::Paused, 800, 800)]));
-    let plan = AssemblyPlan {
-        pause_as: PauseAs::Silence,
-        ..plan()
-    };
-    assert_eq!(kinds(plan), (5, vec![]));
-}
-
-#[test]
-fn loss_is_a_gap_unless_the_plan_wants_silence() {
-    let script = "20 from 1*3\n 120 from 6*5\n 200 stop";
-    let (bench, _) = play(plan(), RING, script);
-    assert_eq!(bench.frames(Track::FromCustomer).count(), 8);
-    let plan = AssemblyPlan {
-        gaps_as_silence: true,
-        ..plan()
-    };
-    let (bench, manifest) = play(plan, RING, script);
-    assert_eq!(bench.frames(Track::FromCustomer).count(), 10);
-    assert_eq!(manifest.tracks[0].samples(SpanKind::Lost), 320);
+    check("20 from 1*2\n 80 from 4\n 90 stop", "audio 40, lost 20, audio 20, silence 10");
 }
 
 #[test]
@@ -218,10 +100,7 @@ fn packets_of_any_length_become_frames_of_twenty_milliseconds() {
         let script = format!("{first} from 1*{count} ts=0 bytes={bytes}\n 480 stop");
         let (bench, manifest) = play(plan(), RING, &script);
         assert_eq!(manifest.tracks[0].samples(SpanKind::Lost), 0, "{script}");
-        assert!(
-            manifest.tracks[0].samples(SpanKind::Audio) >= 475 * 8,
-            "{script}"
-        );
+        assert!(manifest.tracks[0].samples(SpanKind::Audio) >= 475 * 8, "{script}");
         assert_eq!(bench.frames(Track::FromCustomer).count(), 24, "{script}");
     }
 }
@@ -242,22 +121,13 @@ fn another_source_goes_on_where_the_clock_stands() {
 #[test]
 fn timestamps_that_jump_are_anchored_again() {
     for jump in ["ts=80000", "ts=4294900000", "ts=0"] {
-        check(
-            &format!("20 from 1*5\n 120 from 6*5 {jump}\n 200 stop"),
-            "audio 200",
-        );
+        check(&format!("20 from 1*5\n 120 from 6*5 {jump}\n 200 stop"), "audio 200");
     }
 }
 
 #[test]
 fn another_codec_with_another_clock_goes_on_where_the_clock_stands() {
-    let payloads = plan().payloads.with(
-        96,
-        Codec::L16 {
-            rate: 16_000,
-            channels: 1,
-        },
-    );
+    let payloads = plan().payloads.with(96, Codec::L16 { rate: 16_000, channels: 1 });
     let plan = AssemblyPlan { payloads, ..plan() };
     let script = "20 from 1*5\n 120 from 6*5 pt=96 ts=5 bytes=640 every=20\n 200 stop";
     let mut bench = Bench::new(plan, RING);
@@ -268,11 +138,7 @@ fn another_codec_with_another_clock_goes_on_where_the_clock_stands() {
         };
         bench.send(Track::FromCustomer, &packet, u64::from(n) * 20);
     }
-    assert_eq!(
-        describe(&bench.stop(200).tracks[0]),
-        "audio 200",
-        "{script}"
-    );
+    assert_eq!(describe(&bench.stop(200).tracks[0]), "audio 200", "{script}");
 }
 
 #[test]
@@ -286,11 +152,8 @@ fn a_short_stall_of_the_network_shifts_the_audio_behind_a_typed_silence() {
 
 #[test]
 fn a_long_stall_of_the_network_is_loss_at_its_place() {
-    let (_, manifest) = play(
-        plan(),
-        RING,
-        "20 from 1*5\n 1000 from 6*45 every=0\n 1020 from 51*5\n 1100 stop",
-    );
+    let (_, manifest) =
+        play(plan(), RING, "20 from 1*5\n 1000 from 6*45 every=0\n 1020 from 51*5\n 1100 stop");
     let account = &manifest.tracks[0];
     assert!(account.late > 30, "{account:?}");
     assert_eq!(account.samples(SpanKind::Lost), account.late * 160);
@@ -311,19 +174,9 @@ fn a_fast_sender_is_cut_back_by_typed_discards() {
     // Five per cent fast for 20 s: a second too much.
     let (bench, manifest) = play(plan(), 1_000_000, "19 from 1*1050 every=19\n 20000 stop");
     let account = &manifest.tracks[0];
-    assert!(
-        account.samples(SpanKind::Discarded) > 0,
-        "{}",
-        describe(account)
-    );
-    for frame in bench
-        .frames(Track::FromCustomer)
-        .filter(|frame| frame.kind == SpanKind::Audio)
-    {
-        let arrival = frame
-            .arrival
-            .expect("audio has one")
-            .since(at(super::bench::START));
+    assert!(account.samples(SpanKind::Discarded) > 0, "{}", describe(account));
+    for frame in bench.frames(Track::FromCustomer).filter(|frame| frame.kind == SpanKind::Audio) {
+        let arrival = frame.arrival.expect("audio has one").since(at(super::bench::START));
         let lead = frame.position as i64 / 8 - arrival.as_millis() as i64;
         assert!(lead <= 120, "{lead} ms ahead of the clock");
     }
@@ -339,14 +192,8 @@ fn a_slow_sender_is_held_up_by_typed_silence() {
         "{}",
         describe(account)
     );
-    for frame in bench
-        .frames(Track::FromCustomer)
-        .filter(|frame| frame.kind == SpanKind::Audio)
-    {
-        let arrival = frame
-            .arrival
-            .expect("audio has one")
-            .since(at(super::bench::START));
+    for frame in bench.frames(Track::FromCustomer).filter(|frame| frame.kind == SpanKind::Audio) {
+        let arrival = frame.arrival.expect("audio has one").since(at(super::bench::START));
         let lag = arrival.as_millis() as i64 - frame.position as i64 / 8;
         assert!(lag <= 150, "{lag} ms behind the clock");
     }
@@ -356,10 +203,7 @@ fn a_slow_sender_is_held_up_by_typed_silence() {
 fn what_the_full_ring_refused_is_discarded() {
     // Twenty packets fit while the sink sleeps; the one of 800 finds room again.
     let (_, manifest) = play(plan(), 20 * 187, "0 stall 800\n 20 from 1*50\n 1000 stop");
-    assert_eq!(
-        describe(&manifest.tracks[0]),
-        "audio 400, discarded 380, audio 220"
-    );
+    assert_eq!(describe(&manifest.tracks[0]), "audio 400, discarded 380, audio 220");
     // To the end: nothing comes after what was refused.
     let (_, manifest) = play(plan(), 20 * 187, "0 stall 5000\n 20 from 1*50\n 1000 stop");
     assert_eq!(describe(&manifest.tracks[0]), "audio 400, discarded 600");
@@ -367,10 +211,7 @@ fn what_the_full_ring_refused_is_discarded() {
 
 #[test]
 fn both_tracks_are_on_one_clock() {
-    let plan = AssemblyPlan {
-        tracks: Tracks::Both,
-        ..plan()
-    };
+    let plan = AssemblyPlan { tracks: Tracks::Both, ..plan() };
     let (bench, manifest) = play(plan, RING, "20 from 1*10\n 120 to 1*5\n 200 stop");
     assert_eq!(describe(&manifest.tracks[0]), "audio 200");
     assert_eq!(describe(&manifest.tracks[1]), "silence 100, audio 100");
@@ -378,111 +219,21 @@ fn both_tracks_are_on_one_clock() {
 }
 
 #[test]
-fn a_key_press_and_a_mark_come_with_their_positions() {
-    let mut bench = Bench::new(plan(), RING);
-    for n in 1..=10u16 {
-        let now = u64::from(n) * 20;
-        let event = [5, if n >= 8 { 0x8a } else { 10 }, 3, 0x20];
-        let packet = match n {
-            ..=5 => rtp(0, n, u32::from(n) * 160, 1, 1),
-            _ => rtp_with(101, n, 960, 1, &event),
-        };
-        bench.send(Track::FromCustomer, &packet, now);
-    }
-    bench.control(Control::Mark("here".into()), 200);
-    bench.stop(300);
-    let notes: Vec<&Item> = bench
-        .items
-        .iter()
-        .map(|(_, item)| item)
-        .filter(|item| !matches!(item, Item::Frame(_)))
-        .collect();
-    let press = Item::Dtmf {
-        track: Track::FromCustomer,
-        digit: '5',
-        duration_ms: 100,
-        position: 480,
-    };
-    let mark = Item::Mark {
-        name: "here".into(),
-        position: 1600,
-    };
-    assert_eq!(notes, [&press, &mark]);
-}
-
-#[test]
-fn a_key_that_is_pressed_during_a_pause_is_withheld() {
-    for (control, told) in [
-        (Control::Pause, 0),
-        (Control::Mute(Track::FromCustomer), 0),
-        (Control::Held(Track::FromCustomer), 1),
-    ] {
-        let mut bench = Bench::new(plan(), RING);
-        bench.control(control, 0);
-        bench.send(
-            Track::FromCustomer,
-            &rtp_with(101, 1, 960, 1, &[5, 0x8a, 0, 160]),
-            100,
-        );
-        bench.stop(500);
-        let presses = bench
-            .items
-            .iter()
-            .filter(|(_, item)| matches!(item, Item::Dtmf { .. }));
-        assert_eq!(presses.count(), told);
-    }
-}
-
-#[test]
-fn payload_types_that_change_count_for_the_packets_after_the_change() {
-    let mut bench = Bench::new(
-        AssemblyPlan {
-            encoding: Encoding::L16,
-            ..plan()
-        },
-        RING,
-    );
-    bench.stall(200);
-    bench.send(Track::FromCustomer, &rtp(96, 1, 0, 1, 1), 20);
-    bench.control(
-        Control::Payloads(PayloadMap::from(&[(96, Codec::Pcma)])),
-        30,
-    );
-    bench.send(Track::FromCustomer, &rtp(96, 2, 160, 1, 1), 40);
-    let manifest = bench.stop(40);
-    assert_eq!(describe(&manifest.tracks[0]), "lost 20, audio 20");
-}
-
-#[test]
 fn a_frame_that_the_sink_gives_up_is_discarded_in_the_account() {
     let mut bench = Bench::new(plan(), RING);
     for n in 1..=10u16 {
-        bench.send(
-            Track::FromCustomer,
-            &rtp(0, n, u32::from(n) * 160, 1, 1),
-            u64::from(n) * 20,
-        );
+        bench.send(Track::FromCustomer, &rtp(0, n, u32::from(n) * 160, 1, 1), u64::from(n) * 20);
     }
     bench.run_until(210);
-    let given_up: Vec<_> = bench
-        .frames(Track::FromCustomer)
-        .skip(2)
-        .take(3)
-        .cloned()
-        .collect();
+    let given_up: Vec<_> = bench.frames(Track::FromCustomer).skip(2).take(3).cloned().collect();
     for frame in given_up {
         assert_eq!(bench.assembler.discard(&frame), 160);
-        bench
-            .items
-            .retain(|(_, item)| *item != Item::Frame(frame.clone()));
+        bench.items.retain(|(_, item)| *item != Item::Frame(frame.clone()));
     }
     bench.assembler.stop(moment(200));
     let manifest = bench.assembler.finish(moment(200));
     assert_eq!(manifest.check(), Ok(()));
-    assert_eq!(
-        describe(&manifest.tracks[0]),
-        "audio 40, discarded 60, audio 100"
-    );
+    assert_eq!(describe(&manifest.tracks[0]), "audio 40, discarded 60, audio 100");
 }
 
 #[test]
@@ -490,18 +241,11 @@ fn what_the_sink_never_takes_is_discarded_and_bounded() {
     let mut bench = Bench::new(plan(), 10_000_000);
     bench.stall(u64::MAX);
     for n in 1..=1500u16 {
-        bench.send(
-            Track::FromCustomer,
-            &rtp(0, n, u32::from(n) * 160, 1, 1),
-            u64::from(n) * 20,
-        );
+        bench.send(Track::FromCustomer, &rtp(0, n, u32::from(n) * 160, 1, 1), u64::from(n) * 20);
     }
     bench.assembler.poll(moment(30_000));
     let manifest = bench.stop(30_000);
-    assert_eq!(
-        describe(&manifest.tracks[0]),
-        "discarded 20000, audio 10000"
-    );
+    assert_eq!(describe(&manifest.tracks[0]), "discarded 20000, audio 10000");
 }
 
 #[test]
@@ -515,19 +259,11 @@ fn a_stream_finished_without_draining_accounts_the_rest_as_discarded() {
 
 #[test]
 fn wide_band_audio_comes_at_the_rate_of_the_plan() {
-    let plan = AssemblyPlan {
-        sample_rate: 16_000,
-        encoding: Encoding::L16,
-        ..plan()
-    };
+    let plan = AssemblyPlan { sample_rate: 16_000, encoding: Encoding::L16, ..plan() };
     let (bench, manifest) = play(plan, RING, "20 from 1*5 pt=9\n 120 from 6*5\n 200 stop");
     assert_eq!(manifest.clock, 3200);
     assert_eq!(manifest.tracks[0].samples(SpanKind::Audio), 3200);
-    assert!(
-        bench
-            .frames(Track::FromCustomer)
-            .all(|frame| frame.data.len() == 640)
-    );
+    assert!(bench.frames(Track::FromCustomer).all(|frame| frame.data.len() == 640));
 }
 
 #[test]

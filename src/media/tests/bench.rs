@@ -27,6 +27,9 @@ use crate::time::{Duration, Instant};
 /// The stream's start on the process's clock.
 pub(super) const START: u64 = 5000;
 
+/// Room for more than any script sends while the sink is awake.
+pub(super) const RING: usize = 100_000;
+
 pub(super) fn plan() -> AssemblyPlan {
     AssemblyPlan {
         call: CallId::from_u128(1),
@@ -140,13 +143,9 @@ impl Bench {
                     _ => end,
                 };
             }
-            assert_eq!(
-                end, manifest.clock,
-                "{track}: frames and gaps are the clock"
-            );
+            assert_eq!(end, manifest.clock, "{track}: frames and gaps are the clock");
             let mut hash = Sha256::new();
-            self.frames(track)
-                .for_each(|frame| hash.update(&frame.data));
+            self.frames(track).for_each(|frame| hash.update(&frame.data));
             assert_eq!(
                 account.sha256,
                 <[u8; 32]>::from(hash.finalize()),
@@ -201,13 +200,8 @@ fn packets(millis: u64, words: &[&str]) -> Vec<(u64, Track, Vec<u8>)> {
         let timestamp = option("ts", first * 160) + n * bytes;
         let payload = vec![(first + n) as u8; bytes as usize];
         let payload_type = option("pt", 0) as u8;
-        let packet = rtp_with(
-            payload_type,
-            (first + n) as u16,
-            timestamp as u32,
-            ssrc as u32,
-            &payload,
-        );
+        let packet =
+            rtp_with(payload_type, (first + n) as u16, timestamp as u32, ssrc as u32, &payload);
         (millis + n * option("every", bytes / 8), track(name), packet)
     };
     (0..count.parse().expect("a count")).map(packet).collect()
@@ -222,11 +216,7 @@ enum Input {
 
 fn inputs(script: &str) -> Vec<(u64, Input)> {
     let mut inputs = Vec::new();
-    for line in script
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-    {
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (millis, words) = words.split_first().expect("a moment");
         let millis: u64 = millis.parse().expect("a moment in milliseconds");
@@ -277,6 +267,12 @@ pub(super) fn play(plan: AssemblyPlan, ring_bytes: usize, script: &str) -> (Benc
     panic!("the script does not stop");
 }
 
+/// Plays a script for the customer's track; the outcome is its account.
+pub(super) fn check(script: &str, outcome: &str) {
+    let (_, manifest) = play(plan(), RING, script);
+    assert_eq!(describe(&manifest.tracks[0]), outcome, "{script}");
+}
+
 /// The spans in milliseconds (in samples where they are no whole ones), then what was odd about the packets.
 pub(super) fn describe(account: &TrackManifest) -> String {
     let span = |(kind, samples): (SpanKind, u64)| match samples % 8 {
@@ -290,8 +286,7 @@ pub(super) fn describe(account: &TrackManifest) -> String {
         ("late", account.late),
     ];
     let odd = odd.iter().filter(|(_, count)| *count > 0);
-    let words: Vec<String> = spans
-        .chain(odd.map(|(name, count)| format!("({name} {count})")))
-        .collect();
+    let words: Vec<String> =
+        spans.chain(odd.map(|(name, count)| format!("({name} {count})"))).collect();
     words.join(", ")
 }

@@ -1,10 +1,15 @@
-//! Scenarios of the whole room: the relay in [`relay`], the timeline in [`assembly`], chance in [`random`].
+//! Scenarios of the whole room: the relay's in [`relay`], [`counts`], [`latch`], [`prompts`] and [`watch`], the timeline's in [`assembly`] and
+//! [`conditions`], and chance in [`random`].
 
 mod assembly;
 mod bench;
+mod conditions;
+mod counts;
+mod latch;
 mod prompts;
 mod random;
 mod relay;
+mod watch;
 
 use crate::time::Instant;
 

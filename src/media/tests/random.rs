@@ -97,10 +97,7 @@ fn deeds(track: Track, fates: &[Fate]) -> (Vec<(u64, Deed)>, u64) {
                 now += u64::from(ticks) * 20;
             }
             Fate::Freeze { ms } => now += ms,
-            Fate::NewSource {
-                sequence: first,
-                timestamp: begin,
-            } => {
+            Fate::NewSource { sequence: first, timestamp: begin } => {
                 (sequence, timestamp, ssrc) = (first, begin, ssrc + 1);
                 now += SETTLED_MS;
             }
@@ -136,9 +133,7 @@ fn control(track: Track, number: u8) -> Control {
 
 /// No packet's samples more than once, and in the order in which they were said.
 fn check_audio(bench: &Bench, track: Track) -> Result<(), TestCaseError> {
-    let samples = bench
-        .frames(track)
-        .flat_map(|frame| frame.data.iter().copied());
+    let samples = bench.frames(track).flat_map(|frame| frame.data.iter().copied());
     let mut said: Vec<(u8, usize)> = Vec::new();
     for sample in samples.filter(|sample| *sample != 0xff) {
         match said.last_mut() {
@@ -146,14 +141,8 @@ fn check_audio(bench: &Bench, track: Track) -> Result<(), TestCaseError> {
             _ => said.push((sample, 1)),
         }
     }
-    prop_assert!(
-        said.iter().all(|(_, count)| *count <= 160),
-        "{track}: a sample twice: {said:?}"
-    );
-    prop_assert!(
-        said.is_sorted_by(|(a, _), (b, _)| a < b),
-        "{track}: out of order: {said:?}"
-    );
+    prop_assert!(said.iter().all(|(_, count)| *count <= 160), "{track}: a sample twice: {said:?}");
+    prop_assert!(said.is_sorted_by(|(a, _), (b, _)| a < b), "{track}: out of order: {said:?}");
     Ok(())
 }
 

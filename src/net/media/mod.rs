@@ -81,9 +81,7 @@ impl Workers {
         for index in 0..settings.worker_count() {
             let (orders, incoming) = sync_channel(COMMAND_LIMIT);
             let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
-            let seed = seed
-                .wrapping_add(index as u64)
-                .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let seed = seed.wrapping_add(index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let worker = Worker::new(
                 settings,
                 clock,

@@ -29,10 +29,7 @@ impl Token {
     }
 
     pub(super) fn from_data(data: u64) -> Token {
-        Token {
-            port: PortId(data >> 1),
-            rtcp: data & 1 == 1,
-        }
+        Token { port: PortId(data >> 1), rtcp: data & 1 == 1 }
     }
 }
 
@@ -47,10 +44,7 @@ impl PortSockets {
         let bind =
             |number| socket::udp(SocketAddr::new(address, number), socket::MEDIA_BUFFER_BYTES);
         let rtcp = rtp.checked_add(1).ok_or(io::ErrorKind::InvalidInput)?;
-        let sockets = PortSockets {
-            rtp: bind(rtp)?,
-            rtcp: bind(rtcp)?,
-        };
+        let sockets = PortSockets { rtp: bind(rtp)?, rtcp: bind(rtcp)? };
         epoll::add(
             list,
             &sockets.rtp,
@@ -89,16 +83,9 @@ mod tests {
 
     #[test]
     fn a_token_survives_the_kernel() {
-        for token in [
-            Token {
-                port: PortId(0),
-                rtcp: false,
-            },
-            Token {
-                port: PortId(77),
-                rtcp: true,
-            },
-        ] {
+        for token in
+            [Token { port: PortId(0), rtcp: false }, Token { port: PortId(77), rtcp: true }]
+        {
             assert_eq!(Token::from_data(token.to_data().u64()), token);
         }
     }

@@ -34,40 +34,24 @@ struct Leg {
 
 impl Bench {
     fn new() -> Bench {
-        let settings = MediaSettings {
-            workers: NonZeroUsize::new(2),
-            relay: Settings::default(),
-        };
+        let settings = MediaSettings { workers: NonZeroUsize::new(2), relay: Settings::default() };
         let counters = Arc::new(Counters::default());
         let (workers, events) = Workers::start(&settings, Clock::start(), Arc::clone(&counters), 1)
             .expect("threads and descriptors");
-        Bench {
-            workers,
-            events,
-            counters,
-        }
+        Bench { workers, events, counters }
     }
 
     /// Opens a port for a phone that may send and receive.
     fn open(&mut self, port: PortId) -> Leg {
         let phone = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        phone
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .expect("a timeout");
+        phone.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
         let local = free_pair();
         self.workers.send(CALL, open(port, local));
         let rtp = phone.local_addr().expect("bound");
         let payloads = PayloadMap::from(&[(0, Codec::Pcmu)][..]);
         self.workers.send(
             CALL,
-            MediaCommand::Remote {
-                port,
-                rtp,
-                rtcp: rtp,
-                payloads,
-                receive: true,
-                send: true,
-            },
+            MediaCommand::Remote { port, rtp, rtcp: rtp, payloads, receive: true, send: true },
         );
         self.workers.flush();
         Leg { port, phone, local }
@@ -87,9 +71,7 @@ impl Bench {
 
     async fn event(&mut self) -> MediaEvent {
         let event = tokio::time::timeout(Duration::from_secs(5), self.events.recv()).await;
-        event
-            .expect("an event within 5 s")
-            .expect("the worker runs")
+        event.expect("an event within 5 s").expect("the worker runs")
     }
 }
 
@@ -97,44 +79,28 @@ impl Leg {
     fn send(&self, sequence: u16) -> Vec<u8> {
         let packet = rtp(sequence);
         let to = SocketAddr::from((Ipv4Addr::LOCALHOST, self.local.rtp()));
-        self.phone
-            .send_to(&packet, to)
-            .expect("the loopback takes it");
+        self.phone.send_to(&packet, to).expect("the loopback takes it");
         packet
     }
 
     fn receive(&self) -> Vec<u8> {
         let mut buffer = [0; 2048];
-        let (length, from) = self
-            .phone
-            .recv_from(&mut buffer)
-            .expect("a packet within 5 s");
-        assert_eq!(
-            from.port(),
-            self.local.rtp(),
-            "it leaves by the leg's own port"
-        );
+        let (length, from) = self.phone.recv_from(&mut buffer).expect("a packet within 5 s");
+        assert_eq!(from.port(), self.local.rtp(), "it leaves by the leg's own port");
         buffer[..length].to_vec()
     }
 }
 
 fn open(port: PortId, local: LocalPort) -> MediaCommand {
-    MediaCommand::Open {
-        port,
-        address: Ipv4Addr::LOCALHOST.into(),
-        local,
-    }
+    MediaCommand::Open { port, address: Ipv4Addr::LOCALHOST.into(), local }
 }
 
 /// A pair of ports that nobody has at this moment.
 fn free_pair() -> LocalPort {
     let bind = |port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
     for _ in 0..100 {
-        let number = bind(0)
-            .and_then(|socket| socket.local_addr())
-            .expect("a free port")
-            .port()
-            & !1;
+        let number =
+            bind(0).and_then(|socket| socket.local_addr()).expect("a free port").port() & !1;
         if let (Some(pair), Ok(_), Ok(_)) = (LocalPort::new(number), bind(number), bind(number + 1))
         {
             return pair;
@@ -157,22 +123,14 @@ fn rtp(sequence: u16) -> Vec<u8> {
 async fn packets_cross_a_bridge_unchanged_both_ways_and_a_closed_port_is_free() {
     let mut bench = Bench::new();
     let (a, b) = (bench.open(PortId(1)), bench.open(PortId(2)));
-    bench.workers.send(
-        CALL,
-        MediaCommand::Bridge {
-            a: a.port,
-            b: b.port,
-        },
-    );
+    bench.workers.send(CALL, MediaCommand::Bridge { a: a.port, b: b.port });
     bench.settle().await;
     for sequence in 1..=20 {
         let (from_a, from_b) = (a.send(sequence), b.send(sequence));
         assert_eq!(b.receive(), from_a);
         assert_eq!(a.receive(), from_b);
     }
-    bench
-        .workers
-        .send(CALL, MediaCommand::Close { port: a.port });
+    bench.workers.send(CALL, MediaCommand::Close { port: a.port });
     bench.workers.flush();
     let closed = loop {
         if let MediaEvent::Closed { port, figures } = bench.event().await {
@@ -190,19 +148,11 @@ async fn a_port_that_cannot_be_bound_is_told_and_hurts_no_other() {
     let _taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, pair.rtp())).expect("it was free");
     bench.workers.send(CALL, open(PortId(9), pair));
     bench.workers.flush();
-    assert!(matches!(
-        bench.event().await,
-        MediaEvent::OpenFailed {
-            port: PortId(9),
-            ..
-        }
-    ));
+    assert!(matches!(bench.event().await, MediaEvent::OpenFailed { port: PortId(9), .. }));
     assert_eq!(bench.counters.media_open_failed.read(), 1);
 
     let leg = bench.open(PortId(10));
-    bench
-        .workers
-        .send(CALL, MediaCommand::Echo { port: leg.port });
+    bench.workers.send(CALL, MediaCommand::Echo { port: leg.port });
     bench.settle().await;
     assert_eq!(leg.send(1), leg.receive());
 }

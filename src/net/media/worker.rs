@@ -67,14 +67,9 @@ impl Worker {
         counters: Arc<Counters>,
     ) -> io::Result<Worker> {
         let list = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(
-            &list,
-            &wake,
-            epoll::EventData::new_u64(WAKE),
-            epoll::EventFlags::IN,
-        )?;
+        epoll::add(&list, &wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         Ok(Worker {
-            relay: Relay::new(settings.relay.clone(), seed),
+            relay: Relay::new(settings.relay, seed),
             sockets: HashMap::default(),
             list,
             wake,
@@ -119,10 +114,7 @@ impl Worker {
     /// How long the next wait may take.
     fn timeout(&self) -> Option<Timespec> {
         let now = self.clock.now();
-        let mut wait = self
-            .relay
-            .poll_timeout()
-            .map(|deadline| deadline.since(now));
+        let mut wait = self.relay.poll_timeout().map(|deadline| deadline.since(now));
         if !self.kept_back.is_empty() {
             wait = Some(wait.map_or(EVENT_RETRY, |wait| wait.min(EVENT_RETRY)));
         }
@@ -142,11 +134,7 @@ impl Worker {
             }
         }
         let now = self.clock.now();
-        if self
-            .relay
-            .poll_timeout()
-            .is_some_and(|deadline| deadline <= now)
-        {
+        if self.relay.poll_timeout().is_some_and(|deadline| deadline <= now) {
             self.relay.handle_timeout(now);
         }
         self.send_prompts();
@@ -168,27 +156,13 @@ impl Worker {
     fn handle_command(&mut self, command: MediaCommand) {
         let now = self.clock.now();
         match &command {
-            MediaCommand::Open {
-                port,
-                address,
-                local,
-            } => match PortSockets::open(*address, local.rtp(), *port, &self.list) {
-                Ok(sockets) => {
-                    self.sockets.insert(*port, sockets);
+            MediaCommand::Open { port, address, local } => {
+                match PortSockets::open(*address, local.rtp(), *port, &self.list) {
+                    Ok(sockets) => drop(self.sockets.insert(*port, sockets)),
+                    Err(error) => return self.tell_open_failed(*port, &error),
                 }
-                Err(error) => {
-                    self.counters.media_open_failed.count();
-                    tracing::warn!(local = local.rtp(), %error, "a media port could not be bound");
-                    let failed = MediaEvent::OpenFailed {
-                        port: *port,
-                        reason: error.to_string(),
-                    };
-                    return self.kept_back.push_back(failed);
-                }
-            },
-            MediaCommand::Close { port } => {
-                self.sockets.remove(port);
             }
+            MediaCommand::Close { port } => drop(self.sockets.remove(port)),
             MediaCommand::Remote { .. }
             | MediaCommand::Bridge { .. }
             | MediaCommand::Unbridge { .. }
@@ -198,6 +172,12 @@ impl Worker {
             | MediaCommand::Untap { .. } => {}
         }
         self.relay.handle_command(command, now);
+    }
+
+    fn tell_open_failed(&mut self, port: PortId, error: &io::Error) {
+        self.counters.media_open_failed.count();
+        tracing::warn!(?port, %error, "a media port could not be bound");
+        self.kept_back.push_back(MediaEvent::OpenFailed { port, reason: error.to_string() });
     }
 
     fn take_packet(&mut self, token: Token) {
@@ -242,11 +222,7 @@ impl Worker {
 
     /// Gives events to the driver as long as there is room.
     fn give_events(&mut self) {
-        while let Some(event) = self
-            .kept_back
-            .pop_front()
-            .or_else(|| self.relay.poll_event())
-        {
+        while let Some(event) = self.kept_back.pop_front().or_else(|| self.relay.poll_event()) {
             match self.events.try_send(event) {
                 Ok(()) | Err(TrySendError::Closed(_)) => {}
                 Err(TrySendError::Full(event)) => {
@@ -293,8 +269,6 @@ impl Hasher for PortHasher {
     }
 
     fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(29);
+        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
     }
 }

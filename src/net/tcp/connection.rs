@@ -64,13 +64,7 @@ pub(super) struct Task {
 pub(super) fn prepare(flow: Flow, shell: Shell) -> (Connection, Task) {
     let (queue, queued) = mpsc::channel(shell.limits.queued_messages);
     let close = CancellationToken::new();
-    let task = Task {
-        flow,
-        shell,
-        queued,
-        queue: queue.downgrade(),
-        close: close.clone(),
-    };
+    let task = Task { flow, shell, queued, queue: queue.downgrade(), close: close.clone() };
     (Connection { flow, queue, close }, task)
 }
 
@@ -96,13 +90,7 @@ impl Task {
     /// Runs an open connection to its end and tells the driver.
     pub(super) async fn run(self, stream: TcpStream, permit: Permit) {
         let _ = stream.set_nodelay(true);
-        let Task {
-            flow,
-            shell,
-            queued,
-            queue,
-            close,
-        } = self;
+        let Task { flow, shell, queued, queue, close } = self;
         let (read, mut write) = stream.into_split();
         let ended = tokio::select! {
             ended = Reader { flow, shell: &shell, queue }.run(read) => ended,
@@ -141,16 +129,15 @@ impl Task {
     }
 }
 
-/// Connects from the address (not the port) of the flow's own end.
+/// Connects from the address (not the port) of the flow's own end, when that is one of this machine's.
 async fn connect(flow: Flow) -> io::Result<TcpStream> {
     let socket = if flow.remote.is_ipv4() {
         tokio::net::TcpSocket::new_v4()?
     } else {
         tokio::net::TcpSocket::new_v6()?
     };
-    if !flow.local.ip().is_unspecified() && flow.local.is_ipv4() == flow.remote.is_ipv4() {
-        socket.bind((flow.local.ip(), 0).into())?;
-    }
+    // What peers see may be the address of a translator before us: then the kernel chooses.
+    let _ = socket.bind((flow.local.ip(), 0).into());
     socket.connect(flow.remote).await
 }
 
@@ -222,22 +209,13 @@ impl Reader<'_> {
         match framed {
             Framed::Message(bytes) => {
                 self.shell.counters.tcp_received.count();
-                let message = Inbound::Message {
-                    flow: self.flow,
-                    bytes,
-                };
-                self.shell
-                    .inbound
-                    .send(message)
-                    .await
-                    .map_err(|_| Ended::Stopped)
+                let message = Inbound::Message { flow: self.flow, bytes };
+                self.shell.inbound.send(message).await.map_err(|_| Ended::Stopped)
             }
             Framed::Ping => {
                 self.shell.counters.tcp_keep_alives.count();
                 let queue = self.queue.upgrade().ok_or(Ended::Dropped)?;
-                queue
-                    .try_send(Bytes::from_static(b"\r\n"))
-                    .map_err(|_| Ended::Full)
+                queue.try_send(Bytes::from_static(b"\r\n")).map_err(|_| Ended::Full)
             }
         }
     }

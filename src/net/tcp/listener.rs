@@ -41,11 +41,7 @@ pub(in crate::net) struct Permit {
 
 impl Admission {
     pub(in crate::net) fn new(limits: TcpLimits) -> Arc<Admission> {
-        Arc::new(Admission {
-            limits,
-            next_id: AtomicU64::new(1),
-            open: Mutex::default(),
-        })
+        Arc::new(Admission { limits, next_id: AtomicU64::new(1), open: Mutex::default() })
     }
 
     /// A number that no connection had before.
@@ -64,28 +60,18 @@ impl Admission {
         }
         open.total += 1;
         open.by_address.insert(address, of_address + 1);
-        Some(Permit {
-            admission: Arc::clone(self),
-            address,
-        })
+        Some(Permit { admission: Arc::clone(self), address })
     }
 
     /// How many connections are open.
     pub(in crate::net) fn open(&self) -> usize {
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .total
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).total
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut open = self
-            .admission
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.admission.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.total -= 1;
         if let Some(of_address) = open.by_address.get_mut(&self.address) {
             *of_address -= 1;
@@ -100,7 +86,7 @@ impl Drop for Permit {
 #[derive(Debug)]
 pub(in crate::net) struct TcpListener {
     socket: tokio::net::TcpListener,
-    /// The address as bound, with the port that was really given.
+    /// Our end of its flows: the address as bound, with the port that was really given, or as peers see it.
     pub(in crate::net) local: SocketAddr,
 }
 
@@ -137,7 +123,10 @@ impl TcpListener {
         };
         shell.counters.tcp_accepted.count();
         // On a wildcard address, what the peer reached is the connection's own address.
-        let local = stream.local_addr().unwrap_or(self.local);
+        let local = match self.local.ip().is_unspecified() {
+            true => stream.local_addr().unwrap_or(self.local),
+            false => self.local,
+        };
         let flow = Flow {
             transport: Transport::Tcp,
             local,
@@ -145,12 +134,7 @@ impl TcpListener {
             connection: Some(shell.admission.next_id()),
         };
         let (connection, task) = connection::prepare(flow, shell.clone());
-        if shell
-            .inbound
-            .send(Inbound::Opened(connection))
-            .await
-            .is_ok()
-        {
+        if shell.inbound.send(Inbound::Opened(connection)).await.is_ok() {
             tokio::spawn(task.run(stream, permit));
         }
     }
@@ -162,11 +146,8 @@ mod tests {
 
     #[test]
     fn connections_are_limited_in_all_and_by_address_and_come_back_when_closed() {
-        let limits = TcpLimits {
-            connections: 3,
-            connections_per_address: 2,
-            ..TcpLimits::default()
-        };
+        let limits =
+            TcpLimits { connections: 3, connections_per_address: 2, ..TcpLimits::default() };
         let admission = Admission::new(limits);
         let [a, b] = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2])];
         let first = admission.admit(a).expect("the first of a");

@@ -32,11 +32,7 @@ pub(in crate::net) enum Unsent {
 
 impl Connections {
     pub(in crate::net) fn new(shell: Shell) -> Connections {
-        Connections {
-            shell,
-            by_id: HashMap::new(),
-            dialled: HashMap::new(),
-        }
+        Connections { shell, by_id: HashMap::new(), dialled: HashMap::new() }
     }
 
     /// Takes in a connection that was accepted.
@@ -48,13 +44,12 @@ impl Connections {
 
     /// Sends on the flow's connection, or on one that is dialled (once per route) when the flow names none.
     pub(in crate::net) fn send(&mut self, flow: Flow, bytes: Bytes) -> Result<(), Unsent> {
-        let id = match flow
-            .connection
-            .or_else(|| self.dialled.get(&(flow.local, flow.remote)).copied())
-        {
-            Some(id) => id,
-            None => self.dial(flow)?,
-        };
+        let id =
+            match flow.connection.or_else(|| self.dialled.get(&(flow.local, flow.remote)).copied())
+            {
+                Some(id) => id,
+                None => self.dial(flow)?,
+            };
         let connection = self.by_id.get(&id).ok_or(Unsent::NoConnection)?;
         if connection.send(bytes) {
             self.shell.counters.tcp_sent.count();
@@ -69,13 +64,8 @@ impl Connections {
             return Err(Unsent::Refused);
         };
         let id = self.shell.admission.next_id();
-        let (connection, task) = connection::prepare(
-            Flow {
-                connection: Some(id),
-                ..flow
-            },
-            self.shell.clone(),
-        );
+        let (connection, task) =
+            connection::prepare(Flow { connection: Some(id), ..flow }, self.shell.clone());
         tokio::spawn(task.dial(permit));
         self.by_id.insert(id, connection);
         self.dialled.insert((flow.local, flow.remote), id);

@@ -32,38 +32,22 @@ impl Bench {
         let (sender, inbound) = mpsc::channel(16);
         let counters = Arc::new(Counters::default());
         let admission = Admission::new(limits);
-        let shell = Shell {
-            inbound: sender,
-            admission,
-            limits,
-            counters: Arc::clone(&counters),
-        };
+        let shell = Shell { inbound: sender, admission, limits, counters: Arc::clone(&counters) };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
         let (address, stop) = (listener.local, CancellationToken::new());
         tokio::spawn(listener.run(shell.clone(), stop.clone()));
-        Bench {
-            address,
-            connections: Connections::new(shell),
-            inbound,
-            counters,
-            stop,
-        }
+        Bench { address, connections: Connections::new(shell), inbound, counters, stop }
     }
 
     async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address)
-            .await
-            .expect("the listener accepts")
+        TcpStream::connect(self.address).await.expect("the listener accepts")
     }
 
     /// The next input, with connections taken into the table as the driver does.
     async fn next(&mut self) -> Inbound {
         loop {
             let next = tokio::time::timeout(Duration::from_secs(5), self.inbound.recv()).await;
-            match next
-                .expect("an input within 5 s")
-                .expect("the channel is open")
-            {
+            match next.expect("an input within 5 s").expect("the channel is open") {
                 Inbound::Opened(connection) => self.connections.insert(connection),
                 other => return other,
             }
@@ -85,11 +69,7 @@ impl Drop for Bench {
 }
 
 fn brief(message_time: Duration, idle_time: Duration) -> TcpLimits {
-    TcpLimits {
-        message_time,
-        idle_time,
-        ..TcpLimits::default()
-    }
+    TcpLimits { message_time, idle_time, ..TcpLimits::default() }
 }
 
 async fn read_some(stream: &mut TcpStream) -> Vec<u8> {
@@ -108,14 +88,8 @@ async fn messages_are_framed_in_pieces_and_answered_on_the_connection_they_came_
     peer.write_all(tail).await.expect("open");
     let (flow, bytes) = bench.next_message().await;
     assert_eq!(bytes, OPTIONS);
-    assert_eq!(
-        (flow.local, flow.remote),
-        (bench.address, peer.local_addr().expect("connected"))
-    );
-    bench
-        .connections
-        .send(flow, Bytes::from_static(b"answer"))
-        .expect("the connection is open");
+    assert_eq!((flow.local, flow.remote), (bench.address, peer.local_addr().expect("connected")));
+    bench.connections.send(flow, Bytes::from_static(b"answer")).expect("the connection is open");
     assert_eq!(read_some(&mut peer).await, b"answer");
 }
 
@@ -164,11 +138,7 @@ async fn a_stream_that_cannot_be_framed_is_answered_and_closed() {
         String::from_utf8_lossy(OPTIONS).replace("Content-Length: 0", "Content-Length: -1");
     peer.write_all(unframed.as_bytes()).await.expect("open");
     let answer = read_some(&mut peer).await;
-    assert!(
-        answer.starts_with(b"SIP/2.0 400 "),
-        "{}",
-        String::from_utf8_lossy(&answer)
-    );
+    assert!(answer.starts_with(b"SIP/2.0 400 "), "{}", String::from_utf8_lossy(&answer));
     assert_eq!(read_some(&mut peer).await, b"");
     assert!(matches!(bench.next().await, Inbound::Closed { .. }));
     assert_eq!(bench.counters.tcp_closed_framing.read(), 1);
@@ -190,17 +160,12 @@ async fn a_connection_that_never_speaks_or_falls_silent_is_closed() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_read_is_closed_when_its_queue_is_full() {
-    let mut bench = Bench::with(TcpLimits {
-        queued_messages: 2,
-        ..TcpLimits::default()
-    });
+    let mut bench = Bench::with(TcpLimits { queued_messages: 2, ..TcpLimits::default() });
     let mut peer = bench.connect().await;
     peer.write_all(OPTIONS).await.expect("open");
     let (flow, _) = bench.next_message().await;
     let large = Bytes::from(vec![b'x'; 1 << 20]);
-    let sent = (0..64)
-        .take_while(|_| bench.connections.send(flow, large.clone()).is_ok())
-        .count();
+    let sent = (0..64).take_while(|_| bench.connections.send(flow, large.clone()).is_ok()).count();
     assert!((2..64).contains(&sent), "{sent} sent");
     assert!(matches!(bench.next().await, Inbound::Closed { .. }));
     assert_eq!(bench.counters.tcp_closed_full.read(), 1);
@@ -208,10 +173,7 @@ async fn a_peer_that_does_not_read_is_closed_when_its_queue_is_full() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_refused() {
-    let mut bench = Bench::with(TcpLimits {
-        connections: 1,
-        ..TcpLimits::default()
-    });
+    let mut bench = Bench::with(TcpLimits { connections: 1, ..TcpLimits::default() });
     let mut first = bench.connect().await;
     first.write_all(OPTIONS).await.expect("open");
     bench.next_message().await;
@@ -223,24 +185,11 @@ async fn connections_beyond_the_limit_are_refused() {
 #[tokio::test]
 async fn a_flow_without_a_connection_is_dialled_once_and_answers_come_with_its_number() {
     let mut bench = Bench::with(TcpLimits::default());
-    let far = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .expect("a free port");
+    let far = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
     let remote = far.local_addr().expect("bound");
-    let flow = Flow {
-        transport: Transport::Tcp,
-        local: bench.address,
-        remote,
-        connection: None,
-    };
-    bench
-        .connections
-        .send(flow, Bytes::from_static(b"first "))
-        .expect("dialling");
-    bench
-        .connections
-        .send(flow, Bytes::from_static(b"second"))
-        .expect("dialling");
+    let flow = Flow { transport: Transport::Tcp, local: bench.address, remote, connection: None };
+    bench.connections.send(flow, Bytes::from_static(b"first ")).expect("dialling");
+    bench.connections.send(flow, Bytes::from_static(b"second")).expect("dialling");
     let (mut peer, _) = far.accept().await.expect("it is dialled");
     let mut text = Vec::new();
     while text.len() < 12 {
@@ -265,21 +214,11 @@ async fn a_flow_without_a_connection_is_dialled_once_and_answers_come_with_its_n
 #[tokio::test]
 async fn a_peer_that_cannot_be_reached_is_told() {
     let mut bench = Bench::with(TcpLimits::default());
-    let gone = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .expect("a free port");
+    let gone = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
     let remote = gone.local_addr().expect("bound");
     drop(gone);
-    let flow = Flow {
-        transport: Transport::Tcp,
-        local: bench.address,
-        remote,
-        connection: None,
-    };
-    bench
-        .connections
-        .send(flow, Bytes::from_static(b"x"))
-        .expect("dialling");
+    let flow = Flow { transport: Transport::Tcp, local: bench.address, remote, connection: None };
+    bench.connections.send(flow, Bytes::from_static(b"x")).expect("dialling");
     let Inbound::DialFailed { flow: failed } = bench.next().await else {
         panic!("a failure was due")
     };

@@ -82,12 +82,7 @@ impl Ear {
                 tokio::spawn(listen(socket, finished.clone(), counted.clone()));
             }
         }));
-        Ok(Ear {
-            address,
-            streams,
-            frames,
-            stop,
-        })
+        Ok(Ear { address, streams, frames, stop })
     }
 
     /// What to write into the sink's configuration.
@@ -146,12 +141,8 @@ async fn listen(socket: TcpStream, finished: mpsc::Sender<EarStream>, counted: w
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
     }
-    stream.sha256 = hashes.map(|hash| {
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    });
+    stream.sha256 =
+        hashes.map(|hash| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
     // Nobody looks at streams any more: then this one is not missed either.
     let _ = finished.send(stream).await;
 }
@@ -173,25 +164,8 @@ impl EarStream {
 /// Reads a binary message of 16-bit little-endian samples.
 fn parse_frame(bytes: &[u8], arrived: Instant) -> Option<EarFrame> {
     let (header, payload) = bytes.split_first_chunk::<HEADER_BYTES>()?;
-    let [
-        VERSION_AND_TYPE,
-        track,
-        kind,
-        _,
-        _,
-        _,
-        _,
-        _,
-        p0,
-        p1,
-        p2,
-        p3,
-        p4,
-        p5,
-        p6,
-        p7,
-        ..,
-    ] = *header
+    let [VERSION_AND_TYPE, track, kind, _, _, _, _, _, p0, p1, p2, p3, p4, p5, p6, p7, ..] =
+        *header
     else {
         return None;
     };
@@ -201,13 +175,7 @@ fn parse_frame(bytes: &[u8], arrived: Instant) -> Option<EarFrame> {
     }
     let position = u64::from_be_bytes([p0, p1, p2, p3, p4, p5, p6, p7]);
     let samples = pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
-    Some(EarFrame {
-        track: usize::from(track),
-        kind,
-        position,
-        samples,
-        arrived,
-    })
+    Some(EarFrame { track: usize::from(track), kind, position, samples, arrived })
 }
 
 #[cfg(test)]
@@ -227,41 +195,19 @@ mod tests {
     #[tokio::test]
     async fn a_connection_becomes_one_stream_with_its_frames_and_manifest() {
         let mut ear = Ear::bind(Ipv4Addr::LOCALHOST.into()).await.expect("a port");
-        let (mut client, _) = tokio_tungstenite::connect_async(ear.url())
-            .await
-            .expect("connected");
+        let (mut client, _) = tokio_tungstenite::connect_async(ear.url()).await.expect("connected");
         let text = |value: Value| Message::Text(value.to_string().into());
-        client
-            .send(text(json!({ "type": "hello", "sample_rate": 8000 })))
-            .await
-            .expect("sent");
+        client.send(text(json!({ "type": "hello", "sample_rate": 8000 }))).await.expect("sent");
         for index in 0..10 {
-            client
-                .send(frame(1, index * 2, &[7, -7]))
-                .await
-                .expect("sent");
+            client.send(frame(1, index * 2, &[7, -7])).await.expect("sent");
         }
         ear.heard_something().await;
-        let ack = client
-            .next()
-            .await
-            .expect("an answer")
-            .expect("a message")
-            .into_text()
-            .expect("text");
+        let ack =
+            client.next().await.expect("an answer").expect("a message").into_text().expect("text");
         let ack: Value = serde_json::from_str(&ack).expect("JSON");
-        assert_eq!(
-            ack,
-            json!({ "type": "ack", "track": "to_customer", "position": 20 })
-        );
-        client
-            .send(Message::Binary(vec![0x11, 9].into()))
-            .await
-            .expect("sent");
-        client
-            .send(text(json!({ "type": "gap", "samples": 1 })))
-            .await
-            .expect("sent");
+        assert_eq!(ack, json!({ "type": "ack", "track": "to_customer", "position": 20 }));
+        client.send(Message::Binary(vec![0x11, 9].into())).await.expect("sent");
+        client.send(text(json!({ "type": "gap", "samples": 1 }))).await.expect("sent");
         client
             .send(text(
                 json!({ "type": "manifest", "cause": "request", "manifest": { "clock": 20 } }),
@@ -273,18 +219,13 @@ mod tests {
         assert_eq!(stream.hello["sample_rate"], 8000);
         assert_eq!(stream.frames.len(), 10);
         assert_eq!(
-            (
-                stream.frames[9].position,
-                stream.frames[9].samples.as_slice()
-            ),
+            (stream.frames[9].position, stream.frames[9].samples.as_slice()),
             (18, &[7, -7][..])
         );
         assert_eq!(stream.manifest, Some(json!({ "clock": 20 })));
         assert_eq!((stream.tellings.len(), stream.unreadable), (1, 1));
-        let nothing: String = Sha256::digest(b"")
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let nothing: String =
+            Sha256::digest(b"").iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(stream.sha256[0], nothing);
         assert_ne!(stream.sha256[1], nothing);
     }

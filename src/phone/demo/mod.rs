@@ -115,43 +115,24 @@ pub enum DemoError {
 /// the report. Exits with 0 only when everything holds.
 pub async fn run(plan: DemoPlan, ear: Ear, json: bool) -> ExitCode {
     let tell = |line: &str| {
-        if json {
-            eprintln!("{line}")
-        } else {
-            println!("{line}")
-        }
+        if json { eprintln!("{line}") } else { println!("{line}") }
     };
     let report = perform(&plan, ear, &tell).await;
     for line in report.story() {
         tell(&line);
     }
     if json {
-        println!(
-            "{}",
-            serde_json::to_string(&report).expect("plain values always make JSON")
-        );
+        println!("{}", serde_json::to_string(&report).expect("plain values always make JSON"));
     }
-    if report.ok {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs the demo; `tell` hears the story while it happens.
 pub async fn perform(plan: &DemoPlan, mut ear: Ear, tell: &impl Fn(&str)) -> DemoReport {
     let since = Instant::now();
-    let (customer, agent) = tokio::task::spawn_blocking(Speech::pair)
-        .await
-        .unwrap_or_else(|_| Speech::built_in());
-    let result = Performance {
-        plan,
-        customer: &customer,
-        agent: &agent,
-        tell,
-    }
-    .run(&mut ear)
-    .await;
+    let (customer, agent) =
+        tokio::task::spawn_blocking(Speech::pair).await.unwrap_or_else(|_| Speech::built_in());
+    let result = Performance { plan, customer: &customer, agent: &agent, tell }.run(&mut ear).await;
     let mut report = match result {
         Ok(evidence) => verdict::judge(evidence),
         Err(error) => DemoReport::failed(error.to_string()),
@@ -181,14 +162,8 @@ struct Performance<'a, T> {
 impl<T: Fn(&str)> Performance<'_, T> {
     async fn run(&self, ear: &mut Ear) -> Result<Evidence, DemoError> {
         let plan = self.plan;
-        (self.tell)(&format!(
-            "caller {} says {}",
-            plan.caller.user, self.customer.origin
-        ));
-        (self.tell)(&format!(
-            "agent {} says {}",
-            plan.agent.user, self.agent.origin
-        ));
+        (self.tell)(&format!("caller {} says {}", plan.caller.user, self.customer.origin));
+        (self.tell)(&format!("agent {} says {}", plan.agent.user, self.agent.origin));
         let caller = self.phone(&plan.caller).await?;
         let agent = self.phone(&plan.agent).await?;
         (self.tell)("both phones are registered");
@@ -200,10 +175,7 @@ impl<T: Fn(&str)> Performance<'_, T> {
         sleep(BEFORE).await;
         let (stream, stop_asked) = self.stream(&caller, ear).await?;
         sleep(AFTER).await;
-        let failed = |source| DemoError::Phone {
-            step: "hang up",
-            source,
-        };
+        let failed = |source| DemoError::Phone { step: "hang up", source };
         let caller_report = caller.hangup().await.map_err(failed)?;
         timeout(STEP, agent.ended())
             .await
@@ -237,10 +209,7 @@ impl<T: Fn(&str)> Performance<'_, T> {
 
     async fn talk(&self, caller: &Phone, agent: &Phone) -> Result<(Call, Call), DemoError> {
         let options = |speech: &Speech| CallOptions {
-            play: AudioSource::Samples {
-                samples: Arc::clone(&speech.samples),
-                repeat: true,
-            },
+            play: AudioSource::Samples { samples: Arc::clone(&speech.samples), repeat: true },
             answer_timeout: STEP,
             ..CallOptions::default()
         };
@@ -249,19 +218,11 @@ impl<T: Fn(&str)> Performance<'_, T> {
             let ringing = ringing.ok_or(DemoError::Late("the call's arrival at the agent"))?;
             ringing.ring().await;
             let answered = ringing.answer(options(self.agent)).await;
-            answered.map_err(|source| DemoError::Phone {
-                step: "answer",
-                source,
-            })
+            answered.map_err(|source| DemoError::Phone { step: "answer", source })
         };
         let call = async {
-            let placed = caller
-                .call(&self.plan.agent.user, options(self.customer))
-                .await;
-            placed.map_err(|source| DemoError::Phone {
-                step: "call",
-                source,
-            })
+            let placed = caller.call(&self.plan.agent.user, options(self.customer)).await;
+            placed.map_err(|source| DemoError::Phone { step: "call", source })
         };
         tokio::try_join!(call, answer)
     }
@@ -278,10 +239,7 @@ impl<T: Fn(&str)> Performance<'_, T> {
         timeout(STEP, ear.heard_something())
             .await
             .map_err(|_| DemoError::Late("the first frame at the sink"))?;
-        (self.tell)(&format!(
-            "streaming ON (api) -> sink \"{}\"",
-            self.plan.sink
-        ));
+        (self.tell)(&format!("streaming ON (api) -> sink \"{}\"", self.plan.sink));
         sleep(FIRST).await;
         self.control(caller, "pause").await?;
         (self.tell)("paused (SIP INFO)");
@@ -293,10 +251,7 @@ impl<T: Fn(&str)> Performance<'_, T> {
         doors.stop_stream(&contact, &stream).await?;
         (self.tell)("streaming OFF (contact api)");
         let heard = timeout(STEP, ear.next_stream()).await.ok().flatten();
-        Ok((
-            heard.ok_or(DemoError::Late("the end of the sink's connection"))?,
-            stop_asked,
-        ))
+        Ok((heard.ok_or(DemoError::Late("the end of the sink's connection"))?, stop_asked))
     }
 
     async fn control(&self, caller: &Call, op: &'static str) -> Result<(), DemoError> {
@@ -308,18 +263,11 @@ impl<T: Fn(&str)> Performance<'_, T> {
         let body =
             serde_json::json!({ "v": 1, "op": op, "stream": LABEL, "id": format!("demo-{op}") });
         let answer = caller.info(&headers, body.to_string().as_bytes()).await;
-        let answer = answer.map_err(|source| DemoError::Phone {
-            step: "INFO",
-            source,
-        })?;
+        let answer = answer.map_err(|source| DemoError::Phone { step: "INFO", source })?;
         if answer.status == 200 {
             return Ok(());
         }
         let body = String::from_utf8_lossy(&answer.body).into_owned();
-        Err(DemoError::Info {
-            op,
-            status: answer.status,
-            body,
-        })
+        Err(DemoError::Info { op, status: answer.status, body })
     }
 }

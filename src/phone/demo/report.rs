@@ -62,21 +62,15 @@ pub struct DelayMs {
 impl DemoReport {
     /// A demo that could not be carried through.
     pub(super) fn failed(problem: String) -> DemoReport {
-        DemoReport {
-            problems: vec![problem],
-            ..DemoReport::default()
-        }
+        DemoReport { problems: vec![problem], ..DemoReport::default() }
     }
 
     /// The closing lines of the story.
     pub(super) fn story(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (name, track) in &self.tracks {
-            let spans: Vec<String> = track
-                .spans
-                .iter()
-                .map(|(kind, samples)| format!("{kind} {samples}"))
-                .collect();
+            let spans: Vec<String> =
+                track.spans.iter().map(|(kind, samples)| format!("{kind} {samples}")).collect();
             lines.push(format!(
                 "{name}: {} frames, {} lost, correlation {:.4}; samples: {}",
                 track.frames,
@@ -98,16 +92,8 @@ impl DemoReport {
                 self.relay_received, self.relay_lost
             ));
         }
-        lines.extend(
-            self.problems
-                .iter()
-                .map(|problem| format!("WRONG: {problem}")),
-        );
-        lines.push(format!(
-            "{} in {:.1} s",
-            if self.ok { "ok" } else { "failed" },
-            self.seconds
-        ));
+        lines.extend(self.problems.iter().map(|problem| format!("WRONG: {problem}")));
+        lines.push(format!("{} in {:.1} s", if self.ok { "ok" } else { "failed" }, self.seconds));
         lines
     }
 }

@@ -30,9 +30,7 @@ impl Speech {
     /// The samples that ship with the program.
     pub(super) fn built_in() -> (Speech, Speech) {
         let voice = |bytes, name: &str| Speech {
-            samples: parse_wav(bytes)
-                .expect("the samples in config/prompts are WAV files")
-                .into(),
+            samples: parse_wav(bytes).expect("the samples in config/prompts are WAV files").into(),
             origin: format!("{name} (built in)"),
         };
         (voice(CUSTOMER, "customer.wav"), voice(AGENT, "agent.wav"))
@@ -41,18 +39,13 @@ impl Speech {
     /// Recorded speech; `None` when there is not enough of it for two voices.
     fn recorded(directory: &Path) -> Option<(Speech, Speech)> {
         let entries = std::fs::read_dir(directory).ok()?;
-        let mut files: Vec<_> = entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .collect();
+        let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         files.retain(|file| file.extension().is_some_and(|extension| extension == "wav"));
         files.sort();
         let voice = |files: &[std::path::PathBuf]| {
             let recordings: Result<Vec<_>, _> = files.iter().map(|file| read_wav(file)).collect();
             let samples: Arc<[i16]> = recordings.ok()?.concat().into();
-            Some(Speech {
-                samples,
-                origin: format!("LibriVox speech, {} recordings", files.len()),
-            })
+            Some(Speech { samples, origin: format!("LibriVox speech, {} recordings", files.len()) })
         };
         let customer = voice(files.get(..PER_VOICE)?)?;
         let agent = voice(files.get(PER_VOICE..2 * PER_VOICE)?)?;
@@ -69,12 +62,7 @@ mod tests {
         let (customer, agent) = Speech::built_in();
         for voice in [&customer, &agent] {
             assert!(voice.samples.len() > 10 * 8000);
-            assert!(
-                voice
-                    .samples
-                    .iter()
-                    .any(|sample| sample.unsigned_abs() > 8000)
-            );
+            assert!(voice.samples.iter().any(|sample| sample.unsigned_abs() > 8000));
         }
         assert_ne!(customer.samples, agent.samples);
     }

@@ -33,17 +33,9 @@ impl Heard {
     /// Root mean square of the loudest 20 ms, in dB below full scale; `None` when nothing but zeros was heard.
     pub fn peak_level_db(&self) -> Option<f64> {
         let power = |frame: &[i16]| {
-            frame
-                .iter()
-                .map(|sample| f64::from(*sample).powi(2))
-                .sum::<f64>()
-                / frame.len() as f64
+            frame.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / frame.len() as f64
         };
-        let loudest = self
-            .samples
-            .chunks(super::PACKET_SAMPLES)
-            .map(power)
-            .fold(0.0, f64::max);
+        let loudest = self.samples.chunks(super::PACKET_SAMPLES).map(power).fold(0.0, f64::max);
         (loudest > 0.0).then(|| 10.0 * (loudest / 32768.0_f64.powi(2)).log10())
     }
 }
@@ -109,9 +101,7 @@ impl Hearing {
             return;
         }
         if is_event {
-            return self
-                .keys
-                .handle_event(packet.header.timestamp, &packet.payload);
+            return self.keys.handle_event(packet.header.timestamp, &packet.payload);
         }
         if let Some(codec) = codec {
             self.note_transit(packet.header.timestamp, now);
@@ -128,20 +118,14 @@ impl Hearing {
 
     /// `true` when the packet is the first of its source.
     fn begin_source(&mut self, packet: &Packet, now: Instant) -> bool {
-        if self
-            .source
-            .as_ref()
-            .is_some_and(|source| source.ssrc == packet.header.ssrc)
-        {
+        if self.source.as_ref().is_some_and(|source| source.ssrc == packet.header.ssrc) {
             return false;
         }
         self.lost_before += self.source.as_ref().map_or(0, Source::lost);
         // A margin below the first number leaves room for packets that were sent before it and come after it.
         let first = (1 << 16) + u64::from(packet.header.sequence_number);
-        let anchor = (
-            packet.header.timestamp,
-            self.clock_place(now).max(self.heard.samples.len() as i64),
-        );
+        let anchor =
+            (packet.header.timestamp, self.clock_place(now).max(self.heard.samples.len() as i64));
         self.source = Some(Source {
             ssrc: packet.header.ssrc,
             first,
@@ -208,13 +192,7 @@ impl Hearing {
             return;
         };
         let (timestamp, place) = source.anchor;
-        let step = i64::from(
-            packet
-                .header
-                .timestamp
-                .wrapping_sub(timestamp)
-                .cast_signed(),
-        );
+        let step = i64::from(packet.header.timestamp.wrapping_sub(timestamp).cast_signed());
         let mut at = place + step;
         if (at - clock).abs() > JUMP_SAMPLES {
             at = clock.max(self.heard.samples.len() as i64);
@@ -275,18 +253,10 @@ mod tests {
     use super::*;
 
     fn packet(ssrc: u32, sequence: u16, timestamp: u32, value: i16) -> Vec<u8> {
-        let header = Header {
-            version: 2,
-            sequence_number: sequence,
-            timestamp,
-            ssrc,
-            ..Header::default()
-        };
+        let header =
+            Header { version: 2, sequence_number: sequence, timestamp, ssrc, ..Header::default() };
         let payload = vec![g711::ulaw_encode(value); 160].into();
-        Packet { header, payload }
-            .marshal()
-            .expect("a packet")
-            .to_vec()
+        Packet { header, payload }.marshal().expect("a packet").to_vec()
     }
 
     /// Gives packets as (source, number, value), 20 ms apart, timestamps following the number.
@@ -313,34 +283,16 @@ mod tests {
 
     #[test]
     fn a_late_packet_is_put_in_its_place_and_a_missing_one_is_silence() {
-        let hearing = hear(&[
-            (1, 65_534, 100),
-            (1, 0, 300),
-            (1, 65_535, 200),
-            (1, 2, 500),
-            (1, 2, 500),
-        ]);
+        let hearing =
+            hear(&[(1, 65_534, 100), (1, 0, 300), (1, 65_535, 200), (1, 2, 500), (1, 2, 500)]);
         assert_eq!(frames(&hearing), [1, 2, 3, 0, 5]);
         let stats = hearing.stats(0, 0);
-        assert_eq!(
-            (
-                stats.received,
-                stats.lost,
-                stats.duplicates,
-                stats.reordered
-            ),
-            (5, 1, 1, 1)
-        );
+        assert_eq!((stats.received, stats.lost, stats.duplicates, stats.reordered), (5, 1, 1, 1));
     }
 
     #[test]
     fn another_source_goes_on_where_the_clock_stands() {
-        let hearing = hear(&[
-            (1, 65_530, 100),
-            (1, 65_531, 200),
-            (2, 40, 300),
-            (2, 41, 400),
-        ]);
+        let hearing = hear(&[(1, 65_530, 100), (1, 65_531, 200), (2, 40, 300), (2, 41, 400)]);
         assert_eq!(frames(&hearing), [1, 2, 3, 4]);
         assert_eq!(hearing.stats(0, 0).lost, 0);
     }
@@ -357,10 +309,7 @@ mod tests {
 
     #[test]
     fn the_level_is_that_of_the_loudest_frame() {
-        let mut heard = Heard {
-            samples: vec![0; 160],
-            ..Heard::default()
-        };
+        let mut heard = Heard { samples: vec![0; 160], ..Heard::default() };
         assert_eq!(heard.peak_level_db(), None);
         heard.samples.extend([16_384; 160]);
         let level = heard.peak_level_db().expect("sound");

@@ -31,10 +31,7 @@ pub(super) struct Fates {
 
 impl Fates {
     pub(super) fn new(impairment: Impairment) -> Fates {
-        Fates {
-            impairment,
-            random: StdRng::seed_from_u64(impairment.seed),
-        }
+        Fates { impairment, random: StdRng::seed_from_u64(impairment.seed) }
     }
 
     pub(super) fn next(&mut self) -> Fate {
@@ -49,11 +46,7 @@ impl Fates {
         if lost {
             return [None, None];
         }
-        let held = if reordered {
-            Duration::from_millis(30)
-        } else {
-            Duration::ZERO
-        };
+        let held = if reordered { Duration::from_millis(30) } else { Duration::ZERO };
         let delay = self.impairment.jitter.mul_f64(share) + held;
         [Some(delay), doubled.then_some(delay)]
     }

@@ -39,11 +39,7 @@ pub(super) struct KeyPress {
 /// What to send in this packet interval.
 pub(super) enum KeyStep {
     /// A packet of this event.
-    Event {
-        payload: [u8; 4],
-        timestamp: u32,
-        marker: bool,
-    },
+    Event { payload: [u8; 4], timestamp: u32, marker: bool },
     /// Nothing: the pause after the key.
     Pause,
     /// The key is done.
@@ -52,11 +48,7 @@ pub(super) enum KeyStep {
 
 impl KeyPress {
     pub(super) fn new(code: u8, timestamp: u32) -> KeyPress {
-        KeyPress {
-            code,
-            timestamp,
-            interval: 0,
-        }
+        KeyPress { code, timestamp, interval: 0 }
     }
 
     pub(super) fn step(&mut self) -> KeyStep {
@@ -113,31 +105,21 @@ mod tests {
         let mut packets = Vec::new();
         loop {
             match press.step() {
-                KeyStep::Event {
-                    payload,
-                    timestamp,
-                    marker,
-                } => packets.push((payload, timestamp, marker)),
+                KeyStep::Event { payload, timestamp, marker } => {
+                    packets.push((payload, timestamp, marker))
+                }
                 KeyStep::Pause => {}
                 KeyStep::Done => break,
             }
         }
         assert_eq!(packets.len(), 8);
         assert!(
-            packets
-                .iter()
-                .all(|(payload, timestamp, _)| payload[0] == 11 && *timestamp == 800)
+            packets.iter().all(|(payload, timestamp, _)| payload[0] == 11 && *timestamp == 800)
         );
         assert_eq!(packets.iter().filter(|(_, _, marker)| *marker).count(), 1);
-        let ends: Vec<_> = packets
-            .iter()
-            .filter(|(payload, ..)| payload[1] & 0x80 != 0)
-            .collect();
+        let ends: Vec<_> = packets.iter().filter(|(payload, ..)| payload[1] & 0x80 != 0).collect();
         assert_eq!(ends.len(), 3);
-        assert!(
-            ends.iter()
-                .all(|(payload, ..)| payload[2..] == 800_u16.to_be_bytes())
-        );
+        assert!(ends.iter().all(|(payload, ..)| payload[2..] == 800_u16.to_be_bytes()));
     }
 
     #[test]
@@ -145,10 +127,7 @@ mod tests {
         let mut ear = KeyEar::default();
         for (key, timestamp) in "0123456789*#ABCD".chars().zip((0..).step_by(1600)) {
             let mut press = KeyPress::new(event_code(key).expect("a key"), timestamp);
-            while let KeyStep::Event {
-                payload, timestamp, ..
-            } = press.step()
-            {
+            while let KeyStep::Event { payload, timestamp, .. } = press.step() {
                 ear.handle_event(timestamp, &payload);
             }
         }

@@ -48,12 +48,7 @@ impl Path {
     /// The path to a peer whose description is `remote`, for a phone that wants `wanted`. A phone that holds says nothing.
     pub(super) fn between(remote: &Remote, wanted: Direction) -> Path {
         let sends = wanted == Direction::SendRecv && wanted.answering(remote.direction).sends();
-        Path {
-            to: remote.rtp,
-            codec: remote.codec,
-            telephone_event: remote.telephone_event,
-            sends,
-        }
+        Path { to: remote.rtp, codec: remote.codec, telephone_event: remote.telephone_event, sends }
     }
 }
 
@@ -61,10 +56,7 @@ impl Path {
 enum Instruction {
     Follow(Path),
     Say(AudioSource),
-    Press {
-        keys: Vec<u8>,
-        done: oneshot::Sender<()>,
-    },
+    Press { keys: Vec<u8>, done: oneshot::Sender<()> },
 }
 
 /// The running media of one call.
@@ -91,18 +83,11 @@ impl Media {
         let speaking = Arc::new(Mutex::new(SpeakingLog::default()));
         let (instructions, receiver) = mpsc::channel(INSTRUCTIONS);
         tokio::spawn(
-            stop.clone()
-                .run_until_cancelled_owned(hear(Arc::clone(&socket), Arc::clone(&hearing))),
+            stop.clone().run_until_cancelled_owned(hear(Arc::clone(&socket), Arc::clone(&hearing))),
         );
         let pacer = Pacer::new(socket, source, impairment, Arc::clone(&speaking), seed);
         tokio::spawn(stop.clone().run_until_cancelled_owned(pacer.run(receiver)));
-        Ok(Media {
-            local,
-            instructions,
-            hearing,
-            speaking,
-            stop,
-        })
+        Ok(Media { local, instructions, hearing, speaking, stop })
     }
 
     /// Sends, and understands, as `path` says from here on.
@@ -119,12 +104,7 @@ impl Media {
     /// Presses keys (RFC 4733 event codes) and waits until the last is released.
     pub(super) async fn press(&self, keys: Vec<u8>) {
         let (done, pressed) = oneshot::channel();
-        if self
-            .instructions
-            .send(Instruction::Press { keys, done })
-            .await
-            .is_ok()
-        {
+        if self.instructions.send(Instruction::Press { keys, done }).await.is_ok() {
             let _ = pressed.await;
         }
     }

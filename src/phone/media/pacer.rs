@@ -153,11 +153,7 @@ impl Pacer {
                 return false;
             };
             match pressing.step() {
-                KeyStep::Event {
-                    payload,
-                    timestamp,
-                    marker,
-                } => {
+                KeyStep::Event { payload, timestamp, marker } => {
                     let packet = self.packet(
                         payload_type,
                         timestamp,
@@ -181,21 +177,10 @@ impl Pacer {
             return;
         }
         let payload: Bytes = match path.codec {
-            Codec::Pcmu => frame
-                .iter()
-                .map(|sample| g711::ulaw_encode(*sample))
-                .collect(),
-            Codec::Pcma => frame
-                .iter()
-                .map(|sample| g711::alaw_encode(*sample))
-                .collect(),
+            Codec::Pcmu => frame.iter().map(|sample| g711::ulaw_encode(*sample)).collect(),
+            Codec::Pcma => frame.iter().map(|sample| g711::alaw_encode(*sample)).collect(),
         };
-        let packet = self.packet(
-            path.codec.payload_type(),
-            self.timestamp,
-            self.begins,
-            payload,
-        );
+        let packet = self.packet(path.codec.payload_type(), self.timestamp, self.begins, payload);
         self.begins = false;
         self.log_speech();
         self.position += PACKET_SAMPLES as u64;
@@ -205,11 +190,8 @@ impl Pacer {
     fn log_speech(&self) {
         let mut speaking = lock(&self.speaking);
         if speaking.log.len() < LOGGED_PACKETS {
-            let sent = Sent {
-                at: Instant::now(),
-                position: self.position,
-                timestamp: self.timestamp,
-            };
+            let sent =
+                Sent { at: Instant::now(), position: self.position, timestamp: self.timestamp };
             speaking.log.push(sent);
         }
     }
@@ -229,9 +211,8 @@ impl Pacer {
     }
 
     async fn send(&mut self, path: Path, packet: Packet) {
-        let bytes = packet
-            .marshal()
-            .expect("a packet without extensions has the size that it claims");
+        let bytes =
+            packet.marshal().expect("a packet without extensions has the size that it claims");
         let fate = self.fates.next();
         if fate[0].is_none() {
             lock(&self.speaking).withheld += 1;

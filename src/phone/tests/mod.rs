@@ -27,9 +27,7 @@ async fn pair(transport: Transport, local: IpAddr) -> Pair {
     };
     let nobody = SocketAddr::new(local, 9);
     let bob = Phone::bind(config("bob", nobody)).await.expect("a socket");
-    let alice = Phone::bind(config("alice", bob.local_addr()))
-        .await
-        .expect("a socket");
+    let alice = Phone::bind(config("alice", bob.local_addr())).await.expect("a socket");
     Pair { alice, bob }
 }
 
@@ -38,10 +36,7 @@ async fn udp_pair() -> Pair {
 }
 
 fn saying(hz: f32) -> CallOptions {
-    CallOptions {
-        play: AudioSource::Tone { hz },
-        ..CallOptions::default()
-    }
+    CallOptions { play: AudioSource::Tone { hz }, ..CallOptions::default() }
 }
 
 impl Pair {
@@ -80,10 +75,7 @@ async fn until(what: &str, mut condition: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert!(
-        tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
-        "never came about: {what}"
-    );
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never came about: {what}");
 }
 
 async fn heard_at_least(call: &Call, samples: usize) {
@@ -91,27 +83,18 @@ async fn heard_at_least(call: &Call, samples: usize) {
 }
 
 async fn next_event(call: &mut Call) -> CallEvent {
-    tokio::time::timeout(PATIENCE, call.event())
-        .await
-        .expect("in time")
-        .expect("an event")
+    tokio::time::timeout(PATIENCE, call.event()).await.expect("in time").expect("an event")
 }
 
 async fn both_hear_each_other(pair: Pair, codec: Codec) {
-    let options = |hz| CallOptions {
-        codecs: vec![codec],
-        ..saying(hz)
-    };
+    let options = |hz| CallOptions { codecs: vec![codec], ..saying(hz) };
     let (alice, bob) = pair.talk(options(440.0), options(1000.0)).await;
     heard_at_least(&alice, 4000).await;
     heard_at_least(&bob, 4000).await;
     let alice = alice.hangup().await.expect("a report");
     assert_eq!(bob.ended().await, EndedBy::Remote);
     let bob = bob.hangup().await.expect("a report");
-    assert_eq!(
-        (alice.status, alice.bye_status, alice.ended_by),
-        (200, Some(200), EndedBy::Local)
-    );
+    assert_eq!((alice.status, alice.bye_status, alice.ended_by), (200, Some(200), EndedBy::Local));
     assert_eq!((bob.bye_status, bob.ended_by), (None, EndedBy::Remote));
     assert_eq!((alice.stats.lost, bob.stats.lost), (0, 0));
     assert!(share_of_tone(&alice.heard.samples[..4000], 1000.0) > 0.99);
@@ -126,20 +109,12 @@ async fn both_hear_each_other_over_udp() {
 
 #[tokio::test]
 async fn both_hear_each_other_over_tcp_in_a_law() {
-    both_hear_each_other(
-        pair(Transport::Tcp, Ipv4Addr::LOCALHOST.into()).await,
-        Codec::Pcma,
-    )
-    .await;
+    both_hear_each_other(pair(Transport::Tcp, Ipv4Addr::LOCALHOST.into()).await, Codec::Pcma).await;
 }
 
 #[tokio::test]
 async fn both_hear_each_other_over_ipv6() {
-    both_hear_each_other(
-        pair(Transport::Udp, Ipv6Addr::LOCALHOST.into()).await,
-        Codec::Pcmu,
-    )
-    .await;
+    both_hear_each_other(pair(Transport::Udp, Ipv6Addr::LOCALHOST.into()).await, Codec::Pcmu).await;
 }
 
 #[tokio::test]
@@ -155,14 +130,9 @@ async fn keys_are_heard_in_order_and_once() {
 async fn an_info_arrives_with_its_headers_and_body_and_is_answered() {
     let pair = udp_pair().await;
     let (alice, mut bob) = pair.talk(saying(440.0), saying(440.0)).await;
-    let headers = [
-        ("Info-Package", "media-stream"),
-        ("Content-Type", "application/media-stream+json"),
-    ];
-    let result = alice
-        .info(&headers, b"{\"op\":\"pause\"}")
-        .await
-        .expect("an answer");
+    let headers =
+        [("Info-Package", "media-stream"), ("Content-Type", "application/media-stream+json")];
+    let result = alice.info(&headers, b"{\"op\":\"pause\"}").await.expect("an answer");
     assert_eq!(result.status, 200);
     let CallEvent::Info { headers, body } = next_event(&mut bob).await else {
         panic!("not an INFO")
@@ -187,10 +157,7 @@ async fn hold_silences_both_and_resume_brings_both_back() {
     tokio::time::sleep(Duration::from_millis(60)).await;
     let (alice_heard, bob_heard) = (alice.stats().received, bob.stats().received);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(
-        (alice.stats().received, bob.stats().received),
-        (alice_heard, bob_heard)
-    );
+    assert_eq!((alice.stats().received, bob.stats().received), (alice_heard, bob_heard));
     alice.resume().await.expect("resumed");
     assert_eq!(next_event(&mut bob).await, CallEvent::Resumed);
     until("both hear again", || {
@@ -206,27 +173,17 @@ async fn hold_silences_both_and_resume_brings_both_back() {
 #[tokio::test]
 async fn a_call_that_nobody_answers_is_cancelled() {
     let pair = udp_pair().await;
-    let options = CallOptions {
-        answer_timeout: Duration::from_millis(150),
-        ..CallOptions::default()
-    };
+    let options =
+        CallOptions { answer_timeout: Duration::from_millis(150), ..CallOptions::default() };
     let (result, ringing) = tokio::join!(pair.alice.call("bob", options), async {
         let ringing = pair.bob.accept().await.expect("a call");
         ringing.ring().await;
         ringing.cancelled().await;
         ringing
     });
-    assert!(
-        matches!(result, Err(PhoneError::NotAnswered { status: 487 })),
-        "{:?}",
-        result.err()
-    );
+    assert!(matches!(result, Err(PhoneError::NotAnswered { status: 487 })), "{:?}", result.err());
     let late = ringing.answer(CallOptions::default()).await;
-    assert!(
-        matches!(late, Err(PhoneError::Cancelled)),
-        "{:?}",
-        late.err()
-    );
+    assert!(matches!(late, Err(PhoneError::Cancelled)), "{:?}", late.err());
 }
 
 #[tokio::test]
@@ -243,17 +200,9 @@ async fn a_busy_phone_says_so() {
 #[tokio::test]
 async fn a_codec_that_the_peer_lacks_is_refused() {
     let pair = udp_pair().await;
-    let only = |codec| CallOptions {
-        codecs: vec![codec],
-        ..CallOptions::default()
-    };
+    let only = |codec| CallOptions { codecs: vec![codec], ..CallOptions::default() };
     let (result, answered) = tokio::join!(pair.alice.call("bob", only(Codec::Pcmu)), async {
-        pair.bob
-            .accept()
-            .await
-            .expect("a call")
-            .answer(only(Codec::Pcma))
-            .await
+        pair.bob.accept().await.expect("a call").answer(only(Codec::Pcma)).await
     });
     assert_eq!(result.err().map(|error| error.status()), Some(488));
     assert_eq!(answered.err().map(|error| error.status()), Some(488));
@@ -264,15 +213,8 @@ async fn options_outside_a_call_are_answered_and_a_stray_bye_is_not_taken() {
     let pair = udp_pair().await;
     let answer = pair.alice.options("bob").await.expect("an answer");
     assert_eq!(answer.status, 200);
-    assert!(
-        answer
-            .headers
-            .iter()
-            .any(|(name, value)| name == "Allow" && value.contains("UPDATE"))
-    );
-    let (alice, bob) = pair
-        .talk(CallOptions::default(), CallOptions::default())
-        .await;
+    assert!(answer.headers.iter().any(|(name, value)| name == "Allow" && value.contains("UPDATE")));
+    let (alice, bob) = pair.talk(CallOptions::default(), CallOptions::default()).await;
     drop(bob);
     let report = alice.hangup().await.expect("a report");
     assert_eq!(report.bye_status, Some(481));
@@ -280,30 +222,14 @@ async fn options_outside_a_call_are_answered_and_a_stray_bye_is_not_taken() {
 
 #[tokio::test]
 async fn loss_made_on_purpose_is_counted_by_the_listener() {
-    let impairment = Impairment {
-        loss_percent: 20.0,
-        reorder_percent: 10.0,
-        seed: 3,
-        ..Impairment::default()
-    };
+    let impairment =
+        Impairment { loss_percent: 20.0, reorder_percent: 10.0, seed: 3, ..Impairment::default() };
     let pair = udp_pair().await;
-    let (alice, bob) = pair
-        .talk(
-            CallOptions {
-                impairment,
-                ..saying(440.0)
-            },
-            saying(440.0),
-        )
-        .await;
+    let (alice, bob) = pair.talk(CallOptions { impairment, ..saying(440.0) }, saying(440.0)).await;
     heard_at_least(&bob, 2 * 8000).await;
     let alice = alice.hangup().await.expect("a report");
     let stats = bob.stats();
-    assert!(
-        stats.lost > 5 && stats.lost <= alice.stats.withheld,
-        "{stats:?} {:?}",
-        alice.stats
-    );
+    assert!(stats.lost > 5 && stats.lost <= alice.stats.withheld, "{stats:?} {:?}", alice.stats);
     assert!(stats.reordered > 0, "{stats:?}");
     assert_eq!(stats.received, alice.stats.sent);
 }
@@ -313,23 +239,11 @@ async fn a_recording_is_what_was_heard() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("heard.wav");
     let pair = udp_pair().await;
-    let (alice, bob) = pair
-        .talk(
-            CallOptions {
-                record: Some(path.clone()),
-                ..saying(440.0)
-            },
-            saying(700.0),
-        )
-        .await;
+    let (alice, bob) =
+        pair.talk(CallOptions { record: Some(path.clone()), ..saying(440.0) }, saying(700.0)).await;
     heard_at_least(&alice, 1600).await;
     let report = alice.hangup().await.expect("a report");
     assert_eq!(read_wav(&path).expect("a recording"), report.heard.samples);
-    assert!(
-        report
-            .heard
-            .peak_level_db()
-            .is_some_and(|level| level > -20.0)
-    );
+    assert!(report.heard.peak_level_db().is_some_and(|level| level > -20.0));
     drop(bob);
 }

@@ -34,25 +34,13 @@ async fn a_planned_call_tells_what_came_of_it() {
     let pair = udp_pair().await;
     let plan = plan_to(pair.bob.local_addr());
     let (outcome, bob) = tokio::join!(script::run(&plan), async {
-        let call = pair
-            .bob
-            .accept()
-            .await
-            .expect("a call")
-            .answer(saying(440.0))
-            .await;
+        let call = pair.bob.accept().await.expect("a call").answer(saying(440.0)).await;
         let call = call.expect("answered");
         call.ended().await;
         call
     });
     assert!(outcome.ok, "{outcome:?}");
-    assert_eq!(
-        outcome.infos,
-        [script::InfoOutcome {
-            status: 200,
-            body: String::new()
-        }]
-    );
+    assert_eq!(outcome.infos, [script::InfoOutcome { status: 200, body: String::new() }]);
     assert_eq!(bob.stats().digits, "42");
     let json = serde_json::to_value(&outcome).expect("JSON");
     assert_eq!(json["status"], 200);
@@ -64,13 +52,7 @@ async fn a_planned_call_that_hears_silence_or_nobody_fails() {
     let pair = udp_pair().await;
     let plan = plan_to(pair.bob.local_addr());
     let (outcome, ()) = tokio::join!(script::run(&plan), async {
-        let call = pair
-            .bob
-            .accept()
-            .await
-            .expect("a call")
-            .answer(CallOptions::default())
-            .await;
+        let call = pair.bob.accept().await.expect("a call").answer(CallOptions::default()).await;
         call.expect("answered").ended().await;
     });
     assert!(outcome.answered && !outcome.ok, "{outcome:?}");
@@ -78,8 +60,5 @@ async fn a_planned_call_that_hears_silence_or_nobody_fails() {
     let (outcome, ()) = tokio::join!(script::run(&plan), async {
         pair.bob.accept().await.expect("a call").reject(603).await;
     });
-    assert_eq!(
-        (outcome.ok, outcome.answered, outcome.status),
-        (false, false, 603)
-    );
+    assert_eq!((outcome.ok, outcome.answered, outcome.status), (false, false, 603));
 }

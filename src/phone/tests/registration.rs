@@ -17,9 +17,7 @@ pub(super) async fn raw_server(
     answers: usize,
     answer: impl Fn(&str, usize) -> String + Send + 'static,
 ) -> SocketAddr {
-    let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .expect("a socket");
+    let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
     let address = socket.local_addr().expect("an address");
     tokio::spawn(async move {
         let mut buffer = [0; 4096];
@@ -35,10 +33,7 @@ pub(super) async fn raw_server(
                 })
                 .collect();
             let response = answer(&request, count).replace("COPIED\r\n", &copied);
-            socket
-                .send_to(response.as_bytes(), from)
-                .await
-                .expect("sent");
+            socket.send_to(response.as_bytes(), from).await.expect("sent");
         }
     });
     address

@@ -14,9 +14,7 @@ struct Raw {
 
 impl Raw {
     async fn at(peer: SocketAddr) -> Raw {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("a socket");
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
         Raw { socket, peer }
     }
 
@@ -31,18 +29,12 @@ impl Raw {
             peer = self.peer,
             length = body.len(),
         );
-        self.socket
-            .send_to(text.as_bytes(), self.peer)
-            .await
-            .expect("sent");
+        self.socket.send_to(text.as_bytes(), self.peer).await.expect("sent");
     }
 
     async fn receive(&self, patience: Duration) -> Option<String> {
         let mut buffer = [0; 4096];
-        let (length, _) = timeout(patience, self.socket.recv_from(&mut buffer))
-            .await
-            .ok()?
-            .ok()?;
+        let (length, _) = timeout(patience, self.socket.recv_from(&mut buffer)).await.ok()?.ok()?;
         Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
     }
 
@@ -58,10 +50,7 @@ impl Raw {
 }
 
 fn to_tag(response: &str) -> String {
-    let to = response
-        .lines()
-        .find(|line| line.starts_with("To:"))
-        .expect("a To");
+    let to = response.lines().find(|line| line.starts_with("To:")).expect("a To");
     format!(";tag={}", message::tag(to).expect("a tag"))
 }
 
@@ -72,11 +61,7 @@ async fn a_request_that_is_lost_is_sent_again_after_t1() {
     let server = raw_server(2, |_, count| {
         let answer = "SIP/2.0 200 OK\r\nCOPIED\r\nContent-Length: 0\r\n\r\n";
         // What is not SIP is as good as nothing.
-        if count == 0 {
-            "lost".to_owned()
-        } else {
-            answer.to_owned()
-        }
+        if count == 0 { "lost".to_owned() } else { answer.to_owned() }
     })
     .await;
     let phone = Phone::bind(config_at(server)).await.expect("a socket");
@@ -91,13 +76,8 @@ async fn a_200_comes_again_until_its_ack_and_a_request_twice_gets_one_answer() {
     let bob = udp_pair().await.bob;
     let raw = Raw::at(bob.local_addr()).await;
     raw.send("INVITE", 1, "", OFFER).await;
-    let mut call = bob
-        .accept()
-        .await
-        .expect("a call")
-        .answer(saying(440.0))
-        .await
-        .expect("answered");
+    let mut call =
+        bob.accept().await.expect("a call").answer(saying(440.0)).await.expect("answered");
     let first = raw.receive_status(200).await;
     assert_eq!(raw.receive_status(200).await, first);
     raw.send("ACK", 1, &to_tag(&first), "").await;
@@ -109,14 +89,8 @@ async fn a_200_comes_again_until_its_ack_and_a_request_twice_gets_one_answer() {
     assert_eq!(raw.receive_status(200).await, answer);
     raw.send("BYE", 3, &to_tag(&first), "").await;
     raw.receive_status(200).await;
-    assert!(matches!(
-        next_event(&mut call).await,
-        CallEvent::Info { .. }
-    ));
-    assert_eq!(
-        next_event(&mut call).await,
-        CallEvent::Ended(EndedBy::Remote)
-    );
+    assert!(matches!(next_event(&mut call).await, CallEvent::Info { .. }));
+    assert_eq!(next_event(&mut call).await, CallEvent::Ended(EndedBy::Remote));
 }
 
 #[tokio::test]
@@ -124,34 +98,19 @@ async fn an_invite_without_description_gets_an_offer_and_its_answer_is_taken_fro
     let bob = udp_pair().await.bob;
     let raw = Raw::at(bob.local_addr()).await;
     raw.send("INVITE", 1, "", "").await;
-    let call = bob
-        .accept()
-        .await
-        .expect("a call")
-        .answer(saying(440.0))
-        .await
-        .expect("answered");
+    let call = bob.accept().await.expect("a call").answer(saying(440.0)).await.expect("answered");
     let answer = raw.receive_status(200).await;
     assert!(
         answer.contains("m=audio") && answer.contains("a=rtpmap:101 telephone-event/8000"),
         "{answer}"
     );
     assert_eq!(call.stats().sent, 0);
-    let listener = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .expect("a socket");
+    let listener = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
     let port = listener.local_addr().expect("an address").port();
-    raw.send(
-        "ACK",
-        1,
-        &to_tag(&answer),
-        &OFFER.replace("audio 9 ", &format!("audio {port} ")),
-    )
-    .await;
+    raw.send("ACK", 1, &to_tag(&answer), &OFFER.replace("audio 9 ", &format!("audio {port} ")))
+        .await;
     let mut packet = [0; 400];
-    let heard = timeout(PATIENCE, listener.recv(&mut packet))
-        .await
-        .expect("in time");
+    let heard = timeout(PATIENCE, listener.recv(&mut packet)).await.expect("in time");
     assert_eq!(heard.expect("a packet"), 12 + 160);
 }
 
@@ -169,9 +128,6 @@ async fn requests_of_no_dialog_are_refused_as_they_should_be() {
     for ((method, tag, status), cseq) in cases.into_iter().zip(1..) {
         raw.send(method, cseq, tag, "").await;
         let answer = raw.receive(PATIENCE).await.expect("a response");
-        assert!(
-            answer.starts_with(&format!("SIP/2.0 {status} ")),
-            "{method}: {answer}"
-        );
+        assert!(answer.starts_with(&format!("SIP/2.0 {status} ")), "{method}: {answer}");
     }
 }

@@ -11,10 +11,11 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::warn;
 
 use super::Happening;
+use crate::dialect::linear;
 use crate::dialect::native::Telling;
 use crate::event::{Cause, Manifest};
 use crate::id::Tracks;
-use crate::media::Item;
+use crate::media::{Encoding, Item};
 use crate::sink::outbox::{Entry, Outbox};
 use crate::sink::wav::WavFile;
 
@@ -42,12 +43,7 @@ impl FileLink {
     pub(in crate::sink) fn new(path: PathBuf, tracks: Tracks, sample_rate: u32) -> Self {
         let wav = path.with_extension("wav");
         let create = spawn_blocking(move || WavFile::create(&wav, tracks, sample_rate));
-        FileLink {
-            state: State::Busy(create),
-            path,
-            announced: false,
-            hurry: false,
-        }
+        FileLink { state: State::Busy(create), path, announced: false, hurry: false }
     }
 
     pub(super) async fn progress(&mut self, outbox: &mut Outbox) -> Happening {
@@ -76,19 +72,11 @@ impl FileLink {
         match written {
             Ok(wav) => {
                 self.state = State::Ready(wav);
-                if announced {
-                    Happening::Gave
-                } else {
-                    Happening::Connected
-                }
+                if announced { Happening::Gave } else { Happening::Connected }
             }
             Err(error) => {
                 self.state = State::Failed;
-                let cause = if announced {
-                    Cause::SinkLost
-                } else {
-                    Cause::ConnectFailed
-                };
+                let cause = if announced { Cause::SinkLost } else { Cause::ConnectFailed };
                 Happening::GaveUp(cause, error.to_string())
             }
         }
@@ -149,10 +137,7 @@ impl FileLink {
 fn put(wav: &mut WavFile, item: &Item) {
     match item {
         Item::Frame(frame) => {
-            let samples = frame
-                .data
-                .chunks_exact(2)
-                .filter_map(|two| Some(i16::from_le_bytes(two.try_into().ok()?)));
+            let samples = linear(Encoding::L16, &frame.data);
             wav.put(frame.track, frame.position, samples);
         }
         Item::Gap(track, span) => wav.extend(*track, span.start + span.samples),

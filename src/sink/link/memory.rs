@@ -15,10 +15,7 @@ pub(in crate::sink) struct MemoryLink {
 
 impl MemoryLink {
     pub(in crate::sink) fn new(trace: Trace) -> Self {
-        MemoryLink {
-            trace,
-            announced: false,
-        }
+        MemoryLink { trace, announced: false }
     }
 
     pub(super) async fn progress(&mut self, outbox: &mut Outbox) -> Happening {
@@ -26,14 +23,7 @@ impl MemoryLink {
             return Happening::Connected;
         }
         // The stream fills the outbox between two calls only, so an empty one has nothing to wake for.
-        poll_fn(|_| {
-            if outbox.is_empty() {
-                Poll::Pending
-            } else {
-                Poll::Ready(())
-            }
-        })
-        .await;
+        poll_fn(|_| if outbox.is_empty() { Poll::Pending } else { Poll::Ready(()) }).await;
         while let Some((entry, _)) = outbox.next() {
             if let Entry::Item(item) = entry {
                 self.trace.put(&item);

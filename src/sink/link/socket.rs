@@ -144,11 +144,7 @@ impl SocketLink {
 
     fn handle_connected(&mut self, connection: Connection, outbox: &mut Outbox) -> Happening {
         self.first = self.dialect.greet(outbox.resume()).into();
-        self.state = State::Up(Up {
-            connection,
-            since: Moment::now(),
-            unflushed: false,
-        });
+        self.state = State::Up(Up { connection, since: Moment::now(), unflushed: false });
         match std::mem::replace(&mut self.past, Past::Connected) {
             Past::Never => Happening::Connected,
             Past::Connected => {
@@ -246,10 +242,7 @@ impl SocketLink {
             return;
         };
         let last = wire(self.dialect.farewell(cause, manifest));
-        let close = CloseFrame {
-            code: CloseCode::Normal,
-            reason: "the stream has ended".into(),
-        };
+        let close = CloseFrame { code: CloseCode::Normal, reason: "the stream has ended".into() };
         if connection.feed(last).await.is_err() || connection.close(Some(close)).await.is_err() {
             return;
         }

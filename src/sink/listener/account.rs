@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::delay::Delays;
 use super::report::{StreamReport, TrackReport};
-use crate::codec::g711;
+use crate::dialect::linear;
 use crate::dialect::native::{ManifestView, TrackView, hexadecimal};
 use crate::event::SpanKind;
 use crate::id::{Track, Tracks};
@@ -110,11 +110,7 @@ impl Account {
         let Some(tracks) = Tracks::of(&self.opening.tracks) else {
             return Err(io::Error::other("the stream has no tracks"));
         };
-        let name = format!(
-            "{}-{}.wav",
-            plain(&self.opening.call),
-            plain(&self.opening.stream)
-        );
+        let name = format!("{}-{}.wav", plain(&self.opening.call), plain(&self.opening.stream));
         let path = directory.join(name);
         let wav = WavFile::create(&path, tracks, self.opening.sample_rate)?;
         Ok((path, wav))
@@ -129,10 +125,7 @@ impl Account {
         let samples = (frame.payload.len() / self.opening.encoding.sample_bytes()) as u64;
         let line = &mut self.lines[frame.track.index()];
         if !self.opening.tracks.contains(&frame.track) {
-            return self.problem(format!(
-                "a frame of {}, which was not announced",
-                frame.track
-            ));
+            return self.problem(format!("a frame of {}, which was not announced", frame.track));
         }
         if frame.position < line.end {
             line.repeated += 1;
@@ -145,8 +138,7 @@ impl Account {
         *line.kinds.entry(frame.kind.as_str()).or_default() += samples;
         line.hash.update(frame.payload);
         if let (Some(started), Some(arrival)) = (self.opening.started_at_us, frame.arrival_us) {
-            line.delays
-                .add(frame.now_us.saturating_sub(started + arrival));
+            line.delays.add(frame.now_us.saturating_sub(started + arrival));
         }
         self.last_frame_at_us = Some(frame.now_us);
         self.frames += 1;
@@ -157,22 +149,8 @@ impl Account {
         let Some((_, wav)) = &mut self.wav else {
             return;
         };
-        match self.opening.encoding {
-            Encoding::L16 => {
-                let samples = frame
-                    .payload
-                    .chunks_exact(2)
-                    .filter_map(|two| Some(i16::from_le_bytes(two.try_into().ok()?)));
-                wav.put(frame.track, frame.position, samples);
-            }
-            Encoding::Pcmu => {
-                wav.put(
-                    frame.track,
-                    frame.position,
-                    frame.payload.iter().map(|byte| g711::ulaw_decode(*byte)),
-                );
-            }
-        }
+        let samples = linear(self.opening.encoding, frame.payload);
+        wav.put(frame.track, frame.position, samples);
         if self.frames.is_multiple_of(WRITE_EVERY)
             && let Err(error) = wav.write()
         {
@@ -223,13 +201,7 @@ impl Account {
     /// The last message of a stream whose dialect has no manifest.
     pub(super) fn stop(&mut self) {
         let clock = self.lines.iter().map(|line| line.end).max().unwrap_or(0);
-        self.end_with(
-            Outcome {
-                cause: None,
-                manifest_holds: None,
-            },
-            clock,
-        );
+        self.end_with(Outcome { cause: None, manifest_holds: None }, clock);
     }
 
     /// The last message: compares what came with what the manifest says.
@@ -246,13 +218,7 @@ impl Account {
         }
         let holds = found.is_empty();
         found.into_iter().for_each(|problem| self.problem(problem));
-        self.end_with(
-            Outcome {
-                cause: Some(cause),
-                manifest_holds: Some(holds),
-            },
-            manifest.clock,
-        );
+        self.end_with(Outcome { cause: Some(cause), manifest_holds: Some(holds) }, manifest.clock);
     }
 
     fn end_with(&mut self, outcome: Outcome, clock: u64) {
@@ -275,14 +241,8 @@ impl Account {
             encoding: opening.encoding_name.clone(),
             connections: self.connections,
             complete: self.outcome.is_some(),
-            cause: self
-                .outcome
-                .as_ref()
-                .and_then(|outcome| outcome.cause.clone()),
-            manifest_holds: self
-                .outcome
-                .as_ref()
-                .and_then(|outcome| outcome.manifest_holds),
+            cause: self.outcome.as_ref().and_then(|outcome| outcome.cause.clone()),
+            manifest_holds: self.outcome.as_ref().and_then(|outcome| outcome.manifest_holds),
             tracks: opening
                 .tracks
                 .iter()
@@ -316,9 +276,7 @@ impl Line {
         let track = account.track;
         let mut found = Vec::new();
         if self.sha256() != account.sha256 {
-            found.push(format!(
-                "{track}: the hash of what came is not the manifest's"
-            ));
+            found.push(format!("{track}: the hash of what came is not the manifest's"));
         }
         if self.end != clock || self.untold > 0 {
             let (end, untold) = (self.end, self.untold);
@@ -326,15 +284,9 @@ impl Line {
                 "{track}: told up to {end} of {clock} samples, {untold} of them untold"
             ));
         }
-        let audio = self
-            .kinds
-            .get(SpanKind::Audio.as_str())
-            .copied()
-            .unwrap_or(0);
+        let audio = self.kinds.get(SpanKind::Audio.as_str()).copied().unwrap_or(0);
         if audio < account.samples(SpanKind::Audio) {
-            found.push(format!(
-                "{track}: {audio} samples of audio came, the manifest has more"
-            ));
+            found.push(format!("{track}: {audio} samples of audio came, the manifest has more"));
         }
         found
     }
@@ -359,14 +311,7 @@ impl Line {
 
 /// A peer's word as part of a file name: letters, digits and dashes only, and not too many.
 fn plain(word: &str) -> String {
-    let kept: String = word
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .take(64)
-        .collect();
-    if kept.is_empty() {
-        "unnamed".to_owned()
-    } else {
-        kept
-    }
+    let kept: String =
+        word.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
+    if kept.is_empty() { "unnamed".to_owned() } else { kept }
 }

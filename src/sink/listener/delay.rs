@@ -15,20 +15,14 @@ pub(super) struct Delays {
 
 impl Delays {
     pub(super) fn new() -> Self {
-        Delays {
-            buckets: Vec::new(),
-            count: 0,
-            max_us: 0,
-        }
+        Delays { buckets: Vec::new(), count: 0, max_us: 0 }
     }
 
     pub(super) fn add(&mut self, micros: u64) {
         if self.buckets.is_empty() {
             self.buckets.resize(BUCKETS, 0);
         }
-        let bucket = usize::try_from(micros / BUCKET_US)
-            .unwrap_or(usize::MAX)
-            .min(BUCKETS - 1);
+        let bucket = usize::try_from(micros / BUCKET_US).unwrap_or(usize::MAX).min(BUCKETS - 1);
         self.buckets[bucket] = self.buckets[bucket].saturating_add(1);
         self.count += 1;
         self.max_us = self.max_us.max(micros);

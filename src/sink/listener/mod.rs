@@ -66,15 +66,7 @@ impl Listener {
             tasks: tasks.clone(),
         };
         tasks.spawn(door.accept(socket));
-        Ok(Listener {
-            address,
-            scheme,
-            table,
-            reports,
-            answers,
-            end,
-            tasks,
-        })
+        Ok(Listener { address, scheme, table, reports, answers, end, tasks })
     }
 
     /// Where it listens.
@@ -204,10 +196,8 @@ impl Door {
     ) -> impl Future<Output = Result<(), session::SessionError>> + 'static {
         let session = session::Session::new(&self.options, &self.table, self.answers.subscribe());
         let tls = self.options.tls.clone();
-        let resets = matches!(
-            self.options.behaviour,
-            Behaviour::Reset(_) | Behaviour::ResetOnce(_)
-        );
+        let resets =
+            matches!(self.options.behaviour, Behaviour::Reset(_) | Behaviour::ResetOnce(_));
         async move {
             stream.set_nodelay(true)?;
             if resets {

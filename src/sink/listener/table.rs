@@ -61,10 +61,7 @@ impl Table {
         {
             self.tell(oldest.report());
         }
-        open.insert(
-            opening.stream.clone(),
-            Account::new(opening, self.wav.as_deref()),
-        );
+        open.insert(opening.stream.clone(), Account::new(opening, self.wav.as_deref()));
     }
 
     /// Does something with an open stream.
@@ -89,10 +86,7 @@ impl Table {
 
     /// Reports of everything that is open, which then is forgotten.
     pub(super) fn end_all(&self) -> Vec<StreamReport> {
-        std::mem::take(&mut *self.lock())
-            .into_values()
-            .map(|account| account.report())
-            .collect()
+        std::mem::take(&mut *self.lock()).into_values().map(|account| account.report()).collect()
     }
 
     fn tell(&self, report: StreamReport) {

@@ -103,11 +103,7 @@ impl Outbox {
                 None
             }
         };
-        self.waiting.push_back(Waiting {
-            entry,
-            since: now,
-            delivery: Delivery::First,
-        });
+        self.waiting.push_back(Waiting { entry, since: now, delivery: Delivery::First });
         match track {
             Some(track) => self.shorten(track),
             None => self.drop_old_notes(),
@@ -116,9 +112,7 @@ impl Outbox {
 
     /// Takes the next thing to tell. It counts as given.
     pub(super) fn next(&mut self) -> Option<(Entry, Delivery)> {
-        let Waiting {
-            entry, delivery, ..
-        } = self.waiting.pop_front()?;
+        let Waiting { entry, delivery, .. } = self.waiting.pop_front()?;
         match &entry {
             Entry::Item(Item::Frame(frame)) => self.give(frame, delivery),
             Entry::Item(_) | Entry::Note(..) => self.waiting_notes -= 1,
@@ -159,11 +153,7 @@ impl Outbox {
 
     /// The position up to which every track is acknowledged.
     fn acknowledged_by_all(&self) -> Option<u64> {
-        self.tracks
-            .iter()
-            .map(|track| self.acknowledged[track.index()])
-            .min()
-            .flatten()
+        self.tracks.iter().map(|track| self.acknowledged[track.index()]).min().flatten()
     }
 
     /// The connection is lost. What a sink that acknowledges did not acknowledge waits again, in front.
@@ -178,11 +168,7 @@ impl Outbox {
                 }
                 Entry::Item(_) | Entry::Note(..) => self.waiting_notes += 1,
             }
-            self.waiting.push_front(Waiting {
-                entry,
-                since: now,
-                delivery: Delivery::Repeated,
-            });
+            self.waiting.push_front(Waiting { entry, since: now, delivery: Delivery::Repeated });
         }
         for track in Track::ALL {
             self.shorten(track);
@@ -222,11 +208,7 @@ impl Outbox {
             // Zeros that are not sent are still the silence that they were.
             silent => silent,
         };
-        let span = Span {
-            kind,
-            start: frame.position,
-            samples,
-        };
+        let span = Span { kind, start: frame.position, samples };
         self.given_up.push(frame);
         self.put_gap(place, track, span, waiting.since);
         true
@@ -244,14 +226,7 @@ impl Outbox {
             }
         }
         let entry = Entry::Item(Item::Gap(track, gap));
-        self.waiting.insert(
-            place,
-            Waiting {
-                entry,
-                since,
-                delivery: Delivery::First,
-            },
-        );
+        self.waiting.insert(place, Waiting { entry, since, delivery: Delivery::First });
         self.waiting_notes += 1;
         self.drop_old_notes();
     }
@@ -325,16 +300,9 @@ impl Outbox {
 
     /// How the stream is doing.
     pub(super) fn figures(&self, now: Instant) -> StreamFigures {
-        let oldest = self
-            .waiting
-            .iter()
-            .find(|waiting| waiting.delivery == Delivery::First);
+        let oldest = self.waiting.iter().find(|waiting| waiting.delivery == Delivery::First);
         let lag = oldest.map_or(0, |waiting| now.since(waiting.since).as_millis() as u64);
-        StreamFigures {
-            acknowledged: self.acknowledged_by_all(),
-            lag_ms: lag,
-            ..self.figures
-        }
+        StreamFigures { acknowledged: self.acknowledged_by_all(), lag_ms: lag, ..self.figures }
     }
 
     /// The end of what is sent for good, by [`Track::index`].

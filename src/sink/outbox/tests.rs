@@ -36,20 +36,14 @@ fn drain(outbox: &mut Outbox) -> String {
             Entry::Item(Item::Mark { name, .. }) => name,
             Entry::Note(note, _) => format!("{note:?}"),
         };
-        shown.push(if delivery == Delivery::Repeated {
-            word + "*"
-        } else {
-            word
-        });
+        shown.push(if delivery == Delivery::Repeated { word + "*" } else { word });
     }
     shown.join(" ")
 }
 
 fn fill(outbox: &mut Outbox, tracks: &[Track], numbers: std::ops::Range<u64>) {
     for number in numbers {
-        tracks
-            .iter()
-            .for_each(|track| outbox.push(frame(*track, number), NOW));
+        tracks.iter().for_each(|track| outbox.push(frame(*track, number), NOW));
     }
 }
 
@@ -61,20 +55,11 @@ fn the_oldest_frames_give_way_and_one_gap_per_track_stands_in_their_place() {
     fill(&mut outbox, &Track::ALL, 2..8);
     assert_eq!(outbox.resume(), [3 * 160, 3 * 160]);
     assert_eq!(outbox.figures(NOW).discarded_samples, 6 * 160);
-    let given_up: Vec<_> = outbox
-        .take_given_up()
-        .iter()
-        .map(|frame| (frame.track, frame.sequence))
-        .collect();
+    let given_up: Vec<_> =
+        outbox.take_given_up().iter().map(|frame| (frame.track, frame.sequence)).collect();
     let (from, to) = (Track::FromCustomer, Track::ToCustomer);
-    assert_eq!(
-        given_up,
-        [(from, 0), (to, 0), (from, 1), (to, 1), (from, 2), (to, 2)]
-    );
-    assert_eq!(
-        drain(&mut outbox),
-        "F0+3 T0+3 Paused f3 t3 f4 t4 f5 t5 f6 t6 f7 t7"
-    );
+    assert_eq!(given_up, [(from, 0), (to, 0), (from, 1), (to, 1), (from, 2), (to, 2)]);
+    assert_eq!(drain(&mut outbox), "F0+3 T0+3 Paused f3 t3 f4 t4 f5 t5 f6 t6 f7 t7");
     assert_eq!(outbox.settled(), [8 * 160, 8 * 160]);
 }
 
@@ -123,10 +108,7 @@ fn only_samples_that_were_given_can_be_acknowledged() {
     assert!(!outbox.acknowledge(Track::FromCustomer, 321));
     assert!(!outbox.acknowledge(Track::ToCustomer, 0));
     assert!(outbox.acknowledge(Track::FromCustomer, 320));
-    assert!(
-        outbox.acknowledge(Track::FromCustomer, 160),
-        "an old one changes nothing"
-    );
+    assert!(outbox.acknowledge(Track::FromCustomer, 160), "an old one changes nothing");
     assert_eq!(outbox.figures(NOW).acknowledged, Some(320));
 }
 

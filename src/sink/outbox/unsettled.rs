@@ -17,12 +17,7 @@ pub(super) struct Unsettled {
 impl Unsettled {
     /// Keeps at most `limit` samples per track.
     pub(super) fn new(limit: u64) -> Self {
-        Unsettled {
-            limit,
-            entries: VecDeque::new(),
-            samples: [0; 2],
-            settled: [0; 2],
-        }
+        Unsettled { limit, entries: VecDeque::new(), samples: [0; 2], settled: [0; 2] }
     }
 
     /// A sink that does not acknowledge is not waited for: what is older than the limit counts as taken.

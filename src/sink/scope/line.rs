@@ -87,11 +87,6 @@ impl Sum {
     fn level(&self, position: u64, last: SpanKind) -> Level {
         let mean = self.squares.checked_div(self.count).unwrap_or(0);
         let rms = u16::try_from(mean.isqrt()).unwrap_or(u16::MAX);
-        Level {
-            position,
-            rms,
-            peak: self.peak,
-            kind: self.kind.unwrap_or(last),
-        }
+        Level { position, rms, peak: self.peak, kind: self.kind.unwrap_or(last) }
     }
 }

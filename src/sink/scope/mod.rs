@@ -12,9 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dashmap::DashMap;
 
 use crate::call::StreamPlan;
+use crate::dialect::linear;
 use crate::event::SpanKind;
 use crate::id::{CallId, StreamId, Track, Tracks};
-use crate::media::Item;
+use crate::media::{Encoding, Item};
 use line::Line;
 
 /// Streams that have ended stay readable until this many others have ended after them.
@@ -59,12 +60,8 @@ pub struct Excerpt {
 impl Scope {
     /// Every stream that the scope knows, in the order of their ids, which is the order of their starts.
     pub fn streams(&self) -> Vec<ScopeStream> {
-        let mut streams: Vec<_> = self
-            .0
-            .traces
-            .iter()
-            .map(|entry| lock(entry.value()).head())
-            .collect();
+        let mut streams: Vec<_> =
+            self.0.traces.iter().map(|entry| lock(entry.value()).head()).collect();
         streams.sort_by_key(|stream| stream.stream);
         streams
     }
@@ -81,13 +78,7 @@ impl Scope {
         let picture = self.picture(stream)?;
         let picture = lock(&picture);
         let line = picture.line(track)?;
-        Some(
-            line.levels
-                .iter()
-                .filter(|level| level.position >= from)
-                .copied()
-                .collect(),
-        )
+        Some(line.levels.iter().filter(|level| level.position >= from).copied().collect())
     }
 
     /// The last `milliseconds` of a track; at most the last ten seconds.
@@ -96,27 +87,14 @@ impl Scope {
         let picture = lock(&picture);
         let line = picture.line(track)?;
         let wanted = u64::from(milliseconds) * u64::from(picture.head.sample_rate) / 1000;
-        let count = line
-            .samples
-            .len()
-            .min(usize::try_from(wanted).unwrap_or(usize::MAX));
-        let samples: Vec<i16> = line
-            .samples
-            .iter()
-            .skip(line.samples.len() - count)
-            .copied()
-            .collect();
-        Some(Excerpt {
-            position: line.end - samples.len() as u64,
-            samples,
-        })
+        let count = line.samples.len().min(usize::try_from(wanted).unwrap_or(usize::MAX));
+        let samples: Vec<i16> =
+            line.samples.iter().skip(line.samples.len() - count).copied().collect();
+        Some(Excerpt { position: line.end - samples.len() as u64, samples })
     }
 
     fn picture(&self, stream: StreamId) -> Option<Arc<Mutex<Picture>>> {
-        self.0
-            .traces
-            .get(&stream)
-            .map(|entry| Arc::clone(entry.value()))
+        self.0.traces.get(&stream).map(|entry| Arc::clone(entry.value()))
     }
 
     /// A place for a stream that begins.
@@ -131,22 +109,11 @@ impl Scope {
         tracks: Tracks,
         sample_rate: u32,
     ) -> Trace {
-        let head = ScopeStream {
-            stream,
-            call,
-            sample_rate,
-            tracks,
-            ends: [0; 2],
-            live: true,
-        };
+        let head = ScopeStream { stream, call, sample_rate, tracks, ends: [0; 2], live: true };
         let lines = [Line::new(sample_rate), Line::new(sample_rate)];
         let picture = Arc::new(Mutex::new(Picture { head, lines }));
         self.0.traces.insert(stream, Arc::clone(&picture));
-        Trace {
-            stream,
-            picture,
-            shelf: Arc::clone(&self.0),
-        }
+        Trace { stream, picture, shelf: Arc::clone(&self.0) }
     }
 }
 
@@ -163,10 +130,7 @@ impl Trace {
         let mut picture = lock(&self.picture);
         match item {
             Item::Frame(frame) => {
-                let samples = frame
-                    .data
-                    .chunks_exact(2)
-                    .filter_map(|two| Some(i16::from_le_bytes(two.try_into().ok()?)));
+                let samples = linear(Encoding::L16, &frame.data);
                 picture.draw(frame.track, frame.position, frame.kind, samples);
             }
             Item::Gap(track, span) => {
@@ -210,10 +174,7 @@ impl Picture {
     }
 
     fn line(&self, track: Track) -> Option<&Line> {
-        self.head
-            .tracks
-            .contains(track)
-            .then(|| &self.lines[track.index()])
+        self.head.tracks.contains(track).then(|| &self.lines[track.index()])
     }
 
     fn draw(
@@ -227,9 +188,7 @@ impl Picture {
         if position < line.end {
             return;
         }
-        let missing = usize::try_from(position - line.end)
-            .unwrap_or(usize::MAX)
-            .min(line.capacity);
+        let missing = usize::try_from(position - line.end).unwrap_or(usize::MAX).min(line.capacity);
         line.end = position - missing as u64;
         for _ in 0..missing {
             line.draw(0, SpanKind::Silence);

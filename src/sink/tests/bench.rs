@@ -6,14 +6,12 @@ use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
-use crate::codec::{Codec, g711};
-use crate::command::PauseAs;
-use crate::dialect::DialectKind;
+use crate::codec::Codec;
+use crate::dialect::{DialectKind, linear};
 use crate::event::{Cause, Manifest};
 use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
-use crate::media::{Control, PayloadMap, TapReader, TapWriter, ring};
+use crate::media::{Control, Encoding, PayloadMap, TapReader, TapWriter, ring};
 use crate::net::Clock;
-use crate::rtp::write_header;
 use crate::sink::listener::Listener;
 use crate::sink::{Kind, Reconnect, Settings, SinkHandle, WebSocket, start};
 use crate::time::Instant;
@@ -55,24 +53,31 @@ pub(super) fn socket(listener: &Listener, dialect: DialectKind) -> Settings {
 
 pub(super) fn at_url(url: &str, dialect: DialectKind) -> Settings {
     let url = url.parse().expect("a WebSocket URL");
-    let mut settings = Settings::new(
-        SinkName::from("asr"),
-        Kind::WebSocket(WebSocket::new(url, dialect)),
-    );
-    settings.reconnect = Reconnect {
-        attempts: 5,
-        first_delay_ms: 10,
-        max_delay_ms: 50,
-    };
+    let mut settings =
+        Settings::new(SinkName::from("asr"), Kind::WebSocket(WebSocket::new(url, dialect)));
+    settings.reconnect = Reconnect { attempts: 5, first_delay_ms: 10, max_delay_ms: 50 };
     settings
 }
 
-/// What the customer says in frame `number`: the same for everybody who asks.
+/// What is said in frame `number`, in mu-law: the same for everybody who asks.
+fn mulaw(track: Track, number: u64) -> Vec<u8> {
+    let byte = |n: u64| (n * (37 + 11 * track.index() as u64) % 251) as u8;
+    (0..160).map(|i| byte(number * 160 + i)).collect()
+}
+
+/// What is said in frame `number`.
 pub(super) fn speech(track: Track, number: u64) -> Vec<i16> {
-    let wave = |n: u64| ((n * (37 + 11 * track.index() as u64)) % 8000) as i16 - 4000;
-    (0..160)
-        .map(|i| g711::ulaw_decode(g711::ulaw_encode(wave(number * 160 + i))))
-        .collect()
+    linear(Encoding::Pcmu, &mulaw(track, number)).collect()
+}
+
+/// RFC 3550 §5.1, payload type 0.
+fn rtp(track: Track, number: u64) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend((number as u16).to_be_bytes());
+    packet.extend((number as u32 * 160).to_be_bytes());
+    packet.extend((1 + track.index() as u32).to_be_bytes());
+    packet.extend(mulaw(track, number));
+    packet
 }
 
 pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
@@ -84,13 +89,7 @@ impl Bench {
         let clock = Clock::start();
         let (sender, events) = mpsc::channel(1000);
         let handle = start(settings, clock, sender).expect("the sinks start");
-        Bench {
-            handle,
-            clock,
-            events,
-            past: Vec::new(),
-            next_stream: 1,
-        }
+        Bench { handle, clock, events, past: Vec::new(), next_stream: 1 }
     }
 
     pub(super) fn plan(&mut self, sink: &str) -> (StreamPlan, TapWriter) {
@@ -108,7 +107,7 @@ impl Bench {
             label: Some("test".to_owned()),
             sink: SinkName::from(sink),
             tracks: Tracks::Both,
-            pause_as: PauseAs::Omit,
+            pause_as: Default::default(),
             payloads: PayloadMap::from(&[(0, Codec::Pcmu)]),
             start: self.clock.now(),
             reader,
@@ -122,30 +121,18 @@ impl Bench {
         let (plan, tap) = self.plan(sink);
         let (stream, start) = (plan.stream, plan.start);
         self.handle.send(SinkCommand::Open(Box::new(plan)));
-        Fed {
-            stream,
-            start,
-            tap,
-            frames: 0,
-        }
+        Fed { stream, start, tap, frames: 0 }
     }
 
     /// Ends a stream just behind what it was fed.
     pub(super) fn close(&self, fed: &Fed) {
-        let command = SinkCommand::Close {
-            stream: fed.stream,
-            at: fed.now(),
-            cause: Cause::Request,
-        };
+        let command =
+            SinkCommand::Close { stream: fed.stream, at: fed.now(), cause: Cause::Request };
         self.handle.send(command);
     }
 
     pub(super) fn control(&self, fed: &Fed, control: Control) {
-        self.handle.send(SinkCommand::Control {
-            stream: fed.stream,
-            at: fed.now(),
-            control,
-        });
+        self.handle.send(SinkCommand::Control { stream: fed.stream, at: fed.now(), control });
     }
 
     async fn event(&mut self) -> SinkEvent {
@@ -170,24 +157,15 @@ impl Bench {
 
     /// Waits for the end of `stream`, and makes sure that there is no second one.
     pub(super) async fn finished(&mut self, stream: StreamId) -> Told {
-        let end = self
-            .until(stream, |event| matches!(event, SinkEvent::Finished { .. }))
-            .await;
-        let SinkEvent::Finished {
-            cause, manifest, ..
-        } = end
-        else {
+        let end = self.until(stream, |event| matches!(event, SinkEvent::Finished { .. })).await;
+        let SinkEvent::Finished { cause, manifest, .. } = end else {
             unreachable!("just asked for")
         };
         self.expect_silence(stream);
         let before = |event: &&SinkEvent| {
             event.stream() == stream && !matches!(event, SinkEvent::Finished { .. })
         };
-        Told {
-            events: self.past.iter().filter(before).cloned().collect(),
-            cause,
-            manifest,
-        }
+        Told { events: self.past.iter().filter(before).cloned().collect(), cause, manifest }
     }
 
     /// The task of a finished stream is gone, so nothing of it can come any more.
@@ -211,21 +189,7 @@ impl Fed {
             self.frames += 1;
             let arrival = self.now();
             for track in Track::ALL {
-                let mut packet = Vec::new();
-                write_header(
-                    &mut packet,
-                    false,
-                    0,
-                    number as u16,
-                    number as u32 * 160,
-                    1 + track.index() as u32,
-                );
-                packet.extend(
-                    speech(track, number)
-                        .iter()
-                        .map(|sample| g711::ulaw_encode(*sample)),
-                );
-                self.tap.write(track, &packet, arrival);
+                self.tap.write(track, &rtp(track, number), arrival);
             }
         }
     }

@@ -21,9 +21,7 @@ fn positions(told: &Told, wanted: impl Fn(&SinkEvent) -> bool) -> Vec<usize> {
 }
 
 async fn listener() -> Listener {
-    Listener::start(Options::default())
-        .await
-        .expect("a free port")
+    Listener::start(Options::default()).await.expect("a free port")
 }
 
 fn frames(report: &[StreamReport]) -> u64 {
@@ -43,10 +41,7 @@ async fn a_native_sink_gets_every_sample_and_a_manifest_that_says_so() {
     let told = bench.finished(fed.stream).await;
     let report = soon(listener.report()).await.expect("one stream");
     assert!(report.is_good(), "{report:#?}");
-    assert_eq!(
-        (report.manifest_holds, report.cause.as_deref()),
-        (Some(true), Some("request"))
-    );
+    assert_eq!((report.manifest_holds, report.cause.as_deref()), (Some(true), Some("request")));
     for track in Track::ALL {
         let track = report.track(track.as_str()).expect("both tracks");
         assert_eq!(track.kinds.get("audio"), Some(&8000), "{track:?}");
@@ -55,12 +50,7 @@ async fn a_native_sink_gets_every_sample_and_a_manifest_that_says_so() {
     assert_eq!(told.cause, Cause::Request);
     let manifest = told.manifest.as_ref().expect("a manifest");
     manifest.check().expect("it adds up");
-    assert!(
-        manifest
-            .tracks
-            .iter()
-            .all(|account| account.samples(SpanKind::Audio) == 8000)
-    );
+    assert!(manifest.tracks.iter().all(|account| account.samples(SpanKind::Audio) == 8000));
     let connected = positions(&told, |event| matches!(event, SinkEvent::Connected { .. }));
     let flowing = positions(&told, |event| matches!(event, SinkEvent::Flowing { .. }));
     assert_eq!(
@@ -72,10 +62,7 @@ async fn a_native_sink_gets_every_sample_and_a_manifest_that_says_so() {
     let Some(SinkEvent::Figures { figures, .. }) = told.events.last() else {
         panic!("{:?}", told.events)
     };
-    assert_eq!(
-        (figures.frames, figures.samples, figures.discarded_samples),
-        (100, 16_000, 0)
-    );
+    assert_eq!((figures.frames, figures.samples, figures.discarded_samples), (100, 16_000, 0));
     assert_eq!(bench.handle.open_streams(), 0);
     assert_eq!(bench.handle.pools()[0].active, 0);
 }
@@ -83,10 +70,7 @@ async fn a_native_sink_gets_every_sample_and_a_manifest_that_says_so() {
 #[tokio::test]
 async fn a_twilio_sink_sees_a_pause_as_a_jump_in_time_and_the_recording_holds_it() {
     let directory = tempfile::tempdir().expect("a directory");
-    let options = Options {
-        wav: Some(directory.path().to_owned()),
-        ..Options::default()
-    };
+    let options = Options { wav: Some(directory.path().to_owned()), ..Options::default() };
     let mut listener = Listener::start(options).await.expect("a free port");
     let mut bench = Bench::new(vec![socket(&listener, DialectKind::Twilio)]);
     let mut fed = bench.open("asr");
@@ -101,18 +85,12 @@ async fn a_twilio_sink_sees_a_pause_as_a_jump_in_time_and_the_recording_holds_it
 
     assert_eq!(bench.finished(fed.stream).await.cause, Cause::Request);
     let report = soon(listener.report()).await.expect("one stream");
-    assert!(
-        report.is_good() && report.protocol == "twilio",
-        "{report:#?}"
-    );
+    assert!(report.is_good() && report.protocol == "twilio", "{report:#?}");
     let track = report.track("from_customer").expect("both tracks");
     assert_eq!((track.samples, track.untold), (20 * 160, 10 * 160));
     let wav = report.wav.expect("a recording");
-    let samples: Vec<i16> = hound::WavReader::open(wav)
-        .expect("a WAV file")
-        .into_samples()
-        .flatten()
-        .collect();
+    let samples: Vec<i16> =
+        hound::WavReader::open(wav).expect("a WAV file").into_samples().flatten().collect();
     let heard: Vec<i16> = samples.iter().step_by(2).copied().collect();
     let said = |number| speech(Track::FromCustomer, number);
     assert_eq!(heard[9 * 160..10 * 160], said(9));
@@ -137,19 +115,11 @@ async fn a_native_sink_is_told_pauses_mutes_and_marks_at_their_places() {
     let told = bench.finished(fed.stream).await;
     let report = soon(listener.report()).await.expect("one stream");
     assert!(report.is_good(), "{report:#?}");
-    assert_eq!(
-        report.notes,
-        ["paused@1600", "resumed@3200", "muted:from_customer@3200"]
-    );
+    assert_eq!(report.notes, ["paused@1600", "resumed@3200", "muted:from_customer@3200"]);
     assert_eq!(report.marks, ["card"]);
     let manifest = told.manifest.expect("a manifest");
-    let samples = |kind| {
-        manifest
-            .tracks
-            .iter()
-            .map(|account| account.samples(kind))
-            .collect::<Vec<_>>()
-    };
+    let samples =
+        |kind| manifest.tracks.iter().map(|account| account.samples(kind)).collect::<Vec<_>>();
     assert_eq!(samples(SpanKind::Paused), [1600, 1600]);
     assert_eq!(samples(SpanKind::Muted), [1600, 0]);
     assert_eq!(samples(SpanKind::Audio), [1600, 3200]);
@@ -164,26 +134,13 @@ async fn what_a_sink_asks_for_is_passed_on_and_not_obeyed_here() {
     soon(listener.wait_until(|open| frames(open) == 2)).await;
     for (answer, ask) in [
         (Answer::Pause, SinkAsk::Pause),
-        (
-            Answer::Mark {
-                name: "here".to_owned(),
-            },
-            SinkAsk::Mark("here".to_owned()),
-        ),
+        (Answer::Mark { name: "here".to_owned() }, SinkAsk::Mark("here".to_owned())),
         (Answer::Resume, SinkAsk::Resume),
         (Answer::Stop, SinkAsk::Stop),
     ] {
         listener.say(answer);
-        let event = bench
-            .until(fed.stream, |event| matches!(event, SinkEvent::Asked { .. }))
-            .await;
-        assert_eq!(
-            event,
-            SinkEvent::Asked {
-                stream: fed.stream,
-                verb: ask
-            }
-        );
+        let event = bench.until(fed.stream, |event| matches!(event, SinkEvent::Asked { .. })).await;
+        assert_eq!(event, SinkEvent::Asked { stream: fed.stream, verb: ask });
     }
     assert_eq!(bench.handle.open_streams(), 1);
     bench.close(&fed);

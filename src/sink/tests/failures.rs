@@ -14,9 +14,7 @@ use crate::sink::listener::{Listener, Options};
 use crate::sink::{Kind, Settings};
 
 async fn nobody() -> String {
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .expect("a free port");
+    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
     let address = socket.local_addr().expect("bound");
     format!("ws://{address}/")
 }
@@ -28,10 +26,7 @@ async fn a_sink_that_is_not_there_is_tried_a_few_times_and_then_told_as_such() {
     fed.feed(5);
     let told = bench.finished(fed.stream).await;
     assert_eq!(told.cause, Cause::ConnectFailed);
-    told.manifest
-        .expect("a manifest")
-        .check()
-        .expect("it adds up");
+    told.manifest.expect("a manifest").check().expect("it adds up");
     assert!(
         !told
             .events
@@ -51,52 +46,31 @@ async fn a_stream_that_is_closed_before_its_sink_is_there_ends_with_the_cause_of
     bench.close(&fed);
     let told = bench.finished(fed.stream).await;
     assert_eq!(told.cause, Cause::Request);
-    told.manifest
-        .expect("a manifest")
-        .check()
-        .expect("it adds up");
+    told.manifest.expect("a manifest").check().expect("it adds up");
 }
 
 #[tokio::test]
 async fn a_sink_that_goes_away_for_good_is_told_as_lost() {
-    let listener = Listener::start(Options::default())
-        .await
-        .expect("a free port");
+    let listener = Listener::start(Options::default()).await.expect("a free port");
     let mut bench = Bench::new(vec![socket(&listener, DialectKind::Native)]);
     let mut fed = bench.open("asr");
     fed.feed(10);
     soon(listener.wait_until(|open| open.iter().any(|stream| stream.frames() == 20))).await;
     let reports = listener.stop().await;
-    assert_eq!(
-        reports
-            .iter()
-            .map(|report| report.complete)
-            .collect::<Vec<_>>(),
-        [false]
-    );
+    assert_eq!(reports.iter().map(|report| report.complete).collect::<Vec<_>>(), [false]);
     let told = bench.finished(fed.stream).await;
     assert_eq!(told.cause, Cause::SinkLost);
-    told.manifest
-        .expect("a manifest")
-        .check()
-        .expect("it adds up");
+    told.manifest.expect("a manifest").check().expect("it adds up");
     assert_eq!(
-        told.events
-            .iter()
-            .filter(|event| matches!(event, SinkEvent::Lost { .. }))
-            .count(),
+        told.events.iter().filter(|event| matches!(event, SinkEvent::Lost { .. })).count(),
         1
     );
 }
 
 #[tokio::test]
 async fn a_redirect_is_a_failure_and_its_place_is_never_visited() {
-    let elsewhere = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .expect("a free port");
-    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .expect("a free port");
+    let elsewhere = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
     let url = format!("ws://{}/", server.local_addr().expect("bound"));
     let location = elsewhere.local_addr().expect("bound");
     tokio::spawn(async move {

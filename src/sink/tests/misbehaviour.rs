@@ -10,22 +10,15 @@ use crate::id::SinkName;
 use crate::sink::listener::{Behaviour, Listener, Options};
 
 async fn listener(behaviour: Behaviour) -> Listener {
-    Listener::start(Options {
-        behaviour,
-        ..Options::default()
-    })
-    .await
-    .expect("a free port")
+    Listener::start(Options { behaviour, ..Options::default() }).await.expect("a free port")
 }
 
 #[tokio::test]
 async fn a_sink_that_never_reads_loses_the_oldest_audio_and_nobody_else_loses_any() {
     for behaviour in [Behaviour::NeverRead, Behaviour::ByteASecond] {
         let (bad, mut good) = (listener(behaviour).await, listener(Behaviour::Good).await);
-        let mut settings = vec![
-            socket(&bad, DialectKind::Native),
-            socket(&good, DialectKind::Native),
-        ];
+        let mut settings =
+            vec![socket(&bad, DialectKind::Native), socket(&good, DialectKind::Native)];
         settings[0].name = SinkName::from("bad");
         settings[0].drain_ms = 100;
         let mut bench = Bench::new(settings);
@@ -42,24 +35,13 @@ async fn a_sink_that_never_reads_loses_the_oldest_audio_and_nobody_else_loses_an
         bench.close(&hurt);
         let told = bench.finished(hurt.stream).await;
         let took = closing.elapsed();
-        assert!(
-            took < Duration::from_millis(1000),
-            "{behaviour:?}: the end took {took:?}"
-        );
+        assert!(took < Duration::from_millis(1000), "{behaviour:?}: the end took {took:?}");
         assert_eq!(told.cause, Cause::Request);
         let manifest = told.manifest.expect("a manifest");
         manifest.check().expect("it adds up");
-        assert!(
-            manifest
-                .tracks
-                .iter()
-                .all(|account| account.samples(SpanKind::Discarded) > 0)
-        );
-        let discarded: u64 = manifest
-            .tracks
-            .iter()
-            .map(|account| account.samples(SpanKind::Discarded))
-            .sum();
+        assert!(manifest.tracks.iter().all(|account| account.samples(SpanKind::Discarded) > 0));
+        let discarded: u64 =
+            manifest.tracks.iter().map(|account| account.samples(SpanKind::Discarded)).sum();
         assert_eq!(bench.handle.pools()[0].discarded_samples, discarded);
 
         bench.close(&unhurt);
@@ -67,10 +49,7 @@ async fn a_sink_that_never_reads_loses_the_oldest_audio_and_nobody_else_loses_an
         let report = soon(good.report()).await.expect("one stream");
         assert!(report.is_good(), "{report:#?}");
         assert!(
-            report
-                .tracks
-                .iter()
-                .all(|track| track.kinds.get("audio") == Some(&128_000)),
+            report.tracks.iter().all(|track| track.kinds.get("audio") == Some(&128_000)),
             "{report:#?}"
         );
     }
@@ -88,11 +67,8 @@ async fn after_a_reset_a_native_stream_goes_on_where_the_sink_had_acknowledged()
     let report = soon(listener.report()).await.expect("one stream");
     assert!(report.is_good(), "{report:#?}");
     assert_eq!(report.connections, 2);
-    let names: Vec<_> = told
-        .events
-        .iter()
-        .filter(|event| !matches!(event, SinkEvent::Figures { .. }))
-        .collect();
+    let names: Vec<_> =
+        told.events.iter().filter(|event| !matches!(event, SinkEvent::Figures { .. })).collect();
     assert!(
         matches!(
             names.as_slice(),
@@ -106,12 +82,7 @@ async fn after_a_reset_a_native_stream_goes_on_where_the_sink_had_acknowledged()
         "{names:?}"
     );
     let manifest = told.manifest.expect("a manifest");
-    assert!(
-        manifest
-            .tracks
-            .iter()
-            .all(|account| account.samples(SpanKind::Audio) == 16_000)
-    );
+    assert!(manifest.tracks.iter().all(|account| account.samples(SpanKind::Audio) == 16_000));
 }
 
 #[tokio::test]
@@ -121,11 +92,9 @@ async fn sinks_that_reset_close_or_flap_are_sought_again_and_the_stream_ends_onc
         Behaviour::CloseAfter(20),
         Behaviour::Flap(Duration::from_millis(150)),
     ];
-    for (behaviour, dialect) in behaviours.into_iter().zip([
-        DialectKind::Native,
-        DialectKind::Twilio,
-        DialectKind::Native,
-    ]) {
+    for (behaviour, dialect) in
+        behaviours.into_iter().zip([DialectKind::Native, DialectKind::Twilio, DialectKind::Native])
+    {
         let listener = listener(behaviour).await;
         let mut settings = socket(&listener, dialect);
         // These connections are too short to count as steady.
@@ -142,20 +111,13 @@ async fn sinks_that_reset_close_or_flap_are_sought_again_and_the_stream_ends_onc
         bench.close(&fed);
         let told = bench.finished(fed.stream).await;
         assert_eq!(told.cause, Cause::Request, "{behaviour:?}");
-        told.manifest
-            .expect("a manifest")
-            .check()
-            .expect("it adds up");
+        told.manifest.expect("a manifest").check().expect("it adds up");
         let count = |wanted: fn(&SinkEvent) -> bool| {
             told.events.iter().filter(|event| wanted(event)).count()
         };
         let lost = count(|event| matches!(event, SinkEvent::Lost { .. }));
         let back = count(|event| matches!(event, SinkEvent::Back { .. }));
-        assert!(
-            lost >= 3 && back >= 2 && lost - back <= 1,
-            "{behaviour:?}: {:?}",
-            told.events
-        );
+        assert!(lost >= 3 && back >= 2 && lost - back <= 1, "{behaviour:?}: {:?}", told.events);
     }
 }
 
@@ -167,10 +129,7 @@ async fn a_sink_that_talks_nonsense_ends_its_stream() {
     fed.feed(30);
     let told = bench.finished(fed.stream).await;
     assert_eq!(told.cause, Cause::SinkProtocol);
-    told.manifest
-        .expect("a manifest")
-        .check()
-        .expect("it adds up");
+    told.manifest.expect("a manifest").check().expect("it adds up");
     assert!(bench.handle.pools()[0].garbage_messages >= 16);
 }
 
@@ -180,16 +139,8 @@ async fn a_sink_that_has_heard_enough_asks_for_the_end_and_is_not_called_again()
     let mut bench = Bench::new(vec![socket(&listener, DialectKind::Twilio)]);
     let mut fed = bench.open("asr");
     fed.feed(10);
-    let event = bench
-        .until(fed.stream, |event| matches!(event, SinkEvent::Asked { .. }))
-        .await;
-    assert_eq!(
-        event,
-        SinkEvent::Asked {
-            stream: fed.stream,
-            verb: SinkAsk::Stop
-        }
-    );
+    let event = bench.until(fed.stream, |event| matches!(event, SinkEvent::Asked { .. })).await;
+    assert_eq!(event, SinkEvent::Asked { stream: fed.stream, verb: SinkAsk::Stop });
     // Nobody closes the stream: it ends by itself.
     assert_eq!(bench.finished(fed.stream).await.cause, Cause::SinkLost);
     assert_eq!(listener.connections(), 1);

@@ -17,9 +17,7 @@ use crate::sink::{Kind, Settings};
 #[tokio::test]
 async fn a_recording_has_a_channel_per_track_at_the_clocks_positions_and_the_manifest_beside_it() {
     let directory = tempfile::tempdir().expect("a directory");
-    let kind = Kind::Wav {
-        directory: directory.path().join("deep/er"),
-    };
+    let kind = Kind::Wav { directory: directory.path().join("deep/er") };
     let mut bench = Bench::new(vec![Settings::new("files".into(), kind)]);
     let mut fed = bench.open("files");
     fed.feed(30);
@@ -31,33 +29,17 @@ async fn a_recording_has_a_channel_per_track_at_the_clocks_positions_and_the_man
     let told = bench.finished(fed.stream).await;
     assert_eq!(told.cause, Cause::Request);
     let manifest = told.manifest.expect("a manifest");
-    assert!(
-        manifest
-            .tracks
-            .iter()
-            .all(|account| account.samples(SpanKind::Audio) == 40 * 160)
-    );
+    assert!(manifest.tracks.iter().all(|account| account.samples(SpanKind::Audio) == 40 * 160));
 
-    let base = directory
-        .path()
-        .join(format!("deep/er/{}-{}", manifest.call, manifest.stream));
+    let base = directory.path().join(format!("deep/er/{}-{}", manifest.call, manifest.stream));
     let wav = hound::WavReader::open(base.with_extension("wav")).expect("a WAV file");
     assert_eq!(
-        (
-            wav.spec().channels,
-            wav.spec().sample_rate,
-            u64::from(wav.duration())
-        ),
+        (wav.spec().channels, wav.spec().sample_rate, u64::from(wav.duration())),
         (2, 8000, manifest.clock)
     );
     let samples: Vec<i16> = wav.into_samples().flatten().collect();
     for track in Track::ALL {
-        let channel: Vec<i16> = samples
-            .iter()
-            .skip(track.index())
-            .step_by(2)
-            .copied()
-            .collect();
+        let channel: Vec<i16> = samples.iter().skip(track.index()).step_by(2).copied().collect();
         for number in (0..30).chain(40..50) {
             assert_eq!(
                 channel[number * 160..(number + 1) * 160],
@@ -65,18 +47,10 @@ async fn a_recording_has_a_channel_per_track_at_the_clocks_positions_and_the_man
                 "{track} {number}"
             );
         }
-        assert!(
-            channel[30 * 160..40 * 160]
-                .iter()
-                .all(|sample| *sample == 0)
-        );
+        assert!(channel[30 * 160..40 * 160].iter().all(|sample| *sample == 0));
     }
     let json = std::fs::read_to_string(base.with_extension("json")).expect("a manifest beside it");
-    let Ok(Telling::Manifest {
-        cause,
-        manifest: view,
-    }) = serde_json::from_str(&json)
-    else {
+    let Ok(Telling::Manifest { cause, manifest: view }) = serde_json::from_str(&json) else {
         panic!("{json}")
     };
     assert!(cause == "request" && view.holds(), "{json}");
@@ -85,9 +59,7 @@ async fn a_recording_has_a_channel_per_track_at_the_clocks_positions_and_the_man
 #[tokio::test]
 async fn a_file_that_cannot_be_made_ends_the_stream_as_not_connected() {
     let file = tempfile::NamedTempFile::new().expect("a file");
-    let kind = Kind::Wav {
-        directory: file.path().to_owned(),
-    };
+    let kind = Kind::Wav { directory: file.path().to_owned() };
     let mut bench = Bench::new(vec![Settings::new("files".into(), kind)]);
     let fed = bench.open("files");
     let told = bench.finished(fed.stream).await;
@@ -99,32 +71,19 @@ async fn the_scope_shows_the_last_samples_while_the_stream_runs_and_after_it() {
     let mut bench = Bench::new(vec![Settings::new("scope".into(), Kind::Scope)]);
     let mut fed = bench.open("scope");
     fed.feed(20);
-    bench
-        .until(fed.stream, |event| {
-            matches!(event, crate::call::SinkEvent::Flowing { .. })
-        })
-        .await;
+    bench.until(fed.stream, |event| matches!(event, crate::call::SinkEvent::Flowing { .. })).await;
     let scope = bench.handle.scope().clone();
     assert!(scope.stream(fed.stream).expect("a known stream").live);
     bench.close(&fed);
     bench.finished(fed.stream).await;
     let shown = scope.stream(fed.stream).expect("a known stream");
     assert!(!shown.live && shown.ends == [3200, 3200], "{shown:?}");
-    let excerpt = scope
-        .samples(fed.stream, Track::ToCustomer, 20)
-        .expect("both tracks");
-    assert_eq!(
-        (excerpt.position, excerpt.samples),
-        (3040, speech(Track::ToCustomer, 19))
-    );
-    let levels = scope
-        .levels(fed.stream, Track::FromCustomer, 0)
-        .expect("both tracks");
+    let excerpt = scope.samples(fed.stream, Track::ToCustomer, 20).expect("both tracks");
+    assert_eq!((excerpt.position, excerpt.samples), (3040, speech(Track::ToCustomer, 19)));
+    let levels = scope.levels(fed.stream, Track::FromCustomer, 0).expect("both tracks");
     assert_eq!(levels.len(), 4);
     assert!(
-        levels
-            .iter()
-            .all(|level| level.kind == SpanKind::Audio && level.peak > 3900),
+        levels.iter().all(|level| level.kind == SpanKind::Audio && level.peak > 3900),
         "{levels:?}"
     );
 }
@@ -149,10 +108,7 @@ fn certificate() -> (TlsAcceptor, tempfile::NamedTempFile) {
 #[tokio::test]
 async fn a_secure_sink_is_taken_when_its_certificate_is_trusted_and_refused_otherwise() {
     let (acceptor, pem) = certificate();
-    let options = Options {
-        tls: Some(acceptor),
-        ..Options::default()
-    };
+    let options = Options { tls: Some(acceptor), ..Options::default() };
     let mut listener = Listener::start(options).await.expect("a free port");
     let (mut trusting, mut strict) = (
         at_url(&listener.url(), DialectKind::Native),
@@ -166,10 +122,7 @@ async fn a_secure_sink_is_taken_when_its_certificate_is_trusted_and_refused_othe
     let mut bench = Bench::new(vec![trusting, strict]);
 
     let refused = bench.open("strict");
-    assert_eq!(
-        bench.finished(refused.stream).await.cause,
-        Cause::ConnectFailed
-    );
+    assert_eq!(bench.finished(refused.stream).await.cause, Cause::ConnectFailed);
     assert_eq!(listener.connections(), 0);
 
     let mut fed = bench.open("asr");

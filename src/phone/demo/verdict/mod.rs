@@ -26,14 +26,7 @@ const SEARCH_SAMPLES: usize = 8000;
 const AUDIO: u8 = 0;
 
 pub(super) fn judge(evidence: Evidence) -> DemoReport {
-    let Evidence {
-        customer,
-        agent,
-        caller_report,
-        agent_report,
-        stream,
-        stop_asked,
-    } = evidence;
+    let Evidence { customer, agent, caller_report, agent_report, stream, stop_asked } = evidence;
     let spoken = [(&customer, &caller_report), (&agent, &agent_report)];
     let mut delays = Vec::new();
     let mut tracks = BTreeMap::new();
@@ -58,10 +51,7 @@ pub(super) fn judge(evidence: Evidence) -> DemoReport {
         answered: true,
         setup_ms: caller_report.setup.as_secs_f64() * 1000.0,
         lost_frames: tracks.values().map(|track| track.lost_frames).sum(),
-        correlation: tracks
-            .values()
-            .map(|track| track.correlation)
-            .fold(1.0, f64::min),
+        correlation: tracks.values().map(|track| track.correlation).fold(1.0, f64::min),
         delay_ms: distribution(delays),
         stop_to_last_frame_ms: last_frame_after(&stream, stop_asked),
         manifest_holds: manifest_holds(&stream),
@@ -77,52 +67,32 @@ pub(super) fn judge(evidence: Evidence) -> DemoReport {
 
 fn problems(report: &DemoReport, stream: &EarStream, caller: &CallReport) -> Vec<String> {
     let hello = &stream.hello;
-    let paused = report.tracks.values().all(|track| {
-        track
-            .spans
-            .get("paused")
-            .is_some_and(|samples| *samples > 0)
-    });
+    let paused = report
+        .tracks
+        .values()
+        .all(|track| track.spans.get("paused").is_some_and(|samples| *samples > 0));
     let checks = [
         (
             report.correlation >= CORRELATION,
-            format!(
-                "correlation {:.4} is below {CORRELATION}",
-                report.correlation
-            ),
+            format!("correlation {:.4} is below {CORRELATION}", report.correlation),
         ),
-        (
-            report.lost_frames == 0,
-            format!("{} frames did not reach the sink", report.lost_frames),
-        ),
+        (report.lost_frames == 0, format!("{} frames did not reach the sink", report.lost_frames)),
         (
             report.delay_ms.p95 <= DELAY_P95_MS,
             format!("delay p95 is {:.1} ms", report.delay_ms.p95),
         ),
         (
             report.stop_to_last_frame_ms <= STOP_MS,
-            format!(
-                "the last frame came {:.0} ms after the stop",
-                report.stop_to_last_frame_ms
-            ),
+            format!("the last frame came {:.0} ms after the stop", report.stop_to_last_frame_ms),
         ),
-        (
-            report.manifest_holds,
-            "the manifest does not add up".to_owned(),
-        ),
+        (report.manifest_holds, "the manifest does not add up".to_owned()),
         (paused, "the pause left no trace in the manifest".to_owned()),
         (
             report.relay_lost == 0,
             format!("{} packets were lost between the phones", report.relay_lost),
         ),
-        (
-            report.relay_received > 0,
-            "the phones did not hear each other".to_owned(),
-        ),
-        (
-            caller.bye_status == Some(200),
-            format!("the BYE was answered {:?}", caller.bye_status),
-        ),
+        (report.relay_received > 0, "the phones did not hear each other".to_owned()),
+        (caller.bye_status == Some(200), format!("the BYE was answered {:?}", caller.bye_status)),
         (
             stream.unreadable == 0,
             format!("{} messages to the sink were unreadable", stream.unreadable),
@@ -132,11 +102,7 @@ fn problems(report: &DemoReport, stream: &EarStream, caller: &CallReport) -> Vec
             format!("the sink's format is not pcm_s16le at 8000 Hz: {hello}"),
         ),
     ];
-    checks
-        .into_iter()
-        .filter(|(holds, _)| !holds)
-        .map(|(_, problem)| problem)
-        .collect()
+    checks.into_iter().filter(|(holds, _)| !holds).map(|(_, problem)| problem).collect()
 }
 
 /// One track of the stream laid out on its clock.
@@ -173,12 +139,7 @@ impl Line<'_> {
             stretches.push(start..end);
         }
         let audio = frames.iter().map(|frame| frame.samples.len() as u64).sum();
-        Line {
-            frames,
-            samples,
-            stretches,
-            audio,
-        }
+        Line { frames, samples, stretches, audio }
     }
 
     /// Compares with `speech`, said over and over, whose packets left as `sent` tells. The clocks of phone and sink, which
@@ -191,40 +152,25 @@ impl Line<'_> {
             return Match::default();
         };
         // Frames take a while: what comes first was said before the packet that leaves now.
-        let base = near
-            .position
-            .saturating_sub(first.position + SEARCH_SAMPLES as u64 / 2);
+        let base = near.position.saturating_sub(first.position + SEARCH_SAMPLES as u64 / 2);
         let said = |index: u64| {
-            speech
-                .get((index % speech.len().max(1) as u64) as usize)
-                .copied()
-                .unwrap_or(0)
+            speech.get((index % speech.len().max(1) as u64) as usize).copied().unwrap_or(0)
         };
-        let spoken: Vec<i16> = (base..base + (self.samples.len() + SEARCH_SAMPLES) as u64)
-            .map(said)
-            .collect();
+        let spoken: Vec<i16> =
+            (base..base + (self.samples.len() + SEARCH_SAMPLES) as u64).map(said).collect();
         let Some(found) = measure::align(&spoken, &self.samples, SEARCH_SAMPLES) else {
             return Match::default();
         };
-        let correlation = measure::correlate(
-            &spoken,
-            &self.samples,
-            found.lag,
-            self.stretches.iter().cloned(),
-        );
+        let correlation =
+            measure::correlate(&spoken, &self.samples, found.lag, self.stretches.iter().cloned());
         let delay = |frame: &&EarFrame| {
             let last = (frame.position + frame.samples.len() as u64).checked_sub(1)?;
             let index = base.checked_add_signed(i64::try_from(last).ok()? - found.lag)?;
-            let packet = sent
-                .partition_point(|sent| sent.position <= index)
-                .checked_sub(1)?;
+            let packet = sent.partition_point(|sent| sent.position <= index).checked_sub(1)?;
             let left = sent.get(packet)?.at;
             Some(frame.arrived.saturating_duration_since(left).as_secs_f64() * 1000.0)
         };
-        Match {
-            correlation,
-            delays_ms: self.frames.iter().filter_map(delay).collect(),
-        }
+        Match { correlation, delays_ms: self.frames.iter().filter_map(delay).collect() }
     }
 }
 
@@ -233,29 +179,19 @@ fn distribution(mut delays: Vec<f64>) -> DelayMs {
     let share = |share: f64| {
         let place = (delays.len() as f64 * share) as usize;
         // Without a single frame there is no delay: not a number is not fast enough, and null in JSON.
-        delays
-            .get(place.min(delays.len().saturating_sub(1)))
-            .copied()
-            .unwrap_or(f64::NAN)
+        delays.get(place.min(delays.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
     };
-    DelayMs {
-        p50: share(0.5),
-        p95: share(0.95),
-    }
+    DelayMs { p50: share(0.5), p95: share(0.95) }
 }
 
 fn last_frame_after(stream: &EarStream, stop_asked: Instant) -> f64 {
     let last = stream.frames.iter().map(|frame| frame.arrived).max();
-    last.map_or(f64::NAN, |last| {
-        last.saturating_duration_since(stop_asked).as_secs_f64() * 1000.0
-    })
+    last.map_or(f64::NAN, |last| last.saturating_duration_since(stop_asked).as_secs_f64() * 1000.0)
 }
 
 fn manifest_track(stream: &EarStream, track: usize) -> Option<&Value> {
     let tracks = stream.manifest.as_ref()?["tracks"].as_array()?;
-    tracks
-        .iter()
-        .find(|account| account["track"] == TRACKS[track])
+    tracks.iter().find(|account| account["track"] == TRACKS[track])
 }
 
 /// Samples by kind of one track.
@@ -271,10 +207,7 @@ fn account(stream: &EarStream, track: usize) -> BTreeMap<String, u64> {
 
 /// For both tracks: spans follow each other and end at the clock, and the hash is that of what came.
 fn manifest_holds(stream: &EarStream) -> bool {
-    let Some(clock) = stream
-        .manifest
-        .as_ref()
-        .and_then(|manifest| manifest["clock"].as_u64())
+    let Some(clock) = stream.manifest.as_ref().and_then(|manifest| manifest["clock"].as_u64())
     else {
         return false;
     };

@@ -38,10 +38,7 @@ fn call_report(start: Instant) -> CallReport {
         talked: Duration::from_secs(8),
         ended_by: EndedBy::Local,
         bye_status: Some(200),
-        stats: MediaStats {
-            received: 400,
-            ..MediaStats::default()
-        },
+        stats: MediaStats { received: 400, ..MediaStats::default() },
         heard: Heard::default(),
         spoken: (0..PACKETS).map(sent).collect(),
     }
@@ -63,9 +60,7 @@ fn evidence(delay_ms: u64) -> Evidence {
                 track,
                 kind: AUDIO,
                 position: frame * 160,
-                samples: (first..first + 160)
-                    .map(|index| voice[index % voice.len()])
-                    .collect(),
+                samples: (first..first + 160).map(|index| voice[index % voice.len()]).collect(),
                 arrived: start + Duration::from_millis(20 * (STREAM_STARTS + frame) + delay_ms),
             });
         }
@@ -84,14 +79,7 @@ fn evidence(delay_ms: u64) -> Evidence {
     let [customer, agent] = voices;
     let stop_asked = start + Duration::from_millis(20 * (STREAM_STARTS + 300) - 10);
     let (caller_report, agent_report) = (call_report(start), call_report(start));
-    Evidence {
-        customer,
-        agent,
-        caller_report,
-        agent_report,
-        stream,
-        stop_asked,
-    }
+    Evidence { customer, agent, caller_report, agent_report, stream, stop_asked }
 }
 
 #[test]
@@ -120,20 +108,12 @@ fn problem_of(spoil: impl FnOnce(&mut Evidence)) -> String {
 fn every_fault_is_found_and_named() {
     type Spoil = fn(&mut Evidence);
     let cases: [(&str, Spoil); 8] = [
-        ("frames did not reach", |evidence| {
-            drop(evidence.stream.frames.remove(40))
-        }),
+        ("frames did not reach", |evidence| drop(evidence.stream.frames.remove(40))),
         ("correlation", |evidence| evidence.agent = speech(9)),
-        ("manifest", |evidence| {
-            evidence.stream.sha256[1] = "c".to_owned()
-        }),
+        ("manifest", |evidence| evidence.stream.sha256[1] = "c".to_owned()),
         ("manifest", |evidence| evidence.stream.manifest = None),
-        ("between the phones", |evidence| {
-            evidence.agent_report.stats.lost = 1
-        }),
-        ("after the stop", |evidence| {
-            evidence.stop_asked -= Duration::from_millis(200)
-        }),
+        ("between the phones", |evidence| evidence.agent_report.stats.lost = 1),
+        ("after the stop", |evidence| evidence.stop_asked -= Duration::from_millis(200)),
         ("delay p95", |evidence| {
             evidence
                 .stream
@@ -164,9 +144,6 @@ fn a_sink_that_got_nothing_has_no_delay() {
     let report = judge(evidence);
     assert!(!report.ok);
     let json = serde_json::to_value(&report).expect("JSON");
-    assert!(
-        json["delay_ms"]["p95"].is_null() && json["stop_to_last_frame_ms"].is_null(),
-        "{json}"
-    );
+    assert!(json["delay_ms"]["p95"].is_null() && json["stop_to_last_frame_ms"].is_null(), "{json}");
     assert_eq!(json["manifest_holds"], false);
 }

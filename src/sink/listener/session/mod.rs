@@ -143,12 +143,7 @@ impl Session {
             | Behaviour::Flap(_) => CloseCode::Normal,
         };
         // The peer may have closed already.
-        let _ = socket
-            .close(Some(CloseFrame {
-                code,
-                reason: "".into(),
-            }))
-            .await;
+        let _ = socket.close(Some(CloseFrame { code, reason: "".into() })).await;
         while let Some(Ok(_)) = socket.next().await {}
         Ok(())
     }
@@ -161,11 +156,7 @@ impl Session {
                 // Twilio's messages have an `event`, ours a `type`.
                 let is_twilio =
                     serde_json::from_str::<crate::dialect::twilio::Telling>(text).is_ok();
-                self.protocol = if is_twilio {
-                    Protocol::Twilio
-                } else {
-                    Protocol::Native
-                };
+                self.protocol = if is_twilio { Protocol::Twilio } else { Protocol::Native };
                 self.handle_text(text)
             }
         }
@@ -232,8 +223,5 @@ fn wire(message: Message) -> Wire {
 }
 
 fn now_us() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_micros() as u64
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64
 }

@@ -20,12 +20,7 @@ impl Session {
         };
         match telling {
             Telling::Hello(hello) => return self.handle_hello(*hello),
-            Telling::Gap {
-                track,
-                kind,
-                position,
-                samples,
-            } => {
+            Telling::Gap { track, kind, position, samples } => {
                 self.with(|account| account.gap(track, kind, position, samples));
             }
             Telling::Dtmf { digit, .. } => self.with(|account| account.dtmf(digit)),

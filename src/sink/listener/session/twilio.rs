@@ -23,9 +23,7 @@ impl Session {
             }
             Telling::Media { media, .. } => self.handle_media(&media),
             Telling::Dtmf { dtmf, .. } => {
-                dtmf.digit
-                    .chars()
-                    .for_each(|digit| self.with(|account| account.dtmf(digit)));
+                dtmf.digit.chars().for_each(|digit| self.with(|account| account.dtmf(digit)));
                 Next::Read
             }
             Telling::Mark { mark, .. } => {
@@ -46,11 +44,7 @@ impl Session {
             call: start.call_sid,
             stream: start.stream_sid,
             label: start.custom_parameters.get("label").cloned(),
-            tracks: start
-                .tracks
-                .iter()
-                .filter_map(|name| twilio::track_named(name))
-                .collect(),
+            tracks: start.tracks.iter().filter_map(|name| twilio::track_named(name)).collect(),
             sample_rate: start.media_format.sample_rate.max(1),
             encoding: Encoding::Pcmu,
             encoding_name: start.media_format.encoding,

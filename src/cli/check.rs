@@ -1,0 +1,54 @@
+//! `sidestream check` and `sidestream print-config`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use clap::Args;
+
+use crate::config::{self, Config};
+
+/// Every key with its meaning and its default.
+const SAMPLE: &str = include_str!("../../config/sidestream.toml");
+
+/// Check a configuration file.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The file.
+    file: PathBuf,
+}
+
+/// Print the commented sample configuration, or what a file comes to.
+#[derive(Debug, Args)]
+pub(super) struct PrintConfigArgs {
+    /// Show this file as it was understood, environment included, without its secrets.
+    file: Option<PathBuf>,
+}
+
+/// Reads a file; what is wrong is shown with its lines and the mend.
+pub(super) fn load(path: &Path) -> anyhow::Result<Config> {
+    config::load(path).map_err(|error| anyhow!("{:?}", miette::Report::new(error)))
+}
+
+/// Runs `check`.
+pub(super) fn check(args: &CheckArgs) -> anyhow::Result<()> {
+    let config = load(&args.file)?;
+    println!(
+        "{} is fine: {} SIP ports, {} users, {} routes, {} sinks, {} API tokens",
+        args.file.display(),
+        config.listen.len(),
+        config.switch.users.len(),
+        config.switch.routes.len(),
+        config.sinks.len(),
+        config.http.tokens.len(),
+    );
+    Ok(())
+}
+
+/// Runs `print-config`.
+pub(super) fn print_config(args: &PrintConfigArgs) -> anyhow::Result<()> {
+    match &args.file {
+        None => print!("{SAMPLE}"),
+        Some(path) => println!("{:#?}", load(path)?),
+    }
+    Ok(())
+}

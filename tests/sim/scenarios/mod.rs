@@ -1,0 +1,61 @@
+//! Two or three phones, one story each.
+
+mod admission;
+mod calls;
+mod streams;
+
+use expect_test::Expect;
+use sidestream::command::{StartStream, Verb};
+use sidestream::event::{Kind, Outcome};
+use sidestream::id::Tracks;
+use sidestream::switch::Settings;
+use sidestream::time::Duration;
+
+use crate::link::Weather;
+use crate::phone::Stage;
+use crate::world::{World, route, settings};
+
+pub const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Alice (10.0.1.1) and Bob (10.0.1.2), who answers calls to 2xx.
+pub fn alice_and_bob(change: impl FnOnce(&mut Settings)) -> World {
+    let mut settings = settings();
+    settings.routes.push(route("2*", 2));
+    change(&mut settings);
+    let mut world = World::new(settings, Weather { latency_ms: 1, ..Weather::default() }, 1);
+    world.phone("alice");
+    world.phone("bob");
+    world
+}
+
+pub fn talking(world: &mut World) {
+    world.act(0, |alice, now| alice.invite("200", now));
+    assert!(
+        world.run_until(s(5), |world| world.stage(0, 0) == Stage::Up),
+        "{}",
+        world.ladder.draw(&["alice", "switch", "bob"])
+    );
+    world.run_for(ms(50));
+}
+
+pub fn check_ladder(world: &World, expected: Expect) {
+    expected.assert_eq(&world.ladder.draw(&["alice", "switch", "bob"]));
+}
+
+pub fn start(sink: &str, tracks: Tracks) -> Verb {
+    Verb::Start(StartStream { sink: Some(sink.into()), tracks, label: None, pause_as: None })
+}
+
+pub fn ended(world: &World) -> (u16, Outcome) {
+    let ended = world.kinds().into_iter().find_map(|kind| match kind {
+        Kind::CallEnded { status, outcome } => Some((*status, *outcome)),
+        _ => None,
+    });
+    ended.expect("the call has ended")
+}
