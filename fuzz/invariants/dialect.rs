@@ -8,8 +8,8 @@ use sidestream::event::SpanKind;
 use sidestream::id::{CallId, StreamId, Tracks};
 use sidestream::time::Instant;
 
-/// What a log line and a refusal have room for.
-const LONGEST_REASON: usize = 300;
+/// What a log line and a refusal have room for, in characters.
+const LONGEST_REASON: usize = 200;
 
 /// Messages of a sink that speaks our own protocol; as a listener's input too.
 pub fn native_sink(data: &[u8]) {
@@ -79,7 +79,8 @@ fn check_said(said: &SinkSays) {
             assert!(plain && name.len() <= MARK_BYTES, "a mark as every door takes it: {name:?}");
         }
         SinkSays::Garbage(reason) => {
-            assert!(!reason.is_empty() && reason.len() <= LONGEST_REASON, "{}", reason.len());
+            assert!(!reason.is_empty() && !reason.chars().any(char::is_control), "{reason:?}");
+            assert!(reason.chars().count() <= LONGEST_REASON, "{reason}");
         }
         SinkSays::Refused(name) => assert!(!name.is_empty()),
         SinkSays::Acknowledged { .. } | SinkSays::Stop | SinkSays::Pause | SinkSays::Resume => {}

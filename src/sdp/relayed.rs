@@ -151,13 +151,24 @@ fn kept(attributes: &[Attribute], addresses: &[&str]) -> Vec<Attribute> {
     let is_among = |attribute: &Attribute, names: &[&str]| {
         names.iter().any(|name| attribute.attribute.trim().eq_ignore_ascii_case(name))
     };
+    // An attribute without a colon is all name.
     let quotes_address = |attribute: &Attribute| {
-        let value = attribute.value.as_deref().unwrap_or_default();
-        addresses.iter().any(|address| value.contains(address))
+        let parts = [Some(attribute.attribute.as_str()), attribute.value.as_deref()];
+        parts.into_iter().flatten().any(|part| quotes_any(part, addresses))
     };
     let crosses = |attribute: &&Attribute| {
         is_among(attribute, &UNTOUCHED)
             || !is_among(attribute, &DROPPED) && !quotes_address(attribute)
     };
     attributes.iter().filter(crosses).cloned().collect()
+}
+
+/// Whether `text` holds one of the addresses, as it was written or written otherwise (`2001:DB8:0::1`).
+fn quotes_any(text: &str, addresses: &[&str]) -> bool {
+    let words = || text.split(|c: char| !(c.is_ascii_hexdigit() || c == '.' || c == ':'));
+    addresses.iter().any(|address| {
+        let parsed = address.parse::<IpAddr>().ok();
+        let same = |word: &str| parsed.is_some() && word.parse().ok() == parsed;
+        text.contains(address) || words().any(same)
+    })
 }

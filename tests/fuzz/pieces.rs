@@ -127,6 +127,7 @@ pub(crate) const SWITCH: &[&str] = &[
     "SIP/2.0 491 Pending\n",
 ];
 
+#[cfg(feature = "server")]
 pub(crate) const TOML: &[&str] = &[
     "\n",
     "=",

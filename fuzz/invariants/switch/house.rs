@@ -10,7 +10,7 @@ use sidestream::id::{CallId, PortId, RequestId, StreamId, Tracks};
 use sidestream::media::{MediaCommand, MediaEvent, PortFigures};
 use sidestream::registrar;
 use sidestream::sip::digest::Secret;
-use sidestream::sip::{ConnectionId, Flow, Message, Transport, parse_datagram};
+use sidestream::sip::{ConnectionId, Flow, Transport, parse_datagram};
 use sidestream::switch::{
     Holdings, Input, Listener, Output, Pattern, Peer, Route, RouteTarget, Settings, Switch, Ticket,
     User,
@@ -65,6 +65,8 @@ pub(super) struct House {
     ports: Vec<PortId>,
     streams: Vec<StreamId>,
     serial: u64,
+    /// The switch said that the last message could not be read.
+    malformed: bool,
 }
 
 impl House {
@@ -79,6 +81,7 @@ impl House {
             ports: Vec::new(),
             streams: Vec::new(),
             serial: 0,
+            malformed: false,
         };
         for (flow, text) in [(CALLER, INVITE), (CALLEE, ANSWER), (CALLER, ACK)] {
             house.message(flow, text);
@@ -126,8 +129,11 @@ impl House {
     }
 
     pub(super) fn input(&mut self, input: Input) {
+        let malformed = self.switch.counters().malformed;
         self.switch.handle_input(input, self.now);
+        self.malformed = self.switch.counters().malformed > malformed;
         self.drain();
+        self.malformed = false;
     }
 
     pub(super) fn wait(&mut self, time: Duration) {
@@ -178,10 +184,12 @@ impl House {
     fn sent(&mut self, flow: &Flow, bytes: Bytes) {
         let hosts = [CALLER, CALLEE, STRANGER].map(|flow| flow.remote.ip());
         assert!(hosts.contains(&flow.remote.ip()), "sent to {}", flow.remote);
-        let message = parse_datagram(bytes.clone());
-        let message = message.unwrap_or_else(|why| {
-            panic!("{:?} in {:?}", why.reason, String::from_utf8_lossy(&bytes))
-        });
+        let message = match parse_datagram(bytes.clone()) {
+            Ok(message) => message,
+            // RFC 3261 §8.2.6: the answer has the headers of its request, and this one lacked some.
+            Err(_) if self.malformed && bytes.starts_with(b"SIP/2.0 ") => return,
+            Err(why) => panic!("{:?}: {:?}", why.reason, String::from_utf8_lossy(&bytes)),
+        };
         let headers = message.headers();
         if flow.remote == CALLEE.remote {
             self.callee.note(&message);
