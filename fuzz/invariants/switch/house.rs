@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use sidestream::call::{self, SinkCommand, SinkEvent, SinkLimits, Streaming};
+use sidestream::call::{self, MediaAddress, SinkCommand, SinkEvent, SinkLimits, Streaming};
 use sidestream::command::{Command, Origin, StartStream, Verb};
 use sidestream::event::Kind;
 use sidestream::id::{CallId, PortId, RequestId, StreamId, Tracks};
@@ -260,7 +260,7 @@ fn settings() -> Settings {
         ports: 20_000..=20_099,
         registrar: registrar::Settings::default(),
         call: call::Settings {
-            media_addresses: vec![SWITCH.ip()],
+            media_addresses: vec![MediaAddress::of(SWITCH.ip())],
             streaming: Streaming {
                 default_sink: Some("good".into()),
                 sinks: [("good".into(), SinkLimits { max_streams: 10 })].into(),
