@@ -10,7 +10,7 @@ use sidestream::id::{CallId, PortId, RequestId, StreamId, Tracks};
 use sidestream::media::{MediaCommand, MediaEvent, PortFigures};
 use sidestream::registrar;
 use sidestream::sip::digest::Secret;
-use sidestream::sip::{ConnectionId, Flow, Transport, parse_datagram};
+use sidestream::sip::{Address, ConnectionId, Flow, Transport, Uri, parse_datagram};
 use sidestream::switch::{
     Holdings, Input, Listener, Output, Pattern, Peer, Route, RouteTarget, Settings, Switch, Ticket,
     User,
@@ -64,6 +64,8 @@ pub(super) struct House {
     callee: Names,
     ports: Vec<PortId>,
     streams: Vec<StreamId>,
+    /// Who recorded its route in a message: RFC 3261 §12.1 sends the requests of the dialog there.
+    proxies: Vec<IpAddr>,
     serial: u64,
     /// The switch said that the last message could not be read.
     malformed: bool,
@@ -80,6 +82,7 @@ impl House {
             callee: Names::default(),
             ports: Vec::new(),
             streams: Vec::new(),
+            proxies: Vec::new(),
             serial: 0,
             malformed: false,
         };
@@ -95,6 +98,12 @@ impl House {
         self.serial += 1;
         let names = if flow == CALLEE { &self.callee } else { &self.caller };
         let bytes = names.fill(text, self.serial);
+        if let Ok(message) = parse_datagram(bytes.clone()) {
+            let routes = message.headers().record_route();
+            let uris = routes.into_iter().filter_map(|route| Some(Address::parse(route).ok()?.uri));
+            let hosts = uris.filter_map(|uri| Uri::parse(uri).ok()?.socket_addr(5060));
+            self.proxies.extend(hosts.map(|address| address.ip()));
+        }
         self.input(Input::Message { flow, bytes });
     }
 
@@ -180,10 +189,12 @@ impl House {
         assert_eq!(self.switch.counters().bugs, 0, "a call was ended by an error");
     }
 
-    /// What is sent is well-formed, and goes to somebody who spoke or who is configured: no address out of a message counts.
+    /// What is sent is well-formed, and goes to somebody who spoke, is configured, or recorded its route: no other address out
+    /// of a message counts.
     fn sent(&mut self, flow: &Flow, bytes: Bytes) {
+        let to = flow.remote.ip();
         let hosts = [CALLER, CALLEE, STRANGER].map(|flow| flow.remote.ip());
-        assert!(hosts.contains(&flow.remote.ip()), "sent to {}", flow.remote);
+        assert!(hosts.contains(&to) || self.proxies.contains(&to), "sent to {}", flow.remote);
         let message = match parse_datagram(bytes.clone()) {
             Ok(message) => message,
             // RFC 3261 §8.2.6: the answer has the headers of its request, and this one lacked some.
