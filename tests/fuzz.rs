@@ -62,7 +62,7 @@ targets! {
     twilio_sink: "twilio_sink", JSON, 8_000;
     switch: "switch", SWITCH, 1_000;
     #[cfg(feature = "server")]
-    config: "config", TOML, 200;
+    config: "config", TOML, 4_000;
 }
 
 /// How long one input may take: a machine that needs longer for a few hundred bytes is stuck.
