@@ -151,10 +151,10 @@ fn kept(attributes: &[Attribute], addresses: &[&str]) -> Vec<Attribute> {
     let is_among = |attribute: &Attribute, names: &[&str]| {
         names.iter().any(|name| attribute.attribute.trim().eq_ignore_ascii_case(name))
     };
-    // An attribute without a colon is all name.
+    // The whole line: an address may lie in the name, or on both sides of its own first colon.
     let quotes_address = |attribute: &Attribute| {
-        let parts = [Some(attribute.attribute.as_str()), attribute.value.as_deref()];
-        parts.into_iter().flatten().any(|part| quotes_any(part, addresses))
+        let value = attribute.value.as_deref().unwrap_or_default();
+        quotes_any(&format!("{}:{value}", attribute.attribute), addresses)
     };
     let crosses = |attribute: &&Attribute| {
         is_among(attribute, &UNTOUCHED)
@@ -169,6 +169,8 @@ fn quotes_any(text: &str, addresses: &[&str]) -> bool {
     addresses.iter().any(|address| {
         let parsed = address.parse::<IpAddr>().ok();
         let same = |word: &str| parsed.is_some() && word.parse().ok() == parsed;
-        text.contains(address) || words().any(same)
+        // The colon before a word may be the attribute's.
+        let found = |word: &str| same(word) || word.strip_prefix(':').is_some_and(same);
+        text.contains(address) || words().any(found)
     })
 }
