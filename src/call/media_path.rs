@@ -6,7 +6,7 @@ use super::context::{Context, Effect};
 use super::leg::Remote;
 use super::{Call, Phase};
 use crate::command::Origin;
-use crate::event::{Cause, Kind};
+use crate::event::{Cause, Kind, Outcome};
 use crate::id::{LegId, Track};
 use crate::media::{Control, MediaCommand, MediaEvent, PayloadMap};
 use crate::sdp::{Description, Direction};
@@ -117,7 +117,9 @@ impl Call {
     /// Takes what the media plane tells of one leg.
     pub fn handle_media(&mut self, cx: &mut Context<'_>, leg: LegId, event: MediaEvent) {
         match event {
-            MediaEvent::OpenFailed { .. } => self.hang_up(cx, Cause::Policy, Origin::Switch),
+            MediaEvent::OpenFailed { .. } => {
+                self.end(cx, 503, Outcome::Failed, Cause::Policy, Origin::Switch)
+            }
             MediaEvent::Silent { .. } => self.handle_silent(cx, leg),
             MediaEvent::Recovered { .. } => self.handle_recovered(cx, leg),
             MediaEvent::Dtmf { digit, duration_ms, .. } => {

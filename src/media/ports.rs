@@ -51,6 +51,17 @@ impl PortPool {
         PortPool { free, resting: VecDeque::new(), used: Vec::new() }
     }
 
+    /// The same pool, in an order that nobody outside can foretell: an attacker who guesses the next call's port could be there
+    /// first. `below` gives a number below its argument, by chance.
+    pub fn shuffled(mut self, mut below: impl FnMut(u32) -> u32) -> Self {
+        let free = self.free.make_contiguous();
+        for last in (1..free.len()).rev() {
+            let other = below(u32::try_from(last + 1).unwrap_or(u32::MAX)) as usize;
+            free.swap(last, other);
+        }
+        self
+    }
+
     /// Takes a pair that is free, or that has rested for [`REST`] at `now`.
     pub fn allocate(&mut self, now: Instant) -> Option<LocalPort> {
         self.wake(now);
@@ -100,6 +111,22 @@ mod tests {
 
     fn at(seconds: u64) -> Instant {
         Instant::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn a_shuffled_pool_gives_every_pair_once_in_another_order() {
+        let mut state = 7u32;
+        let below = |limit: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) % limit
+        };
+        let mut pool = PortPool::new(10_000..=10_199).shuffled(below);
+        let taken: Vec<_> = std::iter::from_fn(|| pool.allocate(at(0))).collect();
+        let mut sorted = taken.clone();
+        sorted.sort_unstable();
+        assert_ne!(taken, sorted);
+        sorted.dedup();
+        assert_eq!(sorted.len(), 100);
     }
 
     #[test]

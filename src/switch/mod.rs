@@ -64,7 +64,7 @@ impl Switch {
             registrar: Registrar::new(settings.registrar),
             digest: Digest::new(settings.realm.clone(), tokens.key(), DigestSettings::default()),
             owners: Owners::default(),
-            ports: PortPool::new(settings.ports.clone()),
+            ports: PortPool::new(settings.ports.clone()).shuffled(|limit| tokens.below(limit)),
             sinks: SinkPool::new(&settings.call.streaming.sinks),
             tokens,
             timers: Timers::new(),

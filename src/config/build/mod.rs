@@ -158,13 +158,16 @@ impl Builder {
     }
 
     fn media(&mut self, media: &Media) -> MediaSettings {
-        if media.first_port % 2 == 1 || media.first_port < 1_024 {
+        if let Some(address) = self.address(Place::at("media.bind"), &media.bind) {
+            self.check_wildcard(Place::at("media.bind"), address, media.allow_wildcard);
+        }
+        if !media.first_port.is_multiple_of(2) || media.first_port < 1_024 {
             self.wrong(
                 Place::at("media.first_port"),
                 "the first port must be even, and 1024 or above",
             );
         }
-        if media.last_port % 2 == 0 || media.last_port <= media.first_port {
+        if media.last_port.is_multiple_of(2) || media.last_port <= media.first_port {
             self.wrong(
                 Place::at("media.last_port"),
                 "the last port must be odd, and above the first",

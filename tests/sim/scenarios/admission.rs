@@ -73,11 +73,13 @@ fn every_request_gets_its_answer() {
     }
 }
 
+/// What is wrong with an INVITE.
+type Change = Box<dyn Fn(Text) -> Text>;
+
 #[test]
 fn an_invite_that_cannot_be_served_is_refused_with_the_reason() {
-    let port = |port: u16| SocketAddr::from(([10, 0, 1, 1], port));
-    let audio = || sdp(port(4000), 1, "sendrecv");
-    let cases: Vec<(&str, Box<dyn Fn(Text) -> Text>, u16)> = vec![
+    let audio = || sdp(SocketAddr::from(([10, 0, 1, 1], 4000)), 1, "sendrecv");
+    let cases: Vec<(&str, Change, u16)> = vec![
         ("999", Box::new(|invite| invite), 404),
         ("200", Box::new(|invite| invite.with("Require", "100rel")), 420),
         (

@@ -34,8 +34,7 @@ pub(super) fn judge(evidence: Evidence) -> DemoReport {
         let account = account(&stream, track);
         let line = Line::new(&stream, track);
         let lost = account.get("lost").unwrap_or(&0) + account.get("discarded").unwrap_or(&0);
-        let audio = account.get("audio").copied().unwrap_or(0);
-        let lost_samples = lost + audio.abs_diff(line.audio);
+        let lost_samples = lost + unheard(&stream, track, &line.stretches);
         let matched = line.compare(samples, &report.spoken);
         let track_report = TrackReport {
             frames: line.frames.len() as u64,
@@ -203,6 +202,24 @@ fn account(stream: &EarStream, track: usize) -> BTreeMap<String, u64> {
         *account.entry(kind).or_default() += span["samples"].as_u64().unwrap_or(0);
     }
     account
+}
+
+/// Samples of audio in a track's account that no frame held. A frame at the edge of a pause holds some of each, so the frames are
+/// laid beside the spans instead of being counted.
+fn unheard(stream: &EarStream, track: usize, stretches: &[Range<usize>]) -> u64 {
+    let spans = manifest_track(stream, track).and_then(|account| account["spans"].as_array());
+    let audio = spans.into_iter().flatten().filter(|span| span["kind"] == "audio");
+    audio
+        .map(|span| {
+            let (start, samples) =
+                (span["start"].as_u64().unwrap_or(0), span["samples"].as_u64().unwrap_or(0));
+            let end = start + samples;
+            let overlap = |stretch: &Range<usize>| {
+                (stretch.end as u64).min(end).saturating_sub((stretch.start as u64).max(start))
+            };
+            samples.saturating_sub(stretches.iter().map(overlap).sum())
+        })
+        .sum()
 }
 
 /// For both tracks: spans follow each other and end at the clock, and the hash is that of what came.
