@@ -14,7 +14,7 @@ use sidestream::time::{Duration, Instant};
 use super::script::Script;
 
 /// Virtual time that a script may pass: longer streams show nothing new and take long.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_secs(60);
 const START: Instant = Instant::from_millis(5_000);
 const PAYLOAD_TYPES: [u8; 8] = [0, 8, 9, 13, 96, 97, 101, 18];
 
@@ -133,7 +133,7 @@ impl Bench {
                 let length = usize::from(script.byte());
                 self.writer.write(track, script.take(length), self.now);
             }
-            17 => self.now += Duration::from_millis(u64::from(script.u16())),
+            17 => self.now += Duration::from_millis(u64::from(script.u16() >> 3)),
             18 => self.control(Control::Pause, script),
             19 => self.control(Control::Resume, script),
             20 => self.control(Control::Mute(track), script),

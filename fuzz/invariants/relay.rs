@@ -106,7 +106,8 @@ impl House {
                 self.command(MediaCommand::Untap { stream, port });
             }
             9 => self.command(MediaCommand::Close { port }),
-            10 => self.pass(Duration::from_millis(u64::from(script.u16()))),
+            // At most 32 s: a prompt in a slow codec has 50 packets to encode for each.
+            10 => self.pass(Duration::from_millis(u64::from(script.u16() >> 1))),
             11 => {
                 let from = script.choose(&self.addresses);
                 let length = usize::from(script.byte());

@@ -73,7 +73,7 @@ fn check_relayed(offer: &Description, relayed: &Description) {
         let attribute = line.strip_prefix("a=").map(|rest| rest.split(':').next().unwrap_or(rest));
         if let Some(name) = attribute {
             let is = |never: &&str| name.trim().eq_ignore_ascii_case(never);
-            assert!(!NEVER_RELAYED.iter().any(|never| is(never)), "relayed: {line}");
+            assert!(!NEVER_RELAYED.iter().any(is), "relayed: {line}");
         }
         if OF_THE_CODECS.iter().any(|prefix| line.starts_with(prefix)) {
             continue;
