@@ -66,7 +66,9 @@ section!(Tcp {
 });
 
 section!(Media {
-    addresses: Vec<String> = vec!["127.0.0.1".into()],
+    bind: String = "127.0.0.1".into(),
+    addresses: Vec<String> = Vec::new(),
+    allow_wildcard: bool = false,
     first_port: u16 = 20_000,
     last_port: u16 = 29_999,
     workers: u64 = 0,

@@ -251,6 +251,7 @@ fn settings() -> Settings {
     };
     Settings {
         realm: "fuzz".into(),
+        digest: sidestream::sip::digest::DigestSettings::default(),
         listeners: vec![
             Listener { transport: Transport::Udp, address: SWITCH },
             Listener { transport: Transport::Tcp, address: SWITCH },

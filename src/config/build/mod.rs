@@ -158,6 +158,9 @@ impl Builder {
     }
 
     fn media(&mut self, media: &Media) -> MediaSettings {
+        if let Some(address) = self.address(Place::at("media.bind"), &media.bind) {
+            self.check_wildcard(Place::at("media.bind"), address, media.allow_wildcard);
+        }
         if !media.first_port.is_multiple_of(2) || media.first_port < 1_024 {
             self.wrong(
                 Place::at("media.first_port"),
