@@ -119,13 +119,21 @@ metric() {
 metric_is() { [ "$(metric "$1")" = "$2" ]; }
 lines_are() { [ "$(wc -l <"$1")" = "$2" ]; }
 
-# expect_empty: no call, no port, no stream, no transaction is left.
+# expect_empty [SECONDS]: no call, dialog, port or stream is left. With `idle` instead of seconds no transaction either, whose timers
+# last 32 s.
 expect_empty() {
-    wait_for "${1:-5}" test_empty || fail "something is left: $(api GET /v1/calls) $(api GET /metrics | grep -E '^sidestream_(calls_active|streams_active|switch_)')"
+    if [ "${1:-}" = idle ]; then
+        wait_for 45 test_empty transactions || fail "something is left: $(left)"
+    else
+        wait_for "${1:-5}" test_empty || fail "something is left: $(left)"
+    fi
 }
 test_empty() {
-    [ "$(api GET /v1/calls)" = '{"calls":[]}' ] && [ "$(metric sidestream_calls_active)" = 0 ] && [ "$(metric sidestream_streams_active)" = 0 ]
+    [ "$(api GET /v1/calls)" = '{"calls":[]}' ] && api GET /metrics | awk -v more="${1:-calls}" '
+        $1 ~ "^sidestream_(calls_active|streams_active|switch_(calls|dialogs|ports|streams|" more "))$" {seen += 1; left += $2}
+        END {exit !(seen >= 6 && left == 0)}'
 }
+left() { api GET /metrics | grep -E '^sidestream_(calls_active|streams_active|switch_)' | tr '\n' ' '; }
 
 # check NAME [ARGUMENT…] <JSON: one of the checks of check.py.
 check() { python3 "$helpers/check.py" "$@" 2>"$work/check.log" || fail "$1: $(tail -n 1 "$work/check.log")"; }
