@@ -75,7 +75,8 @@ fn check_relayed(offer: &Description, relayed: &Description) {
             let is = |never: &&str| name.trim().eq_ignore_ascii_case(never);
             assert!(!NEVER_RELAYED.iter().any(is), "relayed: {line}");
         }
-        if OF_THE_CODECS.iter().any(|prefix| line.starts_with(prefix)) {
+        let lower = line.to_ascii_lowercase();
+        if OF_THE_CODECS.iter().any(|prefix| lower.starts_with(prefix)) {
             continue;
         }
         let told = addresses_in(line).find(|address| peer.contains(address));
