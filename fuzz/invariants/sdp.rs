@@ -121,6 +121,6 @@ fn addresses_of(text: &str) -> Vec<IpAddr> {
 fn addresses_in(line: &str) -> impl Iterator<Item = IpAddr> {
     let is_part = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
     // The colon before a word may be the attribute's.
-    let read = |word: &str| word.parse().or_else(|_| word.trim_start_matches(':').parse()).ok();
+    let read = |word: &str| word.parse().ok().or_else(|| word.strip_prefix(':')?.parse().ok());
     line.split(move |c| !is_part(c)).filter_map(read)
 }
