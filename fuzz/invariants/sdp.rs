@@ -75,7 +75,8 @@ fn check_relayed(offer: &Description, relayed: &Description) {
             let is = |never: &&str| name.trim().eq_ignore_ascii_case(never);
             assert!(!NEVER_RELAYED.iter().any(is), "relayed: {line}");
         }
-        if OF_THE_CODECS.iter().any(|prefix| line.starts_with(prefix)) {
+        let lower = line.to_ascii_lowercase();
+        if OF_THE_CODECS.iter().any(|prefix| lower.starts_with(prefix)) {
             continue;
         }
         let told = addresses_in(line).find(|address| peer.contains(address));
@@ -120,6 +121,6 @@ fn addresses_of(text: &str) -> Vec<IpAddr> {
 fn addresses_in(line: &str) -> impl Iterator<Item = IpAddr> {
     let is_part = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
     // The colon before a word may be the attribute's.
-    let read = |word: &str| word.parse().or_else(|_| word.trim_start_matches(':').parse()).ok();
+    let read = |word: &str| word.parse().ok().or_else(|| word.strip_prefix(':')?.parse().ok());
     line.split(move |c| !is_part(c)).filter_map(read)
 }
