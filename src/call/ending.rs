@@ -30,14 +30,15 @@ impl Call {
         if self.is_ending() {
             return;
         }
-        self.phase = Phase::Ending { status, outcome, cause, origin };
-        self.timers.cancel(&Timer::Ring);
-        self.give_up_exchange(cx);
+        // The call's last event follows those of its legs, so the streams end before the phase lets it be told.
         self.stop_all_streams(
             cx,
             if cause == Cause::Request { Cause::HangUp } else { cause },
             origin,
         );
+        self.phase = Phase::Ending { status, outcome, cause, origin };
+        self.timers.cancel(&Timer::Ring);
+        self.give_up_exchange(cx);
         let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
         for id in legs {
             self.take_down(cx, id, status);
@@ -114,6 +115,7 @@ impl Call {
     pub(super) fn drop_leg(&mut self, cx: &mut Context<'_>, id: LegId) {
         self.timers.cancel(&Timer::Repeat2xx(id));
         self.timers.cancel(&Timer::Session(id));
+        self.timers.cancel(&Timer::Answered(id));
         let Some(leg) = self.leg_mut(id) else { return };
         if leg.is_gone() {
             return;
@@ -124,12 +126,13 @@ impl Call {
         cx.owners.remove_dialog(&leg.call_id, &leg.local_tag);
         for (key, _) in &leg.requests {
             cx.owners.remove_client(*key);
-            // An INVITE that was answered provisionally waits without end unless it is cancelled (RFC 3261 §9.1).
+            // An INVITE that was answered provisionally waits without end unless it is cancelled (RFC 3261 §9.1); anything else is
+            // not sent again in a dialog that is over.
             cx.transactions.cancel(*key, cx.now);
+            cx.transactions.abandon(*key);
         }
-        for key in leg.answered_invites.drain(..) {
+        for key in leg.answered.drain() {
             cx.owners.remove_client(key);
-            cx.transactions.abandon(key);
         }
         let party_origin = Origin::Leg(id);
         self.tell(cx, Kind::LegRemoved { leg: id }, Cause::HangUp, party_origin);

@@ -20,7 +20,7 @@ use super::builtin::TestNumber;
 use super::context::{Context, Effect};
 use super::leg::{Purpose, Remote, State};
 use super::media_path::{Unusable, read_description};
-use super::{Call, has_session_description};
+use super::{Call, Timer, has_session_description};
 use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::LegId;
@@ -32,11 +32,12 @@ use crate::sip::{Method, Request, Response};
 pub(super) struct Exchange {
     /// The leg whose request began it.
     pub(super) from: LegId,
-    stage: Stage,
+    pub(super) stage: Stage,
 }
 
+/// How far an exchange is.
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// The other leg's response is awaited.
     Offered {
         key: ServerKey,
@@ -78,7 +79,7 @@ impl Call {
         if !leg.is_talking() {
             return self.respond(cx, id, key, &request, 491);
         }
-        if let Err(status) = leg.session.accept(&request) {
+        if let Err(status) = leg.session.check(&request) {
             return self.respond(cx, id, key, &request, status);
         }
         let offer = match has_session_description(&request) {
@@ -93,7 +94,6 @@ impl Call {
         if let Some(status) = self.collision(id) {
             return self.respond(cx, id, key, &request, status);
         }
-        self.refresh_target(id, &request);
         if self.is_mere_refresh(id, &request, offer.as_deref()) {
             let text =
                 self.leg(id).and_then(|leg| leg.local.last().cloned()).filter(|_| offer.is_some());
@@ -176,7 +176,6 @@ impl Call {
         request: Request,
         offer: Option<Box<Remote>>,
     ) {
-        let call = self.id;
         let Some(leg) = self.leg_mut(to) else { return };
         let before = leg.local.last().cloned();
         let text = offer.as_ref().map(|offer| leg.local.relay(&offer.description));
@@ -186,22 +185,32 @@ impl Call {
         } else {
             Method::Invite
         };
-        let contact = leg.contact();
+        self.send_offer(cx, to, method, text.as_ref());
+        self.exchange =
+            Some(Exchange { from, stage: Stage::Offered { key, request, offer, to, before } });
+        // A peer may take its time (its user is asked, perhaps), but not for ever: no other offer crosses meanwhile.
+        self.timers.set(Timer::Exchange, cx.now + cx.settings.ring_timeout);
+    }
+
+    fn send_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: LegId,
+        method: Method,
+        text: Option<&Bytes>,
+    ) {
+        let call = self.id;
+        let Some(leg) = self.leg_mut(to) else { return };
         let session = leg.session.clone();
         leg.send_request(cx, call, method, Purpose::Exchange, |builder| {
             let builder = session.write_offer(
-                builder
-                    .header("Contact", &contact)
-                    .header("Allow", super::ALLOW)
-                    .header("Supported", super::SUPPORTED),
+                builder.header("Allow", super::ALLOW).header("Supported", super::SUPPORTED),
             );
-            match &text {
+            match text {
                 Some(text) => builder.body("application/sdp", text),
                 None => builder,
             }
         });
-        self.exchange =
-            Some(Exchange { from, stage: Stage::Offered { key, request, offer, to, before } });
     }
 
     /// The other leg's final response to the offer that we carried there.
@@ -213,6 +222,10 @@ impl Call {
     ) {
         let status = response.status();
         let is_invite = response.cseq_method() == Method::Invite;
+        if status == 422 && self.offer_longer_session(cx, to, response) {
+            return;
+        }
+        self.timers.cancel(&Timer::Exchange);
         let taken = self.exchange.take();
         let Some(Exchange { from, stage: Stage::Offered { key, request, offer, before, .. } }) =
             taken
@@ -229,9 +242,7 @@ impl Call {
         }
         if let Some(leg) = self.leg_mut(to) {
             leg.session.settle(response);
-            if let (Some(contact), Some(dialog)) = (response.contact(), leg.dialog_mut()) {
-                dialog.refresh_target(contact.uri);
-            }
+            leg.refresh_target(response.contact());
         }
         self.arm_session_timer(cx, to);
         let Ok(remote) = self.read_answer(to, response.body()) else {
@@ -265,6 +276,26 @@ impl Call {
         self.accept_offer(cx, from, key, &request, Some(&text));
     }
 
+    /// RFC 4028 §7.4: the other side wants a longer session interval; the same offer goes again with it.
+    fn offer_longer_session(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: LegId,
+        response: &Response,
+    ) -> bool {
+        let Some(Exchange { stage: Stage::Offered { offer, .. }, .. }) = &self.exchange else {
+            return false;
+        };
+        let has_offer = offer.is_some();
+        let Some(leg) = self.leg_mut(to).filter(|leg| leg.is_talking()) else { return false };
+        if !leg.session.lengthen(response) {
+            return false;
+        }
+        let text = leg.local.last().cloned().filter(|_| has_offer);
+        self.send_offer(cx, to, response.cseq_method(), text.as_ref());
+        true
+    }
+
     #[expect(
         clippy::too_many_arguments,
         reason = "the parts of one exchange, taken apart by its only caller"
@@ -282,8 +313,7 @@ impl Call {
         if let Some(leg) = self.leg_mut(to) {
             leg.local.restore(before);
         }
-        let told = if matches!(status, 401 | 407) { 488 } else { status };
-        self.respond(cx, from, key, request, told);
+        self.respond(cx, from, key, request, status_for_offerer(status));
         // RFC 3261 §12.2.1.2: these two say that the dialog is gone.
         if matches!(status, 408 | 481) {
             self.hang_up(cx, Cause::Rejected, Origin::Leg(to));
@@ -300,6 +330,8 @@ impl Call {
         text: Option<&Bytes>,
     ) {
         let Some(leg) = self.leg_mut(id) else { return };
+        leg.session.accept(request);
+        leg.refresh_target(request.contact());
         let mut response = leg
             .response(request, 200)
             .header("Contact", leg.contact())
@@ -314,69 +346,9 @@ impl Call {
         cx.transactions.respond(key, 200, bytes.clone(), cx.now);
         cx.owners.remove_server(key);
         if *request.method() == Method::Invite {
-            self.repeat_2xx(cx, id, bytes);
+            self.repeat_2xx(cx, id, request.cseq(), bytes);
         }
         self.arm_session_timer(cx, id);
-    }
-
-    /// The ACK of a 2xx of ours, with the answer when the 2xx was the offer.
-    pub fn handle_ack(&mut self, cx: &mut Context<'_>, id: LegId, request: &Request) {
-        let Some(leg) = self.leg_mut(id) else { return };
-        if leg.unacknowledged.take().is_none() {
-            return;
-        }
-        self.timers.cancel(&super::Timer::Repeat2xx(id));
-        if self.say_owed_bye(cx, id) {
-            return;
-        }
-        match self.exchange.take() {
-            Some(Exchange { from, stage: Stage::AnswerInAck { to, cseq } }) if from == id => {
-                self.handle_answer_in_ack(cx, id, to, cseq, request);
-            }
-            Some(Exchange { from, stage: Stage::AnswerForTest { number } }) if from == id => {
-                self.handle_answer_for_test(cx, id, number, request);
-            }
-            other => self.exchange = other,
-        }
-    }
-
-    fn handle_answer_in_ack(
-        &mut self,
-        cx: &mut Context<'_>,
-        from: LegId,
-        to: LegId,
-        cseq: u32,
-        request: &Request,
-    ) {
-        let Ok(remote) = self.read_answer(from, request.body()) else {
-            self.acknowledge(cx, to, cseq, None);
-            return self.hang_up(cx, Cause::Rejected, Origin::Leg(from));
-        };
-        let Some(leg) = self.leg_mut(to) else { return };
-        let text = leg.local.relay(&remote.description);
-        leg.acknowledge(cx, cseq, Some(&text));
-        self.apply_remote(cx, from, remote);
-        self.bridge_media(cx);
-        self.open_waiting_streams(cx);
-    }
-
-    fn handle_answer_for_test(
-        &mut self,
-        cx: &mut Context<'_>,
-        from: LegId,
-        number: TestNumber,
-        request: &Request,
-    ) {
-        let Ok(remote) = read_description(request.body()) else {
-            return self.hang_up(cx, Cause::Rejected, Origin::Leg(from));
-        };
-        let payloads = remote.description.audio().map(|audio| audio.payloads).unwrap_or_default();
-        self.apply_remote(cx, from, remote);
-        let port = self.leg(from).and_then(|leg| leg.port);
-        if let Some(command) = port.and_then(|port| number.begin(port.id, &payloads)) {
-            cx.effects.push_back(Effect::Media(command));
-        }
-        self.open_waiting_streams(cx);
     }
 
     /// CANCEL of a re-INVITE that we carried over: the other side is asked to give up, and its 487 is carried back.
@@ -385,11 +357,21 @@ impl Call {
         else {
             return;
         };
-        if *pending != key {
-            return;
+        if *pending == key {
+            self.cancel_offer_to(cx, *to);
         }
+    }
+
+    /// The other side has been asked for too long: it is to give up, and its 487 (or its silence) ends the exchange.
+    pub(super) fn handle_exchange_timeout(&mut self, cx: &mut Context<'_>) {
+        if let Some(Exchange { stage: Stage::Offered { to, .. }, .. }) = &self.exchange {
+            self.cancel_offer_to(cx, *to);
+        }
+    }
+
+    fn cancel_offer_to(&self, cx: &mut Context<'_>, to: LegId) {
         let client = self
-            .leg(*to)
+            .leg(to)
             .and_then(|leg| leg.request_of(|purpose| matches!(purpose, Purpose::Exchange)));
         if let Some(client) = client {
             cx.transactions.cancel(client, cx.now);
@@ -398,6 +380,7 @@ impl Call {
 
     /// The call ends: whoever still waits for an answer gets one.
     pub(super) fn give_up_exchange(&mut self, cx: &mut Context<'_>) {
+        self.timers.cancel(&Timer::Exchange);
         match self.exchange.take() {
             Some(Exchange { from, stage: Stage::Offered { key, request, .. } }) => {
                 self.respond(cx, from, key, &request, 487)
@@ -408,18 +391,14 @@ impl Call {
             Some(Exchange { stage: Stage::AnswerForTest { .. }, .. }) | None => {}
         }
     }
+}
 
-    fn acknowledge(&mut self, cx: &mut Context<'_>, id: LegId, cseq: u32, body: Option<&[u8]>) {
-        if let Some(leg) = self.leg_mut(id) {
-            leg.acknowledge(cx, cseq, body);
-        }
-    }
-
-    fn refresh_target(&mut self, id: LegId, request: &Request) {
-        if let (Some(contact), Some(dialog)) =
-            (request.contact(), self.leg_mut(id).and_then(|leg| leg.dialog_mut()))
-        {
-            dialog.refresh_target(contact.uri);
-        }
+/// What the side that offered is told of a refusal. What is between us and the other side is our affair, and a dialog that is
+/// gone on that side is not gone on this one.
+fn status_for_offerer(status: u16) -> u16 {
+    match status {
+        300..=399 | 401 | 405 | 407 | 420..=423 | 501 => 488,
+        408 | 481 => 480,
+        _ => status,
     }
 }

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
+use super::Call;
 use super::context::{Context, Effect};
 use super::leg::{ALLOW, Purpose, SUPPORTED, State};
-use super::{Call, Timer};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::LegId;
-use crate::sip::dialog::{Dialog, Resend, Retransmit2xx};
+use crate::sip::dialog::Dialog;
 use crate::sip::transaction::{ClientKey, ServerKey};
 use crate::sip::{Flow, Method, Request, Response, ResponseBuilder, reason_phrase};
 
@@ -69,8 +69,8 @@ impl Call {
             | Method::Notify
             | Method::Subscribe
             | Method::Message
-            | Method::Publish
-            | Method::Other(_) => self.respond(cx, id, key, &request, 405),
+            | Method::Publish => self.respond(cx, id, key, &request, 405),
+            Method::Other(_) => self.respond(cx, id, key, &request, 501),
         }
         None
     }
@@ -121,11 +121,13 @@ impl Call {
         let Some(purpose) = purpose else {
             return self.handle_repeated_answer(cx, id, response, flow);
         };
-        if is_final && response.cseq_method() != Method::Invite {
-            cx.owners.remove_client(key);
-        }
-        if is_final && response.cseq_method() == Method::Invite {
-            leg.answered_invites.push(key);
+        if is_final {
+            match response.status() {
+                200..=299 if response.cseq_method() == Method::Invite => {
+                    self.remember_answered(cx, id, key, response.cseq());
+                }
+                _ => cx.owners.remove_client(key),
+            }
         }
         match purpose {
             Purpose::Invite => self.handle_invite_response(cx, id, response, flow),
@@ -156,24 +158,21 @@ impl Call {
         let ours = leg
             .dialog()
             .is_some_and(|dialog| response.to_tag() == Some(dialog.id().remote_tag.as_str()));
-        match &leg.last_ack {
-            Some(ack) if ours && ack.cseq == response.cseq() => {
-                cx.effects.push_back(Effect::Send { flow: ack.flow, bytes: ack.bytes.clone() });
+        if ours {
+            if let Some((flow, bytes)) = leg.answered.ack(response.cseq()) {
+                cx.effects.push_back(Effect::Send { flow, bytes });
             }
-            _ if ours => {}
-            _ => {
-                let Some(mut other) =
-                    leg.invite.as_ref().map(|invite| Dialog::uac(invite, response, flow))
-                else {
-                    return;
-                };
-                let ack = other.ack(response.cseq(), &cx.tokens.branch()).build();
-                cx.effects.push_back(Effect::Send { flow: other.destination(), bytes: ack });
-                let branch = cx.tokens.branch();
-                let bye = other.request(Method::Bye, &branch).build();
-                cx.transactions.request(Method::Bye, &branch, bye, other.destination(), cx.now);
-            }
+            return;
         }
+        let Some(mut other) = leg.invite.as_ref().map(|invite| Dialog::uac(invite, response, flow))
+        else {
+            return;
+        };
+        let ack = other.ack(response.cseq(), &cx.tokens.branch()).build();
+        cx.effects.push_back(Effect::Send { flow: other.destination(), bytes: ack });
+        let branch = cx.tokens.branch();
+        let bye = other.request(Method::Bye, &branch).build();
+        cx.transactions.request(Method::Bye, &branch, bye, other.destination(), cx.now);
     }
 
     /// No answer came, or the peer cannot be reached: as RFC 3261 §8.1.3.1 says, a 408 or 503 that we make ourselves.
@@ -299,7 +298,7 @@ impl Call {
         let Some(leg) = self.leg(id) else { return };
         let mut response = leg.response(request, status);
         match status {
-            405 | 200 => response = response.header("Allow", ALLOW),
+            200 | 405 | 501 => response = response.header("Allow", ALLOW),
             415 => response = response.header("Accept", "application/sdp, application/media-stream+json, application/dtmf-relay, application/dtmf"),
             // RFC 3261 §14.2: between 0 and 10 seconds, by chance.
             500 => response = response.header("Retry-After", cx.tokens.below(11).to_string()),
@@ -314,38 +313,6 @@ impl Call {
         cx.transactions.respond(key, status, response.build(), cx.now);
         if status >= 200 {
             cx.owners.remove_server(key);
-        }
-    }
-
-    /// A 2xx to an INVITE is repeated until its ACK comes.
-    pub(super) fn repeat_2xx(&mut self, cx: &mut Context<'_>, id: LegId, bytes: Bytes) {
-        let Some(leg) = self.leg_mut(id) else { return };
-        let repeat = Retransmit2xx::new(bytes, &cx.settings.timers, cx.now);
-        let deadline = repeat.poll_timeout();
-        leg.unacknowledged = Some(repeat);
-        self.timers.set(Timer::Repeat2xx(id), deadline);
-    }
-
-    pub(super) fn handle_repeat_2xx(&mut self, cx: &mut Context<'_>, id: LegId) {
-        let Some(leg) = self.leg_mut(id) else { return };
-        let Some(repeat) = &mut leg.unacknowledged else {
-            return;
-        };
-        let resend = repeat.handle_timeout(cx.now);
-        let (flow, deadline) = (leg.flow, repeat.poll_timeout());
-        match resend {
-            Resend::Send(bytes) => {
-                cx.effects.push_back(Effect::Send { flow, bytes });
-                self.timers.set(Timer::Repeat2xx(id), deadline);
-            }
-            Resend::Wait => self.timers.set(Timer::Repeat2xx(id), deadline),
-            Resend::GiveUp => {
-                // RFC 3261 §13.3.1.4: no ACK after 64*T1: the session ends with a BYE.
-                leg.unacknowledged = None;
-                if !self.say_owed_bye(cx, id) {
-                    self.hang_up(cx, Cause::Timeout, Origin::Leg(id));
-                }
-            }
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::ack::Unacknowledged;
+use super::answered::AnsweredInvites;
 use super::context::{Context, Effect};
 use super::sdp_text::LocalText;
 use super::session_timer::SessionTimer;
@@ -9,9 +11,9 @@ use super::settings::Party;
 use crate::id::{CallId, LegId, PortId};
 use crate::media::{LocalPort, MediaCommand, PayloadMap};
 use crate::sdp::{Description, Direction};
-use crate::sip::dialog::{Dialog, Retransmit2xx};
+use crate::sip::dialog::Dialog;
 use crate::sip::transaction::{ClientKey, ServerKey};
-use crate::sip::{Flow, Method, Request, RequestBuilder};
+use crate::sip::{Address, Flow, Method, Request, RequestBuilder};
 
 /// What we tell peers that we can do.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
@@ -40,13 +42,11 @@ pub(super) struct Leg {
     /// Whether the peer takes UPDATE.
     pub(super) allows_update: bool,
     /// INVITEs of ours that were answered: their 2xx may come again.
-    pub(super) answered_invites: Vec<ClientKey>,
+    pub(super) answered: AnsweredInvites,
     /// Requests that we sent and whose final response is awaited.
     pub(super) requests: Vec<(ClientKey, Purpose)>,
     /// The 2xx that is repeated until its ACK comes.
-    pub(super) unacknowledged: Option<Retransmit2xx>,
-    /// The last ACK that we sent, for a 2xx that comes again.
-    pub(super) last_ack: Option<SentAck>,
+    pub(super) unacknowledged: Option<Unacknowledged>,
     pub(super) session: SessionTimer,
     /// Whether the peer takes INFO of our package.
     pub(super) takes_notices: bool,
@@ -103,14 +103,6 @@ pub(super) struct Remote {
     pub(super) direction: Direction,
 }
 
-/// An ACK as it was sent.
-#[derive(Clone, Debug)]
-pub(super) struct SentAck {
-    pub(super) cseq: u32,
-    pub(super) flow: Flow,
-    pub(super) bytes: Bytes,
-}
-
 impl Leg {
     pub(super) fn new(
         id: LegId,
@@ -132,10 +124,9 @@ impl Leg {
             remote: None,
             invite: None,
             allows_update: false,
-            answered_invites: Vec::new(),
+            answered: AnsweredInvites::default(),
             requests: Vec::new(),
             unacknowledged: None,
-            last_ack: None,
             session,
             takes_notices: false,
             is_silent: false,
@@ -237,6 +228,13 @@ impl Leg {
         cx.ports.free(port.local, cx.now);
     }
 
+    /// The peer is to be reached elsewhere from here on, RFC 3261 §12.2.
+    pub(super) fn refresh_target(&mut self, contact: Option<Address<'_>>) {
+        if let (Some(contact), Some(dialog)) = (contact, self.dialog_mut()) {
+            dialog.refresh_target(contact.uri);
+        }
+    }
+
     /// Sends a request inside the dialog, under a transaction of its own.
     pub(super) fn send_request(
         &mut self,
@@ -269,7 +267,7 @@ impl Leg {
         }
         let (flow, bytes) = (dialog.destination(), ack.build());
         cx.effects.push_back(Effect::Send { flow, bytes: bytes.clone() });
-        self.last_ack = Some(SentAck { cseq, flow, bytes });
+        self.answered.acknowledged(cseq, flow, bytes);
     }
 }
 

@@ -63,6 +63,8 @@ impl Call {
             receive: direction.receives(),
             send: direction.sends(),
         }));
+        // Who need not send is not missed.
+        leg.is_silent &= direction.sends();
         let holds = !direction.receives();
         let changed = std::mem::replace(&mut leg.holds, holds) != holds;
         if changed && self.phase == Phase::Talking {

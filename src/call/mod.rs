@@ -2,8 +2,10 @@
 //!
 //! A [`Call`] is a pure machine. Its owner (the `switch`) finds it for each input and lends it a [`Context`]; the call answers
 //! with [`Effect`]s. Files follow the life of a call: `setup` rings and answers, `exchange` carries offers across the bridge
-//! in mid-call, `ending` takes everything down; `door` is the one way to change a stream.
+//! in mid-call, `ack` awaits what confirms them, `ending` takes everything down; `door` is the one way to change a stream.
 
+mod ack;
+mod answered;
 mod builtin;
 mod context;
 mod door;
@@ -87,6 +89,10 @@ enum Timer {
     Ring,
     /// The 2xx of this leg's INVITE is due again, RFC 3261 §13.3.1.4.
     Repeat2xx(LegId),
+    /// The transaction of an answered INVITE of this leg ends, RFC 6026 §7.2.
+    Answered(LegId),
+    /// The offer that crosses the bridge has been pending long enough.
+    Exchange,
     /// The session of this leg is to be refreshed, or has run out, RFC 4028 §10.
     Session(LegId),
     /// The accounts of the closed streams are overdue.
@@ -143,6 +149,8 @@ impl Call {
             match timer {
                 Timer::Ring => self.handle_ring_timeout(cx),
                 Timer::Repeat2xx(leg) => self.handle_repeat_2xx(cx, leg),
+                Timer::Answered(leg) => self.handle_answered_timeout(cx, leg),
+                Timer::Exchange => self.handle_exchange_timeout(cx),
                 Timer::Session(leg) => self.handle_session_timer(cx, leg),
                 Timer::Accounts => self.handle_accounts_overdue(cx),
             }

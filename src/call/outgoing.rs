@@ -158,7 +158,8 @@ impl Call {
         status: u16,
         response: &Response,
     ) {
-        if status == 422 && self.retry_with_longer_session(cx, id, response) {
+        // A call that has ended meanwhile must not ring again.
+        if status == 422 && !self.is_ending() && self.retry_with_longer_session(cx, id, response) {
             return;
         }
         self.drop_leg(cx, id);

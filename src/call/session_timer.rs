@@ -2,7 +2,6 @@
 
 use super::context::Context;
 use super::leg::Purpose;
-use super::media_path::read_description;
 use super::{Call, Timer};
 use crate::command::Origin;
 use crate::event::Cause;
@@ -14,24 +13,35 @@ use crate::time::Duration;
 /// A refresh that collided or was refused is tried again after this; the session has half its interval left then.
 const REFRESH_RETRY: Duration = Duration::from_secs(5);
 
+/// How many 422 of one peer are answered by the request again: every proxy on the way may send one.
+const MOST_DEMANDS: u8 = 4;
+
 /// What a leg's peers have agreed on.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SessionTimer {
     settings: SessionTimerSettings,
     /// What a 422 demanded.
     min_se_s: Option<u32>,
+    /// How many 422 came.
+    demands: u8,
     agreement: Option<Agreement>,
 }
 
 impl SessionTimer {
     pub(super) fn new(settings: SessionTimerSettings) -> Self {
-        SessionTimer { settings, min_se_s: None, agreement: None }
+        SessionTimer { settings, min_se_s: None, demands: 0, agreement: None }
     }
 
-    /// As UAS: takes what an INVITE or UPDATE wants. `Err` is the status to refuse with.
-    pub(super) fn accept(&mut self, request: &Request) -> Result<(), u16> {
-        self.agreement = Some(self.settings.answer(request).map_err(|_| 422u16)?);
-        Ok(())
+    /// As UAS: whether we can agree to what an INVITE or UPDATE wants. `Err` is the status to refuse with.
+    pub(super) fn check(&self, request: &Request) -> Result<(), u16> {
+        self.settings.answer(request).map(|_| ()).map_err(|_| 422)
+    }
+
+    /// As UAS: takes what an INVITE or UPDATE that passed the check wants. One that is refused changes nothing (RFC 3261 §14.2).
+    pub(super) fn accept(&mut self, request: &Request) {
+        if let Ok(agreement) = self.settings.answer(request) {
+            self.agreement = Some(agreement);
+        }
     }
 
     /// As UAC: takes what the 2xx agreed to.
@@ -39,12 +49,14 @@ impl SessionTimer {
         self.agreement = Some(self.settings.agree(response));
     }
 
-    /// As UAC: takes the demand of a 422. `false` when it demands no more than we offered.
+    /// As UAC: takes the demand of a 422. `false` when the same request again would be no use: the peer demands no more than
+    /// we offered, or never has enough.
     pub(super) fn lengthen(&mut self, response: &Response) -> bool {
         let demanded = SessionTimerSettings::min_se_of(response);
         let more = demanded > self.min_se_s.unwrap_or(self.settings.min_se_s);
         self.min_se_s = Some(demanded);
-        more
+        self.demands = self.demands.saturating_add(1);
+        more && self.demands <= MOST_DEMANDS
     }
 
     pub(super) fn write_offer(&self, request: RequestBuilder) -> RequestBuilder {
@@ -113,9 +125,10 @@ impl Call {
         match response.status() {
             200..=299 => {
                 leg.session.settle(response);
+                leg.refresh_target(response.contact());
                 if response.cseq_method() == Method::Invite {
                     leg.acknowledge(cx, response.cseq(), None);
-                    if let Ok(remote) = read_description(response.body()) {
+                    if let Ok(remote) = self.read_answer(id, response.body()) {
                         self.apply_remote(cx, id, remote);
                     }
                 }

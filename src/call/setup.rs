@@ -115,9 +115,10 @@ impl Call {
         };
         let call = self.id;
         let customer = self.customer_mut();
-        if let Err(status) = customer.session.accept(invite) {
+        if let Err(status) = customer.session.check(invite) {
             return self.refuse(cx, status, Outcome::Failed);
         }
+        customer.session.accept(invite);
         if !customer.open_port(cx, call) {
             return self.refuse(cx, 503, Outcome::Failed);
         }
@@ -194,7 +195,7 @@ impl Call {
         if let Some(text) = text {
             response = response.body("application/sdp", text);
         }
-        let (key, bytes) = (*key, response.build());
+        let (key, cseq, bytes) = (*key, invite.cseq(), response.build());
         cx.transactions.respond(key, status, bytes.clone(), cx.now);
         if status < 200 {
             return;
@@ -202,7 +203,7 @@ impl Call {
         let dialog = dialog.clone();
         customer.state = State::Talking { dialog };
         cx.owners.remove_server(key);
-        self.repeat_2xx(cx, LegId::CUSTOMER, bytes);
+        self.repeat_2xx(cx, LegId::CUSTOMER, cseq, bytes);
     }
 
     /// A final failure before anything else was begun.
