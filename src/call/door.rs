@@ -8,6 +8,9 @@ use crate::event::{Cause, Kind};
 use crate::id::{StreamId, Track};
 use crate::media::Control;
 
+/// How many streams of a call are remembered, live ones included: a stop of one that has ended succeeds as long.
+const REMEMBERED: usize = 256;
+
 impl Call {
     /// Carries out a command, or says why not. The same request id twice changes nothing and gets the same answer.
     pub fn handle_command(
@@ -101,6 +104,7 @@ impl Call {
             tracks: spec.tracks,
             label: spec.label.clone(),
         };
+        self.forget_oldest_stream();
         cx.owners.add_stream(id, self.id);
         self.streams.push(Stream::new(id, spec));
         self.tell_of(cx, Some(id), kind, Cause::Request, origin);
@@ -108,6 +112,15 @@ impl Call {
             self.open_stream(cx, id);
         }
         Ok(self.accepted(cx, vec![id], true))
+    }
+
+    /// Makes room for one more: a stream that ended long ago is answered for no more.
+    fn forget_oldest_stream(&mut self) {
+        if self.streams.len() >= REMEMBERED
+            && let Some(place) = self.streams.iter().position(Stream::is_over)
+        {
+            self.streams.remove(place);
+        }
     }
 
     /// Applies `change` to every stream that `target` names. "All" means those live streams that can: it is denied only when none can.

@@ -12,4 +12,5 @@ mod scenarios;
 mod sinks;
 mod swarm;
 mod text;
+mod wire;
 mod world;

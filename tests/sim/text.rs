@@ -130,8 +130,9 @@ fn param<'a>(value: &'a str, name: &str) -> Option<&'a str> {
 /// A session description of one G.711 stream with key presses.
 pub fn sdp(media: std::net::SocketAddr, version: u32, direction: &str) -> String {
     let (ip, port) = (media.ip(), media.port());
+    let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
     format!(
-        "v=0\r\no=- 7 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
+        "v=0\r\no=- 7 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
          a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na={direction}\r\n"
     )
 }

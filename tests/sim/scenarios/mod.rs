@@ -2,7 +2,13 @@
 
 mod admission;
 mod calls;
+mod confirmation;
+mod doors;
+mod forgery;
+mod long_calls;
+mod mid_call;
 mod streams;
+mod transports;
 
 use expect_test::Expect;
 use sidestream::command::{StartStream, Verb};
@@ -23,11 +29,17 @@ pub const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Alice (10.0.1.1) and Bob (10.0.1.2), who answers calls to 2xx.
-pub fn alice_and_bob(change: impl FnOnce(&mut Settings)) -> World {
+/// Settings by which calls to 2xx go to Bob at 10.0.1.2.
+pub fn with_bob(change: impl FnOnce(&mut Settings)) -> Settings {
     let mut settings = settings();
     settings.routes.push(route("2*", 2));
     change(&mut settings);
+    settings
+}
+
+/// Alice (10.0.1.1) and Bob (10.0.1.2), who answers calls to 2xx.
+pub fn alice_and_bob(change: impl FnOnce(&mut Settings)) -> World {
+    let settings = with_bob(change);
     let mut world = World::new(settings, Weather { latency_ms: 1, ..Weather::default() }, 1);
     world.phone("alice");
     world.phone("bob");
