@@ -122,10 +122,14 @@ impl Call {
         leg.unacknowledged = None;
         leg.close_port(cx);
         cx.owners.remove_dialog(&leg.call_id, &leg.local_tag);
-        let clients =
-            leg.requests.iter().map(|(key, _)| *key).chain(leg.answered_invites.drain(..));
-        for key in clients {
+        for (key, _) in &leg.requests {
+            cx.owners.remove_client(*key);
+            // An INVITE that was answered provisionally waits without end unless it is cancelled (RFC 3261 §9.1).
+            cx.transactions.cancel(*key, cx.now);
+        }
+        for key in leg.answered_invites.drain(..) {
             cx.owners.remove_client(key);
+            cx.transactions.abandon(key);
         }
         let party_origin = Origin::Leg(id);
         self.tell(cx, Kind::LegRemoved { leg: id }, Cause::HangUp, party_origin);

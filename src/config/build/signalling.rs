@@ -159,7 +159,10 @@ impl Builder {
             names.iter().filter_map(|name| Algorithm::from_name(Some(name))).collect();
         let each_once: BTreeSet<_> = algorithms.iter().map(|hash| hash.as_str()).collect();
         if names.is_empty() || each_once.len() != names.len() {
-            self.wrong(Place::at("sip.digest"), "the hashes are \"sha-256\" and \"md5\", each once");
+            self.wrong(
+                Place::at("sip.digest"),
+                "the hashes are \"sha-256\" and \"md5\", each once",
+            );
         }
         DigestSettings { algorithms, ..DigestSettings::default() }
     }

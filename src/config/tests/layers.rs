@@ -22,7 +22,11 @@ fn the_environment_replaces_values() {
         (r#"["sha-1"]"#, false),
         (r#"["md5", "md5"]"#, false),
     ] {
-        assert_eq!(read(LEAST, &[("SIDESTREAM__SIP__DIGEST", digest)]).is_ok(), is_right, "{digest}");
+        assert_eq!(
+            read(LEAST, &[("SIDESTREAM__SIP__DIGEST", digest)]).is_ok(),
+            is_right,
+            "{digest}"
+        );
     }
     for (name, value, expected) in [
         ("SIDESTREAM__SIP__LISEN", "[]", "unknown field `lisen`"),
