@@ -19,6 +19,8 @@ phone() {
     local name=$1 own="$work/$1"
     shift
     mkdir -p "$own/heard"
+    local rtp
+    rtp=$(python3 "$helpers/ports.py" 20)
     cat >"$own/config" <<LINES
 sip_listen 127.0.0.1:$(free_port)
 audio_source aufile,$work/$name.wav
@@ -28,7 +30,7 @@ ausrc_srate 8000
 auplay_srate 8000
 ausrc_channels 1
 auplay_channels 1
-rtp_ports $(python3 "$helpers/ports.py" --range 20 | tr ' ' -)
+rtp_ports $rtp-$((rtp + 19))
 snd_path $own/heard
 module_path $modules
 module g711.so

@@ -20,6 +20,12 @@ def relayed(text, minimum="50"):
             assert figures["received"] >= int(minimum), f"leg {leg['leg']} had only {figures['received']} packets"
 
 
+def unhurt(text):
+    """The first of the ended calls was relayed without a drop or a loss."""
+    leg = json.loads(text)["calls"][0]["legs"][0]["figures"]
+    assert leg["received"] == leg["forwarded"] and leg["lost"] == 0, leg
+
+
 def outcome(text, expected, status=""):
     """The last ended call had this outcome, towards the customer with this status."""
     call = json.loads(text)["calls"][-1]
@@ -69,4 +75,4 @@ def heard(text, lost="0"):
     assert call["media"]["received"] > 0, call["media"]
 
 
-{function.__name__: function for function in (relayed, outcome, report, spans, stream, heard)}[sys.argv[1]](sys.stdin.read(), *sys.argv[2:])
+{function.__name__: function for function in (relayed, unhurt, outcome, report, spans, stream, heard)}[sys.argv[1]](sys.stdin.read(), *sys.argv[2:])

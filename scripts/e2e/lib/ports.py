@@ -1,7 +1,7 @@
 """Free UDP ports of the loopback.
 
-ports.py N             an even port, free with the N - 1 after it
-ports.py --range N     first and last of N free ports for a server's media, below those that the system gives out
+ports.py N             an even port, free with the N - 1 after it, for a phone
+ports.py --range N     first and last of N free ports for a server's media, apart from the phones' and from those that the system gives out
 ports.py --taken PORT  succeeds when somebody listens there
 """
 import random
@@ -33,4 +33,4 @@ match sys.argv[1:]:
     case ["--taken", port]:
         sys.exit(is_free(int(port)))
     case [count]:
-        print(window(int(count), 10_000, 32_000))
+        print(window(int(count), 2_000, 10_000))
