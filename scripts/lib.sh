@@ -6,9 +6,14 @@ sidestream="${SIDESTREAM_BIN:-$root/target/debug/sidestream}"
 venv="$root/target/venv"
 
 say() { printf '%s\n' "$*" >&2; }
-fail() { say "FAIL: $*"; exit 1; }
+fail() {
+    say "FAIL: $*"
+    printf '%s\n' "$*" >"$work/why"
+    exit 1
+}
 
-# A directory of this script's own, removed at its end together with the processes it started.
+# A directory of this script's own, removed at its end together with the processes it started. The script's one line on standard
+# output is `ok NAME` or `not ok NAME: why`.
 work="$(mktemp -d "${TMPDIR:-/tmp}/sidestream-e2e.XXXXXX")"
 started=()
 cleanup() {
@@ -21,7 +26,12 @@ cleanup() {
             tail -n 40 "$log" >&2
         done
     fi
-    rm -rf "$work"
+    if [ "$status" -eq 0 ]; then
+        echo "ok $(basename "$0" .sh)"
+    else
+        echo "not ok $(basename "$0" .sh): $(head -n 1 "$work/why" 2>/dev/null || echo "status $status")"
+    fi
+    [ -n "${KEEP:-}" ] || rm -rf "$work"
 }
 trap cleanup EXIT
 

@@ -8,8 +8,6 @@ mod reading;
 
 #[path = "conformance/building.rs"]
 mod building;
-#[path = "conformance/corpus.rs"]
-mod corpus;
 #[path = "conformance/differential.rs"]
 #[cfg(feature = "server")]
 mod differential;

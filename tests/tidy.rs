@@ -70,6 +70,26 @@ fn pure_rooms_never_walk_a_hash_map() {
     );
 }
 
+/// The rooms in which wire shapes live; every other pure room is core.
+const WIRE_ROOMS: [&str; 2] = ["control", "dialect"];
+
+#[test]
+fn no_core_type_is_a_wire_shape() {
+    let is_core = |source: &&Source| {
+        source.is_pure() && source.room().is_none_or(|room| !WIRE_ROOMS.contains(&room.as_str()))
+    };
+    let words = ["Serialize", "Deserialize", "ToSchema"];
+    none_of(
+        sources().iter().filter(is_core).flat_map(|source| rules::words(source, &words)).collect(),
+    );
+}
+
+#[test]
+fn no_channel_is_without_a_limit() {
+    let words = ["unbounded_channel", "UnboundedSender", "unbounded"];
+    none_of(sources().iter().flat_map(|source| rules::words(source, &words)).collect());
+}
+
 #[test]
 fn no_file_outgrows_its_noun() {
     let mut violations = Vec::new();

@@ -1,7 +1,3 @@
 #![no_main]
 
-#[path = "../invariants.rs"]
-#[allow(dead_code)]
-mod invariants;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| invariants::stream(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sidestream_fuzz::sip_stream(data));

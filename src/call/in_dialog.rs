@@ -77,18 +77,21 @@ impl Call {
 
     fn handle_bye(&mut self, cx: &mut Context<'_>, id: LegId, key: ServerKey, request: &Request) {
         self.respond(cx, id, key, request, 200);
+        let origin = Origin::Leg(id);
         match self.leg(id).map(|leg| &leg.state) {
             // RFC 3261 §15.1.2: the caller of an early dialog hangs up; the INVITE gets its 487.
             Some(State::Incoming { .. }) => {
-                self.end(cx, 487, Outcome::Cancelled, Cause::HangUp, Origin::Leg(id));
+                self.end(cx, 487, Outcome::Cancelled, Cause::HangUp, origin)
             }
-            // A called party must not do this (RFC 3261 §15): it still owes the INVITE its final response, so that is cancelled.
+            // The called party answered and hung up, and its 2xx was lost on the way. Our INVITE still needs its end: the CANCEL
+            // brings it, or the time.
             Some(State::Outgoing { .. }) => {
-                self.end(cx, 480, Outcome::Failed, Cause::HangUp, Origin::Leg(id));
+                self.end(cx, 480, Outcome::Failed, Cause::HangUp, origin)
             }
-            _ => {
+            Some(State::Talking { .. } | State::Leaving { .. } | State::Builtin | State::Gone)
+            | None => {
                 self.drop_leg(cx, id);
-                self.hang_up(cx, Cause::HangUp, Origin::Leg(id));
+                self.hang_up(cx, Cause::HangUp, origin);
             }
         }
     }

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-use crate::sink::listener::{Listener, Options, Protocol, StreamReport};
+use crate::sink::listener::{Behaviour, Listener, Options, Protocol, StreamReport};
 
 /// Receive streams: a WebSocket sink in one command.
 #[derive(Debug, Args)]
@@ -20,6 +21,10 @@ pub(super) struct SinkArgs {
     /// Write one WAV file per stream into this directory.
     #[arg(long, value_name = "DIRECTORY")]
     wav: Option<PathBuf>,
+    /// Misbehave on purpose: never-read, byte-a-second, reset:FRAMES, reset-once:FRAMES, close:FRAMES, enough:FRAMES, flap:MS or
+    /// garbage.
+    #[arg(long, value_name = "HOW", value_parser = behaviour)]
+    behave: Option<Behaviour>,
     /// End after so many streams; fails when one of them was not good.
     #[arg(long, value_name = "STREAMS")]
     count: Option<usize>,
@@ -48,8 +53,13 @@ pub(super) async fn run(args: SinkArgs) -> anyhow::Result<()> {
         ProtocolName::Native => Protocol::Native,
         ProtocolName::Twilio => Protocol::Twilio,
     };
-    let options =
-        Options { bind: args.listen, protocol, wav: args.wav.clone(), ..Options::default() };
+    let options = Options {
+        bind: args.listen,
+        protocol,
+        wav: args.wav.clone(),
+        behaviour: args.behave.unwrap_or_default(),
+        ..Options::default()
+    };
     let mut listener = Listener::start(options)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
@@ -71,6 +81,22 @@ pub(super) async fn run(args: SinkArgs) -> anyhow::Result<()> {
     }
     anyhow::ensure!(good, "a stream was incomplete or broke its protocol");
     Ok(())
+}
+
+fn behaviour(text: &str) -> Result<Behaviour, String> {
+    let (name, number) = text.split_once(':').map_or((text, None), |(name, n)| (name, Some(n)));
+    let number = number.map(str::parse::<u64>).transpose().map_err(|error| error.to_string())?;
+    match (name, number) {
+        ("never-read", None) => Ok(Behaviour::NeverRead),
+        ("byte-a-second", None) => Ok(Behaviour::ByteASecond),
+        ("reset", Some(frames)) => Ok(Behaviour::Reset(frames)),
+        ("reset-once", Some(frames)) => Ok(Behaviour::ResetOnce(frames)),
+        ("close", Some(frames)) => Ok(Behaviour::CloseAfter(frames)),
+        ("enough", Some(frames)) => Ok(Behaviour::Enough(frames)),
+        ("flap", Some(ms)) => Ok(Behaviour::Flap(Duration::from_millis(ms))),
+        ("garbage", None) => Ok(Behaviour::Garbage),
+        _ => Err("try never-read, reset:50 or flap:300; --help lists them all".to_owned()),
+    }
 }
 
 fn show(report: &StreamReport, as_json: bool) -> anyhow::Result<()> {
@@ -95,4 +121,18 @@ fn show(report: &StreamReport, as_json: bool) -> anyhow::Result<()> {
         println!("  problem: {problem}");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_behaviour_is_a_name_and_where_needed_a_number() {
+        assert_eq!(behaviour("never-read"), Ok(Behaviour::NeverRead));
+        assert_eq!(behaviour("flap:300"), Ok(Behaviour::Flap(Duration::from_millis(300))));
+        for wrong in ["", "reset", "never-read:1", "flap:x", "sulk"] {
+            assert!(behaviour(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -74,7 +74,7 @@ pub struct StartStream {
     pub tracks: Tracks,
     /// A name that the requester may use for the stream afterwards, unique among the call's live streams.
     pub label: Option<String>,
-    /// How a paused stretch looks at the sink; `None` takes the sink's setting.
+    /// How a paused stretch looks at the sink; `None` takes [`PauseAs::Omit`].
     pub pause_as: Option<PauseAs>,
 }
 

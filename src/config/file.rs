@@ -36,6 +36,7 @@ section!(File {
 
 section!(Sip {
     realm: String = "sidestream".into(),
+    digest: Vec<String> = vec!["sha-256".into(), "md5".into()],
     listen: Vec<String> = vec!["udp:127.0.0.1:5060".into(), "tcp:127.0.0.1:5060".into()],
     advertise: Vec<String> = Vec::new(),
     allow_wildcard: bool = false,

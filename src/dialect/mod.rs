@@ -177,6 +177,17 @@ pub enum SinkSays {
     Garbage(String),
 }
 
+impl SinkSays {
+    /// What is wrong, as a log and a refusal can bear it: it may quote what the sink sent, so it is cut to a line.
+    fn garbage(reason: &str) -> SinkSays {
+        let line = reason.chars().take(GARBAGE_CHARACTERS);
+        SinkSays::Garbage(line.map(|c| if c.is_control() { '?' } else { c }).collect())
+    }
+}
+
+/// How much is told of a message that is none.
+const GARBAGE_CHARACTERS: usize = 200;
+
 /// One connection's worth of a dialect: the sequence numbers and the words for what happens on the timeline.
 #[derive(Debug)]
 pub enum Dialect {

@@ -1,4 +1,7 @@
 //! Names of things. Each is a type of its own, so that a leg is never taken for a port.
+//!
+//! Calls and streams are named by ULIDs, which sort by time and are never used again; legs and ports are counted; sinks, users
+//! and requests have the names that people and programs gave them. [`Track`] and [`Tracks`] say whose audio is meant.
 
 mod ulid;
 

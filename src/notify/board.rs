@@ -11,7 +11,7 @@ use crate::control::json::{
     CallState, CallView, LegFiguresView, LegView, StreamFiguresView, StreamView, Timestamp,
     cause_name, origin_name, outcome_name, track_names,
 };
-use crate::event::{Event, Kind, Manifest};
+use crate::event::{Cause, Event, Kind, Manifest};
 use crate::id::{CallId, LegId, SinkName, StreamId};
 
 /// How many keys of a leg are remembered.
@@ -309,6 +309,9 @@ fn reduce_stream(stream: &mut StreamView, event: &Event, at: Timestamp) {
         stream.cause = cause_name(event.cause);
     };
     match &event.kind {
+        // RTP or a sink that goes and comes is told, and leaves the stream's state as it is: nobody has to resume it.
+        Kind::StreamActive | Kind::StreamPaused
+            if matches!(event.cause, Cause::MediaTimeout | Cause::MediaRecovered) => {}
         Kind::StreamActive => to_state("active"),
         Kind::StreamPaused => to_state("paused"),
         Kind::StreamEnded { manifest } => {

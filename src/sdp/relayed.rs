@@ -151,13 +151,26 @@ fn kept(attributes: &[Attribute], addresses: &[&str]) -> Vec<Attribute> {
     let is_among = |attribute: &Attribute, names: &[&str]| {
         names.iter().any(|name| attribute.attribute.trim().eq_ignore_ascii_case(name))
     };
+    // The whole line: an address may lie in the name, or on both sides of its own first colon.
     let quotes_address = |attribute: &Attribute| {
         let value = attribute.value.as_deref().unwrap_or_default();
-        addresses.iter().any(|address| value.contains(address))
+        quotes_any(&format!("{}:{value}", attribute.attribute), addresses)
     };
     let crosses = |attribute: &&Attribute| {
         is_among(attribute, &UNTOUCHED)
             || !is_among(attribute, &DROPPED) && !quotes_address(attribute)
     };
     attributes.iter().filter(crosses).cloned().collect()
+}
+
+/// Whether `text` holds one of the addresses, as it was written or written otherwise (`2001:DB8:0::1`).
+fn quotes_any(text: &str, addresses: &[&str]) -> bool {
+    let words = || text.split(|c: char| !(c.is_ascii_hexdigit() || c == '.' || c == ':'));
+    addresses.iter().any(|address| {
+        let parsed = address.parse::<IpAddr>().ok();
+        let same = |word: &str| parsed.is_some() && word.parse().ok() == parsed;
+        // The colon before a word may be the attribute's.
+        let found = |word: &str| same(word) || word.strip_prefix(':').is_some_and(same);
+        text.contains(address) || words().any(found)
+    })
 }

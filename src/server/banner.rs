@@ -21,7 +21,7 @@ pub fn banner(file: &RuntimeFile, phones: &[String]) -> String {
     line("API", &format!("{}/v1/calls?key={}", file.url, file.key));
     line("Docs", &format!("{url}/docs   metrics {url}/metrics", url = file.url));
     line("Sink", "built-in \"scope\" is listening");
-    line("Try", "sidestream demo   ·   sidestream calls --watch   ·   sidestream call sip:9196@…");
+    line("Try", "sidestream demo   ·   sidestream calls --watch   ·   sidestream call 9196");
     text
 }
 

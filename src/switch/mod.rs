@@ -29,7 +29,7 @@ use crate::event::Cause;
 use crate::id::CallId;
 use crate::media::{MediaCommand, MediaEvent, PortPool};
 use crate::registrar::Registrar;
-use crate::sip::digest::{Digest, DigestSettings};
+use crate::sip::digest::Digest;
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
 use crate::sip::{Flow, Message, ResponseBuilder, parse_datagram, reason_phrase};
 use crate::time::{Instant, Timers};
@@ -64,7 +64,7 @@ impl Switch {
             ended: EndedCalls::default(),
             transactions: Transactions::new(settings.call.timers),
             registrar: Registrar::new(settings.registrar),
-            digest: Digest::new(settings.realm.clone(), tokens.key(), DigestSettings::default()),
+            digest: Digest::new(settings.realm.clone(), tokens.key(), settings.digest.clone()),
             owners: Owners::default(),
             ports: PortPool::new(settings.ports.clone()).shuffled(|limit| tokens.below(limit)),
             sinks: SinkPool::new(&settings.call.streaming.sinks),
@@ -204,7 +204,15 @@ impl Switch {
         let port = event.port();
         let last = matches!(event, MediaEvent::Closed { .. } | MediaEvent::OpenFailed { .. });
         if let Some((call, leg)) = self.owners.port(port) {
-            self.with_call(call, now, |call, cx| call.handle_media(cx, leg, event));
+            match event {
+                // The last figures of a port are on their way while its call ends.
+                MediaEvent::Closed { figures, .. } if !self.calls.contains_key(&call) => {
+                    self.outputs.push_back(Output::Figures(Figures::Port { call, leg, figures }));
+                }
+                event => {
+                    self.with_call(call, now, |call, cx| call.handle_media(cx, leg, event));
+                }
+            }
         }
         if last {
             self.owners.remove_port(port);

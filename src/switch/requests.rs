@@ -323,7 +323,7 @@ fn dialled_number(uri: &str) -> Result<String, u16> {
         return if digits.is_empty() { Err(484) } else { Ok(digits.to_owned()) };
     }
     // RFC 3261 §8.2.2.1: a scheme that we do not understand.
-    let uri = Uri::parse(uri).map_err(|_| 416u16)?;
+    let uri = Uri::parse(uri).ok().filter(Uri::is_sip).ok_or(416u16)?;
     let user = uri.user().ok_or(404u16)?;
     if user.is_empty() { Err(484) } else { Ok(user.into_owned()) }
 }

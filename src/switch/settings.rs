@@ -7,7 +7,7 @@ use crate::call;
 use crate::command::StartStream;
 use crate::id::UserName;
 use crate::registrar;
-use crate::sip::digest::Secret;
+use crate::sip::digest::{DigestSettings, Secret};
 use crate::sip::{Transport, Uri};
 
 /// Settings of the switch.
@@ -15,6 +15,8 @@ use crate::sip::{Transport, Uri};
 pub struct Settings {
     /// The realm of the digest challenges.
     pub realm: String,
+    /// How phones are authenticated.
+    pub digest: DigestSettings,
     /// The addresses that peers reach us at, as Via and Contact name them.
     pub listeners: Vec<Listener>,
     /// Who may register and call.

@@ -187,8 +187,8 @@ impl Phone {
         }
         let bye = self.inside(place, "BYE");
         let dialog = &mut self.dialogs[place];
+        // The server knows of it when it answers.
         dialog.stage = Stage::Down;
-        dialog.dead_since = Some(now);
         dialog.next_rtp = None;
         dialog.unacknowledged = None;
         self.send_request(bye, now);
@@ -286,6 +286,12 @@ impl Phone {
                 pending.next = if method == "INVITE" { None } else { Some(now + T2) };
             } else {
                 let request = Text::parse(&self.pending.swap_remove(place).bytes);
+                if method == "BYE"
+                    && let Some(dialog) =
+                        self.dialogs.iter_mut().find(|d| d.call_id == request.header("Call-ID"))
+                {
+                    dialog.dead_since = Some(now);
+                }
                 if method != "INVITE" && status != 401 {
                     self.responses.push(response.clone());
                 }

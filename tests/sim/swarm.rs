@@ -14,6 +14,8 @@ use crate::sinks::Manners;
 use crate::world::{World, route, settings};
 
 const PAIRS: usize = 10;
+/// Calls beyond these are hung up, the oldest first.
+const LIVE: usize = 20;
 const SINKS: [&str; 5] = ["good", "silent", "dies", "asks", "one"];
 const DIRECTIONS: [&str; 4] = ["sendrecv", "sendonly", "recvonly", "inactive"];
 const MANNERS: [Manner; 6] = [
@@ -29,6 +31,8 @@ struct Swarm {
     world: World,
     rng: StdRng,
     calls: Vec<CallId>,
+    /// How many of them have been told to end.
+    ended: usize,
 }
 
 impl Swarm {
@@ -55,7 +59,7 @@ impl Swarm {
         {
             world.sinks.manners.insert(sink.into(), manners);
         }
-        Swarm { world, rng: StdRng::seed_from_u64(seed), calls: Vec::new() }
+        Swarm { world, rng: StdRng::seed_from_u64(seed), calls: Vec::new(), ended: 0 }
     }
 
     fn below(&mut self, limit: usize) -> usize {
@@ -148,12 +152,23 @@ impl Swarm {
         }
     }
 
+    /// Calls that nobody hangs up would only keep the swarm busy with their RTP.
+    fn end_the_oldest(&mut self) {
+        while self.ended + LIVE < self.calls.len() {
+            let call = self.calls[self.ended];
+            self.ended += 1;
+            // Most are over by now, which is an answer too.
+            let _ = self.world.command(call, "time's up", Verb::HangUp);
+        }
+    }
+
     fn run(&mut self, calls: usize) -> u64 {
         while self.calls.len() < calls {
             self.act();
             let pause = self.below(120) as u64;
             self.world.run_for(Duration::from_millis(pause));
             self.calls.append(&mut self.world.new_calls);
+            self.end_the_oldest();
         }
         // Everybody goes home: whoever still rings is cancelled by the server, whoever talks is hung up.
         self.world.input(Input::Drain);

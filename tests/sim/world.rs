@@ -7,13 +7,13 @@ use bytes::Bytes;
 use sidestream::call::{self, MediaAddress, SinkLimits, Streaming};
 use sidestream::command::{Accepted, Command, Denied, Origin, Verb};
 use sidestream::event::{Event, Kind};
-use sidestream::id::{CallId, PortId, RequestId, SinkName, UserName};
+use sidestream::id::{CallId, LegId, PortId, RequestId, SinkName, UserName};
 use sidestream::media::{self, LocalPort, MediaCommand, MediaEvent, PortFigures, Relay};
 use sidestream::registrar;
-use sidestream::sip::digest::Secret;
+use sidestream::sip::digest::{DigestSettings, Secret};
 use sidestream::sip::{Flow, Transport};
 use sidestream::switch::{
-    Holdings, Input, Listener, Output, Peer, Route, Settings, Switch, Ticket, User,
+    Figures, Holdings, Input, Listener, Output, Peer, Route, Settings, Switch, Ticket, User,
 };
 use sidestream::time::{Duration, Instant};
 
@@ -48,6 +48,8 @@ pub struct World {
     pub events: Vec<Event>,
     pub replies: HashMap<u64, Result<Accepted, Denied>>,
     pub figures: Vec<PortFigures>,
+    /// What the switch told of each leg last.
+    pub told: BTreeMap<(CallId, LegId), PortFigures>,
     /// Draw ladders and keep events; off in swarms, where they would only be memory.
     pub detailed: bool,
     pub violations: Vec<String>,
@@ -83,6 +85,7 @@ pub fn settings() -> Settings {
     });
     Settings {
         realm: REALM.into(),
+        digest: DigestSettings::default(),
         listeners: vec![Listener { transport: Transport::Udp, address: SWITCH.parse().unwrap() }],
         users: Vec::new(),
         peers: vec![Peer {
@@ -138,6 +141,7 @@ impl World {
             events: Vec::new(),
             replies: HashMap::new(),
             figures: Vec::new(),
+            told: BTreeMap::new(),
             detailed: true,
             violations: Vec::new(),
             new_calls: Vec::new(),
@@ -258,6 +262,12 @@ impl World {
                 "{figures:?}"
             );
         }
+        let received = |figures: &PortFigures| figures.received;
+        assert_eq!(
+            self.told.values().map(received).sum::<u64>(),
+            self.figures.iter().map(received).sum::<u64>(),
+            "the last figures of every leg are told"
+        );
     }
 
     fn step(&mut self, end: Instant) -> bool {
@@ -394,7 +404,10 @@ impl World {
                 self.replies.insert(ticket.0, answer);
             }
             Output::Event(event) => self.take_event(event),
-            Output::Figures(_) => {}
+            Output::Figures(Figures::Port { call, leg, figures }) => {
+                self.told.insert((call, leg), figures);
+            }
+            Output::Figures(Figures::Stream { .. }) => {}
         }
     }
 

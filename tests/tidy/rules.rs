@@ -53,6 +53,13 @@ pub(crate) fn forbidden_names(source: &Source) -> Vec<String> {
     found
 }
 
+/// Places outside of tests that name one of `words`.
+pub(crate) fn words(source: &Source, words: &[&str]) -> Vec<String> {
+    let named =
+        source.tokens.iter().filter(|token| !token.test && words.contains(&token.text.as_str()));
+    named.map(|token| source.at(token.line, &format!("`{}`", token.text))).collect()
+}
+
 /// `.unwrap()` outside of tests.
 pub(crate) fn unwraps(source: &Source) -> Vec<String> {
     let unwrap = |index: usize| {

@@ -13,7 +13,7 @@ use crate::net::TcpLimits;
 use crate::registrar;
 use crate::sip::Transport;
 use crate::sip::dialog::SessionTimerSettings;
-use crate::sip::digest::Secret;
+use crate::sip::digest::{Algorithm, DigestSettings, Secret};
 use crate::sip::transaction::TransactionTimers;
 use crate::switch::{self, Listener, Network, Pattern, RouteTarget};
 
@@ -141,6 +141,7 @@ impl Builder {
         self.check_open_relay(&peers, &routes);
         Some(switch::Settings {
             realm: sip.realm.clone(),
+            digest: self.digest(&sip.digest),
             listeners: listeners.seen.clone(),
             users,
             peers,
@@ -151,6 +152,19 @@ impl Builder {
             registrar: self.registrar(&sip.registrar),
             call: self.calls(file, streaming)?,
         })
+    }
+
+    fn digest(&mut self, names: &[String]) -> DigestSettings {
+        let algorithms: Vec<_> =
+            names.iter().filter_map(|name| Algorithm::from_name(Some(name))).collect();
+        let each_once: BTreeSet<_> = algorithms.iter().map(|hash| hash.as_str()).collect();
+        if names.is_empty() || each_once.len() != names.len() {
+            self.wrong(
+                Place::at("sip.digest"),
+                "the hashes are \"sha-256\" and \"md5\", each once",
+            );
+        }
+        DigestSettings { algorithms, ..DigestSettings::default() }
     }
 
     fn calls(&mut self, file: &File, streaming: call::Streaming) -> Option<call::Settings> {

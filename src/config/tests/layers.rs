@@ -15,6 +15,19 @@ fn the_environment_replaces_values() {
     assert_eq!(config.switch.realm, "example");
     assert_eq!(config.switch.ports, 30_000..=30_999);
     assert_eq!(config.listen.len(), 1);
+    for (digest, is_right) in [
+        (r#"["md5", "SHA-256"]"#, true),
+        (r#"["md5"]"#, true),
+        ("[]", false),
+        (r#"["sha-1"]"#, false),
+        (r#"["md5", "md5"]"#, false),
+    ] {
+        assert_eq!(
+            read(LEAST, &[("SIDESTREAM__SIP__DIGEST", digest)]).is_ok(),
+            is_right,
+            "{digest}"
+        );
+    }
     for (name, value, expected) in [
         ("SIDESTREAM__SIP__LISEN", "[]", "unknown field `lisen`"),
         ("SIDESTREAM__MEDIA__FIRST_PORT", "high", "invalid type: string \"high\", expected u16"),

@@ -12,18 +12,18 @@ fn an_unknown_key_is_told_with_its_line_and_the_nearest_known_one() {
     refused(
         "[sip]\nrealm = \"x\"\nlisen = []\n",
         expect![[r#"
-          x test.toml has a problem
+              x test.toml has a problem
 
-        Error:
-          x unknown field `lisen`, expected one of `realm`, `listen`, `advertise`, `allow_wildcard`, `test_numbers`, `max_calls`,
-          | `ring_timeout_s`, `session_expires_s`, `min_session_expires_s`, `registrar`, `tcp`
-           ,-[test.toml:3:1]
-         2 | realm = "x"
-         3 | lisen = []
-           : ^^^^^
-           `----
-          help: did you mean `listen`?
-    "#]],
+            Error:
+              x unknown field `lisen`, expected one of `realm`, `digest`, `listen`, `advertise`, `allow_wildcard`, `test_numbers`, `max_calls`,
+              | `ring_timeout_s`, `session_expires_s`, `min_session_expires_s`, `registrar`, `tcp`
+               ,-[test.toml:3:1]
+             2 | realm = "x"
+             3 | lisen = []
+               : ^^^^^
+               `----
+              help: did you mean `listen`?
+        "#]],
     );
     refused(
         "[[sinks]]\nname = \"a\"\nkind = \"websockets\"\n",

@@ -104,9 +104,10 @@ impl ManifestView {
 }
 
 impl TrackView {
-    /// How many samples the spans of `kind` hold.
+    /// How many samples the spans of `kind` hold; a peer may claim any number.
     pub fn samples(&self, kind: SpanKind) -> u64 {
-        self.spans.iter().filter(|span| span.kind == kind).map(|span| span.samples).sum()
+        let spans = self.spans.iter().filter(|span| span.kind == kind);
+        spans.fold(0, |sum, span| sum.saturating_add(span.samples))
     }
 }
 

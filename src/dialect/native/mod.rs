@@ -139,19 +139,24 @@ impl Native {
 /// Reads what a sink said.
 pub(super) fn read(message: &Message) -> SinkSays {
     let Message::Text(text) = message else {
-        return SinkSays::Garbage("a binary message".to_owned());
+        return SinkSays::garbage("a binary message");
     };
     match serde_json::from_str(text) {
         Ok(Answer::Ack { track, position }) => SinkSays::Acknowledged { track, position },
         Ok(Answer::Stop) => SinkSays::Stop,
         Ok(Answer::Pause) => SinkSays::Pause,
         Ok(Answer::Resume) => SinkSays::Resume,
-        Ok(Answer::Mark { name }) if name.len() <= MARK_BYTES => SinkSays::Mark(name),
-        Ok(Answer::Mark { .. }) => {
-            SinkSays::Garbage(format!("a mark of more than {MARK_BYTES} bytes"))
-        }
-        Err(error) => SinkSays::Garbage(error.to_string()),
+        Ok(Answer::Mark { name }) if is_mark_name(&name) => SinkSays::Mark(name),
+        Ok(Answer::Mark { .. }) => SinkSays::garbage(
+            "the name of a mark must be 1 to 128 bytes without control characters",
+        ),
+        Err(error) => SinkSays::garbage(&error.to_string()),
     }
+}
+
+/// The names that every other door takes.
+fn is_mark_name(name: &str) -> bool {
+    (1..=MARK_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
 /// How long a mark's name may be that a sink asks for.

@@ -181,15 +181,15 @@ pub fn payload(media: &Media) -> Result<Vec<u8>, base64::DecodeError> {
 /// Reads what a sink said.
 pub(super) fn read(message: &Message) -> SinkSays {
     let Message::Text(text) = message else {
-        return SinkSays::Garbage("a binary message".to_owned());
+        return SinkSays::garbage("a binary message");
     };
     match serde_json::from_str::<wire::AnswerEvent>(text) {
         Ok(answer) => match answer.event.as_str() {
             "media" => SinkSays::Refused("media"),
             "mark" => SinkSays::Refused("mark"),
             "clear" => SinkSays::Refused("clear"),
-            other => SinkSays::Garbage(format!("an event called {other:.40}")),
+            other => SinkSays::garbage(&format!("an event called {other:.40}")),
         },
-        Err(error) => SinkSays::Garbage(error.to_string()),
+        Err(error) => SinkSays::garbage(&error.to_string()),
     }
 }

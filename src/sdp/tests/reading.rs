@@ -26,6 +26,7 @@ fn the_descriptions_of_the_field_are_understood() {
             .unwrap();
     }
     expect![[r#"
+        address-as-attribute-name: [2001:db8::1]:6050 6051 sendrecv 0=PCMU/8000
         asterisk: 172.16.4.2:15210 15211 sendrecv 20 ms 8=PCMA/8000 0=PCMU/8000 9=G722/8000 101=telephone-event/8000
         avpf: 192.0.2.66:6040 6041 sendrecv 111=opus/48000/2 8=PCMA/8000
         byte-order-mark: 192.0.2.61:6030 6031 sendrecv 0=PCMU/8000

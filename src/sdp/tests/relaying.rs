@@ -151,6 +151,15 @@ fn keys_in_capabilities_and_quoted_addresses_are_not_relayed() {
 }
 
 #[test]
+fn an_address_in_an_attribute_is_not_relayed_however_it_is_written() {
+    let offer = "v=0\no=- 1 1 IN IP6 2001:db8::1\nc=IN IP6 2001:db8::1\nm=audio 4 RTP/AVP 0\n\
+        a=x-one:at 2001:db8::1\na=x-two:2001:DB8:0::1;q\na=x-three 2001:db8::1\na=x-four:2001:db8::2\n";
+    let relayed = text(&Description::parse(offer.as_bytes()).unwrap().relayed(LOCAL, ORIGIN));
+    let kept: Vec<_> = relayed.lines().filter(|line| line.starts_with("a=x-")).collect();
+    assert_eq!(kept, ["a=x-four:2001:db8::2"]);
+}
+
+#[test]
 fn an_ipv6_leg_gets_ipv6_lines() {
     let local = LocalMedia { address: "2001:db8:1::1".parse().unwrap(), port: 20_002 };
     let relayed = text(&description("yealink").relayed(local, ORIGIN));

@@ -1,4 +1,7 @@
 //! Where a stream's outbox goes: a socket, a file, or memory.
+//!
+//! The stream's task asks a [`Link`] for its next [`Happening`] and lets it take from the outbox meanwhile. A link that waits,
+//! retries or is over holds up nobody but itself.
 
 mod file;
 mod memory;

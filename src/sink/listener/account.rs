@@ -18,6 +18,13 @@ use crate::sink::wav::WavFile;
 const LIST_LIMIT: usize = 1000;
 const PROBLEMS_LIMIT: usize = 20;
 
+/// A position may lie this far behind what is known of its track. One that lies further makes no sense, and a file up to
+/// there would fill the disk.
+const LONGEST_JUMP_S: u64 = 3600;
+
+/// The highest rate that a stream may announce, in Hz.
+pub(super) const HIGHEST_RATE: u32 = 192_000;
+
 /// Frames between two writes to the file.
 const WRITE_EVERY: u64 = 50;
 
@@ -123,6 +130,9 @@ impl Account {
 
     pub(super) fn frame(&mut self, frame: Received<'_>) {
         let samples = (frame.payload.len() / self.opening.encoding.sample_bytes()) as u64;
+        if !self.is_within_reach(frame.track, frame.position) {
+            return self.problem(format!("a frame at {}, hours ahead", frame.position));
+        }
         let line = &mut self.lines[frame.track.index()];
         if !self.opening.tracks.contains(&frame.track) {
             return self.problem(format!("a frame of {}, which was not announced", frame.track));
@@ -138,11 +148,17 @@ impl Account {
         *line.kinds.entry(frame.kind.as_str()).or_default() += samples;
         line.hash.update(frame.payload);
         if let (Some(started), Some(arrival)) = (self.opening.started_at_us, frame.arrival_us) {
-            line.delays.add(frame.now_us.saturating_sub(started + arrival));
+            line.delays.add(frame.now_us.saturating_sub(started.saturating_add(arrival)));
         }
         self.last_frame_at_us = Some(frame.now_us);
         self.frames += 1;
         self.write(frame);
+    }
+
+    /// Whether a position of `track` may follow what is known of it.
+    fn is_within_reach(&self, track: Track, position: u64) -> bool {
+        let jump = position.saturating_sub(self.lines[track.index()].end);
+        jump <= LONGEST_JUMP_S * u64::from(self.opening.sample_rate)
     }
 
     fn write(&mut self, frame: Received<'_>) {
@@ -159,9 +175,12 @@ impl Account {
     }
 
     pub(super) fn gap(&mut self, track: Track, kind: SpanKind, position: u64, samples: u64) {
+        let end = position.saturating_add(samples);
+        if !self.is_within_reach(track, end) {
+            return self.problem(format!("a gap to {end}, hours ahead"));
+        }
         let line = &mut self.lines[track.index()];
         // A gap that was told on an earlier connection is not counted again.
-        let end = position.saturating_add(samples);
         let new = end.saturating_sub(position.max(line.end));
         if new == 0 {
             return;
@@ -223,6 +242,9 @@ impl Account {
 
     fn end_with(&mut self, outcome: Outcome, clock: u64) {
         self.outcome = Some(outcome);
+        if !Track::ALL.iter().any(|track| self.is_within_reach(*track, clock)) {
+            return self.problem(format!("an end at {clock}, hours ahead"));
+        }
         if let Some((_, wav)) = &mut self.wav
             && let Err(error) = wav.finish(clock)
         {
@@ -314,4 +336,54 @@ fn plain(word: &str) -> String {
     let kept: String =
         word.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
     if kept.is_empty() { "unnamed".to_owned() } else { kept }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opening() -> Opening {
+        Opening {
+            protocol: "native",
+            call: "c".into(),
+            stream: "s".into(),
+            label: None,
+            tracks: vec![Track::FromCustomer],
+            sample_rate: 8000,
+            encoding: Encoding::Pcmu,
+            encoding_name: "pcmu".into(),
+            started_at_us: Some(u64::MAX),
+        }
+    }
+
+    #[test]
+    fn positions_that_make_no_sense_are_problems_and_fill_no_disk() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut account = Account::new(opening(), Some(directory.path()));
+        let track = Track::FromCustomer;
+        let frame = |position| Received {
+            track,
+            kind: SpanKind::Audio,
+            position,
+            now_us: 0,
+            arrival_us: Some(u64::MAX),
+            payload: &[0xff; 160],
+        };
+        account.frame(frame(0));
+        account.frame(frame(u64::MAX - 10));
+        account.gap(track, SpanKind::Lost, 160, u64::MAX);
+        let manifest = ManifestView {
+            call: "c".into(),
+            stream: "s".into(),
+            sink: "x".into(),
+            sample_rate: 8000,
+            clock: u64::MAX,
+            tracks: Vec::new(),
+        };
+        account.manifest("request".into(), &manifest);
+        let report = account.report();
+        assert_eq!((account.end(track), report.tracks[0].frames), (160, 1));
+        assert_eq!(report.manifest_holds, Some(false));
+        assert_eq!(report.problems.iter().filter(|why| why.contains("hours ahead")).count(), 3);
+    }
 }

@@ -7,24 +7,27 @@ use sha2::Sha256;
 
 /// A hash that is spoken here. SHA-512-256 of RFC 8760 is not: no phone is known that has it and not SHA-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Algorithm {
+pub enum Algorithm {
+    /// SHA-256, RFC 8760.
     Sha256,
+    /// MD5, RFC 3261: what every phone knows.
     Md5,
 }
 
 impl Algorithm {
-    /// In order of preference.
-    pub(super) const ALL: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
+    /// The best first.
+    pub const ALL: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
 
-    pub(super) const fn as_str(self) -> &'static str {
+    /// Its name in the header.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Algorithm::Sha256 => "SHA-256",
             Algorithm::Md5 => "MD5",
         }
     }
 
-    /// RFC 7616 §3.3: MD5 when none is named.
-    pub(super) fn from_name(name: Option<&str>) -> Option<Algorithm> {
+    /// The hash of that name in any case. RFC 7616 §3.3: MD5 when none is named.
+    pub fn from_name(name: Option<&str>) -> Option<Algorithm> {
         let Some(name) = name else {
             return Some(Algorithm::Md5);
         };

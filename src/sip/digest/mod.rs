@@ -10,7 +10,7 @@ mod fields;
 mod nonce;
 mod server;
 
-pub use algorithm::Secret;
+pub use algorithm::{Algorithm, Secret};
 pub use client::authorize;
 pub use server::{Digest, DigestSettings, Verdict};
 

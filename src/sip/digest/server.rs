@@ -13,8 +13,11 @@ use crate::sip::uri::Uri;
 use crate::time::{Duration, Instant};
 
 /// How the server authenticates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigestSettings {
+    /// The hashes that are offered and taken, in this order. RFC 8760 §2.4 wants the best first; a phone that looks at the first
+    /// challenge alone, or stumbles over a hash that it does not know, needs MD5 there, or nothing else.
+    pub algorithms: Vec<Algorithm>,
     /// How long a nonce is taken after it was issued.
     pub nonce_lifetime: Duration,
     /// How many used nonces are remembered. When there are more, the oldest are refused as stale.
@@ -23,7 +26,11 @@ pub struct DigestSettings {
 
 impl Default for DigestSettings {
     fn default() -> Self {
-        DigestSettings { nonce_lifetime: Duration::from_secs(60), nonces: 65_536 }
+        DigestSettings {
+            algorithms: Algorithm::ALL.to_vec(),
+            nonce_lifetime: Duration::from_secs(60),
+            nonces: 65_536,
+        }
     }
 }
 
@@ -55,8 +62,8 @@ impl Digest {
             nobody: Secret::from_password("", &realm, ""),
             realm,
             key,
-            settings,
             used: UsedNonces::new(settings.nonces),
+            settings,
         }
     }
 
@@ -70,13 +77,15 @@ impl Digest {
         self.used.len()
     }
 
-    /// The values of the WWW-Authenticate or Proxy-Authenticate headers for a source, the best hash first (RFC 8760 §2.4).
+    /// The values of the WWW-Authenticate or Proxy-Authenticate headers for a source, in the order of the
+    /// settings.
     pub fn challenges(&self, source: IpAddr, now: Instant, stale: bool) -> Vec<String> {
         let nonce = Nonce::issue(&self.key, &self.realm, source, now).to_text();
         let realm = quotable(&self.realm);
         let stale = if stale { ", stale=true" } else { "" };
-        Algorithm::ALL
-            .into_iter()
+        self.settings
+            .algorithms
+            .iter()
             .map(|algorithm| {
                 format!(
                     "Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={}, qop=\"auth\"{stale}",
@@ -101,6 +110,9 @@ impl Digest {
         let Some(credentials) = Credentials::parse(authorization, &self.realm) else {
             return Verdict::Refused;
         };
+        if !self.settings.algorithms.contains(&credentials.algorithm) {
+            return Verdict::Refused;
+        }
         let known = secret_of(&credentials.username);
         let expected = credentials.proof(method).response(known.as_ref().unwrap_or(&self.nobody));
         let right = bool::from(expected.as_bytes().ct_eq(credentials.response.as_bytes()));

@@ -195,3 +195,19 @@ fn expired_nonces_leave_the_table() {
     }
     assert_eq!(server.used_nonces(), 1);
 }
+
+#[test]
+fn only_the_hashes_of_the_settings_are_offered_and_taken_in_their_order() {
+    let offered = |algorithms: &[Algorithm]| {
+        let settings =
+            DigestSettings { algorithms: algorithms.to_vec(), ..DigestSettings::default() };
+        Digest::new("pbx".into(), [7; 32], settings)
+    };
+    let md5_first = offered(&[Algorithm::Md5, Algorithm::Sha256]).challenges(PHONE, at(0), false);
+    assert!(md5_first[0].contains("algorithm=MD5") && md5_first[1].contains("algorithm=SHA-256"));
+    let with_md5 = answer(&server(8), "MD5", at(0), "wonder", 1);
+    assert_eq!(verify(&mut server(8), &with_md5, at(1)), Verdict::Accepted(UserName::new("alice")));
+    let mut sha_only = offered(&[Algorithm::Sha256]);
+    assert_eq!(sha_only.challenges(PHONE, at(0), false).len(), 1);
+    assert_eq!(verify(&mut sha_only, &with_md5, at(1)), Verdict::Refused);
+}

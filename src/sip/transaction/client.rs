@@ -46,6 +46,10 @@ impl Client {
         Client { machine, audience }
     }
 
+    pub(super) fn is_invite(&self) -> bool {
+        matches!(self.machine, Machine::Invite(_))
+    }
+
     /// A response came.
     pub(super) fn handle_response(&mut self, status: u16, pace: &Pace, effects: &mut Effects) {
         match &mut self.machine {

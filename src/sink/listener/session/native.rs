@@ -4,7 +4,7 @@ use super::{Next, Session, SessionError, now_us};
 use crate::dialect::native::{self, Answer, FrameHeader, Hello, Telling};
 use crate::id::Track;
 use crate::media::Encoding;
-use crate::sink::listener::account::{Opening, Received};
+use crate::sink::listener::account::{HIGHEST_RATE, Opening, Received};
 
 /// Frames of a track between two acknowledgements: a fifth of a second.
 const ACKNOWLEDGE_EVERY: u64 = 10;
@@ -45,8 +45,11 @@ impl Session {
             .into_iter()
             .find(|encoding| native::encoding_name(*encoding) == hello.encoding)
             .ok_or_else(|| SessionError::Unknown(format!("encoding {:?}", hello.encoding)))?;
-        if hello.version != native::VERSION || hello.sample_rate == 0 {
+        if hello.version != native::VERSION {
             return Err(SessionError::Unknown(format!("version {}", hello.version)));
+        }
+        if !(1..=HIGHEST_RATE).contains(&hello.sample_rate) {
+            return Err(SessionError::Unknown(format!("a rate of {} Hz", hello.sample_rate)));
         }
         self.stream = Some(hello.stream.clone());
         self.table.open(Opening {

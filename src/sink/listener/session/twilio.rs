@@ -4,7 +4,7 @@ use super::{Next, Session, SessionError, now_us};
 use crate::dialect::twilio::{self, Telling};
 use crate::event::SpanKind;
 use crate::media::Encoding;
-use crate::sink::listener::account::{Opening, Received};
+use crate::sink::listener::account::{HIGHEST_RATE, Opening, Received};
 
 impl Session {
     pub(super) fn handle_twilio(&mut self, text: &str) -> Result<Next, SessionError> {
@@ -45,7 +45,7 @@ impl Session {
             stream: start.stream_sid,
             label: start.custom_parameters.get("label").cloned(),
             tracks: start.tracks.iter().filter_map(|name| twilio::track_named(name)).collect(),
-            sample_rate: start.media_format.sample_rate.max(1),
+            sample_rate: start.media_format.sample_rate.clamp(1, HIGHEST_RATE),
             encoding: Encoding::Pcmu,
             encoding_name: start.media_format.encoding,
             started_at_us: None,

@@ -158,6 +158,13 @@ impl Transactions {
         cancelled
     }
 
+    /// Forgets a request other than INVITE: its dialog is over, and nothing is sent in it any more. An INVITE is left alone, for it
+    /// needs its end. Returns whether something was forgotten.
+    pub fn abandon(&mut self, key: ClientKey) -> bool {
+        let is_open = self.clients.get(key).is_some_and(|(client, _)| !client.is_invite());
+        is_open && self.clients.remove(key).is_some()
+    }
+
     /// Answers a request. Returns whether the response went out: not after a final one, except further 2xx to INVITE.
     pub fn respond(&mut self, key: ServerKey, status: u16, bytes: Bytes, now: Instant) -> bool {
         self.step_server(key, now, |server, pace, effects| {

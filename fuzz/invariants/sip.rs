@@ -1,9 +1,9 @@
-//! What holds for every input: shared by the fuzz targets and by the test that replays their corpus.
+//! SIP messages: read, answered and read again; framed at every segmentation; and credentials.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use sidestream::sip::digest::{self, Digest, DigestSettings, Secret, Verdict};
+use sidestream::sip::digest::{Digest, DigestSettings, Secret, Verdict, authorize};
 use sidestream::sip::{
     Framed, Framer, Headers, MAX_MESSAGE, Message, ResponseBuilder, parse_datagram,
 };
@@ -12,7 +12,7 @@ use sidestream::time::Instant;
 const SOURCE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)), 4_000);
 
 /// A datagram is read or refused; what is read can be read again and answered, and the answer is well-formed.
-pub(crate) fn message(data: &[u8]) {
+pub fn sip_message(data: &[u8]) {
     match parse_datagram(Bytes::copy_from_slice(data)) {
         Ok(Message::Request(request)) => {
             read_everything(&request);
@@ -50,7 +50,7 @@ pub(crate) fn message(data: &[u8]) {
 }
 
 /// A stream gives the same messages in one piece and in many, and none that is longer than the limit.
-pub(crate) fn stream(data: &[u8]) {
+pub fn sip_stream(data: &[u8]) {
     let whole = frames(data, data.len().max(1));
     assert_eq!(whole, frames(data, 1));
     assert_eq!(whole, frames(data, 7));
@@ -85,7 +85,7 @@ fn frames(data: &[u8], chunk: usize) -> Vec<Option<Framed>> {
 }
 
 /// No credentials are accepted that do not hold the password; credentials for any challenge are one line.
-pub(crate) fn digest(data: &[u8]) {
+pub fn digest(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
@@ -96,7 +96,7 @@ pub(crate) fn digest(data: &[u8]) {
     };
     let verdict = server.verify(text, "INVITE", "sip:pbx", source, now, secret);
     assert_eq!(verdict, Verdict::Refused);
-    if let Some(line) = digest::authorize(text, "INVITE", "sip:pbx", "alice", "p", "c", 1) {
+    if let Some(line) = authorize(text, "INVITE", "sip:pbx", "alice", "p", "c", 1) {
         assert!(!line.contains(['\r', '\n', '\0']));
     }
 }

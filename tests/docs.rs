@@ -1,0 +1,148 @@
+//! The documentation, held to the code: examples are read by the parsers that they are examples for, requests are sent to the
+//! routes, commands are looked up in the program's own help, and links, paths and names lead somewhere.
+//!
+//! A fenced block says what it is behind its language: `json info` is a body of the INFO package, `toml config` a configuration.
+//! A JSON or TOML block that does not say it fails.
+
+#![cfg(feature = "server")]
+
+#[path = "docs/commands.rs"]
+mod commands;
+#[path = "docs/examples.rs"]
+mod examples;
+#[path = "docs/pages.rs"]
+mod pages;
+#[path = "docs/requests.rs"]
+mod requests;
+#[path = "docs/samples.rs"]
+mod samples;
+
+use std::path::Path;
+
+use pages::{Page, pages, root};
+use sidestream::command::Denied;
+use sidestream::control::tables;
+
+/// Fails with every problem in one message.
+fn none_of(problems: Vec<String>) {
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+fn page(path: &str) -> Page {
+    pages().into_iter().find(|page| page.path == path).unwrap_or_else(|| panic!("no page {path}"))
+}
+
+#[test]
+fn every_example_is_read_by_what_it_is_an_example_for() {
+    let blocks: Vec<_> = pages().iter().flat_map(Page::blocks).collect();
+    assert!(blocks.iter().any(|block| block.mark == "info"), "no example was found");
+    let problem = |block: &pages::Block| {
+        examples::check(block).err().map(|why| format!("{}: {why}", block.place))
+    };
+    none_of(blocks.iter().filter_map(problem).collect());
+}
+
+#[tokio::test]
+async fn every_request_that_is_shown_is_answered() {
+    let blocks: Vec<_> = pages().iter().flat_map(Page::blocks).collect();
+    let requests: Vec<_> = blocks.iter().filter(|block| block.language == "http").collect();
+    assert!(!requests.is_empty(), "no request was found");
+    none_of(requests::send(&requests).await);
+}
+
+#[test]
+fn every_command_that_is_shown_has_its_options() {
+    let blocks: Vec<_> = pages().iter().flat_map(Page::blocks).collect();
+    let lines: Vec<_> = blocks.iter().filter(|block| block.language == "sh").collect();
+    assert!(!lines.is_empty(), "no command was found");
+    none_of(lines.into_iter().flat_map(commands::check).collect());
+}
+
+#[test]
+fn every_relative_link_leads_to_a_file_and_a_heading() {
+    none_of(pages().iter().flat_map(Page::broken_links).collect());
+}
+
+#[test]
+fn every_path_and_test_that_a_page_names_is_there() {
+    let sources = pages::rust_sources();
+    let is_path = |span: &str| {
+        let place = ["src/", "tests/", "docs/", "config/", "scripts/", "fuzz/"];
+        place.iter().any(|start| span.starts_with(start))
+            && !span.contains([' ', '*', '…', '{', '<'])
+    };
+    let is_test_name = |span: &str| {
+        span.matches('_').count() >= 4
+            && !span.starts_with("sidestream_")
+            && span.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    let mut problems = Vec::new();
+    for page in pages() {
+        for (line, span) in page.code_spans() {
+            let span = span.trim_end_matches('/');
+            if is_path(span) && !root().join(span).exists() {
+                problems.push(format!("{}:{line}: there is no {span}", page.path));
+            }
+            let name = format!("fn {span}(");
+            if is_test_name(span) && !sources.iter().any(|source| source.contains(&name)) {
+                problems.push(format!("{}:{line}: there is no test {span}", page.path));
+            }
+        }
+    }
+    none_of(problems);
+}
+
+#[test]
+fn every_metric_that_is_named_is_counted() {
+    let files = ["src/notify/metrics.rs", "src/server/figures.rs", "src/net/counters.rs"];
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).expect("a source file");
+    let sources = files.map(read).concat();
+    let words: Vec<&str> =
+        sources.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let named = pages().into_iter().flat_map(|page| page.code_spans());
+    let metrics: Vec<String> =
+        named.filter_map(|(_, span)| span.strip_prefix("sidestream_").map(str::to_owned)).collect();
+    assert!(!metrics.is_empty(), "no metric is named");
+    let known = |metric: &&String| {
+        let name = metric.split('{').next().unwrap_or_default();
+        let name = name.trim_end_matches("_total").trim_end_matches("_seconds");
+        words.contains(&name) || words.contains(&metric.as_str())
+    };
+    none_of(metrics.iter().filter(|metric| !known(metric)).cloned().collect());
+}
+
+#[test]
+fn the_page_of_errors_has_the_table_of_the_code() {
+    let page = page("docs/rest.md");
+    let mut problems = Vec::new();
+    for denied in Denied::ALL {
+        let refusal = tables::refusal(&denied);
+        let row = format!(
+            "| `{}` | {} | {} | {} `{}` |",
+            refusal.code,
+            refusal.http,
+            refusal.sip,
+            refusal.contact.status(),
+            refusal.contact.type_name()
+        );
+        if !page.text.contains(&row) {
+            problems.push(format!("docs/rest.md lacks the row {row}"));
+        }
+    }
+    none_of(problems);
+}
+
+#[test]
+fn the_readers_of_this_test_find_what_they_look_for() {
+    let text = "a [b](c.md#d) `src/e.rs`\n```json info\n{}\n```\n## D `e` f\n";
+    let page = Page { path: "p.md".into(), text: text.into() };
+    assert_eq!(page.code_spans(), [(1, "src/e.rs".to_owned()), (5, "e".to_owned())]);
+    let [block] = &page.blocks()[..] else { panic!("one block") };
+    assert_eq!(
+        (block.language.as_str(), block.mark.as_str(), block.text.as_str()),
+        ("json", "info", "{}\n")
+    );
+    assert_eq!(block.place, "p.md:2");
+    assert_eq!(page.broken_links(), ["p.md:1: c.md#d leads nowhere"]);
+    assert!(Path::new("README.md").is_relative() && page.has_heading("d-e-f"));
+}

@@ -1,0 +1,189 @@
+//! One of everything that is shown, with every member filled.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sidestream::command::{Accepted, Denied, Origin, StreamState, StreamStatus};
+use sidestream::control::json::{
+    CallState, CallView, LegFiguresView, LegView, ScopeLevelView, ScopeTrackView, ScopeView,
+    SinkView, StreamFiguresView, StreamView,
+};
+use sidestream::event::{Cause, Event, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest};
+use sidestream::id::{CallId, LegId, SinkName, StreamId, Track, Tracks};
+use sidestream::time::{Instant, MediaTime};
+
+/// The call of the examples.
+pub(crate) const CALL: &str = "01KAJ4E8Q2X6M5T0V9R7B3C1DF";
+/// The stream of the examples.
+pub(crate) const STREAM: &str = "01KAJ4F2S8N4H6W0Y3P9G5Z7KA";
+
+fn call_id() -> CallId {
+    CALL.parse().expect("a ULID")
+}
+
+fn stream_id() -> StreamId {
+    STREAM.parse().expect("a ULID")
+}
+
+/// A stream in the answer to a command.
+pub(crate) fn accepted() -> Accepted {
+    let status = StreamStatus {
+        stream: stream_id(),
+        label: Some("assist".into()),
+        sink: SinkName::new("asr"),
+        state: StreamState::Active,
+        media_time: MediaTime::from_micros(1_240_000),
+    };
+    Accepted { streams: vec![status], changed: true }
+}
+
+/// A manifest that adds up.
+pub(crate) fn manifest() -> Manifest {
+    let spans = vec![
+        Span { kind: SpanKind::Audio, start: 0, samples: 16_000 },
+        Span { kind: SpanKind::Paused, start: 16_000, samples: 8_000 },
+    ];
+    let account = |track| TrackManifest {
+        track,
+        spans: spans.clone(),
+        packets: 100,
+        duplicates: 0,
+        reordered: 0,
+        late: 0,
+        sha256: [0; 32],
+    };
+    Manifest {
+        call: call_id(),
+        stream: stream_id(),
+        sink: SinkName::new("asr"),
+        sample_rate: 8_000,
+        clock: 24_000,
+        tracks: Track::ALL.map(account).into(),
+    }
+}
+
+/// Every kind of event, in the order of a call.
+pub(crate) fn kinds() -> Vec<Kind> {
+    let (leg, track) = (LegId(0), Track::FromCustomer);
+    vec![
+        Kind::CallInitiated { from: "1000".into(), to: "9000".into() },
+        Kind::LegAdded { leg, party: "1000".into() },
+        Kind::CallRinging,
+        Kind::CallEarlyMedia,
+        Kind::CallAnswered,
+        Kind::StreamArmed {
+            sink: SinkName::new("asr"),
+            tracks: Tracks::Both,
+            label: Some("assist".into()),
+        },
+        Kind::StreamActive,
+        Kind::StreamPaused,
+        Kind::StreamMuted(track),
+        Kind::StreamUnmuted(track),
+        Kind::StreamMarked("card number".into()),
+        Kind::StreamDenied(Denied::NoSuchSink),
+        Kind::SinkLost { reason: "reset".into() },
+        Kind::StreamDiscarded { track, samples: 160 },
+        Kind::LegHeld { leg },
+        Kind::LegResumed { leg },
+        Kind::Dtmf { leg, digit: '5', duration_ms: 100 },
+        Kind::StreamEnded { manifest: Some(Arc::new(manifest())) },
+        Kind::LegRemoved { leg },
+        Kind::CallEnded { status: 200, outcome: Outcome::Completed },
+    ]
+}
+
+/// An event of the examples' call and stream.
+pub(crate) fn event(kind: Kind, cause: Cause) -> Event {
+    Event {
+        call: call_id(),
+        stream: Some(stream_id()),
+        seq: 1,
+        at: Instant::ZERO,
+        media_time: Some(MediaTime::ZERO),
+        kind,
+        cause,
+        origin: Origin::Info(LegId(0)),
+    }
+}
+
+/// A call with a leg and a stream.
+pub(crate) fn call() -> CallView {
+    let text = |text: &str| text.to_owned();
+    let figures = LegFiguresView {
+        dropped: BTreeMap::from([("foreign", 0), ("held", 0)]),
+        ..LegFiguresView::default()
+    };
+    CallView {
+        call: text(CALL),
+        state: CallState::Ended,
+        from: text("1000"),
+        to: text("9000"),
+        started_at: text("2026-11-21T06:02:02.936Z"),
+        answered_at: Some(text("2026-11-21T06:02:02.936Z")),
+        ended_at: Some(text("2026-11-21T06:02:02.936Z")),
+        outcome: Some("completed"),
+        status: Some(200),
+        cause: Some("hang_up"),
+        legs: vec![LegView {
+            leg: 0,
+            party: text("1000"),
+            held: false,
+            left: false,
+            dtmf: text("12#"),
+            figures: Some(figures),
+        }],
+        streams: vec![stream()],
+        seq: 1,
+    }
+}
+
+/// A stream as the board shows it.
+pub(crate) fn stream() -> StreamView {
+    let text = |text: &str| text.to_owned();
+    StreamView {
+        stream: text(STREAM),
+        call: text(CALL),
+        label: Some(text("assist")),
+        sink: text("asr"),
+        tracks: vec!["from_customer"],
+        muted: vec!["from_customer"],
+        state: "active",
+        cause: "request",
+        origin: "rest",
+        started_at: text("2026-11-21T06:02:02.936Z"),
+        ended_at: Some(text("2026-11-21T06:02:02.936Z")),
+        media_time_ms: 1_240,
+        discarded_samples: 0,
+        figures: Some(StreamFiguresView { acknowledged: Some(8_000), ..Default::default() }),
+        has_manifest: false,
+    }
+}
+
+/// A configured sink.
+pub(crate) fn sink() -> SinkView {
+    SinkView {
+        name: "asr".into(),
+        kind: "websocket",
+        dialect: Some("native"),
+        address: Some("asr.example:443".into()),
+        sample_rate: 8_000,
+        encoding: "l16",
+        max_streams: 1_000,
+        live_streams: 1,
+    }
+}
+
+/// Levels of a stream.
+pub(crate) fn scope() -> ScopeView {
+    ScopeView {
+        stream: STREAM.into(),
+        sample_rate: 8_000,
+        samples_per_level: 800,
+        tracks: vec![ScopeTrackView {
+            track: "from_customer",
+            start: 0,
+            levels: vec![ScopeLevelView { kind: "audio", peak: 0.5, rms: 0.1 }],
+        }],
+    }
+}
