@@ -13,6 +13,7 @@ fn switch() -> Switch {
     let sinks = [("good".into(), SinkLimits { max_streams: 1 })];
     let settings = Settings {
         realm: "test".into(),
+        digest: Default::default(),
         listeners: vec![Listener {
             transport: Transport::Udp,
             address: "10.0.0.1:5060".parse().expect("an address"),
