@@ -13,7 +13,7 @@ fail() {
 }
 
 # A directory of this script's own, removed at its end together with the processes it started. The script's one line on standard
-# output is `ok NAME` or `not ok NAME: why`.
+# output is `ok NAME` or `not ok NAME: why`. With KEEP=1 in the environment the directory stays.
 work="$(mktemp -d "${TMPDIR:-/tmp}/sidestream-e2e.XXXXXX")"
 started=()
 cleanup() {
@@ -49,11 +49,10 @@ stop_process() {
 
 # wait_for SECONDS COMMAND…: until the command succeeds.
 wait_for() {
-    local tries=$(($1 * 20))
+    local end=$((SECONDS + $1))
     shift
     until "$@" >/dev/null 2>&1; do
-        tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || return 1
+        [ "$SECONDS" -le "$end" ] || return 1
         sleep 0.05
     done
 }

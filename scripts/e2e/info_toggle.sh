@@ -19,5 +19,5 @@ call_from refused uac_info_refused -s 7001
 answered
 wait_for 5 lines_are "$work/sink.json" 2 || fail "the sink got $(wc -l <"$work/sink.json") streams instead of 2"
 check report audio <"$work/sink.json"
-check_calls relayed
+check_calls relayed 25
 expect_empty

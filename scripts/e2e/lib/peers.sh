@@ -135,9 +135,12 @@ test_empty() {
 }
 left() { api GET /metrics | grep -E '^sidestream_(calls_active|streams_active|switch_)' | tr '\n' ' '; }
 
+# last_error FILE: the last line of a Python program's complaint that names its error.
+last_error() { grep -aE '^[A-Za-z.]*(Error|Exception|Exit)\b' "$1" | tail -n 1 || tail -n 1 "$1"; }
+
 # check NAME [ARGUMENT…] <JSON: one of the checks of check.py.
-check() { python3 "$helpers/check.py" "$@" 2>"$work/check.log" || fail "$1: $(tail -n 1 "$work/check.log")"; }
+check() { python3 "$helpers/check.py" "$@" 2>"$work/check.log" || fail "$1: $(last_error "$work/check.log")"; }
 
 # check_calls NAME [ARGUMENT…]: the same over the calls that have ended. Their last figures come a moment after their end.
-check_calls() { wait_for 5 try_calls "$@" || fail "$1: $(tail -n 1 "$work/check.log")"; }
+check_calls() { wait_for 5 try_calls "$@" || fail "$1: $(last_error "$work/check.log")"; }
 try_calls() { api GET '/v1/calls?state=ended' | python3 "$helpers/check.py" "$@" 2>"$work/check.log"; }
