@@ -25,6 +25,7 @@ mod sink_port;
 mod stream;
 mod streams;
 mod tokens;
+mod withdrawal;
 
 pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
