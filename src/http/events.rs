@@ -28,6 +28,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How long one message may take to leave; a listener that does not read is let go.
 const SEND_TIME: Duration = Duration::from_secs(10);
+/// How long a listener may take to answer our close frame.
+const FAREWELL_TIME: Duration = Duration::from_secs(1);
 
 /// Longest message that a listener may send; there is nothing to say.
 const LISTENER_BYTES: usize = 4096;
@@ -162,6 +164,9 @@ impl Feed {
         }
         let going = CloseFrame { code: close_code::AWAY, reason: "the server is stopping".into() };
         let _ = timeout(SEND_TIME, socket.send(Message::Close(Some(going)))).await;
+        // RFC 6455 §7.1.1: whoever closes with words of the peer unread resets the connection, and the close frame with it.
+        let rest = async { while let Some(Ok(_)) = socket.recv().await {} };
+        let _ = timeout(FAREWELL_TIME, rest).await;
     }
 }
 
