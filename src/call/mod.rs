@@ -35,7 +35,8 @@ pub use owners::{Estate, Owners};
 pub use settings::{MediaAddress, Party, Settings, SinkLimits, Streaming};
 pub use setup::Invitation;
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};
-pub use target::{Destination, Hop, Hunt, Line, Redirects, Stage, Target};
+pub use crate::trunk::Line;
+pub use target::{Destination, Hop, Hunt, Redirects, Stage, Target};
 pub use tokens::Tokens;
 
 use exchange::Exchange;

@@ -29,6 +29,10 @@ pub struct Invitation {
     pub flow: Flow,
     /// Who sent it.
     pub caller: Party,
+    /// The caller's manners, if it is a trunk.
+    pub line: Option<Arc<Line>>,
+    /// What the caller says of itself, and what of that counts.
+    pub presented: Presented,
     /// What was dialled.
     pub dialled: String,
 }
