@@ -9,6 +9,7 @@ mod answered;
 mod builtin;
 mod context;
 mod door;
+mod dress;
 mod ending;
 mod exchange;
 mod in_dialog;
@@ -28,6 +29,7 @@ mod target;
 mod tokens;
 mod withdrawal;
 
+pub use crate::trunk::Line;
 pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::InfoRequest;
@@ -35,7 +37,6 @@ pub use owners::{Estate, Owners};
 pub use settings::{MediaAddress, Party, Settings, SinkLimits, Streaming};
 pub use setup::Invitation;
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};
-pub use crate::trunk::Line;
 pub use target::{Destination, Hop, Hunt, Redirects, Stage, Target};
 pub use tokens::Tokens;
 
@@ -49,6 +50,7 @@ use crate::event::{Cause, Event, Kind, Outcome};
 use crate::id::{CallId, LegId, StreamId};
 use crate::sip::{Flow, Request};
 use crate::time::{Instant, Timers};
+use crate::trunk::Presented;
 
 /// The methods that a dialog of ours takes, as the Allow header lists them.
 pub const ALLOW: &str = leg::ALLOW;
@@ -63,6 +65,8 @@ pub struct Call {
     id: CallId,
     from: String,
     to: String,
+    /// What the customer says of itself, and what of that counts.
+    presented: Presented,
     phase: Phase,
     /// The customer's leg first.
     legs: Vec<Leg>,

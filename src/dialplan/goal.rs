@@ -22,7 +22,9 @@ pub enum Goal {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GoalError {
     /// Neither a kind that is known nor a SIP URI.
-    #[error("`{0}` is not user:NAME, trunk:NAME, test:NUMBER or a SIP URI like sip:{{number}}@192.0.2.7:5060")]
+    #[error(
+        "`{0}` is not user:NAME, trunk:NAME, test:NUMBER or a SIP URI like sip:{{number}}@192.0.2.7:5060"
+    )]
     Unknown(String),
     /// A SIP URI that cannot be read.
     #[error("`{0}` is not a SIP URI like sip:{{number}}@192.0.2.7:5060")]

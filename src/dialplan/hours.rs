@@ -57,7 +57,8 @@ impl Hours {
     /// Whether this moment is among them.
     pub fn contains(&self, at: Timestamp) -> bool {
         let wall = at.to_zoned(self.zone.clone());
-        let minute = u16::from(wall.hour().unsigned_abs()) * 60 + u16::from(wall.minute().unsigned_abs());
+        let minute =
+            u16::from(wall.hour().unsigned_abs()) * 60 + u16::from(wall.minute().unsigned_abs());
         let today = self.is_open_on(wall.weekday());
         let yesterday = self.is_open_on(wall.weekday().previous());
         self.spans.iter().any(|span| span.holds(minute, today, yesterday))

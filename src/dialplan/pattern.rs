@@ -24,7 +24,9 @@ pub enum Pattern {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// Empty, or with a `*` that is not the last character.
-    #[error("a pattern is a number, the beginning of one and `*`, or a regular expression like /0[1-9].*/")]
+    #[error(
+        "a pattern is a number, the beginning of one and `*`, or a regular expression like /0[1-9].*/"
+    )]
     Shape,
     /// Not a regular expression that is understood here.
     #[error("not a regular expression: {0}")]

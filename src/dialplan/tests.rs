@@ -69,7 +69,8 @@ fn a_number_is_rewritten_by_the_first_rule_that_fits() {
 fn a_rule_that_would_leave_nothing_leaves_the_number() {
     let rules = Rewriting::new(vec![Rewrite::front(pattern("1*"), 9, "")]);
     assert_eq!(rules.apply("123"), "123");
-    let grows = Rewriting::new(vec![Rewrite::expression("(.*)", &"$1".repeat(200)).expect("a rule")]);
+    let grows =
+        Rewriting::new(vec![Rewrite::expression("(.*)", &"$1".repeat(200)).expect("a rule")]);
     assert_eq!(grows.apply("123"), "123");
     assert_eq!(grows.apply("1"), "1".repeat(200));
 }
@@ -125,14 +126,17 @@ fn a_time_over_midnight_belongs_to_the_day_on_which_it_begins() {
 #[test]
 fn days_and_times_that_are_none_are_refused() {
     let new = |days: &[&str], times: &[&str]| {
-        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let owned =
+            |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         Hours::new(TimeZone::UTC, &owned(days), &owned(times)).is_ok()
     };
     assert!(new(&["Mon-FRI", "sun"], &["00:00-24:00"]));
     for days in ["", "monday", "mon-", "mon-fri-sat"] {
         assert!(!new(&[days], &[]), "{days}");
     }
-    for times in ["", "9:00-17:00", "09:00", "09:00-09:00", "24:00-01:00", "09:60-10:00", "00:00-24:01"] {
+    for times in
+        ["", "9:00-17:00", "09:00", "09:00-09:00", "24:00-01:00", "09:60-10:00", "00:00-24:01"]
+    {
         assert!(!new(&[], &[times]), "{times}");
     }
 }
@@ -177,7 +181,8 @@ fn callers_and_goals_are_read_and_refused() {
     for wrong in ["", "user", "user:", "phone:1", ":1"] {
         assert!(wrong.parse::<CallerRule>().is_err(), "{wrong}");
     }
-    for good in ["user:1000", "user:{number}", "trunk:acme", "test:9196", "sip:{number}@gw.example"] {
+    for good in ["user:1000", "user:{number}", "trunk:acme", "test:9196", "sip:{number}@gw.example"]
+    {
         assert_eq!(good.parse::<Goal>().expect("a goal").to_string(), good);
     }
     for wrong in ["", "user:", "1000", "http://x", "sip:", "sip:{number}@"] {

@@ -183,7 +183,8 @@ impl Switch {
             Err(status) => return self.refuse(key, &request, flow, status, now),
         };
         let dialled = caller.number_for_us(dialled);
-        let query = Query { dialled: &dialled, caller: caller.as_caller(), at: self.wall_time(now) };
+        let query =
+            Query { dialled: &dialled, caller: caller.as_caller(), at: self.wall_time(now) };
         let finder = Finder { settings: &self.settings, registrar: &self.registrar, now };
         let Way { destination, start } = match finder.find_way(&query) {
             Ok(way) => way,
@@ -236,7 +237,8 @@ impl Switch {
             let user = users.iter().find(|user| user.name.as_str() == name);
             let logins = || trunks.iter().filter_map(|trunk| trunk.login.as_ref());
             let login = || logins().find(|(login, _)| login.as_str() == name);
-            user.map(|user| user.secret.clone()).or_else(|| login().map(|(_, secret)| secret.clone()))
+            user.map(|user| user.secret.clone())
+                .or_else(|| login().map(|(_, secret)| secret.clone()))
         };
         let (method, uri, source) = (request.method().as_str(), request.uri(), flow.remote.ip());
         let mut stale = false;

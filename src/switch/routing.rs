@@ -80,9 +80,7 @@ impl Finder<'_> {
 
     fn goal(&self, goal: &Goal, number: &str) -> Result<Found, u16> {
         match goal {
-            Goal::User(template) => {
-                self.user(&Goal::user_name(template, number)).map(Found::Waves)
-            }
+            Goal::User(template) => self.user(&Goal::user_name(template, number)).map(Found::Waves),
             Goal::Test(number) => TestNumber::from_dialled(number).map(Found::Test).ok_or(404),
             Goal::Trunk(name) => {
                 let trunk = self.settings.trunks.iter().find(|trunk| trunk.name() == name);
@@ -101,7 +99,8 @@ impl Finder<'_> {
 
     /// The phones of a user: those of the same preference at once.
     fn user(&self, name: &str) -> Result<Vec<Vec<Target>>, u16> {
-        let user = self.settings.users.iter().find(|user| user.name.as_str() == name).ok_or(404u16)?;
+        let user =
+            self.settings.users.iter().find(|user| user.name.as_str() == name).ok_or(404u16)?;
         let party = Party {
             name: name.to_owned(),
             user: Some(user.name.clone()),
@@ -124,11 +123,8 @@ impl Finder<'_> {
         let number = trunk.called_out.apply(number);
         let uri = with_user(address, &number)?;
         let hop = self.hop(&uri)?;
-        let party = Party {
-            name: number,
-            user: None,
-            may_control_streams: trunk.may_control_streams,
-        };
+        let party =
+            Party { name: number, user: None, may_control_streams: trunk.may_control_streams };
         Some(Target { uri, hop, routes: Vec::new(), party, line: Some(Arc::clone(&trunk.line)) })
     }
 

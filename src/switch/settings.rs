@@ -7,8 +7,8 @@ use crate::call;
 use crate::dialplan::Route;
 use crate::id::UserName;
 use crate::registrar;
-use crate::sip::digest::{DigestSettings, Secret};
 use crate::sip::Transport;
+use crate::sip::digest::{DigestSettings, Secret};
 use crate::trunk::{self, Network};
 
 /// Settings of the switch.

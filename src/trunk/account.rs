@@ -23,7 +23,9 @@ pub type Credentials = (&'static str, String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswerable {
     /// The challenges are for other realms.
-    #[error("it asks for credentials of the realm \"{0}\", and the account is for another: set `realm`")]
+    #[error(
+        "it asks for credentials of the realm \"{0}\", and the account is for another: set `realm`"
+    )]
     OtherRealm(String),
     /// The right realm, but a scheme, hash or protection that is not spoken here; or no challenge at all.
     #[error("its challenge is not understood")]
@@ -47,7 +49,7 @@ pub struct Attempt<'a> {
 }
 
 /// How often one request is sent with credentials: once, and once more when only the nonce was too old.
-pub const MOST_TRIES: u8 = 2;
+pub(super) const MOST_TRIES: u8 = 2;
 
 impl Account {
     /// The credentials that answer a 401 or 407 (RFC 3261 §22.2, §22.3): one header for the first challenge of our realm that is
@@ -55,25 +57,30 @@ impl Account {
     ///
     /// # Errors
     /// When no challenge is for our realm, none is understood, or the same credentials were refused before.
-    pub fn answer(&self, response: &Response, attempt: Attempt<'_>) -> Result<Credentials, Unanswerable> {
+    pub fn answer(
+        &self,
+        response: &Response,
+        attempt: Attempt<'_>,
+    ) -> Result<Credentials, Unanswerable> {
         let (asks, answers) = match response.status() {
             407 => ("Proxy-Authenticate", "Proxy-Authorization"),
             _ => ("WWW-Authenticate", "Authorization"),
         };
         let challenges = response.header_values(asks);
         let realm_of = |challenge: &str| challenge_parameter(challenge, "realm");
-        let (ours, others): (Vec<&str>, Vec<&str>) =
-            challenges.into_iter().partition(|challenge| realm_of(challenge).as_ref() == Some(&self.realm));
+        let (ours, others): (Vec<&str>, Vec<&str>) = challenges
+            .into_iter()
+            .partition(|challenge| realm_of(challenge).as_ref() == Some(&self.realm));
         if ours.is_empty() {
             let other = others.into_iter().find_map(realm_of);
             return Err(other.map_or(Unanswerable::Unknown, Unanswerable::OtherRealm));
         }
         let is_stale = |challenge: &&str| {
-            challenge_parameter(challenge, "stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true"))
+            challenge_parameter(challenge, "stale")
+                .is_some_and(|stale| stale.eq_ignore_ascii_case("true"))
         };
         // RFC 3261 §22.1: the same credentials must not be tried again, unless it was the nonce that was too old.
-        let spent = attempt.tries >= MOST_TRIES
-            || attempt.tries > 0 && !ours.iter().any(is_stale);
+        let spent = attempt.tries >= MOST_TRIES || attempt.tries > 0 && !ours.iter().any(is_stale);
         if spent {
             return Err(Unanswerable::Refused);
         }

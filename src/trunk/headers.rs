@@ -224,7 +224,8 @@ impl Placeholders<'_> {
         let mut rest = value;
         while let Some((before, after)) = rest.split_once('{') {
             filled += before;
-            let known = [("number}", self.number), ("caller}", self.caller), ("trunk}", self.trunk)];
+            let known =
+                [("number}", self.number), ("caller}", self.caller), ("trunk}", self.trunk)];
             match known.iter().find_map(|(name, with)| Some((after.strip_prefix(name)?, *with))) {
                 Some((tail, with)) => {
                     filled += with;
@@ -241,8 +242,7 @@ impl Placeholders<'_> {
 }
 
 fn check_name(name: &str) -> Result<(), HeaderRuleError> {
-    let is_token =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte);
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte);
     // Compact forms are names of headers of the protocol, and nobody's own.
     if name.len() < 2 || name.len() > 64 || !name.bytes().all(is_token) {
         return Err(HeaderRuleError::NotName(name.to_owned()));
@@ -265,8 +265,7 @@ fn is_protocol(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const PLACES: Placeholders<'_> =
-        Placeholders { number: "+4930", caller: "100", trunk: "acme" };
+    const PLACES: Placeholders<'_> = Placeholders { number: "+4930", caller: "100", trunk: "acme" };
 
     fn owned(headers: &[(&str, &str)]) -> Vec<(String, String)> {
         headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -298,19 +297,18 @@ mod tests {
         ];
         let headers = Headers { pass: vec!["X-*".parse().expect("a rule")], rules };
         let offered = owned(&[("X-OLD", "1"), ("X-Tenant", "2"), ("X-Other", "3")]);
-        let expected = owned(&[
-            ("X-Other", "3"),
-            ("X-Tenant", "acme/100"),
-            ("X-Tenant", "+4930 {nothing} {"),
-        ]);
+        let expected =
+            owned(&[("X-Other", "3"), ("X-Tenant", "acme/100"), ("X-Tenant", "+4930 {nothing} {")]);
         assert_eq!(headers.made_of(&offered, PLACES), expected);
     }
 
     #[test]
     fn what_a_caller_calls_itself_is_no_placeholder() {
         let places = Placeholders { caller: "{number}{trunk}", ..PLACES };
-        let headers =
-            Headers { rules: vec![HeaderRule::add("X-A", "{caller}").expect("a rule")], pass: vec![] };
+        let headers = Headers {
+            rules: vec![HeaderRule::add("X-A", "{caller}").expect("a rule")],
+            pass: vec![],
+        };
         assert_eq!(headers.made_of(&[], places), owned(&[("X-A", "{number}{trunk}")]));
     }
 

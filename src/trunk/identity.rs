@@ -36,7 +36,13 @@ pub enum Assert {
 
 impl Default for Identity {
     fn default() -> Self {
-        Identity { trusted: false, assert: Assert::No, diversion: false, history: false, reason: true }
+        Identity {
+            trusted: false,
+            assert: Assert::No,
+            diversion: false,
+            history: false,
+            reason: true,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod line;
 mod network;
 mod settings;
 
-pub use account::Account;
+pub use account::{Account, Attempt, Credentials, Unanswerable};
 pub use headers::{HeaderRule, HeaderRuleError, Headers, NameRule};
 pub use identity::{Assert, Identity, Presented, Privacy};
 pub use line::{Dress, FromRule, Line};
