@@ -231,7 +231,7 @@ fn a_place_that_failed_comes_last_for_a_while_and_longer_each_time() {
     let flow = |port| crate::sip::Flow {
         transport: Transport::Udp,
         local: "192.0.2.1:5060".parse().unwrap(),
-        remote: std::net::SocketAddr::from(([192, 0, 2, 2], port)),
+        remote: SocketAddr::from(([192, 0, 2, 2], port)),
         connection: None,
     };
     let at = |seconds: u64| Instant::ZERO + Duration::from_secs(seconds);
