@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod dialplan;
 pub mod event;
 pub mod id;
+pub mod locate;
 pub mod media;
 pub mod registrar;
 pub mod rtp;

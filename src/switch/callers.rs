@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Switch;
-use crate::call::{Line, Party};
+use crate::call::{Line, Party, TransferRights};
 use crate::dialplan::Caller;
 use crate::sip::digest::Verdict;
 use crate::sip::{Flow, Request, Uri};
@@ -99,13 +99,13 @@ impl Switch {
                 if let Some(trunk) = self.settings.trunks.iter().find(of_trunk) {
                     return Ok(called_by(trunk, request));
                 }
-                let may_control_streams = self
-                    .settings
-                    .users
-                    .iter()
-                    .any(|known| known.name == user && known.may_control_streams);
-                let name = user.as_str().to_owned();
-                Ok(Known::User(Party { name, user: Some(user), may_control_streams }))
+                let known = self.settings.users.iter().find(|known| known.name == user);
+                Ok(Known::User(Party {
+                    name: user.as_str().to_owned(),
+                    may_control_streams: known.is_some_and(|known| known.may_control_streams),
+                    transfer: known.map(|known| known.transfer).unwrap_or_default(),
+                    user: Some(user),
+                }))
             }
             Verdict::Stale => Err(true),
             Verdict::Refused => Err(false),
@@ -127,7 +127,12 @@ impl Switch {
             .iter()
             .find(|peer| peer.networks.iter().any(|network| network.contains(address)))?;
         let name = number_in_from(request).unwrap_or_else(|| peer.name.clone());
-        let party = Party { name, user: None, may_control_streams: peer.may_control_streams };
+        let party = Party {
+            name,
+            user: None,
+            may_control_streams: peer.may_control_streams,
+            transfer: peer.transfer,
+        };
         Some(Known::Peer(peer.name.clone(), party))
     }
 }
@@ -138,6 +143,7 @@ fn called_by(trunk: &trunk::Settings, request: &Request) -> Known {
         name: number.unwrap_or_else(|| trunk.name().to_owned()),
         user: None,
         may_control_streams: trunk.may_control_streams,
+        transfer: TransferRights::default(),
     };
     Known::Trunk { trunk: trunk.clone(), party }
 }

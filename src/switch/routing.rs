@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::settings::{Listener, Settings};
-use crate::call::{Destination, Hop, Hunt, Party, Redirects, Stage, Target, TestNumber};
+use crate::call::{
+    Destination, Hop, Hunt, Party, Redirects, Stage, Target, TestNumber, TransferRights,
+};
 use crate::command::StartStream;
 use crate::dialplan::{self, Goal, Query, Route};
 use crate::id::UserName;
@@ -105,6 +107,7 @@ impl Finder<'_> {
             name: name.to_owned(),
             user: Some(user.name.clone()),
             may_control_streams: user.may_control_streams,
+            transfer: user.transfer,
         };
         let bindings = self.registrar.bindings(&UserName::new(name), self.now);
         let binding = bindings.into_iter().next().ok_or(480u16)?;
@@ -123,8 +126,8 @@ impl Finder<'_> {
         let number = trunk.called_out.apply(number);
         let uri = with_user(address, &number)?;
         let hop = self.hop(&uri)?;
-        let party =
-            Party { name: number, user: None, may_control_streams: trunk.may_control_streams };
+        let may_control_streams = trunk.may_control_streams;
+        let party = Party { may_control_streams, ..stranger(&number) };
         Some(Target { uri, hop, routes: Vec::new(), party, line: Some(Arc::clone(&trunk.line)) })
     }
 
@@ -161,7 +164,12 @@ fn hunt(stages: Vec<Stage>) -> Destination {
 }
 
 fn stranger(name: &str) -> Party {
-    Party { name: name.to_owned(), user: None, may_control_streams: false }
+    Party {
+        name: name.to_owned(),
+        user: None,
+        may_control_streams: false,
+        transfer: TransferRights::default(),
+    }
 }
 
 /// An address with this user part: `sip:gw.example;transport=tcp` becomes `sip:+4930@gw.example;transport=tcp`.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sidestream::call::{self, MediaAddress, SinkLimits, Streaming};
+use sidestream::call::{self, MediaAddress, SinkLimits, Streaming, TransferRights};
 use sidestream::command::{Accepted, Command, Denied, Origin, Verb};
 use sidestream::dialplan::{Pattern, Route};
 use sidestream::event::{Event, Kind};
@@ -93,6 +93,7 @@ pub fn settings() -> Settings {
             name: "lab".into(),
             networks: vec!["10.0.0.0/8".parse().unwrap()],
             may_control_streams: true,
+            transfer: TransferRights::USER,
         }],
         trunks: Vec::new(),
         routes: Vec::new(),
@@ -118,6 +119,7 @@ pub fn user(name: &str, may_control_streams: bool) -> User {
         name: UserName::new(name),
         secret: Secret::from_password(name, REALM, name),
         may_control_streams,
+        transfer: TransferRights::USER,
     }
 }
 
