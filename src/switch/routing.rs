@@ -10,7 +10,7 @@ use crate::call::{
 use crate::command::StartStream;
 use crate::dialplan::{self, Goal, Query, Route};
 use crate::id::UserName;
-use crate::registrar::Registrar;
+use crate::registrar::{Binding, Reach, Registrar};
 use crate::sip::{Flow, Transport, Uri};
 use crate::time::Instant;
 use crate::trunk;
@@ -109,15 +109,21 @@ impl Finder<'_> {
             may_control_streams: user.may_control_streams,
             transfer: user.transfer,
         };
-        let bindings = self.registrar.bindings(&UserName::new(name), self.now);
-        let binding = bindings.into_iter().next().ok_or(480u16)?;
-        Ok(vec![vec![Target {
-            uri: binding.contact.clone(),
-            hop: Hop::Flow(binding.flow),
-            routes: Vec::new(),
-            party,
-            line: None,
-        }]])
+        let target = |binding: Binding| {
+            let hop = match binding.reach() {
+                Reach::Flow(flow) => Hop::Flow(flow),
+                Reach::Locate(uri) => Hop::Locate { uri },
+            };
+            let Binding { contact: uri, path: routes, .. } = binding;
+            Target { uri, hop, routes, party: party.clone(), line: None }
+        };
+        let waves: Vec<Vec<Target>> = self
+            .registrar
+            .stages(&UserName::new(name), self.now)
+            .into_iter()
+            .map(|wave| wave.into_iter().map(target).collect())
+            .collect();
+        if waves.is_empty() { Err(480) } else { Ok(waves) }
     }
 
     /// A trunk, for a number as it wants it.
