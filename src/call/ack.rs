@@ -12,21 +12,21 @@ use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::LegId;
 use crate::sip::Request;
-use crate::sip::dialog::{Resend, Retransmit2xx};
+use crate::sip::dialog::{Resend, Retransmit};
 
 /// A 2xx of ours whose ACK has not come.
 #[derive(Debug)]
 pub(super) struct Unacknowledged {
     /// The CSeq of its INVITE: an ACK of an earlier one may still be on its way.
     cseq: u32,
-    repeat: Retransmit2xx,
+    repeat: Retransmit,
 }
 
 impl Call {
     /// A 2xx to an INVITE is repeated until its ACK comes.
     pub(super) fn repeat_2xx(&mut self, cx: &mut Context<'_>, id: LegId, cseq: u32, bytes: Bytes) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let repeat = Retransmit2xx::new(bytes, &cx.settings.timers, cx.now);
+        let repeat = Retransmit::success(bytes, &cx.settings.timers, cx.now);
         let deadline = repeat.poll_timeout();
         leg.unacknowledged = Some(Unacknowledged { cseq, repeat });
         self.timers.set(Timer::Repeat2xx(id), deadline);
