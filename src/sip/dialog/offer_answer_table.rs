@@ -74,7 +74,8 @@ fn every_message_in_every_state_has_its_row() {
 
 #[test]
 fn what_we_send_and_what_the_peer_sends_are_treated_alike() {
-    let mirrored = table().replace("Sent", "?").replace("Received", "Sent").replace('?', "Received");
+    let mirrored =
+        table().replace("Sent", "?").replace("Received", "Sent").replace('?', "Received");
     let sorted = |table: &str| {
         let mut states: Vec<Vec<String>> = Vec::new();
         for line in table.lines() {

@@ -189,12 +189,7 @@ mod tests {
     /// One that waits with RSeq 7 for the INVITE with CSeq 3.
     fn waiting(described: bool) -> ReliableResponses {
         let mut responses = ReliableResponses::new(7, 3);
-        responses.sent(
-            Bytes::from_static(b"183"),
-            described,
-            &TransactionTimers::DEFAULT,
-            T0,
-        );
+        responses.sent(Bytes::from_static(b"183"), described, &TransactionTimers::DEFAULT, T0);
         responses
     }
 
@@ -298,7 +293,8 @@ mod tests {
     fn rack_is_three_words() {
         let read = |text: &str| RAck::parse(text).map(|rack| rack.to_string());
         assert_eq!(read(" 776656  1 INVITE ").as_deref(), Some("776656 1 INVITE"));
-        for wrong in ["", "1", "1 2", "1 2 INVITE 3", "-1 2 INVITE", "1 x INVITE", "4294967296 1 INVITE"]
+        for wrong in
+            ["", "1", "1 2", "1 2 INVITE 3", "-1 2 INVITE", "1 x INVITE", "4294967296 1 INVITE"]
         {
             assert_eq!(read(wrong), None, "{wrong}");
         }

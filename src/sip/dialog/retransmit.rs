@@ -39,12 +39,7 @@ impl Retransmit {
         Retransmit::new(bytes, timers.t1 * 64, timers, now)
     }
 
-    fn new(
-        bytes: Bytes,
-        longest_wait: Duration,
-        timers: &TransactionTimers,
-        now: Instant,
-    ) -> Self {
+    fn new(bytes: Bytes, longest_wait: Duration, timers: &TransactionTimers, now: Instant) -> Self {
         Retransmit {
             bytes,
             wait: timers.t1,
