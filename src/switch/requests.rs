@@ -2,7 +2,7 @@
 
 use super::Switch;
 use super::routing::{Way, find_way};
-use crate::call::{ALLOW, Call, INFO_PACKAGE, Invitation, Party, SUPPORTED};
+use crate::call::{ALLOW, Call, INFO_PACKAGE, Invitation, Party};
 use crate::id::{CallId, LegId, UserName};
 use crate::sip::digest::Verdict;
 use crate::sip::transaction::{Incoming, ServerKey};
@@ -33,8 +33,10 @@ impl Switch {
 
     fn handle_new_request(&mut self, key: ServerKey, request: Request, flow: Flow, now: Instant) {
         let required = request.header_values("Require");
-        let unsupported: Vec<_> =
-            required.into_iter().filter(|tag| !tag.eq_ignore_ascii_case(SUPPORTED)).collect();
+        let supported = self.settings.call.reliability.supported();
+        let is_known =
+            |tag: &&str| supported.split(", ").any(|known| tag.eq_ignore_ascii_case(known));
+        let unsupported: Vec<_> = required.into_iter().filter(|tag| !is_known(tag)).collect();
         if !unsupported.is_empty() {
             let unsupported = unsupported.join(", ");
             return self.answer(key, &request, flow, 420, now, |response| {
@@ -131,6 +133,7 @@ impl Switch {
         if request.header("Authorization").is_none() && self.transactions.is_merged(key) {
             return self.refuse(key, &request, flow, 482, now);
         }
+        let supported = self.settings.call.reliability.supported();
         match request.method() {
             Method::Invite => self.handle_invite(key, request, flow, now),
             Method::Register => self.handle_register(key, &request, flow, now),
@@ -138,7 +141,7 @@ impl Switch {
                 response
                     .header("Allow", ALLOW_OUTSIDE)
                     .header("Accept", ACCEPT)
-                    .header("Supported", SUPPORTED)
+                    .header("Supported", supported)
                     .header("Recv-Info", INFO_PACKAGE)
             }),
             Method::Ack => {}

@@ -1,6 +1,7 @@
 //! Dialogs, RFC 3261 §12, and what lives in them: offer and answer (RFC 3264), responses that are sent until they are
 //! acknowledged (§13.3.1.4, RFC 3262), the session timer (RFC 4028).
 
+mod glare;
 mod offer_answer;
 mod reliable;
 mod retransmit;
@@ -12,6 +13,7 @@ mod tests;
 
 use thiserror::Error;
 
+pub use glare::glare_wait;
 pub use offer_answer::{Carrier, OfferAnswer, Place, Refusal, Role, Way};
 pub use reliable::{
     FIRST_RSEQ_BELOW, Heard, RAck, ReliableHearing, ReliableResponses, Unmatched, parse_rseq,
