@@ -54,6 +54,10 @@ section!(Registrar {
     max_expires_s: u64 = 7_200,
     default_expires_s: u64 = 3_600,
     contacts_per_user: u64 = 10,
+    registers_per_minute: u64 = 60,
+    path: String = "strict".into(),
+    ping_every_s: u64 = 30,
+    ping_misses: u64 = 3,
 });
 
 section!(Tcp {
@@ -114,12 +118,18 @@ section!(User {
     name: String = String::new(),
     password: String = String::new(),
     may_control_streams: bool = false,
+    may_transfer: bool = true,
+    may_pick_up: bool = false,
+    refer: Refer = Refer::Handle,
 });
 
 section!(Peer {
     name: String = String::new(),
     networks: Vec<String> = Vec::new(),
     may_control_streams: bool = false,
+    may_transfer: bool = false,
+    may_pick_up: bool = false,
+    refer: Refer = Refer::Handle,
 });
 
 section!(Route {
@@ -154,6 +164,14 @@ pub(super) enum SinkKind {
     Websocket,
     Wav,
     Scope,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Refer {
+    Handle,
+    Pass,
+    Refuse,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -14,6 +14,8 @@ const RETRY_AFTER_S: &str = "5";
 /// What the bodies of our requests and responses may be.
 const ACCEPT: &str =
     "application/sdp, application/media-stream+json, application/dtmf-relay, application/dtmf";
+/// What the registrar knows beside: RFC 3327, RFC 5626.
+const REGISTRAR_SUPPORTS: [&str; 2] = ["path", "outbound"];
 /// What is taken outside of a dialog.
 const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
 
@@ -33,8 +35,13 @@ impl Switch {
 
     fn handle_new_request(&mut self, key: ServerKey, request: Request, flow: Flow, now: Instant) {
         let required = request.header_values("Require");
-        let unsupported: Vec<_> =
-            required.into_iter().filter(|tag| !tag.eq_ignore_ascii_case(SUPPORTED)).collect();
+        let is_register = *request.method() == Method::Register;
+        let is_known = |tag: &&str| {
+            tag.eq_ignore_ascii_case(SUPPORTED)
+                || is_register
+                    && REGISTRAR_SUPPORTS.iter().any(|known| tag.eq_ignore_ascii_case(known))
+        };
+        let unsupported: Vec<_> = required.into_iter().filter(|tag| !is_known(tag)).collect();
         if !unsupported.is_empty() {
             let unsupported = unsupported.join(", ");
             return self.answer(key, &request, flow, 420, now, |response| {
@@ -213,16 +220,22 @@ impl Switch {
                 .ok()
                 .and_then(|uri| uri.user().map(|user| user.into_owned()));
             let name = name.unwrap_or_else(|| peer.name.clone());
-            return Ok(Party { name, user: None, may_control_streams: peer.may_control_streams });
+            return Ok(Party {
+                name,
+                user: None,
+                may_control_streams: peer.may_control_streams,
+                transfer: peer.transfer,
+            });
         }
         match self.verify(request, flow, now) {
             Verdict::Accepted(user) => {
-                let may_control_streams = self
-                    .settings
-                    .users
-                    .iter()
-                    .any(|known| known.name == user && known.may_control_streams);
-                Ok(Party { name: user.as_str().to_owned(), user: Some(user), may_control_streams })
+                let known = self.settings.users.iter().find(|known| known.name == user);
+                Ok(Party {
+                    name: user.as_str().to_owned(),
+                    may_control_streams: known.is_some_and(|known| known.may_control_streams),
+                    transfer: known.map(|known| known.transfer).unwrap_or_default(),
+                    user: Some(user),
+                })
             }
             Verdict::Stale => Err(true),
             Verdict::Refused => Err(false),
@@ -243,6 +256,7 @@ impl Switch {
         }
         let answer = self.registrar.handle_register(request, &user, &flow, now);
         self.answer(key, request, flow, answer.status, now, |response| {
+            let response = response.header("Supported", REGISTRAR_SUPPORTS.join(", "));
             answer
                 .headers
                 .iter()

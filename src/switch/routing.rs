@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use super::settings::{Listener, Settings};
-use crate::call::{Destination, Hop, Hunt, Party, Target, TestNumber};
+use crate::call::{Destination, Hop, Hunt, Party, Target, TestNumber, TransferRights};
 use crate::command::StartStream;
 use crate::id::UserName;
-use crate::registrar::Registrar;
+use crate::registrar::{Reach, Registrar};
 use crate::sip::{Flow, Transport};
 use crate::time::Instant;
 
@@ -30,7 +30,12 @@ pub(super) fn find_way(
     if let Some(target) = route.and_then(|route| route.target.as_ref()) {
         let flow =
             flow_to(&settings.listeners, target.transport(), target.remote()).ok_or(503u16)?;
-        let party = Party { name: dialled.to_owned(), user: None, may_control_streams: false };
+        let party = Party {
+            name: dialled.to_owned(),
+            user: None,
+            may_control_streams: false,
+            transfer: TransferRights::default(),
+        };
         return Ok(Way { destination: hunt(target.uri(dialled), flow, party), start });
     }
     if let Some(number) = TestNumber::from_dialled(dialled).filter(|_| settings.test_numbers) {
@@ -41,10 +46,16 @@ pub(super) fn find_way(
         name: dialled.to_owned(),
         user: Some(user.name.clone()),
         may_control_streams: user.may_control_streams,
+        transfer: user.transfer,
     };
     let binding =
         registrar.bindings(&UserName::new(dialled), now).into_iter().next().ok_or(480u16)?;
-    Ok(Way { destination: hunt(binding.contact.clone(), binding.flow, party), start })
+    let hop = match binding.reach() {
+        Reach::Flow(flow) => Hop::Flow(flow),
+        Reach::Locate(uri) => Hop::Locate { uri },
+    };
+    let target = Target { uri: binding.contact, hop, routes: binding.path, party, line: None };
+    Ok(Way { destination: Destination::Hunt(Hunt::one(target)), start })
 }
 
 fn hunt(uri: String, flow: Flow, party: Party) -> Destination {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Builder, DAY_S};
-use crate::call::{self, MediaAddress};
+use crate::call::{self, MediaAddress, ReferPolicy, TransferRights};
 use crate::config::error::Flaw;
-use crate::config::file::{File, Media, Peer, Registrar, Route, Sip, Tcp, User};
+use crate::config::file::{File, Media, Peer, Refer, Registrar, Route, Sip, Tcp, User};
 use crate::config::place::Place;
 use crate::id::UserName;
 use crate::net::TcpLimits;
@@ -250,6 +250,29 @@ impl Builder {
                 file.contacts_per_user,
                 1..=100,
             ),
+            registers_per_minute: self.small(
+                "sip.registrar.registers_per_minute",
+                file.registers_per_minute,
+                1..=100_000,
+            ),
+            path: match file.path.as_str() {
+                "strict" => registrar::PathPolicy::Strict,
+                "lenient" => registrar::PathPolicy::Lenient,
+                _ => {
+                    let place = Place::at("sip.registrar.path");
+                    self.wrong(place, "`path` is \"strict\" or \"lenient\"");
+                    registrar::PathPolicy::Strict
+                }
+            },
+            pulse: registrar::PulseSettings {
+                every: Some(self.seconds(
+                    "sip.registrar.ping_every_s",
+                    file.ping_every_s,
+                    0..=3_600,
+                ))
+                .filter(|every| !every.is_zero()),
+                misses: self.small("sip.registrar.ping_misses", file.ping_misses, 1..=100),
+            },
         };
         if !(settings.min_expires_s..=settings.max_expires_s).contains(&settings.default_expires_s)
         {
@@ -274,6 +297,11 @@ impl Builder {
             name: UserName::new(user.name.as_str()),
             secret: Secret::from_password(&user.name, realm, &user.password),
             may_control_streams: user.may_control_streams,
+            transfer: TransferRights {
+                may_transfer: user.may_transfer,
+                may_pick_up: user.may_pick_up,
+                refer: refer_policy(user.refer),
+            },
         }
     }
 
@@ -300,6 +328,11 @@ impl Builder {
             name: peer.name.clone(),
             networks,
             may_control_streams: peer.may_control_streams,
+            transfer: TransferRights {
+                may_transfer: peer.may_transfer,
+                may_pick_up: peer.may_pick_up,
+                refer: refer_policy(peer.refer),
+            },
         }
     }
 
@@ -335,5 +368,13 @@ impl Builder {
                 self.note(flaw.with_help("name the networks of this peer, or remove the targets"));
             }
         }
+    }
+}
+
+const fn refer_policy(refer: Refer) -> ReferPolicy {
+    match refer {
+        Refer::Handle => ReferPolicy::Handle,
+        Refer::Pass => ReferPolicy::Pass,
+        Refer::Refuse => ReferPolicy::Refuse,
     }
 }
