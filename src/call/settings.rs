@@ -19,6 +19,8 @@ pub struct Settings {
     pub media_addresses: Vec<MediaAddress>,
     /// How long a called party may be alerted before the call ends as not answered.
     pub ring_timeout: Duration,
+    /// Whether provisional responses are acknowledged, RFC 3262.
+    pub reliability: Reliability,
     /// Session timers, RFC 4028.
     pub session: SessionTimerSettings,
     /// The timers of RFC 3261.
@@ -31,6 +33,28 @@ pub struct Settings {
     pub streaming: Streaming,
     /// How requests to phones look.
     pub phones: Arc<Line>,
+}
+
+/// Whether provisional responses are acknowledged, RFC 3262.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reliability {
+    /// Never: 100rel is an extension that we do not know.
+    Off,
+    /// With peers that know 100rel.
+    #[default]
+    Supported,
+    /// Always: whoever does not know 100rel cannot call, or be called.
+    Required,
+}
+
+impl Reliability {
+    /// The option tags that we support with it, as the Supported header lists them.
+    pub const fn supported(self) -> &'static str {
+        match self {
+            Reliability::Off => "timer",
+            Reliability::Supported | Reliability::Required => super::SUPPORTED,
+        }
+    }
 }
 
 impl Settings {
@@ -49,6 +73,7 @@ impl Default for Settings {
         Settings {
             media_addresses: vec![MediaAddress::of(IpAddr::from([127, 0, 0, 1]))],
             ring_timeout: Duration::from_secs(60),
+            reliability: Reliability::default(),
             session: SessionTimerSettings::default(),
             timers: TransactionTimers::DEFAULT,
             hang_up_on_media_timeout: true,

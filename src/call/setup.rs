@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use super::builtin::TestNumber;
 use super::context::{Context, Effect};
-use super::leg::{ALLOW, INFO_PACKAGE, Leg, SUPPORTED, State, contact_of};
+use super::leg::{ALLOW, INFO_PACKAGE, Leg, State, contact_of};
 use super::media_path::{Unusable, read_description};
+use super::provisional::Provisionals;
 use super::session_timer::SessionTimer;
 use super::settings::{Party, TransferRights};
 use super::target::Destination;
@@ -15,7 +16,7 @@ use super::{Call, Phase, has_session_description};
 use crate::command::{Origin, StartStream};
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::{CallId, LegId};
-use crate::sip::dialog::{Dialog, NoContact};
+use crate::sip::dialog::{Carrier, Dialog, NoContact, Way};
 use crate::sip::transaction::ServerKey;
 use crate::sip::{Flow, Request};
 use crate::time::Timers;
@@ -79,6 +80,7 @@ impl Call {
             phase: Phase::Setup { alerted: false },
             legs: vec![customer],
             exchange: None,
+            renegotiations: Vec::new(),
             streams: Vec::new(),
             start_on_answer,
             requests: Default::default(),
@@ -113,6 +115,13 @@ impl Call {
             return self.refuse(cx, status, Outcome::Failed);
         }
         customer.session.accept(invite);
+        // The first message of a dialog collides with nothing.
+        let _ = customer.offers.take(Way::Received, Carrier::Invite, offer.is_some());
+        match Provisionals::to(invite, cx.settings.reliability, cx) {
+            Ok(provisional) => customer.provisional = provisional,
+            Err(status) => return self.refuse(cx, status, Outcome::Failed),
+        }
+        let customer = self.customer_mut();
         if !customer.open_port(cx, call) {
             return self.refuse(cx, 503, Outcome::Failed);
         }
@@ -157,12 +166,18 @@ impl Call {
             }
             _ => self.await_answer_for(number),
         }
-        self.answer_customer(cx, &text, Origin::Leg(id));
+        self.answer_customer(cx, Some(&text), Origin::Leg(id));
     }
 
     /// The 200 to the customer: the call talks, and its streams may open.
-    pub(super) fn answer_customer(&mut self, cx: &mut Context<'_>, text: &Bytes, origin: Origin) {
-        self.respond_to_customer(cx, 200, Some(text));
+    pub(super) fn answer_customer(
+        &mut self,
+        cx: &mut Context<'_>,
+        text: Option<&Bytes>,
+        origin: Origin,
+    ) {
+        self.finish_provisionals();
+        self.accept_customer(cx, text);
         self.phase = Phase::Talking;
         self.arm_session_timer(cx, LegId::CUSTOMER);
         self.tell(cx, Kind::CallAnswered, Cause::Request, origin);
@@ -172,33 +187,25 @@ impl Call {
         }
     }
 
-    /// A provisional or successful response to the customer's INVITE.
-    pub(super) fn respond_to_customer(
-        &mut self,
-        cx: &mut Context<'_>,
-        status: u16,
-        text: Option<&Bytes>,
-    ) {
+    fn accept_customer(&mut self, cx: &mut Context<'_>, text: Option<&Bytes>) {
         let customer = self.customer_mut();
+        // A response never collides: only requests do.
+        let _ = customer.offers.take(Way::Sent, Carrier::Success, text.is_some());
         let State::Incoming { key, invite, dialog } = &customer.state else {
             return;
         };
         let mut response = customer
-            .response(invite, status)
+            .response(invite, 200)
             .header("Contact", customer.contact())
-            .header("Allow", ALLOW);
-        if status >= 200 {
-            response = response.header("Supported", SUPPORTED).header("Recv-Info", INFO_PACKAGE);
-            response = customer.session.write_answer(response);
-        }
+            .header("Allow", ALLOW)
+            .header("Supported", cx.settings.reliability.supported())
+            .header("Recv-Info", INFO_PACKAGE);
+        response = customer.session.write_answer(response);
         if let Some(text) = text {
             response = response.body("application/sdp", text);
         }
         let (key, cseq, bytes) = (*key, invite.cseq(), response.build());
-        cx.transactions.respond(key, status, bytes.clone(), cx.now);
-        if status < 200 {
-            return;
-        }
+        cx.transactions.respond(key, 200, bytes.clone(), cx.now);
         let dialog = dialog.clone();
         customer.state = State::Talking { dialog };
         cx.owners.remove_server(key);

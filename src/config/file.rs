@@ -44,6 +44,7 @@ section!(Sip {
     test_numbers: bool = true,
     max_calls: u64 = 20_000,
     ring_timeout_s: u64 = 60,
+    reliable_provisional: Reliable = Reliable::Supported,
     session_expires_s: u64 = 1_800,
     min_session_expires_s: u64 = 90,
     phones: Phones = Phones::default(),
@@ -276,6 +277,14 @@ pub(super) enum Refer {
     Handle,
     Pass,
     Refuse,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Reliable {
+    Off,
+    Supported,
+    Required,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

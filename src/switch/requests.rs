@@ -2,7 +2,7 @@
 
 use super::Switch;
 use super::routing::{Finder, Way};
-use crate::call::{ALLOW, Call, INFO_PACKAGE, Invitation, SUPPORTED};
+use crate::call::{ALLOW, Call, INFO_PACKAGE, Invitation};
 use crate::dialplan::Query;
 use crate::id::{CallId, LegId, UserName};
 use crate::sip::digest::Verdict;
@@ -36,9 +36,10 @@ impl Switch {
 
     fn handle_new_request(&mut self, key: ServerKey, request: Request, flow: Flow, now: Instant) {
         let required = request.header_values("Require");
+        let supported = self.settings.call.reliability.supported();
         let is_register = *request.method() == Method::Register;
         let is_known = |tag: &&str| {
-            tag.eq_ignore_ascii_case(SUPPORTED)
+            supported.split(", ").any(|known| tag.eq_ignore_ascii_case(known))
                 || is_register
                     && REGISTRAR_SUPPORTS.iter().any(|known| tag.eq_ignore_ascii_case(known))
         };
@@ -139,6 +140,7 @@ impl Switch {
         if request.header("Authorization").is_none() && self.transactions.is_merged(key) {
             return self.refuse(key, &request, flow, 482, now);
         }
+        let supported = self.settings.call.reliability.supported();
         match request.method() {
             Method::Invite => self.handle_invite(key, request, flow, now),
             Method::Register => self.handle_register(key, &request, flow, now),
@@ -146,7 +148,7 @@ impl Switch {
                 response
                     .header("Allow", ALLOW_OUTSIDE)
                     .header("Accept", ACCEPT)
-                    .header("Supported", SUPPORTED)
+                    .header("Supported", supported)
                     .header("Recv-Info", INFO_PACKAGE)
             }),
             Method::Ack => {}

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Builder, DAY_S};
-use crate::call::{self, MediaAddress, ReferPolicy, TransferRights};
+use crate::call::{self, MediaAddress, ReferPolicy, Reliability, TransferRights};
 use crate::config::error::Flaw;
-use crate::config::file::{File, Media, Peer, Refer, Registrar, Sip, Tcp, User};
+use crate::config::file::{File, Media, Peer, Refer, Registrar, Reliable, Sip, Tcp, User};
 use crate::config::place::Place;
 use crate::dialplan;
 use crate::id::UserName;
@@ -190,6 +190,11 @@ impl Builder {
         Some(call::Settings {
             media_addresses: self.media_addresses(&file.media)?,
             ring_timeout: self.seconds("sip.ring_timeout_s", sip.ring_timeout_s, 1..=3_600),
+            reliability: match sip.reliable_provisional {
+                Reliable::Off => Reliability::Off,
+                Reliable::Supported => Reliability::Supported,
+                Reliable::Required => Reliability::Required,
+            },
             session,
             timers: TransactionTimers::DEFAULT,
             hang_up_on_media_timeout: file.media.hang_up_on_inactivity,
