@@ -4,9 +4,14 @@ mod admission;
 mod calls;
 mod confirmation;
 mod doors;
+mod early_dialogs;
 mod forgery;
+mod forks;
+mod holds;
 mod long_calls;
 mod mid_call;
+mod offer_answer;
+mod refreshes;
 mod streams;
 mod transports;
 
