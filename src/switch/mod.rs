@@ -9,6 +9,7 @@ mod io;
 mod requests;
 mod routing;
 mod settings;
+mod transfers;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 
 use crate::call::{Call, Context, Effect, Estate, Owners, SinkCommand, SinkPool, Tokens};
-use crate::command::{Command, Denied, Origin};
+use crate::command::{Command, Denied, Origin, Verb};
 use crate::event::Cause;
 use crate::id::CallId;
 use crate::media::{MediaCommand, MediaEvent, PortPool};
@@ -191,7 +192,10 @@ impl Switch {
     }
 
     fn handle_command(&mut self, id: CallId, command: Command, ticket: Ticket, now: Instant) {
-        let answer = if self.calls.get(&id).is_some_and(|call| !call.is_over()) {
+        let is_live = self.calls.get(&id).is_some_and(|call| !call.is_over());
+        let answer = if is_live && matches!(command.verb, Verb::Transfer(_)) {
+            self.transfer_by_command(id, command, now)
+        } else if is_live {
             self.with_call(id, now, |call, cx| call.handle_command(cx, command))
                 .unwrap_or(Err(Denied::NoSuchCall))
         } else {
