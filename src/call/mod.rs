@@ -8,6 +8,7 @@ mod ack;
 mod answer;
 mod answered;
 mod builtin;
+mod carried;
 mod context;
 mod door;
 mod early;

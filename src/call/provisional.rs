@@ -227,7 +227,7 @@ impl Call {
         };
         let Some(leg) = self.leg_mut(id) else { return };
         let responses = leg.provisional.responses.as_mut();
-        if !responses.is_some_and(|responses| responses.acknowledge(&rack).is_ok()) {
+        if responses.is_none_or(|responses| responses.acknowledge(&rack).is_err()) {
             return self.respond(cx, id, key, &request, 481);
         }
         self.arm_provisional_timer();

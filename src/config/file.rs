@@ -43,6 +43,7 @@ section!(Sip {
     test_numbers: bool = true,
     max_calls: u64 = 20_000,
     ring_timeout_s: u64 = 60,
+    reliable_provisional: Reliable = Reliable::Supported,
     session_expires_s: u64 = 1_800,
     min_session_expires_s: u64 = 90,
     registrar: Registrar = Registrar::default(),
@@ -54,6 +55,10 @@ section!(Registrar {
     max_expires_s: u64 = 7_200,
     default_expires_s: u64 = 3_600,
     contacts_per_user: u64 = 10,
+    registers_per_minute: u64 = 60,
+    path: String = "strict".into(),
+    ping_every_s: u64 = 30,
+    ping_misses: u64 = 3,
 });
 
 section!(Tcp {
@@ -168,6 +173,14 @@ pub(super) enum Refer {
     Handle,
     Pass,
     Refuse,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Reliable {
+    Off,
+    Supported,
+    Required,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -6,7 +6,7 @@ use super::settings::{Listener, Settings};
 use crate::call::{Destination, Hop, Hunt, Party, Target, TestNumber, TransferRights};
 use crate::command::StartStream;
 use crate::id::UserName;
-use crate::registrar::Registrar;
+use crate::registrar::{Reach, Registrar};
 use crate::sip::{Flow, Transport};
 use crate::time::Instant;
 
@@ -50,7 +50,12 @@ pub(super) fn find_way(
     };
     let binding =
         registrar.bindings(&UserName::new(dialled), now).into_iter().next().ok_or(480u16)?;
-    Ok(Way { destination: hunt(binding.contact.clone(), binding.flow, party), start })
+    let hop = match binding.reach() {
+        Reach::Flow(flow) => Hop::Flow(flow),
+        Reach::Locate(uri) => Hop::Locate { uri },
+    };
+    let target = Target { uri: binding.contact, hop, routes: binding.path, party, line: None };
+    Ok(Way { destination: Destination::Hunt(Hunt::one(target)), start })
 }
 
 fn hunt(uri: String, flow: Flow, party: Party) -> Destination {

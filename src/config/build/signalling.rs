@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Builder, DAY_S};
-use crate::call::{self, MediaAddress, ReferPolicy, TransferRights};
+use crate::call::{self, MediaAddress, ReferPolicy, Reliability, TransferRights};
 use crate::config::error::Flaw;
-use crate::config::file::{File, Media, Peer, Refer, Registrar, Route, Sip, Tcp, User};
+use crate::config::file::{File, Media, Peer, Refer, Registrar, Reliable, Route, Sip, Tcp, User};
 use crate::config::place::Place;
 use crate::id::UserName;
 use crate::net::TcpLimits;
@@ -190,6 +190,11 @@ impl Builder {
         Some(call::Settings {
             media_addresses: self.media_addresses(&file.media)?,
             ring_timeout: self.seconds("sip.ring_timeout_s", sip.ring_timeout_s, 1..=3_600),
+            reliability: match sip.reliable_provisional {
+                Reliable::Off => Reliability::Off,
+                Reliable::Supported => Reliability::Supported,
+                Reliable::Required => Reliability::Required,
+            },
             session,
             timers: TransactionTimers::DEFAULT,
             hang_up_on_media_timeout: file.media.hang_up_on_inactivity,
@@ -250,6 +255,29 @@ impl Builder {
                 file.contacts_per_user,
                 1..=100,
             ),
+            registers_per_minute: self.small(
+                "sip.registrar.registers_per_minute",
+                file.registers_per_minute,
+                1..=100_000,
+            ),
+            path: match file.path.as_str() {
+                "strict" => registrar::PathPolicy::Strict,
+                "lenient" => registrar::PathPolicy::Lenient,
+                _ => {
+                    let place = Place::at("sip.registrar.path");
+                    self.wrong(place, "`path` is \"strict\" or \"lenient\"");
+                    registrar::PathPolicy::Strict
+                }
+            },
+            pulse: registrar::PulseSettings {
+                every: Some(self.seconds(
+                    "sip.registrar.ping_every_s",
+                    file.ping_every_s,
+                    0..=3_600,
+                ))
+                .filter(|every| !every.is_zero()),
+                misses: self.small("sip.registrar.ping_misses", file.ping_misses, 1..=100),
+            },
         };
         if !(settings.min_expires_s..=settings.max_expires_s).contains(&settings.default_expires_s)
         {

@@ -1,7 +1,5 @@
 //! Every state of [`OfferAnswer`] against every message: each row is stated.
 
-use std::fmt::Write;
-
 use super::*;
 
 const CARRIERS: [Carrier; 12] = [
@@ -55,12 +53,12 @@ fn outcome(state: OfferAnswer, way: Way, carrier: Carrier, described: bool) -> S
 fn table() -> String {
     let mut table = String::new();
     for state in states() {
-        writeln!(table, "{}", name(state)).unwrap();
+        table += &format!("{}\n", name(state));
         for way in WAYS {
             for carrier in CARRIERS {
                 let without = outcome(state, way, carrier, false);
                 let with = outcome(state, way, carrier, true);
-                writeln!(table, "  {way:?} {carrier:?}: {without} | {with}").unwrap();
+                table += &format!("  {way:?} {carrier:?}: {without} | {with}\n");
             }
         }
     }
