@@ -75,11 +75,10 @@ pub(super) fn play(
             payload.codec.filter(|codec| wanted(*codec)).map(|codec| (codec, payload.number))
         })
     };
-    let (codec, payload_type) = number_of(|codec| {
-        !matches!(codec, Codec::TelephoneEvent { .. } | Codec::ComfortNoise)
-    })?;
-    let telephone_event = number_of(|codec| matches!(codec, Codec::TelephoneEvent { .. }))
-        .map(|(_, number)| number);
+    let (codec, payload_type) =
+        number_of(|codec| !matches!(codec, Codec::TelephoneEvent { .. } | Codec::ComfortNoise))?;
+    let telephone_event =
+        number_of(|codec| matches!(codec, Codec::TelephoneEvent { .. })).map(|(_, number)| number);
     Some(MediaCommand::Play { port, prompt, codec, payload_type, telephone_event, repeat })
 }
 

@@ -120,11 +120,9 @@ impl Call {
     /// INFOs and REFERs that this leg's peer will not answer any more.
     pub(super) fn answer_owed_requests(&mut self, cx: &mut Context<'_>, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let (owed, kept) = std::mem::take(&mut leg.requests)
-            .into_iter()
-            .partition(|(_, p)| {
-                matches!(p, Purpose::RelayedInfo { .. } | Purpose::PassedRefer { .. })
-            });
+        let (owed, kept) = std::mem::take(&mut leg.requests).into_iter().partition(|(_, p)| {
+            matches!(p, Purpose::RelayedInfo { .. } | Purpose::PassedRefer { .. })
+        });
         leg.requests = kept;
         let owed: Vec<_> = owed;
         for (client, purpose) in owed {

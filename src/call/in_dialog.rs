@@ -77,11 +77,9 @@ impl Call {
             Method::Refer => return Some(Errand::Refer(ReferRequest { key, request })),
             Method::Notify => self.handle_notify(cx, id, key, &request),
             Method::Subscribe => self.handle_subscribe(cx, id, key, &request),
-            Method::Ack
-            | Method::Cancel
-            | Method::Register
-            | Method::Message
-            | Method::Publish => self.respond(cx, id, key, &request, 405),
+            Method::Ack | Method::Cancel | Method::Register | Method::Message | Method::Publish => {
+                self.respond(cx, id, key, &request, 405)
+            }
             Method::Other(_) => self.respond(cx, id, key, &request, 501),
         }
         None

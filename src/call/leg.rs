@@ -18,7 +18,8 @@ use crate::sip::transaction::{ClientKey, ServerKey};
 use crate::sip::{Address, Flow, Method, Request, RequestBuilder, Response};
 
 /// What we tell peers that we can do.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, SUBSCRIBE";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, SUBSCRIBE";
 /// The option tags that we support.
 pub(super) const SUPPORTED: &str = "timer, 100rel, replaces, norefersub";
 /// The INFO package that we take (RFC 6086).

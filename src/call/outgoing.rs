@@ -52,8 +52,7 @@ impl Call {
         // An offer in a reliable response is answered in its PRACK: only a caller who knows PRACK can do that in time.
         let can_answer = offer.is_some() || self.customer().provisional.is_supported();
         let reliability = if can_answer { cx.settings.reliability } else { Reliability::Off };
-        let bytes =
-            outgoing_invite(invite, &leg, &uri, &branch, offer.as_ref(), reliability);
+        let bytes = outgoing_invite(invite, &leg, &uri, &branch, offer.as_ref(), reliability);
         let bytes = self
             .referral_headers()
             .iter()

@@ -10,9 +10,9 @@ mod pings;
 mod requests;
 mod routing;
 mod settings;
-mod transfers;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
 pub use settings::{

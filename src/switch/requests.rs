@@ -315,7 +315,14 @@ impl Switch {
     }
 
     /// A response that needs nothing but its status.
-    pub(super) fn refuse(&mut self, key: ServerKey, request: &Request, flow: Flow, status: u16, now: Instant) {
+    pub(super) fn refuse(
+        &mut self,
+        key: ServerKey,
+        request: &Request,
+        flow: Flow,
+        status: u16,
+        now: Instant,
+    ) {
         self.answer(key, request, flow, status, now, |response| match status {
             405 | 501 => response
                 .header("Allow", if request.to_tag().is_some() { ALLOW } else { ALLOW_OUTSIDE }),

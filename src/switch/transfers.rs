@@ -1,8 +1,8 @@
 //! REFER, INVITE with Replaces, and transfers by command: who may, where it leads, and which calls are concerned.
 
-use super::{Peer, Switch};
 use super::requests::dialled_number;
 use super::routing::find_way;
+use super::{Peer, Switch};
 use crate::call::{
     Destination, Hunt, Invitation, Meeting, Party, ReferPolicy, ReferRequest, Replacement,
     TransferPlan, TransferRights,
@@ -79,8 +79,7 @@ impl Switch {
             ReferPolicy::Handle => {}
         }
         if let Some(replaces) = &referral.replaces
-            && let Some((other, replaced)) =
-                self.owners.dialog(&replaces.call_id, &replaces.to_tag)
+            && let Some((other, replaced)) = self.owners.dialog(&replaces.call_id, &replaces.to_tag)
         {
             return self.judge_meeting((id, leg), (other, replaced), replaces);
         }
@@ -175,13 +174,7 @@ impl Switch {
         let recall = self.settings.call.transfer.recall.then(|| {
             transferor.user.as_ref().and_then(|_| self.hunt_for(&transferor.name, now).ok())
         });
-        Ok(TransferPlan {
-            transferor: leg,
-            hunt,
-            to: dialled,
-            recall: recall.flatten(),
-            headers,
-        })
+        Ok(TransferPlan { transferor: leg, hunt, to: dialled, recall: recall.flatten(), headers })
     }
 
     /// The targets of a number. A number of the switch itself cannot be transferred to: nobody would hang up.
@@ -249,8 +242,7 @@ impl Switch {
         invitation: &Invitation,
         replaces: &Replaces,
     ) -> Result<(CallId, LegId, bool), u16> {
-        let (id, leg) =
-            self.owners.dialog(&replaces.call_id, &replaces.to_tag).ok_or(481u16)?;
+        let (id, leg) = self.owners.dialog(&replaces.call_id, &replaces.to_tag).ok_or(481u16)?;
         let call = self.calls.get(&id).ok_or(481u16)?;
         call.check_replaces(leg, replaces)?;
         let (owner, its_flow) = call.party(leg).zip(call.flow_of(leg)).ok_or(481u16)?;

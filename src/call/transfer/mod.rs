@@ -237,12 +237,7 @@ impl Call {
     }
 
     /// The target and the party have agreed, or not.
-    pub(super) fn handle_joined(
-        &mut self,
-        cx: &mut Context<'_>,
-        why: Why,
-        result: Renegotiated,
-    ) {
+    pub(super) fn handle_joined(&mut self, cx: &mut Context<'_>, why: Why, result: Renegotiated) {
         let Some(Transfer { party, stage: Stage::Joining(target), .. }) = self.transfer else {
             return;
         };
@@ -269,7 +264,9 @@ impl Call {
     }
 
     fn complete_transfer(&mut self, cx: &mut Context<'_>, party: LegId, target: LegId) {
-        let Some(Transfer { leaving, origin, succession, .. }) = self.transfer.take() else { return };
+        let Some(Transfer { leaving, origin, succession, .. }) = self.transfer.take() else {
+            return;
+        };
         let before = self.stream_payloads();
         for leg in &leaving {
             self.stand_aside(*leg);
@@ -335,8 +332,7 @@ impl Call {
         for other in left {
             self.dismiss(cx, other);
         }
-        let is_there =
-            first.and_then(|leg| self.leg(leg)).is_some_and(|leg| leg.has_joined());
+        let is_there = first.and_then(|leg| self.leg(leg)).is_some_and(|leg| leg.has_joined());
         if is_there {
             return self.bridge_media(cx);
         }

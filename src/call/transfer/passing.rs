@@ -59,7 +59,8 @@ impl Call {
         request: &Request,
     ) {
         let event = request.header("Event").unwrap_or_default();
-        let is_refer = event.split(';').next().is_some_and(|e| e.trim().eq_ignore_ascii_case("refer"));
+        let is_refer =
+            event.split(';').next().is_some_and(|e| e.trim().eq_ignore_ascii_case("refer"));
         if self.passed_to != Some(id) || !is_refer {
             return self.respond(cx, id, key, request, 481);
         }

@@ -155,9 +155,12 @@ impl Call {
         let due = |referral: &&mut Referral| {
             referral.subscription.poll_timeout().is_some_and(|until| until <= now)
         };
-        let lapsed = self.referrals.0.iter_mut().filter(due).filter_map(|referral| {
-            Some((referral.leg, referral.subscription.lapse()?))
-        });
+        let lapsed = self
+            .referrals
+            .0
+            .iter_mut()
+            .filter(due)
+            .filter_map(|referral| Some((referral.leg, referral.subscription.lapse()?)));
         for (leg, notice) in lapsed.collect::<Vec<_>>() {
             self.send_notify(cx, leg, notice);
         }

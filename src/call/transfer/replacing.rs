@@ -63,7 +63,8 @@ impl Call {
     /// Lets a new dialog take the place of one of ours. [`Call::check_replaces`] has allowed it.
     pub fn replace(&mut self, cx: &mut Context<'_>, replacement: Replacement) {
         let Replacement { invitation, leg: replaced, is_own } = replacement;
-        let is_ringing = matches!(self.leg(replaced).map(|l| &l.state), Some(State::Outgoing { .. }));
+        let is_ringing =
+            matches!(self.leg(replaced).map(|l| &l.state), Some(State::Outgoing { .. }));
         let party = if is_ringing { self.caller_of(replaced) } else { self.other_leg(replaced) };
         let Some((party, codecs)) = party.and_then(|id| Some((id, self.codecs_of(id)?))) else {
             return refuse(cx, &invitation, 488);

@@ -1,9 +1,9 @@
 //! What the party hears while nobody talks with it.
 
+use crate::call::Call;
 use crate::call::builtin;
 use crate::call::context::{Context, Effect};
 use crate::call::settings::WaitingTone;
-use crate::call::Call;
 use crate::id::LegId;
 use crate::media::Prompt;
 use crate::time::Duration;

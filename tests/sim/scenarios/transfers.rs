@@ -587,9 +587,10 @@ fn a_refer_is_passed_to_a_party_that_is_to_act_on_it_itself() {
     wire.send(&alice, &alice.reply(&passed, 202));
     assert_eq!(wire.take_of(&bob).status(), Some(202));
     assert_eq!(notified(&mut wire, &bob), "active 100");
-    for (state, status, told) in
-        [("active;expires=60", 180, "active 180"), ("terminated;reason=noresource", 200, "terminated 200")]
-    {
+    for (state, status, told) in [
+        ("active;expires=60", 180, "active 180"),
+        ("terminated;reason=noresource", 200, "terminated 200"),
+    ] {
         let notify = alice
             .request("NOTIFY")
             .with("Event", "refer")
