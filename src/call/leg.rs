@@ -1,5 +1,7 @@
 //! One SIP dialog of a call, with its media port and the session descriptions that were last exchanged on it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::ack::Unacknowledged;
@@ -16,6 +18,7 @@ use crate::sdp::{Description, Direction};
 use crate::sip::dialog::{Carrier, Dialog, OfferAnswer, Way};
 use crate::sip::transaction::{ClientKey, ServerKey};
 use crate::sip::{Address, Flow, Method, Request, RequestBuilder, Response};
+use crate::trunk::Line;
 
 /// What we tell peers that we can do.
 pub(super) const ALLOW: &str =
@@ -31,6 +34,8 @@ pub(super) struct Leg {
     pub(super) id: LegId,
     pub(super) party: Party,
     pub(super) seat: Seat,
+    /// The manners of the trunk at its other end.
+    pub(super) line: Option<Arc<Line>>,
     pub(super) state: State,
     /// The flow that its first message took.
     pub(super) flow: Flow,
@@ -141,6 +146,7 @@ impl Leg {
             id,
             party,
             seat: Seat::Bridge,
+            line: None,
             state: State::Gone,
             flow,
             call_id,

@@ -11,6 +11,7 @@ mod builtin;
 mod carried;
 mod context;
 mod door;
+mod dress;
 mod early;
 mod early_exchange;
 mod ending;
@@ -35,6 +36,7 @@ mod tokens;
 mod transfer;
 mod withdrawal;
 
+pub use crate::trunk::Line;
 pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::{Errand, InfoRequest};
@@ -45,7 +47,7 @@ pub use settings::{
 };
 pub use setup::Invitation;
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};
-pub use target::{Destination, Hop, Hunt, Line, Redirects, Stage, Target};
+pub use target::{Destination, Hop, Hunt, Redirects, Stage, Target};
 pub use tokens::Tokens;
 pub use transfer::{Meeting, Movers, ReferRequest, Replacement, TransferPlan};
 
@@ -61,6 +63,7 @@ use crate::event::{Cause, Event, Kind, Outcome};
 use crate::id::{CallId, LegId, StreamId};
 use crate::sip::{Flow, Request};
 use crate::time::{Instant, Timers};
+use crate::trunk::Presented;
 
 /// The methods that a dialog of ours takes, as the Allow header lists them.
 pub const ALLOW: &str = leg::ALLOW;
@@ -75,6 +78,8 @@ pub struct Call {
     id: CallId,
     from: String,
     to: String,
+    /// What the customer says of itself, and what of that counts.
+    presented: Presented,
     phase: Phase,
     legs: Vec<Leg>,
     /// The leg whose audio is the customer's: the first one, until its party has transferred the call to others.
@@ -155,6 +160,11 @@ impl Call {
     /// Who is at the other end of a leg.
     pub fn party(&self, leg: LegId) -> Option<&Party> {
         self.leg(leg).map(|leg| &leg.party)
+    }
+
+    /// The manners of a leg's trunk.
+    pub fn line_of(&self, leg: LegId) -> Option<&Line> {
+        self.leg(leg)?.line.as_deref()
     }
 
     /// The flow that a leg's dialog lives on.

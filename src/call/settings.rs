@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::command::StartStream;
 use crate::id::{SinkName, UserName};
@@ -9,6 +10,7 @@ use crate::sip::Flow;
 use crate::sip::dialog::SessionTimerSettings;
 use crate::sip::transaction::TransactionTimers;
 use crate::time::Duration;
+use crate::trunk::Line;
 
 /// Settings that every call shares.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct Settings {
     pub streaming: Streaming,
     /// Transfers.
     pub transfer: TransferSettings,
+    /// How requests to phones look.
+    pub phones: Arc<Line>,
 }
 
 /// How transfers behave.
@@ -99,6 +103,7 @@ impl Default for Settings {
             account_timeout: Duration::from_secs(5),
             streaming: Streaming::default(),
             transfer: TransferSettings::default(),
+            phones: Arc::default(),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! The switch decides *which* call, never *what* the call does. It owns the transaction layer, the registrar, the pools of
 //! ports and sinks, and the one table of who owns what.
 
+mod callers;
+mod commands;
 mod ended_calls;
 mod info;
 mod io;
@@ -15,10 +17,7 @@ mod tests;
 mod transfers;
 
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
-pub use settings::{
-    Listener, Network, NetworkError, Pattern, Peer, Route, RouteTarget, RouteTargetError, Settings,
-    User,
-};
+pub use settings::{Listener, Peer, Settings, User};
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,7 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 
 use crate::call::{Call, Context, Effect, Estate, Owners, SinkCommand, SinkPool, Tokens};
-use crate::command::{Command, Denied, Origin, Verb};
+use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::CallId;
 use crate::media::{MediaCommand, MediaEvent, PortPool};
@@ -57,6 +56,8 @@ pub struct Switch {
     outputs: VecDeque<Output>,
     draining: bool,
     counters: Counters,
+    /// The wall time of [`Instant::ZERO`].
+    unix_origin_ms: u64,
 }
 
 impl Switch {
@@ -79,6 +80,7 @@ impl Switch {
             outputs: VecDeque::new(),
             draining: false,
             counters: Counters::default(),
+            unix_origin_ms,
             settings,
         }
     }
@@ -177,6 +179,13 @@ impl Switch {
         }
     }
 
+    /// The time on the wall, for the hours of the dial plan.
+    fn wall_time(&self, now: Instant) -> jiff::Timestamp {
+        let millis = self.unix_origin_ms.saturating_add(now.as_nanos() / 1_000_000);
+        let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)
+    }
+
     fn handle_message(&mut self, flow: Flow, bytes: Bytes, now: Instant) {
         match parse_datagram(bytes) {
             Ok(Message::Request(request)) => {
@@ -204,19 +213,6 @@ impl Switch {
                 }
             }
         }
-    }
-
-    fn handle_command(&mut self, id: CallId, command: Command, ticket: Ticket, now: Instant) {
-        let is_live = self.calls.get(&id).is_some_and(|call| !call.is_over());
-        let answer = if is_live && matches!(command.verb, Verb::Transfer(_)) {
-            self.transfer_by_command(id, command, now)
-        } else if is_live {
-            self.with_call(id, now, |call, cx| call.handle_command(cx, command))
-                .unwrap_or(Err(Denied::NoSuchCall))
-        } else {
-            self.ended.answer(id, &command.verb)
-        };
-        self.outputs.push_back(Output::Reply { ticket, answer });
     }
 
     fn handle_media(&mut self, event: MediaEvent, now: Instant) {

@@ -1,13 +1,14 @@
 //! REFER, INVITE with Replaces, and transfers by command: who may, where it leads, and which calls are concerned.
 
 use super::requests::dialled_number;
-use super::routing::find_way;
+use super::routing::Finder;
 use super::{Peer, Switch};
 use crate::call::{
     Destination, Hunt, Invitation, Meeting, Party, ReferPolicy, ReferRequest, Replacement,
     TransferPlan, TransferRights,
 };
-use crate::command::{Accepted, Command, Denied, Origin, Transfer, Verb};
+use crate::command::Origin;
+use crate::dialplan::{Caller, Query};
 use crate::id::{CallId, LegId};
 use crate::sip::refer::{Referral, Replaces};
 use crate::sip::{Flow, Request, Uri};
@@ -127,14 +128,11 @@ impl Switch {
 
     /// What the party at a leg may do. One that was called by a route has the rights of the peer whose address it is.
     fn rights_of(&self, id: CallId, leg: LegId) -> TransferRights {
-        let found = self.calls.get(&id).and_then(|call| call.party(leg).zip(call.flow_of(leg)));
-        let Some((party, flow)) = found else { return TransferRights::default() };
-        if party.user.is_some() || party.transfer != TransferRights::default() {
-            return party.transfer;
+        let party = self.calls.get(&id).and_then(|call| call.party(leg));
+        match party.filter(|p| p.user.is_some() || p.transfer != TransferRights::default()) {
+            Some(party) => party.transfer,
+            None => self.peer_at((id, leg)).map(|peer| peer.transfer).unwrap_or_default(),
         }
-        let address = flow.remote.ip();
-        let is_its = |peer: &&Peer| peer.networks.iter().any(|network| network.contains(address));
-        self.settings.peers.iter().find(is_its).map(|peer| peer.transfer).unwrap_or_default()
     }
 
     /// The call that has its customer at the leg that stays takes the other call's legs in.
@@ -159,7 +157,7 @@ impl Switch {
     }
 
     /// Where a transfer by `leg` to `to` leads, or the status that refuses it.
-    fn plan_transfer(
+    pub(super) fn plan_transfer(
         &self,
         id: CallId,
         leg: LegId,
@@ -170,19 +168,43 @@ impl Switch {
         let call = self.calls.get(&id).ok_or(481u16)?;
         let transferor = call.party(leg).ok_or(481u16)?;
         let dialled = dialled_number(to)?;
-        let hunt = self.hunt_for(&dialled, now)?;
+        let hunt = self.hunt_for((id, leg), &dialled, now)?;
         let recall = self.settings.call.transfer.recall.then(|| {
-            transferor.user.as_ref().and_then(|_| self.hunt_for(&transferor.name, now).ok())
+            transferor
+                .user
+                .as_ref()
+                .and_then(|_| self.hunt_for((id, leg), &transferor.name, now).ok())
         });
         Ok(TransferPlan { transferor: leg, hunt, to: dialled, recall: recall.flatten(), headers })
     }
 
-    /// The targets of a number. A number of the switch itself cannot be transferred to: nobody would hang up.
-    fn hunt_for(&self, dialled: &str, now: Instant) -> Result<Hunt, u16> {
-        match find_way(&self.settings, &self.registrar, dialled, now)?.destination {
+    /// The targets of a number for the party at a leg. A number of the switch itself is nobody that a party could be left with.
+    fn hunt_for(&self, leg: (CallId, LegId), dialled: &str, now: Instant) -> Result<Hunt, u16> {
+        let query = Query { dialled, caller: self.caller_at(leg), at: self.wall_time(now) };
+        let finder = Finder { settings: &self.settings, registrar: &self.registrar, now };
+        match finder.find_way(&query)?.destination {
             Destination::Hunt(hunt) => Ok(hunt),
             Destination::Test(_) => Err(403),
         }
+    }
+
+    /// The party at a leg, as the dial plan asks for it.
+    fn caller_at(&self, (id, leg): (CallId, LegId)) -> Caller<'_> {
+        let Some(call) = self.calls.get(&id) else { return Caller::Peer("") };
+        if let Some(user) = call.party(leg).and_then(|party| party.user.as_ref()) {
+            return Caller::User(user.as_str());
+        }
+        match call.line_of(leg) {
+            Some(line) => Caller::Trunk(&line.name),
+            None => Caller::Peer(self.peer_at((id, leg)).map_or("", |peer| &peer.name)),
+        }
+    }
+
+    /// The peer whose address a leg's peer has.
+    fn peer_at(&self, (id, leg): (CallId, LegId)) -> Option<&Peer> {
+        let address = self.calls.get(&id)?.flow_of(leg)?.remote.ip();
+        let is_its = |peer: &&Peer| peer.networks.iter().any(|network| network.contains(address));
+        self.settings.peers.iter().find(is_its)
     }
 
     /// Who a leg's peer is, as a Referred-By says it (RFC 3892): as we know it, whatever it says of itself.
@@ -192,31 +214,6 @@ impl Switch {
         let host = call.and_then(|call| call.flow_of(leg)).map(|flow| flow.local.to_string());
         let (name, host) = (name.unwrap_or_default(), host.unwrap_or_default());
         format!("<sip:{}@{host}>", Uri::escape_user(&name))
-    }
-
-    /// A transfer that was asked for by command: the destination is found first, then the call decides.
-    pub(super) fn transfer_by_command(
-        &mut self,
-        id: CallId,
-        command: Command,
-        now: Instant,
-    ) -> Result<Accepted, Denied> {
-        let Verb::Transfer(Transfer { to, leg }) = &command.verb else {
-            return Err(Denied::NotTransferable);
-        };
-        let call = self.calls.get(&id).ok_or(Denied::NoSuchCall)?;
-        let plan = call.parts_for_transfer(*leg).and_then(|(transferor, _)| {
-            let uri = if to.contains(':') { to.clone() } else { self.uri_of(to) };
-            self.plan_transfer(id, transferor, &uri, Vec::new(), now)
-                .map_err(|_| Denied::NoSuchNumber)
-        });
-        self.with_call(id, now, |call, cx| call.handle_transfer_command(cx, command, plan))
-            .unwrap_or(Err(Denied::NoSuchCall))
-    }
-
-    /// A number as a URI of ours.
-    fn uri_of(&self, number: &str) -> String {
-        format!("sip:{}@{}", Uri::escape_user(number), self.settings.realm)
     }
 
     /// An INVITE whose Replaces names a dialog: it takes that dialog's place, or is refused (RFC 3891 §3).

@@ -34,6 +34,7 @@
 //! The streams follow the customer. If it is the customer who transfers, its contact ends there: its streams end with its leg, and
 //! the party that stays has the customer's seat for the streams that are started afterwards.
 
+mod calling;
 mod moving;
 mod passing;
 mod referrals;
@@ -45,8 +46,6 @@ pub use replacing::Replacement;
 
 pub(super) use referrals::Referrals;
 
-use bytes::Bytes;
-
 use super::context::{Context, Effect};
 use super::leg::{Leg, Seat};
 use super::renegotiation::{Renegotiated, Why};
@@ -56,9 +55,10 @@ use crate::command::{Denied, Origin};
 use crate::event::{Cause, Kind};
 use crate::id::LegId;
 use crate::media::{Control, MediaCommand};
+use crate::sip::Request;
 use crate::sip::transaction::ServerKey;
-use crate::sip::{Message, Method, Request, RequestBuilder, Uri, parse_datagram};
 use crate::time::Duration;
+use crate::trunk::Presented;
 
 /// How long a transferor that was told of success may take to say BYE before we do.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -76,6 +76,8 @@ pub(super) struct Transfer {
     recall: Option<Hunt>,
     /// What the INVITE to the target says beside the usual.
     headers: Vec<(&'static str, String)>,
+    /// Whose call it is for the target; `None` is the customer's.
+    presented: Option<Presented>,
     succession: Succession,
 }
 
@@ -130,6 +132,7 @@ impl Transfer {
             stage,
             recall: None,
             headers: Vec::new(),
+            presented: None,
             succession: Succession::Ends,
         }
     }
@@ -167,73 +170,6 @@ impl Call {
             ..Transfer::new(party, transferor, origin, Stage::Calling)
         });
         self.call_for_party(cx, party, hunt);
-    }
-
-    /// Calls the targets in the party's name, with what the party last said.
-    fn call_for_party(&mut self, cx: &mut Context<'_>, party: LegId, hunt: Hunt) {
-        match self.invite_of(cx, party) {
-            Some(invite) => self.hunt(cx, &invite, hunt),
-            None => self.handle_no_target(cx, 500, Cause::Policy),
-        }
-    }
-
-    /// The INVITE that a party would send if it called the target itself.
-    fn invite_of(&self, cx: &mut Context<'_>, party: LegId) -> Option<Request> {
-        let leg = self.leg(party)?;
-        let from = format!("<sip:{}@{}>", Uri::escape_user(&leg.party.name), leg.flow.remote);
-        let bytes = RequestBuilder::new(Method::Invite, "sip:transfer.invalid")
-            .via(leg.flow.transport, leg.flow.remote, &cx.tokens.branch())
-            .header("Max-Forwards", "70")
-            .header("From", format!("{from};tag={}", cx.tokens.tag()))
-            .header("To", "<sip:transfer.invalid>")
-            .header("Call-ID", cx.tokens.call_id())
-            .header("CSeq", "1 INVITE")
-            .build();
-        match parse_datagram(bytes) {
-            Ok(Message::Request(request)) => Some(request),
-            Ok(Message::Response(_)) | Err(_) => None,
-        }
-    }
-
-    /// What a leg that we call is offered: what the customer, or the party of a transfer, last said.
-    pub(super) fn offer_for(&self, leg: &mut Leg) -> Option<Bytes> {
-        let Some(Transfer { party, .. }) = &self.transfer else {
-            let remote = self.customer().remote.as_ref()?;
-            return Some(leg.local.relay(&remote.description));
-        };
-        let remote = self.leg(*party)?.remote.as_ref()?;
-        Some(leg.local.relay_both_ways(&remote.description))
-    }
-
-    /// Whether this leg is called in the course of a transfer, and not for the customer's INVITE.
-    pub(super) fn is_target(&self, leg: LegId) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| match transfer.stage {
-            Stage::Calling => self.leg(leg).is_some_and(|leg| leg.seat == Seat::Aside),
-            Stage::Joining(target) => target == leg,
-        })
-    }
-
-    /// The headers of the INVITE to a target.
-    pub(super) fn referral_headers(&self) -> &[(&'static str, String)] {
-        self.transfer.as_ref().map_or(&[], |transfer| &transfer.headers)
-    }
-
-    /// A target is being alerted.
-    pub(super) fn handle_target_progress(&mut self, cx: &mut Context<'_>, status: u16) {
-        self.report(cx, status);
-    }
-
-    /// A target has answered, and what it says is in force on its leg.
-    pub(super) fn handle_target_answered(&mut self, cx: &mut Context<'_>, target: LegId) {
-        let Some(transfer) = &mut self.transfer else { return };
-        transfer.stage = Stage::Joining(target);
-        let party = transfer.party;
-        self.renegotiate(cx, party, target, Why::Join);
-    }
-
-    /// No target answers.
-    pub(super) fn handle_no_target(&mut self, cx: &mut Context<'_>, status: u16, cause: Cause) {
-        self.fail_transfer(cx, status, cause);
     }
 
     /// The target and the party have agreed, or not.

@@ -126,7 +126,7 @@ impl Call {
         invitation: &Invitation,
         codecs: &[Codec],
     ) -> Result<(Leg, Remote, bytes::Bytes), u16> {
-        let Invitation { request, flow, caller, .. } = invitation;
+        let Invitation { request, flow, caller, line, .. } = invitation;
         // An answer needs an offer, and the party that is to answer ours has not been asked yet.
         let offer = read_offer(request)?.ok_or(488u16)?;
         let local_tag = cx.tokens.tag();
@@ -137,6 +137,7 @@ impl Call {
         session.check(request)?;
         let id = self.next_leg_id();
         let mut leg = Leg::new(id, caller.clone(), *flow, call_id, local_tag, session);
+        leg.line = line.clone();
         leg.state = State::Talking { dialog };
         leg.seat = Seat::Aside;
         leg.takes_notices = takes_notices(&request.header_values("Recv-Info"));
