@@ -1,9 +1,9 @@
 """A bad network between SIP phones and a server: a UDP relay that loses, doubles and reorders what passes.
 
-faults.py --server HOST:PORT [--port PORT] [--loss P] [--double P] [--reorder P] [--seed N] [--report FILE]
+faults.py --server HOST:PORT [--port PORT] [--loss P,P…] [--double P] [--reorder P] [--seed N] [--report FILE]
 
 Phones talk to the relay as if it were the server; each is given a socket of its own towards the server, which sees a phone behind a
-NAT. The server must name the relay as its own address (`sip.advertise`), so that requests inside dialogs pass here, too. Prints
+NAT. SIGUSR1 goes on to the next of several losses. The server must name the relay as its own address (`sip.advertise`), so that requests inside dialogs pass here, too. Prints
 `ready PORT`. At TERM it writes what it did as one line of JSON.
 """
 import argparse
@@ -23,12 +23,16 @@ class Faults:
 
     def __init__(self, asked):
         self.random = random.Random(asked.seed)
-        self.loss, self.double, self.reorder = asked.loss, asked.double, asked.reorder
+        self.losses = [float(loss) for loss in asked.loss.split(",")]
+        self.double, self.reorder = asked.double, asked.reorder
         self.counts = dict.fromkeys(("passed", "lost", "doubled", "reordered"), 0)
+
+    def next_loss(self):
+        self.losses = self.losses[1:] or self.losses
 
     def carry(self, send):
         """Calls `send` never, once or twice, at once or later."""
-        if self.random.random() < self.loss:
+        if self.random.random() < self.losses[0]:
             self.counts["lost"] += 1
             return
         later = self.random.random() < self.reorder
@@ -101,7 +105,8 @@ async def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--report")
-    for fault in ("loss", "double", "reorder"):
+    parser.add_argument("--loss", default="0")
+    for fault in ("double", "reorder"):
         parser.add_argument(f"--{fault}", type=float, default=0)
     asked = parser.parse_args()
     host, port = asked.server.rsplit(":", 1)
@@ -110,6 +115,7 @@ async def main():
     over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
+    loop.add_signal_handler(signal.SIGUSR1, faults.next_loss)
     transport, _ = await loop.create_datagram_endpoint(lambda: PhoneSide((host, int(port)), faults), local_addr=("127.0.0.1", asked.port))
     print("ready", transport.get_extra_info("sockname")[1], flush=True)
     await over.wait()
