@@ -1,5 +1,7 @@
 //! One SIP dialog of a call, with its media port and the session descriptions that were last exchanged on it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::ack::Unacknowledged;
@@ -16,6 +18,7 @@ use crate::sdp::{Description, Direction};
 use crate::sip::dialog::{Carrier, Dialog, OfferAnswer, Way};
 use crate::sip::transaction::{ClientKey, ServerKey};
 use crate::sip::{Address, Flow, Method, Request, RequestBuilder, Response};
+use crate::trunk::Line;
 
 /// What we tell peers that we can do.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
@@ -29,6 +32,8 @@ pub(super) const INFO_PACKAGE: &str = "media-stream";
 pub(super) struct Leg {
     pub(super) id: LegId,
     pub(super) party: Party,
+    /// The manners of the trunk at its other end.
+    pub(super) line: Option<Arc<Line>>,
     pub(super) state: State,
     /// The flow that its first message took.
     pub(super) flow: Flow,
@@ -125,6 +130,7 @@ impl Leg {
         Leg {
             id,
             party,
+            line: None,
             state: State::Gone,
             flow,
             call_id,

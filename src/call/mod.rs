@@ -11,6 +11,7 @@ mod builtin;
 mod carried;
 mod context;
 mod door;
+mod dress;
 mod early;
 mod early_exchange;
 mod ending;
@@ -34,6 +35,7 @@ mod target;
 mod tokens;
 mod withdrawal;
 
+pub use crate::trunk::Line;
 pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::InfoRequest;
@@ -43,7 +45,7 @@ pub use settings::{
 };
 pub use setup::Invitation;
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};
-pub use target::{Destination, Hop, Hunt, Line, Redirects, Stage, Target};
+pub use target::{Destination, Hop, Hunt, Redirects, Stage, Target};
 pub use tokens::Tokens;
 
 use exchange::Exchange;
@@ -57,6 +59,7 @@ use crate::event::{Cause, Event, Kind, Outcome};
 use crate::id::{CallId, LegId, StreamId};
 use crate::sip::{Flow, Request};
 use crate::time::{Instant, Timers};
+use crate::trunk::Presented;
 
 /// The methods that a dialog of ours takes, as the Allow header lists them.
 pub const ALLOW: &str = leg::ALLOW;
@@ -71,6 +74,8 @@ pub struct Call {
     id: CallId,
     from: String,
     to: String,
+    /// What the customer says of itself, and what of that counts.
+    presented: Presented,
     phase: Phase,
     /// The customer's leg first.
     legs: Vec<Leg>,

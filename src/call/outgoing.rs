@@ -1,5 +1,7 @@
 //! The other party's leg, from our INVITE to its answer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::context::Context;
@@ -12,14 +14,15 @@ use super::{Call, Timer};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::LegId;
-use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Response, Uri, parse_datagram};
+use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Response, parse_datagram};
+use crate::trunk::{Dress, Line};
 
 impl Call {
     /// Tries the first target.
     pub(super) fn hunt(&mut self, cx: &mut Context<'_>, invite: &Request, hunt: Hunt) {
         match hunt.stages.into_iter().flat_map(|stage| stage.targets).next() {
-            Some(Target { uri, hop: Hop::Flow(flow), party, .. }) => {
-                self.ring(cx, invite, uri, flow, party)
+            Some(Target { uri, hop: Hop::Flow(flow), party, line, .. }) => {
+                self.ring(cx, invite, uri, flow, party, line)
             }
             Some(Target { hop: Hop::Locate { .. }, .. }) => self.refuse(cx, 503, Outcome::Failed),
             None => self.refuse(cx, 480, Outcome::Failed),
@@ -34,6 +37,7 @@ impl Call {
         uri: String,
         flow: Flow,
         party: Party,
+        line: Option<Arc<Line>>,
     ) {
         let id = LegId(1);
         let call = self.id;
@@ -42,6 +46,7 @@ impl Call {
         let name = party.name.clone();
         let mut leg =
             Leg::new(id, party, flow, call_id, local_tag, SessionTimer::new(cx.settings.session));
+        leg.line = line;
         if !leg.open_port(cx, call) {
             return self.refuse(cx, 503, Outcome::Failed);
         }
@@ -50,8 +55,10 @@ impl Call {
         // An offer in a reliable response is answered in its PRACK: only a caller who knows PRACK can do that in time.
         let can_answer = offer.is_some() || self.customer().provisional.is_supported();
         let reliability = if can_answer { cx.settings.reliability } else { Reliability::Off };
+        let dress = self.dress(cx.settings, &leg, &uri);
         let bytes =
-            outgoing_invite(invite, &leg, &uri, &branch, offer.as_ref(), reliability).build();
+            outgoing_invite(invite, &leg, &dress, &uri, &branch, offer.as_ref(), reliability)
+                .build();
         // Our own request parses: it is made by our builder from parts that parsed.
         let Ok(Message::Request(sent)) = parse_datagram(bytes.clone()) else {
             leg.close_port(cx);
@@ -152,32 +159,21 @@ fn status_for_customer(status: u16) -> u16 {
     }
 }
 
-/// The INVITE to the other party: the caller's name is shown, the caller's address is not.
+/// The INVITE to the other party: the caller's name is shown as far as it wants and the other side may know, the caller's
+/// address is not.
 fn outgoing_invite(
     caller: &Request,
     leg: &Leg,
+    dress: &Dress,
     uri: &str,
     branch: &str,
     offer: Option<&Bytes>,
     reliability: Reliability,
 ) -> RequestBuilder {
-    let address = caller.from();
-    let user =
-        Uri::parse(address.uri).ok().and_then(|uri| uri.user().map(|user| user.into_owned()));
-    let display = address
-        .display
-        .as_deref()
-        .map(|name| format!("\"{}\" ", name.replace(['"', '\\'], "")))
-        .unwrap_or_default();
-    let local = leg.flow.local;
-    let from = match user {
-        Some(user) => {
-            format!("{display}<sip:{}@{local}>;tag={}", Uri::escape_user(&user), leg.local_tag)
-        }
-        None => format!("{display}<sip:{local}>;tag={}", leg.local_tag),
-    };
+    let from = format!("{};tag={}", dress.from, leg.local_tag);
     let hops = caller.max_forwards().unwrap_or(70).saturating_sub(1);
-    invite_to(leg, uri, branch, offer, &from, 1, hops, reliability)
+    let invite = invite_to(leg, uri, branch, offer, &from, 1, hops, reliability);
+    dress.headers.iter().fold(invite, |invite, (name, value)| invite.header(name, value))
 }
 
 /// The same INVITE once more, with the next CSeq.

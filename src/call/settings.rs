@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::command::StartStream;
 use crate::id::{SinkName, UserName};
@@ -9,6 +10,7 @@ use crate::sip::Flow;
 use crate::sip::dialog::SessionTimerSettings;
 use crate::sip::transaction::TransactionTimers;
 use crate::time::Duration;
+use crate::trunk::Line;
 
 /// Settings that every call shares.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct Settings {
     pub account_timeout: Duration,
     /// Streams.
     pub streaming: Streaming,
+    /// How requests to phones look.
+    pub phones: Arc<Line>,
 }
 
 /// Whether provisional responses are acknowledged, RFC 3262.
@@ -75,6 +79,7 @@ impl Default for Settings {
             hang_up_on_media_timeout: true,
             account_timeout: Duration::from_secs(5),
             streaming: Streaming::default(),
+            phones: Arc::default(),
         }
     }
 }

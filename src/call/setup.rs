@@ -1,5 +1,7 @@
 //! The customer's INVITE: read its offer, begin the way to the other party, and answer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::builtin::TestNumber;
@@ -18,6 +20,7 @@ use crate::sip::dialog::{Carrier, Dialog, NoContact, Way};
 use crate::sip::transaction::ServerKey;
 use crate::sip::{Flow, Request};
 use crate::time::Timers;
+use crate::trunk::{Line, Presented};
 
 /// An INVITE outside any dialog, admitted and routed.
 #[derive(Debug)]
@@ -30,6 +33,10 @@ pub struct Invitation {
     pub flow: Flow,
     /// Who sent it.
     pub caller: Party,
+    /// The caller's manners, if it is a trunk.
+    pub line: Option<Arc<Line>>,
+    /// What the caller says of itself, and what of that counts.
+    pub presented: Presented,
     /// What was dialled.
     pub dialled: String,
 }
@@ -46,7 +53,7 @@ impl Call {
         destination: Destination,
         start_on_answer: Option<StartStream>,
     ) -> Result<Call, NoContact> {
-        let Invitation { key, request, flow, caller, dialled } = invitation;
+        let Invitation { key, request, flow, caller, line, presented, dialled } = invitation;
         let local_tag = cx.tokens.tag();
         let call_id = request.call_id().to_owned();
         let dialog = Dialog::uas(&request, local_tag.clone(), flow, contact_of(&flow))?;
@@ -62,12 +69,14 @@ impl Call {
             SessionTimer::new(cx.settings.session),
         );
         customer.state = State::Incoming { key, invite: request.clone(), dialog };
+        customer.line = line;
         customer.takes_notices = takes_notices(&request.header_values("Recv-Info"));
         customer.allows_update = request.has_token("Allow", "UPDATE");
         let mut call = Call {
             id,
             from: from.clone(),
             to: dialled.clone(),
+            presented,
             phase: Phase::Setup { alerted: false },
             legs: vec![customer],
             exchange: None,

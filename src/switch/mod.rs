@@ -3,6 +3,7 @@
 //! The switch decides *which* call, never *what* the call does. It owns the transaction layer, the registrar, the pools of
 //! ports and sinks, and the one table of who owns what.
 
+mod callers;
 mod ended_calls;
 mod info;
 mod io;
@@ -14,10 +15,7 @@ mod settings;
 mod tests;
 
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
-pub use settings::{
-    Listener, Network, NetworkError, Pattern, Peer, Route, RouteTarget, RouteTargetError, Settings,
-    User,
-};
+pub use settings::{Listener, Peer, Settings, User};
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,6 +54,8 @@ pub struct Switch {
     outputs: VecDeque<Output>,
     draining: bool,
     counters: Counters,
+    /// The wall time of [`Instant::ZERO`].
+    unix_origin_ms: u64,
 }
 
 impl Switch {
@@ -78,6 +78,7 @@ impl Switch {
             outputs: VecDeque::new(),
             draining: false,
             counters: Counters::default(),
+            unix_origin_ms,
             settings,
         }
     }
@@ -174,6 +175,13 @@ impl Switch {
             streams: self.sinks.live().max(streams),
             timers: self.timers.len(),
         }
+    }
+
+    /// The time on the wall, for the hours of the dial plan.
+    fn wall_time(&self, now: Instant) -> jiff::Timestamp {
+        let millis = self.unix_origin_ms.saturating_add(now.as_nanos() / 1_000_000);
+        let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)
     }
 
     fn handle_message(&mut self, flow: Flow, bytes: Bytes, now: Instant) {
