@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Writes a SIPp scenario from a ladder, the way a SIP person would draw it.
 
-ladder.py FILE.ladder >FILE.xml
+ladder.py [--routed] FILE.ladder >FILE.xml
+
+With --routed a called party copies the route that a proxy recorded.
 
     # Comments tell what happens.
     > INVITE sdp                    we send; `< ` we receive; `. 300` is a pause in ms; `-` waits as long as -d says
@@ -88,9 +90,11 @@ class Dialog:
 class Scenario:
     """The scenario that grows, line by line."""
 
-    def __init__(self):
+    def __init__(self, routed):
         self.out = []
+        self.routed = routed
         self.dialogs = {}
+        self.vias = {}  # place of a received request -> variables with its Via values
         self.transactions = 0
         self.requests = 0
         self.versions = 0
@@ -152,10 +156,17 @@ class Scenario:
         dialog.received[line.what] = place
         for header in ("Via", "From", "To", "CSeq"):
             self.keep(actions, f"{header}:", "([^ ].*)", f"{header.lower()}{place}", check=True)
+        # A CANCEL is a proxy's own (RFC 3261 §9.2): it has no Via but the proxy's.
+        self.vias[place] = [f"via{place}"]
+        if self.routed and line.what != "CANCEL":
+            self.keep(actions, "Via:", "([^ ].*)", f"via{place}b", check=True, occurrence=2)
+            self.vias[place].append(f"via{place}b")
         if line.what == "INVITE":
             if not dialog.invite and not dialog.is_called:
                 dialog.is_called = True
                 dialog.first = place
+                if self.routed:
+                    self.keep(actions, "Record-Route:", "([^ ].*)", "recorded", check=True)
             self.keep(actions, "Contact:", "<([^>]+)>", f"{dialog.name}_contact", check=True)
 
     def below_received(self, line, text, actions):
@@ -172,9 +183,10 @@ class Scenario:
         else:
             raise SystemExit(f"line {line.number}: {text!r} says nothing about what is received")
 
-    def keep(self, actions, header, regex, name, check):
+    def keep(self, actions, header, regex, name, check, occurrence=1):
         checked = ' check_it="true"' if check else ""
-        actions.append(f'<ereg regexp={quoteattr(regex)} search_in="hdr" header="{header}"{checked} assign_to="whole,{name}"/>')
+        place = f'search_in="hdr" header="{header}"' + (f' occurrence="{occurrence}"' if occurrence > 1 else "")
+        actions.append(f'<ereg regexp={quoteattr(regex)} {place}{checked} assign_to="whole,{name}"/>')
         self.variables.update(("whole", name))
 
     # What is sent.
@@ -226,9 +238,12 @@ class Scenario:
             if "tag" in line.words:
                 dialog.tag = f"[pid]{line.words['tag']}[call_number]"
             to += f";tag={dialog.tag}"
-        headers = [f"Via: [$via{place}]", f"From: [$from{place}]", f"To: {to}", f"Call-ID: {dialog.call_id}", f"CSeq: [$cseq{place}]"]
+        headers = [f"Via: [${via}]" for via in self.vias[place]]
+        headers += [f"From: [$from{place}]", f"To: {to}", f"Call-ID: {dialog.call_id}", f"CSeq: [$cseq{place}]"]
         if line.method in ("INVITE", "UPDATE", "REFER") and line.status < 300:
             headers.append(f"Contact: {CONTACT}")
+        if self.routed and is_first and 100 < line.status < 300:
+            headers.append("Record-Route: [$recorded]")
         if "rel" in line.words:
             dialog.rseq += 1
             headers += ["Require: 100rel", f"RSeq: {dialog.rseq}"]
@@ -271,10 +286,10 @@ class Scenario:
         return re.sub(r"\{(\w+)\}", r"[$\1]", text)
 
 
-def scenario(name, text):
+def scenario(name, text, routed):
     """The SIPp scenario of a ladder."""
     title, lines = read(text)
-    made = Scenario()
+    made = Scenario(routed)
     made.add(lines)
     unused = f'  <Reference variables="{",".join(sorted(made.variables))}"/>\n' if made.variables else ""
     return f"""<?xml version="1.0" encoding="UTF-8"?>
@@ -288,5 +303,5 @@ def scenario(name, text):
 
 
 if __name__ == "__main__":
-    (path,) = sys.argv[1:]
-    print(scenario(re.sub(r".*/|\..*", "", path), open(path).read()), end="")
+    *options, path = sys.argv[1:]
+    print(scenario(re.sub(r".*/|\..*", "", path), open(path).read(), "--routed" in options), end="")

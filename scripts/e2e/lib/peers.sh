@@ -76,15 +76,16 @@ speech() {
 }
 
 # sipp_start NAME SCENARIO [ARGUMENT…]: SIPp in the background, with a scenario that is written as XML or as a ladder; sets sipp_pid.
+# With `routed` set, ladders copy the route that a proxy recorded. SIPp talks to $through, the server unless told otherwise.
 sipp_start() {
     local name=$1 scenario=$2 file="$scenarios/$2.xml"
     shift 2
     if [ -e "$scenarios/$scenario.ladder" ]; then
         file="$work/$scenario.xml"
-        python3 "$scenarios/ladder.py" "$scenarios/$scenario.ladder" >"$file" || fail "the ladder $scenario cannot be read"
+        python3 "$scenarios/ladder.py" ${routed+--routed} "$scenarios/$scenario.ladder" >"$file" || fail "the ladder $scenario cannot be read"
     fi
     (cd "$work" && exec sipp -sf "$file" -i 127.0.0.1 -mi 127.0.0.1 -nostdin -trace_err -error_file "$work/$name.errors" \
-        -m 1 -timeout "${sipp_timeout:-40}s" -timeout_error -cid_str "%u-%p-$name@%s" -key tracks '["from_customer","to_customer"]' "$@" "$sip") >"$work/$name.screen" 2>&1 &
+        -m 1 -timeout "${sipp_timeout:-40}s" -timeout_error -cid_str "%u-%p-$name@%s" -key tracks '["from_customer","to_customer"]' "$@" "${through:-$sip}") >"$work/$name.screen" 2>&1 &
     sipp_pid=$!
     started+=("$sipp_pid")
 }
