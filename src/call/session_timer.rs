@@ -3,7 +3,6 @@
 use super::context::Context;
 use super::leg::Purpose;
 use super::{Call, Timer};
-use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::LegId;
 use crate::sip::dialog::{Agreement, Carrier, Duty, SessionTimerSettings, Way, glare_wait};
@@ -110,7 +109,7 @@ impl Call {
         let end = agreement.end(leg.session.since);
         if agreement.duty == Duty::Watch || cx.now >= end {
             // RFC 4028 §10: the peer owed us a refresh, or has refused all of ours.
-            return self.hang_up(cx, Cause::Timeout, Origin::Leg(id));
+            return self.lose_leg(cx, id, Cause::Timeout);
         }
         if leg.is_negotiating() || self.exchange.is_some() {
             return self.timers.set(Timer::Session(id), end.min(cx.now + REFRESH_RETRY));
@@ -154,7 +153,7 @@ impl Call {
                 self.arm_session_timer(cx, id);
             }
             // RFC 4028 §10 and RFC 3261 §12.2.1.2: these say that the dialog is gone.
-            408 | 481 => self.hang_up(cx, Cause::Rejected, Origin::Leg(id)),
+            408 | 481 => self.lose_leg(cx, id, Cause::Rejected),
             status => {
                 let wait = self.wait_after_refused_refresh(cx, id, status, response);
                 let Some(leg) = self.leg(id) else { return };

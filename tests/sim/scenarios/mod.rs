@@ -13,6 +13,7 @@ mod mid_call;
 mod offer_answer;
 mod refreshes;
 mod streams;
+mod transfers;
 mod transports;
 
 use expect_test::Expect;
