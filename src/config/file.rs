@@ -47,6 +47,8 @@ section!(Sip {
     min_session_expires_s: u64 = 90,
     registrar: Registrar = Registrar::default(),
     tcp: Tcp = Tcp::default(),
+    tls: Tls = Tls::default(),
+    websocket: WebSocket = WebSocket::default(),
 });
 
 section!(Registrar {
@@ -59,11 +61,31 @@ section!(Registrar {
 section!(Tcp {
     connections: u64 = 10_000,
     connections_per_address: u64 = 2_000,
+    unproven: u64 = 1_000,
+    unproven_per_address: u64 = 200,
     queued_messages: u64 = 128,
     message_time_s: u64 = 10,
     idle_time_s: u64 = 1_800,
     connect_time_s: u64 = 5,
+    handshake_time_s: u64 = 5,
 });
+
+section!(Tls {
+    certificate: Option<String> = None,
+    key: Option<String> = None,
+    client_certificates: ClientCertificates = ClientCertificates::Off,
+    client_ca: Option<String> = None,
+    trust_system: bool = true,
+    trusted_ca: Option<String> = None,
+    own_certificate: Option<String> = None,
+    own_key: Option<String> = None,
+    look_every_s: u64 = 5,
+    certificates: Vec<Certificate> = Vec::new(),
+});
+
+section!(Certificate { certificate: Option<String> = None, key: Option<String> = None });
+
+section!(WebSocket { origins: Vec<String> = Vec::new(), ping_every_s: u64 = 25 });
 
 section!(Media {
     bind: String = "127.0.0.1".into(),
@@ -114,12 +136,18 @@ section!(User {
     name: String = String::new(),
     password: String = String::new(),
     may_control_streams: bool = false,
+    may_transfer: bool = true,
+    may_pick_up: bool = false,
+    refer: Refer = Refer::Handle,
 });
 
 section!(Peer {
     name: String = String::new(),
     networks: Vec<String> = Vec::new(),
     may_control_streams: bool = false,
+    may_transfer: bool = false,
+    may_pick_up: bool = false,
+    refer: Refer = Refer::Handle,
 });
 
 section!(Route {
@@ -150,10 +178,26 @@ section!(Reconnect { attempts: u64 = 8, first_delay_ms: u64 = 100, max_delay_ms:
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+pub(super) enum ClientCertificates {
+    Off,
+    Optional,
+    Required,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum SinkKind {
     Websocket,
     Wav,
     Scope,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Refer {
+    Handle,
+    Pass,
+    Refuse,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

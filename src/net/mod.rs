@@ -28,13 +28,13 @@ use tokio_util::sync::CancellationToken;
 use crate::call::SinkEvent;
 use crate::sip::Transport;
 use crate::switch::{Listener, Switch};
-use tls::{ServerNames, TlsSettings};
 pub use clock::Clock;
 pub use counters::{Counter, Counters};
 pub use driver::{Outlets, Told};
 pub use handle::{CommandError, NetHandle, Status};
 pub use media::MediaSettings;
 pub use stream::{Origins, TcpLimits, WebSocketSettings};
+use tls::{ServerNames, TlsSettings};
 
 /// What the shell is built from.
 #[derive(Clone, Debug)]
@@ -106,7 +106,8 @@ impl Bound {
                         && taken.transport == Transport::Udp
                         && taken.address.ip() == address.ip()
                 });
-                let bound = twin.map(|twin| stream::TcpListener::bind(Transport::Tcp, twin.address));
+                let bound =
+                    twin.map(|twin| stream::TcpListener::bind(Transport::Tcp, twin.address));
                 match bound {
                     Some(Ok(twin)) => Ok(Port::Tcp(twin)),
                     Some(Err(_)) | None => {

@@ -93,12 +93,8 @@ impl Connections {
 
     fn find_or_dial(&mut self, flow: Flow) -> Result<ConnectionId, Unsent> {
         let name = flow.transport.is_secure().then(|| self.shell.names.expected(flow.remote));
-        let dialled = Route {
-            transport: flow.transport,
-            local: Some(flow.local),
-            remote: flow.remote,
-            name,
-        };
+        let dialled =
+            Route { transport: flow.transport, local: Some(flow.local), remote: flow.remote, name };
         let alias = Route { local: None, ..dialled.clone() };
         let known = [&dialled, &alias].into_iter().find_map(|route| self.by_route.get(route));
         match known.copied() {

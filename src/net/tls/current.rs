@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::files::TlsFileError;
 use super::identity::Identity;
-use super::{TlsSettings, inspect};
+use super::{TlsSettings, Validity, inspect};
 use crate::net::counters::Counters;
 
 /// The identity that new connections begin with. Cheap to clone.
@@ -45,8 +45,13 @@ impl Renewal {
         let seen = look(&settings);
         let (current, receiver) = watch::channel(Identity::load(&settings)?);
         for files in &settings.certificates {
-            if let Ok(validity) = inspect(files) {
-                tracing::info!(certificate = %files.certificate.display(), %validity, "tls");
+            let certificate = files.certificate.display();
+            match inspect(files) {
+                Ok(validity @ Validity::For(_)) => tracing::info!(%certificate, %validity, "tls"),
+                Ok(validity @ (Validity::NotYet | Validity::Over(_))) => {
+                    tracing::error!(%certificate, %validity, "nobody will accept this certificate");
+                }
+                Err(error) => tracing::error!(%certificate, %error, "tls"),
             }
         }
         let asked = Arc::new(Notify::new());
@@ -110,8 +115,8 @@ fn judge(settings: &TlsSettings) -> Result<Identity, TlsFileError> {
     let identity = Identity::load(settings)?;
     for files in settings.certificates.iter().chain(&settings.own_certificate) {
         match inspect(files)? {
-            super::Validity::For(_) => {}
-            validity @ (super::Validity::NotYet | super::Validity::Over(_)) => {
+            Validity::For(_) => {}
+            validity @ (Validity::NotYet | Validity::Over(_)) => {
                 let path = files.certificate.clone();
                 return Err(TlsFileError::OutOfTime { path, validity });
             }

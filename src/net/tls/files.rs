@@ -56,6 +56,30 @@ pub enum TlsFileError {
     Setup(String),
 }
 
+impl TlsFileError {
+    /// What mends it, when that can be told.
+    pub fn mend(&self) -> Option<&'static str> {
+        match self {
+            TlsFileError::Unreadable { source: pem::Error::Io(_), .. } => {
+                Some("the file must be there, and this user must be allowed to read it")
+            }
+            TlsFileError::Unreadable { .. } | TlsFileError::NoCertificate { .. } => Some(
+                "a PEM file: text with -----BEGIN CERTIFICATE-----, the own certificate first, then those that signed it",
+            ),
+            TlsFileError::NoKey { .. } => Some(
+                "a PEM file with -----BEGIN PRIVATE KEY-----, not encrypted, of kind RSA, ECDSA P-256 or P-384, or Ed25519",
+            ),
+            TlsFileError::Mismatch { .. } => Some(
+                "the two were made at different times, or the certificate is not the first in its file",
+            ),
+            TlsFileError::OutOfTime { .. } => {
+                Some("have a new certificate issued; it is taken up while the server runs")
+            }
+            TlsFileError::Setup(_) => None,
+        }
+    }
+}
+
 /// From when to when a certificate holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {

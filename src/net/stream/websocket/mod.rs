@@ -97,25 +97,23 @@ async fn read_all(
     let silence = hearing.shell.websocket.ping_every * UNANSWERED_PINGS;
     let mut heard = Instant::now();
     loop {
-        // Bytes of a message may come while this waits: it is looked again after a message's time at the latest.
-        let next_look = Instant::now() + message_time;
-        let message = match timeout_at(next_look.min(heard + silence), read.next()).await {
+        let now = Instant::now();
+        let begun = hearing.begun.into_iter().chain(progress.begun()).min();
+        // Bytes of a message may begin to come while this waits: it is looked again after a message's time at the latest.
+        let look = begun.unwrap_or(now) + message_time;
+        if now >= look {
+            return Ended::Slow;
+        }
+        if now >= heard + silence {
+            return Ended::Idle;
+        }
+        let message = match timeout_at(look.min(heard + silence), read.next()).await {
             Ok(Some(Ok(message))) => message,
             Ok(Some(Err(tungstenite::Error::Capacity(_) | tungstenite::Error::Utf8(_)))) => {
                 return Ended::Framing(None);
             }
             Ok(Some(Err(_)) | None) => return Ended::Gone,
-            Err(_) => {
-                let now = Instant::now();
-                let begun = hearing.begun.into_iter().chain(progress.begun()).min();
-                if begun.is_some_and(|begun| now >= begun + message_time) {
-                    return Ended::Slow;
-                }
-                if now >= heard + silence {
-                    return Ended::Idle;
-                }
-                continue;
-            }
+            Err(_) => continue,
         };
         heard = Instant::now();
         match &message {

@@ -59,15 +59,12 @@ fn judge(
     if !speaks_sip {
         return Err(refusal(StatusCode::BAD_REQUEST, "the sub-protocol `sip` is required\n"));
     }
-    let is_admitted = |value: &HeaderValue| {
-        value.to_str().is_ok_and(|origin| settings.origins.admits(origin))
-    };
+    let is_admitted =
+        |value: &HeaderValue| value.to_str().is_ok_and(|origin| settings.origins.admits(origin));
     if !header(ORIGIN).all(is_admitted) {
         return Err(refusal(StatusCode::FORBIDDEN, "this page may not connect here\n"));
     }
-    response
-        .headers_mut()
-        .insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUB_PROTOCOL));
+    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUB_PROTOCOL));
     Ok(response)
 }
 
