@@ -77,6 +77,9 @@ impl Call {
         );
         self.phase = Phase::Ending { status, outcome, cause, origin };
         self.timers.cancel(&Timer::Ring);
+        self.finish_provisionals();
+        self.renegotiations.clear();
+        self.timers.cancel(&Timer::Renegotiation);
         self.give_up_exchange(cx);
         let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
         for id in legs {
@@ -127,6 +130,7 @@ impl Call {
     /// Ends a confirmed dialog: at once, or when the ACK that it is waiting for has come (RFC 3261 §15).
     pub(super) fn say_bye(&mut self, cx: &mut Context<'_>, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
+        leg.leave_closed_connection(cx);
         let (State::Talking { dialog } | State::Leaving { dialog }) = &mut leg.state else {
             return;
         };

@@ -2,7 +2,7 @@
 
 mod execute;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::table::Table;
 use super::{
     ClientKey, Incoming, ServerKey, TransactionCounts, TransactionOutput, TransactionTimers,
 };
-use crate::sip::{Flow, Method, Request, Response};
+use crate::sip::{ConnectionId, Flow, Method, Request, Response};
 use crate::time::{Instant, Timers};
 
 /// How many transactions one side may have at once: 64 seconds' worth of 2,000 calls a second, each with its INVITE and BYE.
@@ -45,6 +45,8 @@ pub struct Transactions {
     first_arrivals: HashMap<Arc<[u8]>, ServerKey>,
     deadlines: Timers<Due>,
     large: LargeRequests,
+    /// The connections that gave a message and have not closed: no more than the shell lets be open.
+    connections: HashSet<ConnectionId>,
     /// A few for each transaction that the last input touched.
     outputs: VecDeque<TransactionOutput>,
     last_key: u64,
@@ -63,6 +65,7 @@ impl Transactions {
             first_arrivals: HashMap::new(),
             deadlines: Timers::new(),
             large: LargeRequests::never(),
+            connections: HashSet::new(),
             outputs: VecDeque::new(),
             last_key: 0,
             refused: 0,
@@ -91,6 +94,7 @@ impl Transactions {
 
     /// A request came. A retransmission is answered from the transaction; a full table answers 503.
     pub fn handle_request(&mut self, request: Request, flow: Flow, now: Instant) -> Incoming {
+        self.connections.extend(flow.connection);
         let matched_by = MatchKey::of_request(&request);
         let known = self.servers.find(matched_by.as_bytes());
         match (request.method(), known) {
@@ -127,6 +131,7 @@ impl Transactions {
         flow: Flow,
         now: Instant,
     ) -> Option<(ClientKey, Response, Flow)> {
+        self.connections.extend(flow.connection);
         let key = MatchKey::of_response(&response)
             .and_then(|matched_by| self.clients.find(matched_by.as_bytes()));
         let Some(key) = key else {
@@ -210,8 +215,16 @@ impl Transactions {
         self.first_arrivals.get(merged_by).is_some_and(|first| *first != key)
     }
 
+    /// Whether a message can be sent on a flow that messages came over: its connection has not closed since.
+    pub fn is_open(&self, flow: &Flow) -> bool {
+        flow.connection.is_none_or(|connection| self.connections.contains(&connection))
+    }
+
     /// The flow broke, or could not be dialled: what depends on it ends.
     pub fn handle_transport_error(&mut self, flow: &Flow, now: Instant) {
+        if let Some(connection) = flow.connection {
+            self.connections.remove(&connection);
+        }
         for key in self.clients.on_flow(flow) {
             if self.fall_back(key, now) {
                 continue;
