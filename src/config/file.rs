@@ -53,7 +53,10 @@ section!(Sip {
     tcp: Tcp = Tcp::default(),
     tls: Tls = Tls::default(),
     websocket: WebSocket = WebSocket::default(),
+    transfer: Transfer = Transfer::default(),
 });
+
+section!(Transfer { tone: Tone = Tone::Ringing, recall: bool = false });
 
 section!(Registrar {
     min_expires_s: u64 = 60,
@@ -300,6 +303,14 @@ pub(super) enum SinkKind {
     Websocket,
     Wav,
     Scope,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Tone {
+    Ringing,
+    Music,
+    Silence,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

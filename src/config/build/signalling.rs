@@ -5,9 +5,11 @@ use std::net::IpAddr;
 
 use super::transports::Listeners;
 use super::{Builder, DAY_S};
-use crate::call::{self, MediaAddress, ReferPolicy, Reliability, TransferRights};
+use crate::call::{
+    self, MediaAddress, ReferPolicy, Reliability, TransferRights, TransferSettings, WaitingTone,
+};
 use crate::config::error::Flaw;
-use crate::config::file::{File, Media, Peer, Refer, Registrar, Reliable, User};
+use crate::config::file::{File, Media, Peer, Refer, Registrar, Reliable, Tone, User};
 use crate::config::place::Place;
 use crate::dialplan;
 use crate::id::UserName;
@@ -129,6 +131,14 @@ impl Builder {
             ),
             streaming,
             phones: self.phones(&sip.phones),
+            transfer: TransferSettings {
+                tone: match sip.transfer.tone {
+                    Tone::Ringing => WaitingTone::Ringing,
+                    Tone::Music => WaitingTone::Music,
+                    Tone::Silence => WaitingTone::Silence,
+                },
+                recall: sip.transfer.recall,
+            },
         })
     }
 
