@@ -15,6 +15,7 @@ mod inbound;
 mod media;
 mod socket;
 mod stream;
+mod stun;
 pub mod tls;
 mod udp;
 
