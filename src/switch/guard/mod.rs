@@ -279,7 +279,7 @@ impl Source {
             self.failures = 0;
         }
         self.failures += 1;
-        let is_enough = self.failures >= settings.failures;
+        let is_enough = settings.failures > 0 && self.failures >= settings.failures;
         if is_enough {
             self.failures = 0;
         }
