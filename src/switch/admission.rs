@@ -4,13 +4,16 @@
 //! it: its answer is stateless (RFC 3261 §8.2.7), is never repeated by a timer, and over UDP is paid for with the bytes that came
 //! from the same source. Somebody whose address was written under a request cannot be flooded with our answers to it.
 
-use super::Switch;
+use std::collections::HashMap;
+
 use super::guard::Arrival;
-use crate::sip::digest::Asked;
+use super::{Settings, Switch};
+use crate::sip::digest::{Asked, Secret};
 use crate::sip::transaction::ServerKey;
 use crate::sip::{Flow, Method, Rejected, Request, ResponseBuilder, Uri, reason_phrase};
 use crate::switch::Output;
 use crate::time::Instant;
+use crate::trunk::Network;
 
 /// How long a caller that is refused for load should wait, in seconds.
 const RETRY_AFTER_S: &str = "5";
@@ -145,6 +148,20 @@ impl Switch {
         self.transactions.dismiss(key, paid.then_some(bytes));
         self.drain_transactions(now);
     }
+}
+
+/// What the credentials of users and of trunks that log in are checked against.
+pub(super) fn secrets(settings: &Settings) -> HashMap<String, Secret> {
+    let logins = settings.trunks.iter().filter_map(|trunk| trunk.login.clone());
+    let users = settings.users.iter().map(|user| (user.name.clone(), user.secret.clone()));
+    // Of two with one name it is the user's.
+    logins.chain(users).map(|(name, secret)| (name.as_str().to_owned(), secret)).collect()
+}
+
+/// The networks of peers and trunks.
+pub(super) fn known_networks(settings: &Settings) -> Vec<Network> {
+    let peers = settings.peers.iter().flat_map(|peer| peer.networks.iter().copied());
+    peers.chain(settings.trunks.iter().flat_map(|trunk| trunk.networks.iter().copied())).collect()
 }
 
 /// The request as the digest asks for it.

@@ -4,6 +4,7 @@
 //! ports and sinks, and the one table of who owns what.
 
 mod admission;
+mod callers;
 mod ended_calls;
 mod guard;
 mod info;
@@ -19,10 +20,7 @@ pub use guard::{
     Ban, BanSettings, GuardCounters, GuardSettings, Load, PressureSettings, ScannerPolicy,
 };
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
-pub use settings::{
-    Listener, Network, NetworkError, Pattern, Peer, Route, RouteTarget, RouteTargetError, Settings,
-    User,
-};
+pub use settings::{Listener, Peer, Settings, User};
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -66,6 +64,8 @@ pub struct Switch {
     outputs: VecDeque<Output>,
     draining: bool,
     counters: Counters,
+    /// The wall time of [`Instant::ZERO`].
+    unix_origin_ms: u64,
 }
 
 impl Switch {
@@ -79,15 +79,8 @@ impl Switch {
             registrar: Registrar::new(settings.registrar),
             pings: HashMap::new(),
             digest: Digest::new(settings.realm.clone(), tokens.key(), settings.digest.clone()),
-            secrets: settings
-                .users
-                .iter()
-                .map(|user| (user.name.as_str().to_owned(), user.secret.clone()))
-                .collect(),
-            guard: Guard::new(
-                settings.guard.clone(),
-                settings.peers.iter().flat_map(|peer| peer.networks.iter().copied()),
-            ),
+            secrets: admission::secrets(&settings),
+            guard: Guard::new(settings.guard.clone(), admission::known_networks(&settings)),
             owners: Owners::default(),
             ports: PortPool::new(settings.ports.clone()).shuffled(|limit| tokens.below(limit)),
             sinks: SinkPool::new(&settings.call.streaming.sinks),
@@ -97,6 +90,7 @@ impl Switch {
             outputs: VecDeque::new(),
             draining: false,
             counters: Counters::default(),
+            unix_origin_ms,
             settings,
         }
     }
@@ -218,6 +212,13 @@ impl Switch {
             streams: self.sinks.live().max(streams),
             timers: self.timers.len(),
         }
+    }
+
+    /// The time on the wall, for the hours of the dial plan.
+    fn wall_time(&self, now: Instant) -> jiff::Timestamp {
+        let millis = self.unix_origin_ms.saturating_add(now.as_nanos() / 1_000_000);
+        let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)
     }
 
     fn handle_message(&mut self, flow: Flow, bytes: Bytes, now: Instant) {

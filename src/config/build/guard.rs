@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Builder, DAY_S};
 use crate::config::file::Guard;
 use crate::config::place::Place;
-use crate::switch::{BanSettings, GuardSettings, Network, PressureSettings, ScannerPolicy};
+use crate::switch::{BanSettings, GuardSettings, PressureSettings, ScannerPolicy};
 
 /// A rate per second that nobody reaches: more is a mistake.
 const MOST_PER_S: u64 = 1_000_000;
@@ -16,7 +16,7 @@ impl Builder {
             builder.small(&format!("sip.guard.{key}"), value, 0..=MOST_PER_S)
         };
         GuardSettings {
-            exempt: self.networks("sip.guard.exempt", &guard.exempt),
+            exempt: self.networks(&Place::at("sip.guard.exempt"), &guard.exempt),
             sources: self.count("sip.guard.sources", guard.sources, 1..=10_000_000),
             messages_per_s: rate(self, "messages_per_s", guard.messages_per_s),
             requests_per_s: rate(self, "requests_per_s", guard.requests_per_s),
@@ -73,16 +73,5 @@ impl Builder {
             busy_low_permille: permille(low),
             lag_high: Duration::from_millis(lag),
         }
-    }
-
-    pub(super) fn networks(&mut self, path: &str, texts: &[String]) -> Vec<Network> {
-        let mut networks = Vec::new();
-        for (index, text) in texts.iter().enumerate() {
-            match text.parse() {
-                Ok(network) => networks.push(network),
-                Err(error) => self.wrong(Place::at(path).index(index), format!("{error}")),
-            }
-        }
-        networks
     }
 }

@@ -31,8 +31,8 @@ pub use settings::{GuardSettings, ScannerPolicy};
 use std::net::IpAddr;
 
 use crate::sip::Flow;
-use crate::switch::Network;
 use crate::time::Instant;
+use crate::trunk::Network;
 use bans::Bans;
 use budget::Budget;
 use parties::Parties;

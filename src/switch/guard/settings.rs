@@ -1,7 +1,7 @@
 //! What the configuration may say about the guard.
 
 use super::{BanSettings, PressureSettings};
-use crate::switch::Network;
+use crate::trunk::Network;
 
 /// Limits on those who are not known, and on load.
 #[derive(Clone, Debug, PartialEq)]
