@@ -71,9 +71,8 @@ pub type BanLifter = Arc<dyn Fn(IpAddr) -> BoxFuture<'static, Option<bool>> + Se
 pub struct BanView {
     /// The IPv4 address, or the first address of the IPv6 /64.
     pub source: String,
-    /// When it is heard again.
-    #[schema(value_type = String)]
-    pub until: Timestamp,
+    /// When it is heard again, like `2026-11-21T09:30:00.000Z`.
+    pub until: String,
 }
 
 /// The wall's time.

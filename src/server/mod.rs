@@ -174,7 +174,7 @@ async fn bans(net: NetHandle, clock: Clock) -> Option<Vec<BanView>> {
     let bans = net.bans().await?;
     let view = |ban: Ban| BanView {
         source: ban.source.to_string(),
-        until: timestamp(clock.unix(ban.until)),
+        until: timestamp(clock.unix(ban.until)).to_string(),
     };
     Some(bans.into_iter().map(view).collect())
 }

@@ -7,6 +7,7 @@ mod doors;
 mod forgery;
 mod long_calls;
 mod mid_call;
+mod strangers;
 mod streams;
 mod transports;
 
