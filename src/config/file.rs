@@ -52,6 +52,7 @@ section!(Sip {
     phones: Phones = Phones::default(),
     registrar: Registrar = Registrar::default(),
     tcp: Tcp = Tcp::default(),
+    transfer: Transfer = Transfer::default(),
 });
 
 section!(Guard {
@@ -71,6 +72,8 @@ section!(Guard {
     busy_low_percent: u64 = 80,
     lag_high_ms: u64 = 400,
 });
+
+section!(Transfer { tone: Tone = Tone::Ringing, recall: bool = false });
 
 section!(Registrar {
     min_expires_s: u64 = 60,
@@ -289,6 +292,14 @@ pub(super) enum SinkKind {
     Websocket,
     Wav,
     Scope,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Tone {
+    Ringing,
+    Music,
+    Silence,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

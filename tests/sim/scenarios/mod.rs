@@ -9,6 +9,7 @@ mod long_calls;
 mod mid_call;
 mod strangers;
 mod streams;
+mod transfers;
 mod transports;
 
 use expect_test::Expect;
