@@ -3,11 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::counters::Counters;
-use super::tcp::Admission;
+use super::stream::Admission;
 use crate::command::{Accepted, Command, Denied};
 use crate::id::CallId;
 use crate::switch::{self, Ban};
@@ -74,6 +74,7 @@ pub struct NetHandle {
     pub(super) tcp: Arc<[SocketAddr]>,
     pub(super) counters: Arc<Counters>,
     pub(super) admission: Arc<Admission>,
+    pub(super) renewal: Arc<Notify>,
     pub(super) stop: CancellationToken,
     pub(super) ended: CancellationToken,
 }
@@ -121,6 +122,12 @@ impl NetHandle {
         let (sender, lifted) = oneshot::channel();
         self.asks.send(Ask::LiftBan { address, lifted: sender }).await.ok()?;
         lifted.await.ok()
+    }
+
+    /// Reads the certificates again, whether or not their files changed. Connections that are open keep theirs; files that are broken
+    /// change nothing.
+    pub fn renew_certificates(&self) {
+        self.renewal.notify_one();
     }
 
     /// Stops the sockets, the driver and the workers, and waits until they are gone.
