@@ -33,6 +33,8 @@ pub struct Settings {
     pub streaming: Streaming,
     /// How requests to phones look.
     pub phones: Arc<Line>,
+    /// What we call ourselves in User-Agent and Server.
+    pub agent: String,
 }
 
 /// Whether provisional responses are acknowledged, RFC 3262.
@@ -80,6 +82,7 @@ impl Default for Settings {
             account_timeout: Duration::from_secs(5),
             streaming: Streaming::default(),
             phones: Arc::default(),
+            agent: "Sidestream".into(),
         }
     }
 }

@@ -19,6 +19,7 @@ mod sigv4;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod trunks;
 
 pub use settings::{Secret, Settings, Token};
 
@@ -110,6 +111,8 @@ pub fn router(gateway: Gateway) -> Router {
         .routes(routes!(streams::manifest))
         .routes(routes!(streams::scope))
         .routes(routes!(streams::sinks))
+        .routes(routes!(trunks::list))
+        .routes(routes!(trunks::show))
         .routes(routes!(events::listen))
         .routes(routes!(open::metrics))
         .split_for_parts();

@@ -5,9 +5,11 @@
 
 mod callers;
 mod ended_calls;
+mod errands;
 mod info;
 mod io;
 mod pings;
+mod preview;
 mod requests;
 mod routing;
 mod settings;
@@ -15,6 +17,7 @@ mod settings;
 mod tests;
 
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
+pub use preview::{Leg, Preview, Question, preview};
 pub use settings::{Listener, Peer, Settings, User};
 
 use std::collections::{HashMap, VecDeque};
@@ -32,7 +35,10 @@ use crate::sip::digest::Digest;
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
 use crate::sip::{Flow, Message, ResponseBuilder, parse_datagram, reason_phrase};
 use crate::time::{Instant, Timers};
+use crate::trunk::{Channels, Trunks};
 use ended_calls::EndedCalls;
+use errands::Errands;
+use routing::Finder;
 
 /// The signalling machine.
 #[derive(Debug)]
@@ -44,6 +50,9 @@ pub struct Switch {
     registrar: Registrar,
     /// OPTIONS to phones behind a NAT that wait for their answer: at most one per binding.
     pings: HashMap<ClientKey, BindingId>,
+    trunks: Trunks,
+    channels: Channels,
+    errands: Errands,
     digest: Digest,
     owners: Owners,
     ports: PortPool,
@@ -68,6 +77,9 @@ impl Switch {
             transactions: Transactions::new(settings.call.timers),
             registrar: Registrar::new(settings.registrar),
             pings: HashMap::new(),
+            channels: Channels::new(&settings.trunks),
+            errands: Errands::default(),
+            trunks: Trunks::new(&settings.trunks, tokens.key(), Instant::ZERO),
             digest: Digest::new(settings.realm.clone(), tokens.key(), settings.digest.clone()),
             owners: Owners::default(),
             ports: PortPool::new(settings.ports.clone()).shuffled(|limit| tokens.below(limit)),
@@ -110,10 +122,14 @@ impl Switch {
                     self.with_call(call, now, |call, cx| call.handle_sink(cx, event));
                 }
             }
-            Input::Drain => self.draining = true,
+            Input::Drain => {
+                self.draining = true;
+                self.trunks.leave(now);
+            }
             Input::HangUpAll => self.hang_up_all(now),
         }
         self.drain_transactions(now);
+        self.run_errands(now);
         self.drain_registrar();
     }
 
@@ -128,6 +144,8 @@ impl Switch {
             self.with_call(call, now, |call, cx| call.handle_timeout(cx));
             self.drain_transactions(now);
         }
+        self.trunks.handle_timeout(now);
+        self.run_errands(now);
     }
 
     /// The next deadline.
@@ -136,6 +154,7 @@ impl Switch {
             self.timers.poll_timeout(),
             self.transactions.poll_timeout(),
             self.registrar.poll_timeout(),
+            self.trunks.poll_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -172,9 +191,14 @@ impl Switch {
             transactions: transactions.client + transactions.server,
             owned_transactions: clients + servers,
             ports: self.ports.in_use().max(ports),
+            channels: self.channels.held(),
             streams: self.sinks.live().max(streams),
             timers: self.timers.len(),
         }
+    }
+
+    fn finder(&self, now: Instant) -> Finder<'_> {
+        Finder { settings: &self.settings, registrar: &self.registrar, trunks: &self.trunks, now }
     }
 
     /// The time on the wall, for the hours of the dial plan.
@@ -194,6 +218,8 @@ impl Switch {
                 self.counters.messages += 1;
                 match self.transactions.handle_response(response, flow, now) {
                     Some((key, response, _)) if self.handle_pong(key, response.status()) => {}
+                    Some((key, response, _))
+                        if self.handle_errand_response(key, &response, now) => {}
                     Some((key, response, flow)) => {
                         if let Some((call, leg)) = self.owners.client(key) {
                             self.with_call(call, now, |call, cx| {
@@ -276,7 +302,7 @@ impl Switch {
     }
 
     fn handle_client_failure(&mut self, key: ClientKey, timed_out: bool, now: Instant) {
-        if self.handle_missed_ping(key) {
+        if self.handle_missed_ping(key) || self.handle_errand_failure(key, timed_out, now) {
             return;
         }
         if let Some((call, leg)) = self.owners.client(key) {
@@ -329,6 +355,7 @@ impl Switch {
             owners: &mut self.owners,
             ports: &mut self.ports,
             sinks: &mut self.sinks,
+            channels: &mut self.channels,
             tokens: &mut self.tokens,
             effects: &mut self.effects,
         };
@@ -367,12 +394,14 @@ impl Switch {
                 cause: Cause::Bug,
             }));
         }
+        self.channels.settle(id, |_| false);
         self.timers.cancel(&id);
     }
 
     /// Puts a call back, or forgets it when nothing of it is left.
     fn keep(&mut self, call: Call) {
         let id = call.id();
+        self.channels.settle(id, |leg| call.has_leg(leg));
         if call.is_over() {
             self.timers.cancel(&id);
             self.ended.remember(id, call.final_statuses());

@@ -1,7 +1,7 @@
 //! Requests that come in: sorted into dialogs, checked, admitted, or answered at once.
 
 use super::Switch;
-use super::routing::{Finder, Way};
+use super::routing::Way;
 use crate::call::{ALLOW, Call, INFO_PACKAGE, Invitation};
 use crate::dialplan::Query;
 use crate::id::{CallId, LegId, UserName};
@@ -9,6 +9,7 @@ use crate::sip::digest::Verdict;
 use crate::sip::transaction::{Incoming, ServerKey};
 use crate::sip::{Flow, Method, Request, ResponseBuilder, Uri, reason_phrase};
 use crate::time::Instant;
+use crate::trunk::Direction;
 
 /// How long a caller that is refused for load should wait, in seconds.
 const RETRY_AFTER_S: &str = "5";
@@ -194,7 +195,7 @@ impl Switch {
         let dialled = caller.number_for_us(dialled);
         let query =
             Query { dialled: &dialled, caller: caller.as_caller(), at: self.wall_time(now) };
-        let finder = Finder { settings: &self.settings, registrar: &self.registrar, now };
+        let finder = self.finder(now);
         let Way { destination, start } = match finder.find_way(&query) {
             Ok(way) => way,
             Err(status) => return self.refuse(key, &request, flow, status, now),
@@ -202,6 +203,15 @@ impl Switch {
         // RFC 3261 §17.2.1: a 100 at once stops the peer's retransmissions while the call is set up.
         self.answer(key, &request, flow, 100, now, |response| response);
         let id = self.tokens.new_call(now);
+        if let Some(line) = caller.line() {
+            let holder = (id, LegId::CUSTOMER);
+            if self.channels.take(holder, &line.name, Direction::In, now).is_err() {
+                self.counters.shed += 1;
+                return self.answer(key, &request, flow, 503, now, |response| {
+                    response.header("Retry-After", RETRY_AFTER_S)
+                });
+            }
+        }
         let invitation = Invitation {
             key,
             request: request.clone(),
@@ -213,7 +223,10 @@ impl Switch {
         };
         match self.guarded(id, now, |cx| Call::begin(cx, id, invitation, destination, start)) {
             Some(Ok(call)) => self.keep(call),
-            Some(Err(_)) => self.refuse(key, &request, flow, 400, now),
+            Some(Err(_)) => {
+                self.channels.settle(id, |_| false);
+                self.refuse(key, &request, flow, 400, now);
+            }
             // The bug came before there was a call to end; its INVITE is among what it owned.
             None => self.bury(id, now),
         }

@@ -1,6 +1,6 @@
 //! How many calls each trunk carries and may carry, and how fast new ones may come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::settings::{Limits, Settings};
 use crate::id::{CallId, LegId};
@@ -29,6 +29,8 @@ pub enum Full {
 pub struct Channels {
     trunks: BTreeMap<String, Trunk>,
     holders: BTreeMap<(CallId, LegId), (String, Direction)>,
+    /// Trunks whose usage has changed since it was polled.
+    changed: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,7 @@ impl Channels {
             let bucket = Bucket { tokens, filled_at: Instant::ZERO };
             (settings.name().to_owned(), Trunk { limits, used: Usage::default(), bucket })
         };
-        Channels { trunks: trunks.iter().map(trunk).collect(), holders: BTreeMap::new() }
+        Channels { trunks: trunks.iter().map(trunk).collect(), ..Channels::default() }
     }
 
     /// Takes a channel for one leg of a call. A line that is no trunk's has as many as it wants.
@@ -84,6 +86,7 @@ impl Channels {
     ) -> Result<(), Full> {
         let Some(trunk) = self.trunks.get_mut(name) else { return Ok(()) };
         let taken = trunk.take(direction, now);
+        self.changed.insert(name.to_owned());
         match taken {
             Ok(()) => {
                 self.holders.insert(holder, (name.to_owned(), direction));
@@ -93,10 +96,10 @@ impl Channels {
         taken
     }
 
-    /// Gives back the channels of those legs of a call that are not alive any more. Returns whether there were any.
-    pub fn settle(&mut self, call: CallId, is_alive: impl Fn(LegId) -> bool) -> bool {
+    /// Gives back the channels of those legs of a call that are not alive any more.
+    pub fn settle(&mut self, call: CallId, is_alive: impl Fn(LegId) -> bool) {
         if self.holders.is_empty() {
-            return false;
+            return;
         }
         let legs = self.holders.range((call, LegId(0))..=(call, LegId(u32::MAX)));
         let gone: Vec<(CallId, LegId)> =
@@ -104,7 +107,6 @@ impl Channels {
         for holder in &gone {
             self.give_back(*holder);
         }
-        !gone.is_empty()
     }
 
     fn give_back(&mut self, holder: (CallId, LegId)) {
@@ -116,11 +118,17 @@ impl Channels {
             };
             *used = used.saturating_sub(1);
         }
+        self.changed.insert(name);
     }
 
     /// What a trunk carries.
     pub fn usage(&self, name: &str) -> Usage {
         self.trunks.get(name).map(|trunk| trunk.used).unwrap_or_default()
+    }
+
+    /// A trunk whose usage has changed.
+    pub fn poll_changed(&mut self) -> Option<String> {
+        self.changed.pop_first()
     }
 
     /// How many channels are held.
@@ -195,8 +203,9 @@ mod tests {
         assert_eq!(take(4, Direction::Out), Ok(()));
         assert_eq!(take(5, Direction::Out), Err(Full::Channels));
         assert_eq!(channels.usage("acme"), Usage { calls_in: 2, calls_out: 1, refused: 2 });
-        assert!(channels.settle(call(1).0, |_| false));
-        assert!(!channels.settle(call(1).0, |_| false), "given back once");
+        channels.settle(call(1).0, |_| false);
+        channels.settle(call(1).0, |_| false);
+        assert_eq!(channels.usage("acme").calls_in, 1, "given back once");
         assert_eq!(channels.take(call(5), "acme", Direction::Out, at(0)), Ok(()));
         assert_eq!(channels.held(), 3);
     }

@@ -5,6 +5,7 @@
 //! requests are [`Errand`]s that the owner carries out and reports back.
 
 mod account;
+mod again;
 mod asking;
 mod chance;
 mod channels;
@@ -21,6 +22,7 @@ mod tests;
 mod trunks;
 
 pub use account::{Account, Attempt, Credentials, Unanswerable};
+pub use again::{Fresh, Proved, again};
 pub use channels::{Channels, Direction, Full, Usage};
 pub use errand::{Errand, ErrandId, Outline, Purpose};
 pub use headers::{HeaderRule, HeaderRuleError, Headers, NameRule};

@@ -205,6 +205,7 @@ impl Builder {
             ),
             streaming,
             phones: self.phones(&sip.phones),
+            agent: self.agent(&sip.user_agent),
         })
     }
 

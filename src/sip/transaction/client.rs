@@ -46,6 +46,14 @@ impl Client {
         Client { machine, audience }
     }
 
+    /// What was sent, while a final response may still come.
+    pub(super) fn request(&self) -> Option<&Bytes> {
+        match &self.machine {
+            Machine::Invite(machine) => machine.invite(),
+            Machine::NonInvite(machine) => machine.request(),
+        }
+    }
+
     pub(super) fn is_invite(&self) -> bool {
         matches!(self.machine, Machine::Invite(_))
     }

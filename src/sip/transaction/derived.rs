@@ -44,7 +44,7 @@ pub(super) fn overloaded(request: &Request, flow: &Flow) -> Bytes {
         .build()
 }
 
-fn read_again(bytes: &Bytes) -> Option<Request> {
+pub(super) fn read_again(bytes: &Bytes) -> Option<Request> {
     match parse_datagram(bytes.clone()) {
         Ok(Message::Request(request)) => Some(request),
         Ok(Message::Response(_)) | Err(_) => None,
