@@ -52,8 +52,12 @@ impl Switch {
             RequestBuilder::new(method.clone(), &uri).via(flow.transport, flow.local, &branch);
         let request =
             headers.iter().fold(request, |request, (name, value)| request.header(name, value));
-        let request = request.header("User-Agent", &self.settings.call.agent).build();
-        let key = self.transactions.request(method, &branch, request, flow, now);
+        let agent = &self.settings.call.agent;
+        let request = match agent.is_empty() {
+            true => request,
+            false => request.header("User-Agent", agent),
+        };
+        let key = self.transactions.request(method, &branch, request.build(), flow, now);
         self.errands.requests.insert(key, id);
     }
 

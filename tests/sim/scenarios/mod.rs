@@ -8,7 +8,9 @@ mod forgery;
 mod long_calls;
 mod mid_call;
 mod streams;
+mod transfers;
 mod transports;
+mod trunks;
 
 use expect_test::Expect;
 use sidestream::command::{StartStream, Verb};
