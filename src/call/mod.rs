@@ -17,6 +17,7 @@ mod early_exchange;
 mod ending;
 mod exchange;
 mod in_dialog;
+mod late_answers;
 mod leg;
 mod media_path;
 mod outgoing;
@@ -41,6 +42,7 @@ pub use crate::trunk::Line;
 pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::{Errand, InfoRequest};
+pub use late_answers::LateAnswers;
 pub use owners::{Estate, Farewell, Owners};
 pub use settings::{
     MediaAddress, Party, ReferPolicy, Reliability, Settings, SinkLimits, Streaming, TransferRights,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::late_answers::LateAnswers;
 use crate::id::{CallId, LegId, PortId, SinkName, StreamId};
 use crate::media::LocalPort;
 use crate::sip::transaction::{ClientKey, ServerKey};
@@ -17,6 +18,7 @@ pub struct Owners {
     servers: HashMap<ServerKey, ((CallId, LegId), Request)>,
     ports: HashMap<PortId, ((CallId, LegId), LocalPort)>,
     streams: HashMap<StreamId, (CallId, SinkName)>,
+    late: LateAnswers,
     port_count: u64,
     /// BYEs of calls that are over, to trunks that may want to know who we are.
     farewells: HashMap<ClientKey, Farewell>,
@@ -70,6 +72,11 @@ impl Owners {
     /// How this BYE can be proved, if it is one that has had no answer.
     pub fn take_farewell(&mut self, key: ClientKey) -> Option<Farewell> {
         self.farewells.remove(&key)
+    }
+
+    /// INVITEs whose legs are gone.
+    pub fn late_answers(&mut self) -> &mut LateAnswers {
+        &mut self.late
     }
 
     /// The leg whose dialog has this Call-ID and local tag.

@@ -35,7 +35,7 @@ use crate::media::{MediaCommand, MediaEvent, PortPool};
 use crate::registrar::{BindingId, Registrar, Stored};
 use crate::sip::digest::Digest;
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
-use crate::sip::{Flow, Message, ResponseBuilder, parse_datagram, reason_phrase};
+use crate::sip::{Flow, Message, Response, ResponseBuilder, parse_datagram, reason_phrase};
 use crate::time::{Instant, Timers};
 use crate::trunk::{Channels, Trunks};
 use ended_calls::EndedCalls;
@@ -139,6 +139,7 @@ impl Switch {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.transactions.handle_timeout(now);
         self.registrar.handle_timeout(now);
+        self.owners.late_answers().handle_timeout(now);
         self.send_pings(now);
         self.drain_registrar();
         self.drain_transactions(now);
@@ -227,6 +228,8 @@ impl Switch {
                             self.with_call(call, now, |call, cx| {
                                 call.handle_response(cx, leg, key, &response, flow)
                             });
+                        } else {
+                            self.handle_late_answer(key, &response, flow, now);
                         }
                     }
                     None => self.counters.stray_responses += 1,
@@ -290,6 +293,22 @@ impl Switch {
     fn drain_registrar(&mut self) {
         while let Some(change) = self.registrar.poll_change() {
             self.outputs.push_back(Output::Registration(change));
+        }
+    }
+
+    /// A response to an INVITE whose call, or leg, is over.
+    fn handle_late_answer(
+        &mut self,
+        key: ClientKey,
+        response: &Response,
+        flow: Flow,
+        now: Instant,
+    ) {
+        let (transactions, tokens) = (&mut self.transactions, &mut self.tokens);
+        let late = self.owners.late_answers();
+        let ack = late.handle_response(key, response, flow, transactions, tokens, now);
+        if let Some((flow, bytes)) = ack {
+            self.outputs.push_back(Output::Send { flow, bytes });
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sidestream::dialplan::{Pattern, Rewrite, Rewriting, Route};
 use sidestream::sip::Transport;
+use sidestream::switch::Input;
 use sidestream::time::Duration;
 use sidestream::trunk::{
     Account, Assert, HeaderRule, Headers, HealthSettings, Identity, Limits, Line,
@@ -124,7 +125,7 @@ fn a_trunk_is_registered_at_the_start_and_forgets_us_when_we_go() {
     };
     let mut wire = Wire::new(with(Trunk { registration: Some(registration), ..trunk() }));
     let bob = Party::bob();
-    wire.pass(Duration::from_secs(1));
+    wire.pass(Duration::from_millis(1));
     let register = wire.take(&bob);
     assert_eq!(register.start, "REGISTER sip:acme.example SIP/2.0");
     wire.send(&bob, &challenge(&bob, &register, 401));
