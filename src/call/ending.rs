@@ -143,6 +143,7 @@ impl Call {
             Phase::Setup { .. } | Phase::Talking | Phase::Over => None,
         };
         let Some(leg) = self.leg_mut(id) else { return };
+        leg.leave_closed_connection(cx);
         let (State::Talking { dialog } | State::Leaving { dialog }) = &mut leg.state else {
             return;
         };

@@ -32,10 +32,12 @@ use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::CallId;
 use crate::media::{MediaCommand, MediaEvent, PortPool};
-use crate::registrar::{BindingId, Registrar, Stored};
+use crate::registrar::{BindingId, Change, Registrar, Stored};
 use crate::sip::digest::Digest;
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
-use crate::sip::{Flow, Message, Response, ResponseBuilder, parse_datagram, reason_phrase};
+use crate::sip::{
+    Flow, Message, Response, ResponseBuilder, Transport, parse_datagram, reason_phrase,
+};
 use crate::time::{Instant, Timers};
 use crate::trunk::{Channels, Trunks};
 use ended_calls::EndedCalls;
@@ -76,7 +78,7 @@ impl Switch {
         Switch {
             calls: HashMap::new(),
             ended: EndedCalls::default(),
-            transactions: Transactions::new(settings.call.timers),
+            transactions: transactions(&settings),
             registrar: Registrar::new(settings.registrar),
             pings: HashMap::new(),
             channels: Channels::new(&settings.trunks),
@@ -292,6 +294,11 @@ impl Switch {
 
     fn drain_registrar(&mut self) {
         while let Some(change) = self.registrar.poll_change() {
+            if let Change::Put(phone) = &change
+                && phone.flow.transport == Transport::Udp
+            {
+                self.transactions.keep_to_datagrams(phone.flow.remote, phone.expires_at);
+            }
             self.outputs.push_back(Output::Registration(change));
         }
     }
@@ -443,4 +450,12 @@ impl Switch {
             });
         }
     }
+}
+
+/// The transaction layer, which has to know where a request goes that is too large for UDP.
+fn transactions(settings: &Settings) -> Transactions {
+    let tcp = settings.listeners.iter().filter(|listener| listener.transport == Transport::Tcp);
+    let tcp = tcp.map(|listener| listener.address).collect();
+    Transactions::new(settings.call.timers)
+        .with_large_requests_over_tcp(settings.call.largest_udp_request, tcp)
 }
