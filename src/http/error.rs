@@ -46,6 +46,8 @@ pub(super) enum ApiError {
     NoScope,
     #[error("there is no such trunk")]
     NoSuchTrunk,
+    #[error("this source is not banned")]
+    NotBanned,
     #[error("as many listeners as may are listening to the events")]
     TooManyListeners,
     #[error("events are given as text/event-stream or over WebSocket")]
@@ -72,6 +74,7 @@ impl ApiError {
             ApiError::NoManifest => (404, "no_manifest"),
             ApiError::NoScope => (404, "no_scope"),
             ApiError::NoSuchTrunk => (404, "no_such_trunk"),
+            ApiError::NotBanned => (404, "not_banned"),
             ApiError::TooManyListeners => (503, "too_many_listeners"),
             ApiError::NotAcceptable => (406, "not_acceptable"),
             ApiError::Command(CommandError::Busy) => (503, "busy"),
