@@ -13,6 +13,7 @@ mod serve;
 mod sink;
 mod stream;
 mod table;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ enum Command {
     Stream(stream::StreamArgs),
     /// List calls.
     Calls(calls::CallsArgs),
+    /// Connect one party of a call with somebody new.
+    Transfer(transfer::TransferArgs),
     /// Check a configuration file.
     Check(check::CheckArgs),
     /// Show which way a number would go, and why not the others.
@@ -79,6 +82,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Sink(args) => told(sink::run(args).await),
         Command::Stream(args) => told(stream::run(args).await),
         Command::Calls(args) => told(calls::run(args).await),
+        Command::Transfer(args) => told(transfer::run(args).await),
         Command::Check(args) => told(check::check(&args)),
         Command::RouteTest(args) => told(route_test::run(&args)),
         Command::Doctor(args) => ExitCode::from(u8::from(!doctor::run(&args))),

@@ -14,6 +14,7 @@ mod offer_answer;
 mod refreshes;
 mod strangers;
 mod streams;
+mod transferred_streams;
 mod transfers;
 mod transports;
 mod trunks;
