@@ -76,7 +76,7 @@ impl Call {
             origin,
         );
         self.phase = Phase::Ending { status, outcome, cause, origin };
-        self.timers.cancel(&Timer::Ring);
+        self.end_hunt(cx, None);
         self.give_up_exchange(cx);
         let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
         for id in legs {
@@ -98,12 +98,9 @@ impl Call {
                 self.respond(cx, id, key, &invite, status);
                 self.drop_leg(cx, id);
             }
-            // The leg stays until its INVITE has a final response, in case that is an answer which crosses our CANCEL.
-            State::Outgoing { key, .. } => {
-                cx.transactions.cancel(*key, cx.now);
-            }
+            State::Outgoing { .. } => self.withdraw_leg(cx, id, Cause::HangUp),
             State::Talking { .. } => self.say_bye(cx, id),
-            State::Leaving { .. } | State::Gone => {}
+            State::Withdrawn | State::Leaving { .. } | State::Gone => {}
             State::Builtin => self.drop_leg(cx, id),
         }
     }
@@ -159,6 +156,8 @@ impl Call {
         if leg.is_gone() {
             return;
         }
+        // Of a leg that was withdrawn, everybody has been told.
+        let is_news = !matches!(leg.state, State::Withdrawn);
         leg.state = State::Gone;
         leg.unacknowledged = None;
         leg.close_port(cx);
@@ -173,8 +172,9 @@ impl Call {
         for key in leg.answered.drain() {
             cx.owners.remove_client(key);
         }
-        let party_origin = Origin::Leg(id);
-        self.tell(cx, Kind::LegRemoved { leg: id }, Cause::HangUp, party_origin);
+        if is_news {
+            self.tell(cx, Kind::LegRemoved { leg: id }, Cause::HangUp, Origin::Leg(id));
+        }
     }
 
     /// The call's last event, once every stream has given its account.

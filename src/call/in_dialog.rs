@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::Call;
 use super::context::{Context, Effect};
+use super::failure::Failure;
 use super::leg::{ALLOW, Purpose, SUPPORTED, State};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
@@ -86,8 +87,11 @@ impl Call {
             // The called party answered and hung up, and its 2xx was lost on the way. Our INVITE still needs its end: the CANCEL
             // brings it, or the time.
             Some(State::Outgoing { .. }) => {
-                self.end(cx, 480, Outcome::Failed, Cause::HangUp, origin)
+                self.withdraw_leg(cx, id, Cause::HangUp);
+                let failure = Failure { status: 480, cause: Cause::HangUp, origin };
+                self.handle_branch_failure(cx, id, failure);
             }
+            Some(State::Withdrawn) => {}
             Some(State::Talking { .. } | State::Leaving { .. } | State::Builtin | State::Gone)
             | None => {
                 self.drop_leg(cx, id);
@@ -164,8 +168,19 @@ impl Call {
             }
             return;
         }
-        let Some(mut other) = leg.invite.as_ref().map(|invite| Dialog::uac(invite, response, flow))
-        else {
+        self.decline_answer(cx, id, response, flow);
+    }
+
+    /// Acknowledges a 2xx that nobody waits for, and ends its dialog at once.
+    pub(super) fn decline_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        response: &Response,
+        flow: Flow,
+    ) {
+        let invite = self.leg(id).and_then(|leg| leg.invite.as_ref());
+        let Some(mut other) = invite.map(|invite| Dialog::uac(invite, response, flow)) else {
             return;
         };
         let ack = other.ack(response.cseq(), &cx.tokens.branch()).build();
@@ -191,9 +206,9 @@ impl Call {
         match purpose {
             Purpose::Invite => {
                 self.drop_leg(cx, id);
-                let (status, outcome) =
-                    if timed_out { (408, Outcome::NoAnswer) } else { (503, Outcome::Failed) };
-                self.end(cx, status, outcome, cause, Origin::Leg(id));
+                let status = if timed_out { 408 } else { 503 };
+                let failure = Failure { status, cause, origin: Origin::Leg(id) };
+                self.handle_branch_failure(cx, id, failure);
             }
             Purpose::Exchange => {
                 self.give_up_exchange(cx);

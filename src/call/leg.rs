@@ -33,6 +33,8 @@ pub(super) struct Leg {
     pub(super) call_id: String,
     pub(super) local_tag: String,
     pub(super) port: Option<Port>,
+    /// How many ports another program had taken.
+    pub(super) ports_taken: u8,
     /// The session descriptions that we sent.
     pub(super) local: LocalText,
     /// The last session description that the peer sent.
@@ -63,6 +65,8 @@ pub(super) enum State {
     Incoming { key: ServerKey, invite: Request, dialog: Dialog },
     /// Our INVITE went out and has no final response.
     Outgoing { key: ClientKey, invite: Request, early: Option<Dialog> },
+    /// Our INVITE was taken back, and for everybody the leg is over; it has no final response.
+    Withdrawn,
     /// Confirmed.
     Talking { dialog: Dialog },
     /// It is to be ended, but its 2xx has no ACK yet (RFC 3261 §15).
@@ -120,6 +124,7 @@ impl Leg {
             call_id,
             local_tag,
             port: None,
+            ports_taken: 0,
             local: LocalText::default(),
             remote: None,
             invite: None,
@@ -141,7 +146,7 @@ impl Leg {
             | State::Talking { dialog }
             | State::Leaving { dialog } => Some(dialog),
             State::Outgoing { early, .. } => early.as_mut(),
-            State::Builtin | State::Gone => None,
+            State::Withdrawn | State::Builtin | State::Gone => None,
         }
     }
 
@@ -152,7 +157,7 @@ impl Leg {
             | State::Talking { dialog }
             | State::Leaving { dialog } => Some(dialog),
             State::Outgoing { early, .. } => early.as_ref(),
-            State::Builtin | State::Gone => None,
+            State::Withdrawn | State::Builtin | State::Gone => None,
         }
     }
 
@@ -162,6 +167,15 @@ impl Leg {
 
     pub(super) fn is_gone(&self) -> bool {
         matches!(self.state, State::Gone)
+    }
+
+    /// Whether its party is in the call: it called, it has answered, or it lives here.
+    pub(super) fn has_joined(&self) -> bool {
+        match self.state {
+            State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => true,
+            State::Builtin => true,
+            State::Outgoing { .. } | State::Withdrawn | State::Gone => false,
+        }
     }
 
     /// The Contact of this leg's dialog.

@@ -3,13 +3,17 @@
 use bytes::Bytes;
 
 use super::context::{Context, Effect};
-use super::leg::Remote;
+use super::hunt::Hunting;
+use super::leg::{Leg, Remote, State};
 use super::{Call, Phase};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
-use crate::id::{LegId, Track};
+use crate::id::{LegId, PortId, Track};
 use crate::media::{Control, MediaCommand, MediaEvent, PayloadMap};
 use crate::sdp::{Description, Direction};
+
+/// How many ports of one leg may be other programs' before the call is given up.
+const MOST_TAKEN: u8 = 4;
 
 /// Why a session description is of no use to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +82,12 @@ impl Call {
         self.tell_sinks_of_hold(cx);
     }
 
-    /// Joins the two legs' media.
+    /// Joins the media of the two legs that hear each other.
     pub(super) fn bridge_media(&mut self, cx: &mut Context<'_>) {
-        let mut ports =
-            self.legs.iter().filter(|leg| leg.remote.is_some()).filter_map(|leg| leg.port);
+        let heard = self.hunting.as_ref().and_then(Hunting::heard);
+        let hear = |leg: &&Leg| leg.has_joined() || heard == Some(leg.id);
+        let described = self.legs.iter().filter(hear).filter(|leg| leg.remote.is_some());
+        let mut ports = described.filter_map(|leg| leg.port);
         if let (Some(a), Some(b)) = (ports.next(), ports.next()) {
             cx.effects.push_back(Effect::Media(MediaCommand::Bridge { a: a.id, b: b.id }));
         }
@@ -119,9 +125,7 @@ impl Call {
     /// Takes what the media plane tells of one leg.
     pub fn handle_media(&mut self, cx: &mut Context<'_>, leg: LegId, event: MediaEvent) {
         match event {
-            MediaEvent::OpenFailed { .. } => {
-                self.end(cx, 503, Outcome::Failed, Cause::Policy, Origin::Switch)
-            }
+            MediaEvent::OpenFailed { port, .. } => self.handle_port_taken(cx, leg, port),
             MediaEvent::Silent { .. } => self.handle_silent(cx, leg),
             MediaEvent::Recovered { .. } => self.handle_recovered(cx, leg),
             MediaEvent::Dtmf { digit, duration_ms, .. } => {
@@ -139,6 +143,30 @@ impl Call {
             | MediaEvent::FirstMedia { .. }
             | MediaEvent::PromptDone { .. } => {}
         }
+    }
+
+    /// Another program has the port. As long as no description of ours has named it, another one takes its place.
+    fn handle_port_taken(&mut self, cx: &mut Context<'_>, id: LegId, taken: PortId) {
+        let call = self.id;
+        let Some(leg) = self.leg_mut(id) else { return };
+        let Some(port) = leg.port.take_if(|port| port.id == taken) else { return };
+        cx.ports.free(port.local, cx.now);
+        match &leg.state {
+            State::Outgoing { .. } => return self.ring_again(cx, id),
+            State::Incoming { .. } if leg.local.last().is_none() && leg.ports_taken < MOST_TAKEN => {
+                leg.ports_taken += 1;
+                let remote = leg.remote.clone();
+                if leg.open_port(cx, call) {
+                    if let Some(remote) = remote {
+                        self.apply_remote(cx, id, remote);
+                    }
+                    return;
+                }
+            }
+            State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => {}
+            State::Builtin | State::Withdrawn | State::Gone => {}
+        }
+        self.end(cx, 503, Outcome::Failed, Cause::Policy, Origin::Switch);
     }
 
     fn handle_silent(&mut self, cx: &mut Context<'_>, id: LegId) {

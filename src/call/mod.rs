@@ -11,11 +11,14 @@ mod context;
 mod door;
 mod ending;
 mod exchange;
+mod failure;
+mod hunt;
 mod in_dialog;
 mod leg;
 mod media_path;
 mod outgoing;
 mod owners;
+mod redirect;
 mod requests_seen;
 mod sdp_text;
 mod session_timer;
@@ -32,6 +35,7 @@ pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::InfoRequest;
 pub use owners::{Estate, Owners};
+pub use redirect::Contact;
 pub use settings::{
     MediaAddress, Party, ReferPolicy, Settings, SinkLimits, Streaming, TransferRights,
 };
@@ -41,6 +45,7 @@ pub use target::{Destination, Hop, Hunt, Line, Redirects, Stage, Target};
 pub use tokens::Tokens;
 
 use exchange::Exchange;
+use hunt::Hunting;
 use leg::Leg;
 use requests_seen::RequestsSeen;
 use stream::Stream;
@@ -67,6 +72,8 @@ pub struct Call {
     phase: Phase,
     /// The customer's leg first.
     legs: Vec<Leg>,
+    /// The targets that are being tried, until one has answered.
+    hunting: Option<Hunting>,
     /// The offer that is crossing the bridge.
     exchange: Option<Exchange>,
     streams: Vec<Stream>,
@@ -92,8 +99,10 @@ enum Phase {
 /// The deadlines of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Timer {
-    /// The called party has been alerted long enough.
+    /// The targets that are tried at present have been alerted long enough.
     Ring,
+    /// The hop of this leg has been silent for long enough to try the next one, RFC 3263 §4.3.
+    Attempt(LegId),
     /// The 2xx of this leg's INVITE is due again, RFC 3261 §13.3.1.4.
     Repeat2xx(LegId),
     /// The transaction of an answered INVITE of this leg ends, RFC 6026 §7.2.
@@ -155,6 +164,7 @@ impl Call {
         while let Some(timer) = self.timers.poll_expired(cx.now) {
             match timer {
                 Timer::Ring => self.handle_ring_timeout(cx),
+                Timer::Attempt(leg) => self.handle_attempt_timeout(cx, leg),
                 Timer::Repeat2xx(leg) => self.handle_repeat_2xx(cx, leg),
                 Timer::Answered(leg) => self.handle_answered_timeout(cx, leg),
                 Timer::Exchange => self.handle_exchange_timeout(cx),
@@ -177,6 +187,11 @@ impl Call {
         self.legs.iter_mut().find(|leg| leg.id == id)
     }
 
+    /// The id of the next leg: legs are never taken out of the list.
+    fn next_leg_id(&self) -> LegId {
+        LegId(u32::try_from(self.legs.len()).unwrap_or(u32::MAX))
+    }
+
     fn customer_mut(&mut self) -> &mut Leg {
         self.legs.first_mut().expect(
             "a call is made with its customer's leg, and legs are never taken out of the list",
@@ -189,9 +204,11 @@ impl Call {
         )
     }
 
-    /// The leg that is bridged with `id`: with two legs, the other one.
+    /// The leg that is bridged with `id`: the other one that is in the call; while nobody has answered, the one that is heard.
     fn other_leg(&self, id: LegId) -> Option<LegId> {
-        self.legs.iter().find(|leg| leg.id != id && !leg.is_gone()).map(|leg| leg.id)
+        let joined = self.legs.iter().find(|leg| leg.id != id && leg.has_joined());
+        let heard = || self.hunting.as_ref().and_then(Hunting::heard).filter(|heard| *heard != id);
+        joined.map(|leg| leg.id).or_else(heard)
     }
 
     /// Tells the world, in order.

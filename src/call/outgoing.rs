@@ -3,56 +3,45 @@
 use bytes::Bytes;
 
 use super::context::Context;
+use super::failure::Failure;
 use super::leg::{ALLOW, INFO_PACKAGE, Leg, Purpose, SUPPORTED, State};
 use super::session_timer::SessionTimer;
-use super::settings::Party;
 use super::setup::takes_notices;
-use super::target::{Hop, Hunt, Target};
-use super::{Call, Phase, Timer};
+use super::target::Target;
+use super::{Call, Phase};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::LegId;
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, RouteSet};
 use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Response, Uri, parse_datagram};
 
 impl Call {
-    /// Tries the first target.
-    pub(super) fn hunt(&mut self, cx: &mut Context<'_>, invite: &Request, hunt: Hunt) {
-        match hunt.stages.into_iter().flat_map(|stage| stage.targets).next() {
-            Some(Target { uri, hop: Hop::Flow(flow), party, .. }) => {
-                self.ring(cx, invite, uri, flow, party)
-            }
-            Some(Target { hop: Hop::Locate { .. }, .. }) => self.refuse(cx, 503, Outcome::Failed),
-            None => self.refuse(cx, 480, Outcome::Failed),
-        }
-    }
-
-    /// Sends the INVITE to the other party.
-    fn ring(
+    /// Sends the INVITE to a target.
+    pub(super) fn ring(
         &mut self,
         cx: &mut Context<'_>,
         invite: &Request,
-        uri: String,
+        target: &Target,
         flow: Flow,
-        party: Party,
-    ) {
-        let id = LegId(1);
+    ) -> Result<LegId, Failure> {
+        let id = self.next_leg_id();
         let call = self.id;
         let (call_id, local_tag, branch) =
             (cx.tokens.call_id(), cx.tokens.tag(), cx.tokens.branch());
+        let party = target.party.clone();
         let name = party.name.clone();
         let mut leg =
             Leg::new(id, party, flow, call_id, local_tag, SessionTimer::new(cx.settings.session));
         if !leg.open_port(cx, call) {
-            return self.refuse(cx, 503, Outcome::Failed);
+            return Err(Failure::NO_ROOM);
         }
         let offer =
             self.customer().remote.as_ref().map(|remote| leg.local.relay(&remote.description));
-        let bytes = outgoing_invite(invite, &leg, &uri, &branch, offer.as_ref()).build();
+        let bytes = outgoing_invite(invite, &leg, target, &branch, offer.as_ref()).build();
         // Our own request parses: it is made by our builder from parts that parsed.
         let Ok(Message::Request(sent)) = parse_datagram(bytes.clone()) else {
             leg.close_port(cx);
-            return self.refuse(cx, 400, Outcome::Failed);
+            return Err(Failure { status: 400, cause: Cause::Policy, origin: Origin::Switch });
         };
         let key = cx.transactions.request(Method::Invite, &branch, bytes, flow, cx.now);
         cx.owners.add_client(key, (call, id));
@@ -61,8 +50,8 @@ impl Call {
         leg.invite = Some(sent.clone());
         leg.state = State::Outgoing { key, invite: sent, early: None };
         self.legs.push(leg);
-        self.timers.set(Timer::Ring, cx.now + cx.settings.ring_timeout);
         self.tell(cx, Kind::LegAdded { leg: id, party: name }, Cause::Request, Origin::Switch);
+        Ok(id)
     }
 
     /// A response to the INVITE that made the other leg.
@@ -73,11 +62,33 @@ impl Call {
         response: &Response,
         flow: Flow,
     ) {
+        if matches!(self.leg(id).map(|leg| &leg.state), Some(State::Withdrawn)) {
+            return self.handle_late_response(cx, id, response, flow);
+        }
+        self.note_sign_of_life(cx, id, response.status());
         match response.status() {
             100 => {}
             101..=199 => self.handle_progress(cx, id, response, flow),
             200..=299 => self.handle_answer(cx, id, response, flow),
             status => self.handle_rejection(cx, id, status, response),
+        }
+    }
+
+    /// A response to an INVITE that was taken back. RFC 3261 §9.1: an answer may have crossed our CANCEL.
+    fn handle_late_response(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        response: &Response,
+        flow: Flow,
+    ) {
+        match response.status() {
+            0..=199 => {}
+            200..=299 => {
+                self.decline_answer(cx, id, response, flow);
+                self.drop_leg(cx, id);
+            }
+            300.. => self.drop_leg(cx, id),
         }
     }
 
@@ -99,9 +110,12 @@ impl Call {
             *early = Some(Dialog::uac(invite, response, flow));
         }
         let early_media = match has_session_description_of(response) {
-            true => self.take_answer(cx, id, response.body()),
+            true => self.take_early_answer(cx, id, response.body()),
             false => None,
         };
+        if early_media.is_none() && !self.is_news_of(id) {
+            return;
+        }
         let status = if early_media.is_some() { 183 } else { response.status().min(183) };
         let kind = if early_media.is_some() { Kind::CallEarlyMedia } else { Kind::CallRinging };
         self.respond_to_customer(cx, status, early_media.as_ref());
@@ -113,6 +127,22 @@ impl Call {
         }
     }
 
+    /// Takes a description that came before the answer. `None` when the caller does not hear this leg.
+    fn take_early_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        body: &Bytes,
+    ) -> Option<Bytes> {
+        let remote = self.read_answer(id, body).ok()?;
+        if self.hunting.as_mut().is_some_and(|hunting| hunting.hears(id)) {
+            return self.take_answer(cx, id, body);
+        }
+        // Kept for the case that this leg answers without repeating it.
+        self.apply_remote(cx, id, remote);
+        None
+    }
+
     /// Takes the other party's answer to the customer's offer, and gives it as the customer sees it. `None` when it is unusable.
     fn take_answer(&mut self, cx: &mut Context<'_>, id: LegId, body: &Bytes) -> Option<Bytes> {
         let remote = self.read_answer(id, body).ok()?;
@@ -120,6 +150,12 @@ impl Call {
         self.apply_remote(cx, id, remote);
         self.bridge_media(cx);
         Some(text)
+    }
+
+    /// The answer that came early is the answer.
+    fn take_kept_answer(&mut self, cx: &mut Context<'_>, id: LegId) -> Option<Bytes> {
+        let body = self.leg(id)?.remote.as_ref()?.body.clone();
+        self.take_answer(cx, id, &body)
     }
 
     fn handle_answer(&mut self, cx: &mut Context<'_>, id: LegId, response: &Response, flow: Flow) {
@@ -134,18 +170,12 @@ impl Call {
         leg.takes_notices = takes_notices(&response.header_values("Recv-Info"));
         leg.allows_update = response.has_token("Allow", "UPDATE");
         leg.session.settle(response);
-        self.timers.cancel(&Timer::Ring);
-        if self.is_ending() {
-            // RFC 3261 §9.1: the answer crossed our CANCEL.
-            let leg = self.leg_mut(id).expect("looked up above");
-            leg.acknowledge(cx, cseq, None);
-            return self.say_bye(cx, id);
-        }
+        self.end_hunt(cx, Some(id));
         let offered = self.customer().remote.is_some();
         let body = response.body();
         let text = match (offered, body.is_empty()) {
             // The answer came early, in a 183.
-            (true, true) => self.customer().local.last().cloned(),
+            (true, true) => self.take_kept_answer(cx, id),
             (true, false) => self.take_answer(cx, id, body),
             // The customer sent no offer: this is the offer, and the customer's ACK will bring the answer (RFC 3264 §4).
             (false, _) => self.take_answer(cx, id, body),
@@ -174,14 +204,12 @@ impl Call {
         if status == 422 && !self.is_ending() && self.retry_with_longer_session(cx, id, response) {
             return;
         }
+        if self.follow_redirection(cx, id, response) {
+            return;
+        }
         self.drop_leg(cx, id);
-        let outcome = match status {
-            486 | 600 => Outcome::Busy,
-            408 | 480 => Outcome::NoAnswer,
-            487 => Outcome::Cancelled,
-            _ => Outcome::Failed,
-        };
-        self.end(cx, status_for_customer(status), outcome, Cause::Rejected, Origin::Leg(id));
+        let failure = Failure { status, cause: Cause::Rejected, origin: Origin::Leg(id) };
+        self.handle_branch_failure(cx, id, failure);
     }
 
     /// RFC 4028 §7.4: the other side wants a longer session interval; the same INVITE goes again with it.
@@ -202,9 +230,8 @@ impl Call {
             return false;
         };
         let branch = cx.tokens.branch();
-        let uri = invite.uri().to_owned();
         let body = (!invite.body().is_empty()).then(|| invite.body().clone());
-        let bytes = again(invite, leg, &uri, &branch, body.as_ref()).build();
+        let bytes = again(invite, leg, &branch, body.as_ref()).build();
         let Ok(Message::Request(sent)) = parse_datagram(bytes.clone()) else {
             return false;
         };
@@ -214,20 +241,6 @@ impl Call {
         leg.invite = Some(sent.clone());
         leg.state = State::Outgoing { key, invite: sent, early: None };
         true
-    }
-
-    pub(super) fn handle_ring_timeout(&mut self, cx: &mut Context<'_>) {
-        self.end(cx, 480, Outcome::NoAnswer, Cause::Timeout, Origin::Switch);
-    }
-}
-
-/// Which of the peer's failures the customer is told as they are: those about the called party. What is between us and the next
-/// server is our affair.
-fn status_for_customer(status: u16) -> u16 {
-    match status {
-        300..=399 | 401 | 407 | 421 | 422 | 423 | 481 | 482 | 483 => 480,
-        400..=699 => status,
-        _ => 500,
     }
 }
 
@@ -242,7 +255,7 @@ fn has_session_description_of(response: &Response) -> bool {
 fn outgoing_invite(
     caller: &Request,
     leg: &Leg,
-    uri: &str,
+    target: &Target,
     branch: &str,
     offer: Option<&Bytes>,
 ) -> RequestBuilder {
@@ -262,24 +275,30 @@ fn outgoing_invite(
         None => format!("{display}<sip:{local}>;tag={}", leg.local_tag),
     };
     let hops = caller.max_forwards().unwrap_or(70).saturating_sub(1);
-    invite_to(leg, uri, branch, offer, &from, 1, hops)
+    let routes = RouteSet::preloaded(&target.routes);
+    let (uri, routes) = routes.apply(&target.uri);
+    let to = &target.uri;
+    let mut invite = invite_to(leg, uri, to, branch, offer, &from, 1, hops);
+    for route in routes {
+        invite = invite.header("Route", &*route);
+    }
+    invite
 }
 
 /// The same INVITE once more, with the next CSeq.
-fn again(
-    before: &Request,
-    leg: &Leg,
-    uri: &str,
-    branch: &str,
-    offer: Option<&Bytes>,
-) -> RequestBuilder {
+fn again(before: &Request, leg: &Leg, branch: &str, offer: Option<&Bytes>) -> RequestBuilder {
     let from = before.header("From").unwrap_or_default();
-    invite_to(leg, uri, branch, offer, from, before.cseq() + 1, before.max_forwards().unwrap_or(70))
+    let to = before.to().uri;
+    let hops = before.max_forwards().unwrap_or(70);
+    let invite = invite_to(leg, before.uri(), to, branch, offer, from, before.cseq() + 1, hops);
+    before.header_values("Route").iter().fold(invite, |invite, route| invite.header("Route", route))
 }
 
+#[expect(clippy::too_many_arguments, reason = "an INVITE is made of that many parts")]
 fn invite_to(
     leg: &Leg,
     uri: &str,
+    to: &str,
     branch: &str,
     offer: Option<&Bytes>,
     from: &str,
@@ -290,7 +309,7 @@ fn invite_to(
         .via(leg.flow.transport, leg.flow.local, branch)
         .header("Max-Forwards", hops.to_string())
         .header("From", from)
-        .header("To", format!("<{uri}>"))
+        .header("To", format!("<{to}>"))
         .header("Call-ID", &leg.call_id)
         .header("CSeq", format!("{cseq} INVITE"))
         .header("Contact", leg.contact())

@@ -17,6 +17,8 @@ pub struct Settings {
     pub media_addresses: Vec<MediaAddress>,
     /// How long a called party may be alerted before the call ends as not answered.
     pub ring_timeout: Duration,
+    /// How long a place may be silent before the next place of the same target is tried (RFC 3263 §4.3).
+    pub attempt_timeout: Duration,
     /// Session timers, RFC 4028.
     pub session: SessionTimerSettings,
     /// The timers of RFC 3261.
@@ -45,6 +47,7 @@ impl Default for Settings {
         Settings {
             media_addresses: vec![MediaAddress::of(IpAddr::from([127, 0, 0, 1]))],
             ring_timeout: Duration::from_secs(60),
+            attempt_timeout: Duration::from_secs(4),
             session: SessionTimerSettings::default(),
             timers: TransactionTimers::DEFAULT,
             hang_up_on_media_timeout: true,

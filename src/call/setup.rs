@@ -69,6 +69,7 @@ impl Call {
             to: dialled.clone(),
             phase: Phase::Setup { alerted: false },
             legs: vec![customer],
+            hunting: None,
             exchange: None,
             streams: Vec::new(),
             start_on_answer,

@@ -70,6 +70,14 @@ counters! {
     tcp_closed_idle,
     /// TCP connections closed because the peer did not read what was sent.
     tcp_closed_full,
+    /// Questions put to the DNS or its cache.
+    dns_questions,
+    /// Questions that the DNS failed to answer; that a name has no such record is an answer.
+    dns_failed,
+    /// Look-ups that took too long with all their questions.
+    dns_late,
+    /// Look-ups that were given up because too many were under way.
+    dns_refused,
     /// Messages that had no connection or socket to leave by.
     unroutable,
     /// Commands that were given up because the switch gave no answer in time.

@@ -13,6 +13,7 @@ use super::counters::Counters;
 use super::handle::{Answer, Ask, Status};
 use super::inbound::Inbound;
 use super::media::Workers;
+use super::resolver::{Located, Resolver};
 use super::tcp::Connections;
 use super::udp::UdpListener;
 use crate::call::{SinkCommand, SinkEvent};
@@ -50,6 +51,7 @@ pub(super) struct Inputs {
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) media: mpsc::Receiver<MediaEvent>,
     pub(super) sinks: mpsc::Receiver<SinkEvent>,
+    pub(super) located: mpsc::Receiver<Located>,
 }
 
 /// The switch and the hands that carry its outputs out.
@@ -59,6 +61,7 @@ pub(super) struct Driver {
     pub(super) udp: Vec<UdpListener>,
     pub(super) connections: Connections,
     pub(super) workers: Workers,
+    pub(super) resolver: Resolver,
     pub(super) outlets: Outlets,
     pub(super) counters: Arc<Counters>,
     pub(super) tickets: Tickets,
@@ -85,6 +88,9 @@ impl Driver {
                 }
                 Some(ask) = inputs.asks.recv(), if open => self.take_ask(ask),
                 Some(event) = inputs.media.recv() => self.input(Input::Media(event)),
+                Some((lookup, places)) = inputs.located.recv(), if open => {
+                    self.input(Input::Located { lookup, places });
+                }
                 Some(event) = inputs.sinks.recv() => self.input(Input::Sink(event)),
                 () = sleep.as_mut(), if timed => {}
                 () = stop.cancelled() => break,
@@ -200,6 +206,7 @@ impl Driver {
                     failed.push(flow);
                 }
             }
+            Output::Locate { lookup, search } => self.resolver.locate(lookup, search),
             Output::Media { call, command } => self.workers.send(call, command),
             Output::Sink(command) => (self.outlets.sinks)(command),
             Output::Reply { ticket, answer } => self.tickets.settle(ticket, answer),

@@ -13,6 +13,7 @@ mod driver;
 mod handle;
 mod inbound;
 mod media;
+mod resolver;
 mod socket;
 mod tcp;
 pub mod tls;
@@ -33,6 +34,7 @@ pub use counters::{Counter, Counters};
 pub use driver::{Outlets, Told};
 pub use handle::{CommandError, NetHandle, Status};
 pub use media::MediaSettings;
+pub use resolver::DnsSettings;
 pub use tcp::TcpLimits;
 
 /// What the shell is built from.
@@ -42,6 +44,8 @@ pub struct NetSettings {
     pub media: MediaSettings,
     /// Limits of TCP connections.
     pub tcp: TcpLimits,
+    /// How the DNS is asked.
+    pub dns: DnsSettings,
     /// How long a command waits for the switch's answer.
     pub command_time: Duration,
 }
@@ -189,7 +193,15 @@ pub fn start(
             Port::Tcp(listener) => drop(tokio::spawn(listener.run(shell.clone(), stop.clone()))),
         }
     }
+    let (located_sender, located) = mpsc::channel(resolver::LOCATED_LIMIT);
+    let names = tls::ServerNames::default();
     let driver = driver::Driver {
+        resolver: resolver::Resolver::new(
+            &settings.dns,
+            names,
+            Arc::clone(&counters),
+            located_sender,
+        ),
         switch,
         clock,
         udp,
@@ -200,6 +212,6 @@ pub fn start(
         tickets: driver::Tickets::new(settings.command_time),
         _ended: ended.drop_guard(),
     };
-    tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks }, stop));
+    tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks, located }, stop));
     Ok(handle)
 }

@@ -6,6 +6,7 @@
 mod ended_calls;
 mod info;
 mod io;
+mod lookups;
 mod requests;
 mod routing;
 mod settings;
@@ -14,7 +15,7 @@ mod tests;
 
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
 pub use settings::{
-    Listener, Network, NetworkError, Pattern, Peer, Route, RouteTarget, RouteTargetError, Settings,
+    Listener, Network, NetworkError, Pattern, Peer, Reaching, Route, RouteTarget, RouteTargetError, Settings,
     User,
 };
 
@@ -27,6 +28,7 @@ use crate::call::{Call, Context, Effect, Estate, Owners, SinkCommand, SinkPool, 
 use crate::command::{Command, Denied, Origin};
 use crate::event::Cause;
 use crate::id::CallId;
+use crate::locate::{Failures, Reach};
 use crate::media::{MediaCommand, MediaEvent, PortPool};
 use crate::registrar::Registrar;
 use crate::sip::digest::Digest;
@@ -34,6 +36,7 @@ use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
 use crate::sip::{Flow, Message, ResponseBuilder, parse_datagram, reason_phrase};
 use crate::time::{Instant, Timers};
 use ended_calls::EndedCalls;
+use lookups::Question;
 
 /// The signalling machine.
 #[derive(Debug)]
@@ -49,6 +52,11 @@ pub struct Switch {
     sinks: SinkPool,
     tokens: Tokens,
     timers: Timers<CallId>,
+    /// The ways that places can be spoken to.
+    reach: Reach,
+    failures: Failures,
+    /// What calls want to know before they go on.
+    questions: VecDeque<Question>,
     effects: VecDeque<Effect>,
     outputs: VecDeque<Output>,
     draining: bool,
@@ -70,6 +78,11 @@ impl Switch {
             sinks: SinkPool::new(&settings.call.streaming.sinks),
             tokens,
             timers: Timers::new(),
+            reach: Reach::new(
+                settings.listeners.iter().map(|listener| (listener.transport, listener.address)),
+            ),
+            failures: Failures::default(),
+            questions: VecDeque::new(),
             effects: VecDeque::new(),
             outputs: VecDeque::new(),
             draining: false,
@@ -89,6 +102,7 @@ impl Switch {
                 self.transactions.handle_transport_error(&flow, now);
             }
             Input::FlowFailed { flow } => self.transactions.handle_transport_error(&flow, now),
+            Input::Located { lookup, places } => self.handle_located(lookup, &places, now),
             Input::Command { call, command, ticket } => {
                 self.handle_command(call, command, ticket, now)
             }
@@ -101,16 +115,25 @@ impl Switch {
             Input::Drain => self.draining = true,
             Input::HangUpAll => self.hang_up_all(now),
         }
-        self.drain_transactions(now);
+        self.settle(now);
     }
 
     /// Lets every deadline that has come take its effect.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.transactions.handle_timeout(now);
         self.registrar.handle_timeout(now);
-        self.drain_transactions(now);
+        self.settle(now);
         while let Some(call) = self.timers.poll_expired(now) {
             self.with_call(call, now, |call, cx| call.handle_timeout(cx));
+            self.settle(now);
+        }
+    }
+
+    /// Carries on until nobody inside has anything more to say to anybody inside.
+    fn settle(&mut self, now: Instant) {
+        self.drain_transactions(now);
+        while !self.questions.is_empty() {
+            self.drain_questions(now);
             self.drain_transactions(now);
         }
     }
@@ -150,7 +173,7 @@ impl Switch {
     /// What the switch holds. Of an idle one, nothing; registrations and resting ports do not count.
     pub fn holdings(&self) -> Holdings {
         let transactions = self.transactions.counts();
-        let [dialogs, clients, servers, ports, streams] = self.owners.counts();
+        let [dialogs, clients, servers, ports, streams, lookups] = self.owners.counts();
         Holdings {
             calls: self.calls.len(),
             dialogs,
@@ -158,6 +181,7 @@ impl Switch {
             owned_transactions: clients + servers,
             ports: self.ports.in_use().max(ports),
             streams: self.sinks.live().max(streams),
+            lookups,
             timers: self.timers.len(),
         }
     }
@@ -296,6 +320,7 @@ impl Switch {
             transactions: &mut self.transactions,
             owners: &mut self.owners,
             ports: &mut self.ports,
+            failures: &mut self.failures,
             sinks: &mut self.sinks,
             tokens: &mut self.tokens,
             effects: &mut self.effects,
@@ -357,7 +382,15 @@ impl Switch {
 
     fn drain_effects(&mut self, call: CallId) {
         while let Some(effect) = self.effects.pop_front() {
-            self.outputs.push_back(match effect {
+            let output = match effect {
+                Effect::Locate { lookup, uri } => {
+                    self.questions.push_back(Question::Locate { lookup, uri });
+                    continue;
+                }
+                Effect::Redirect { lookup, contacts, policy } => {
+                    self.questions.push_back(Question::Redirect { lookup, contacts, policy });
+                    continue;
+                }
                 Effect::Send { flow, bytes } => Output::Send { flow, bytes },
                 Effect::Media(command) => Output::Media { call, command },
                 Effect::Sink(command) => Output::Sink(command),
@@ -368,7 +401,8 @@ impl Switch {
                 Effect::StreamFigures { stream, figures } => {
                     Output::Figures(Figures::Stream { call, stream, figures })
                 }
-            });
+            };
+            self.outputs.push_back(output);
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use super::settings::{Listener, Settings};
-use crate::call::{Destination, Hop, Hunt, Party, Target, TestNumber, TransferRights};
+use crate::call::{Destination, Hop, Hunt, Party, Stage, Target, TestNumber, TransferRights};
 use crate::command::StartStream;
 use crate::id::UserName;
-use crate::registrar::Registrar;
+use crate::registrar::{Binding, Registrar};
 use crate::sip::{Flow, Transport};
 use crate::time::Instant;
 
@@ -28,15 +28,17 @@ pub(super) fn find_way(
     let route = settings.routes.iter().find(|route| route.pattern.matches(dialled));
     let start = route.and_then(|route| route.start.clone());
     if let Some(target) = route.and_then(|route| route.target.as_ref()) {
-        let flow =
-            flow_to(&settings.listeners, target.transport(), target.remote()).ok_or(503u16)?;
         let party = Party {
             name: dialled.to_owned(),
             user: None,
             may_control_streams: false,
             transfer: TransferRights::default(),
         };
-        return Ok(Way { destination: hunt(target.uri(dialled), flow, party), start });
+        let mut target = Target::located(target.uri(dialled), Vec::new(), party);
+        if let Some(proxy) = &settings.reaching.outbound_proxy {
+            target.go_through(proxy);
+        }
+        return Ok(Way { destination: hunt(settings, vec![alone(target)]), start });
     }
     if let Some(number) = TestNumber::from_dialled(dialled).filter(|_| settings.test_numbers) {
         return Ok(Way { destination: Destination::Test(number), start });
@@ -48,18 +50,40 @@ pub(super) fn find_way(
         may_control_streams: user.may_control_streams,
         transfer: user.transfer,
     };
-    let binding =
-        registrar.bindings(&UserName::new(dialled), now).into_iter().next().ok_or(480u16)?;
-    Ok(Way { destination: hunt(binding.contact.clone(), binding.flow, party), start })
+    let bindings = registrar.bindings(&UserName::new(dialled), now);
+    if bindings.is_empty() {
+        return Err(480);
+    }
+    // Equals of preference ring at once, RFC 3261 §16.6.
+    let equals = bindings.chunk_by(|a, b| a.q == b.q);
+    let stages = equals.map(|equals| Stage {
+        targets: equals.iter().map(|binding| registered(binding, &party)).collect(),
+        ring: None,
+    });
+    Ok(Way { destination: hunt(settings, stages.collect()), start })
 }
 
-fn hunt(uri: String, flow: Flow, party: Party) -> Destination {
-    let hop = Hop::Flow(flow);
-    Destination::Hunt(Hunt::one(Target { uri, hop, routes: Vec::new(), party, line: None }))
+/// A phone where it registered.
+fn registered(binding: &Binding, party: &Party) -> Target {
+    Target {
+        uri: binding.contact.clone(),
+        hop: Hop::Flow(binding.flow),
+        routes: Vec::new(),
+        party: party.clone(),
+        line: None,
+    }
+}
+
+fn alone(target: Target) -> Stage {
+    Stage { targets: vec![target], ring: None }
+}
+
+fn hunt(settings: &Settings, stages: Vec<Stage>) -> Destination {
+    Destination::Hunt(Hunt { stages, redirects: settings.reaching.redirects })
 }
 
 /// The flow to an address: from our listener of the same transport and address family.
-fn flow_to(listeners: &[Listener], transport: Transport, remote: SocketAddr) -> Option<Flow> {
+pub(super) fn flow_to(listeners: &[Listener], transport: Transport, remote: SocketAddr) -> Option<Flow> {
     let listener = listeners.iter().find(|listener| {
         listener.transport == transport && listener.address.is_ipv4() == remote.is_ipv4()
     })?;

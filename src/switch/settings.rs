@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use crate::call;
+use crate::call::{self, Redirects};
 use crate::command::StartStream;
 use crate::id::UserName;
 use crate::registrar;
@@ -25,6 +25,8 @@ pub struct Settings {
     pub peers: Vec<Peer>,
     /// The dial plan, tried in this order before the test numbers and the users.
     pub routes: Vec<Route>,
+    /// How other servers are reached.
+    pub reaching: Reaching,
     /// Whether the test numbers answer.
     pub test_numbers: bool,
     /// How many calls may exist at once; more get 503.
@@ -35,6 +37,18 @@ pub struct Settings {
     pub registrar: registrar::Settings,
     /// The calls and their streams.
     pub call: call::Settings,
+}
+
+/// How other servers are reached, and where called parties may send a call on to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reaching {
+    /// The proxy that requests to other servers go through, a URI like `sip:192.0.2.1;lr`; a target with routes of its own goes
+    /// by those.
+    pub outbound_proxy: Option<String>,
+    /// What a 3xx of a called party is worth.
+    pub redirects: Redirects,
+    /// Foreign domains that a 3xx may lead to under [`Redirects::Known`].
+    pub redirect_domains: Vec<String>,
 }
 
 /// One address that peers reach us at.
@@ -110,54 +124,31 @@ impl Pattern {
     }
 }
 
-/// Another server: a SIP URI with a literal address, in which `{number}` stands for what was dialled.
+/// Another server: a SIP URI in which `{number}` stands for what was dialled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteTarget {
     template: String,
-    remote: SocketAddr,
-    transport: Transport,
 }
 
 /// Why a route's target is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RouteTargetError {
-    /// It is not a SIP URI.
-    #[error("`{0}` is not a SIP URI like sip:{{number}}@192.0.2.7:5060")]
-    NotUri(String),
-    /// Its host is a name.
-    #[error("the host of `{0}` must be an IP address")]
-    NotLiteral(String),
-}
+#[error("`{0}` is not a SIP URI like sip:{{number}}@192.0.2.7:5060")]
+pub struct RouteTargetError(String);
 
 impl RouteTarget {
-    /// Reads `sip:{number}@192.0.2.7:5060;transport=tcp`. Without a port, 5060; without a transport, UDP.
+    /// Reads `sip:{number}@192.0.2.7:5060;transport=tcp`. Where it leads is found as RFC 3263 says: a name without a port and a
+    /// transport by its NAPTR and SRV records.
     pub fn parse(template: &str) -> Result<RouteTarget, RouteTargetError> {
         let sample = template.replace("{number}", "0");
-        let not_uri = || RouteTargetError::NotUri(template.to_owned());
-        let uri = Uri::parse(&sample).map_err(|_| not_uri())?;
-        let remote = uri
-            .socket_addr(5060)
-            .ok_or_else(|| RouteTargetError::NotLiteral(template.to_owned()))?;
-        Ok(RouteTarget {
-            template: template.to_owned(),
-            remote,
-            transport: uri.transport().unwrap_or(Transport::Udp),
-        })
+        match Uri::parse(&sample) {
+            Ok(uri) if uri.is_sip() => Ok(RouteTarget { template: template.to_owned() }),
+            Ok(_) | Err(_) => Err(RouteTargetError(template.to_owned())),
+        }
     }
 
     /// The Request-URI for a dialled number.
     pub fn uri(&self, dialled: &str) -> String {
         self.template.replace("{number}", &Uri::escape_user(dialled))
-    }
-
-    /// Where its INVITE is sent.
-    pub fn remote(&self) -> SocketAddr {
-        self.remote
-    }
-
-    /// How its INVITE is sent.
-    pub fn transport(&self) -> Transport {
-        self.transport
     }
 }
 
@@ -235,10 +226,9 @@ mod tests {
     #[test]
     fn a_route_target_keeps_the_dialled_number_and_nothing_else_from_it() {
         let target = RouteTarget::parse("sip:{number}@192.0.2.7;transport=tcp").unwrap();
-        assert_eq!(target.remote(), "192.0.2.7:5060".parse().unwrap());
-        assert_eq!(target.transport(), Transport::Tcp);
         assert_eq!(target.uri("12@evil"), "sip:12%40evil@192.0.2.7;transport=tcp");
-        assert!(RouteTarget::parse("sip:{number}@gateway.example").is_err());
+        assert!(RouteTarget::parse("sip:{number}@gateway.example").is_ok());
+        assert!(RouteTarget::parse("tel:{number}").is_err());
         assert!(RouteTarget::parse("gateway").is_err());
     }
 

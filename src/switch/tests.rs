@@ -31,6 +31,7 @@ fn switch() -> Switch {
             start: None,
         }],
         test_numbers: true,
+        reaching: Default::default(),
         max_calls: 10,
         ports: 20_000..=20_100,
         registrar: Default::default(),

@@ -96,6 +96,7 @@ pub fn settings() -> Settings {
         }],
         routes: Vec::new(),
         test_numbers: true,
+        reaching: Default::default(),
         max_calls: 100_000,
         ports: 20_000..=60_000,
         registrar: registrar::Settings::default(),

@@ -280,6 +280,7 @@ fn settings() -> Settings {
         }],
         routes: vec![Route { pattern: Pattern::parse("2*"), target: Some(target), start: None }],
         test_numbers: true,
+        reaching: Default::default(),
         max_calls: 10,
         ports: 20_000..=20_099,
         registrar: registrar::Settings::default(),
