@@ -76,7 +76,8 @@ impl Call {
             origin,
         );
         self.phase = Phase::Ending { status, outcome, cause, origin };
-        self.end_hunt(cx, None);
+        // Its legs are taken down in their turn.
+        self.end_hunt(cx);
         self.give_up_exchange(cx);
         let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
         for id in legs {

@@ -21,8 +21,8 @@ use super::leg::State;
 use super::redirect::Redirection;
 use super::target::{Hop, Hunt, Redirects, Stage, Target};
 use super::{Call, Phase, Timer};
-use crate::event::{Cause, Kind};
 use crate::command::Origin;
+use crate::event::{Cause, Kind};
 use crate::id::LegId;
 use crate::locate::LookupId;
 use crate::sip::{Flow, Request};
@@ -301,27 +301,42 @@ impl Call {
     pub(super) fn handle_ring_timeout(&mut self, cx: &mut Context<'_>) {
         let Some(hunting) = &mut self.hunting else { return };
         hunting.note(Failure::UNANSWERED);
-        self.drop_branches(cx, None, Cause::Timeout);
+        for leg in self.drop_branches(cx) {
+            self.withdraw_leg(cx, leg, Cause::Timeout);
+        }
         self.pursue(cx);
     }
 
     /// One leg has answered: nobody else is tried.
-    pub(super) fn end_hunt(&mut self, cx: &mut Context<'_>, winner: Option<LegId>) {
-        self.timers.cancel(&Timer::Ring);
-        self.drop_branches(cx, winner, Cause::HangUp);
-        self.hunting = None;
+    pub(super) fn win_hunt(&mut self, cx: &mut Context<'_>, winner: LegId) {
+        for leg in self.end_hunt(cx) {
+            if leg != winner {
+                self.withdraw_leg(cx, leg, Cause::HangUp);
+            }
+        }
     }
 
     fn give_up_hunt(&mut self, cx: &mut Context<'_>, failure: Failure) {
-        self.end_hunt(cx, None);
+        for leg in self.end_hunt(cx) {
+            self.withdraw_leg(cx, leg, Cause::HangUp);
+        }
         let status = failure.status_for_caller();
         self.end(cx, status, failure.outcome(), failure.cause, failure.origin);
     }
 
-    /// Takes back every branch but the one of this leg.
-    fn drop_branches(&mut self, cx: &mut Context<'_>, but: Option<LegId>, cause: Cause) {
-        let Some(hunting) = &mut self.hunting else { return };
+    /// Nobody else is tried. Returns the legs that have our INVITE.
+    pub(super) fn end_hunt(&mut self, cx: &mut Context<'_>) -> Vec<LegId> {
+        self.timers.cancel(&Timer::Ring);
+        let legs = self.drop_branches(cx);
+        self.hunting = None;
+        legs
+    }
+
+    /// Forgets every branch. Returns the legs that have our INVITE.
+    fn drop_branches(&mut self, cx: &mut Context<'_>) -> Vec<LegId> {
+        let Some(hunting) = &mut self.hunting else { return Vec::new() };
         hunting.heard = None;
+        let mut legs = Vec::new();
         for branch in std::mem::take(&mut hunting.branches) {
             match branch.at {
                 At::Locating(lookup) | At::Redirected(lookup) => {
@@ -329,12 +344,11 @@ impl Call {
                 }
                 At::Calling(leg) => {
                     self.timers.cancel(&Timer::Attempt(leg));
-                    if Some(leg) != but {
-                        self.withdraw_leg(cx, leg, cause);
-                    }
+                    legs.push(leg);
                 }
             }
         }
+        legs
     }
 
     /// Takes an INVITE of ours back. For everybody the leg is over; it stays until the INVITE has its final response, in case

@@ -153,7 +153,9 @@ impl Call {
         cx.ports.free(port.local, cx.now);
         match &leg.state {
             State::Outgoing { .. } => return self.ring_again(cx, id),
-            State::Incoming { .. } if leg.local.last().is_none() && leg.ports_taken < MOST_TAKEN => {
+            State::Incoming { .. }
+                if leg.local.last().is_none() && leg.ports_taken < MOST_TAKEN =>
+            {
                 leg.ports_taken += 1;
                 let remote = leg.remote.clone();
                 if leg.open_port(cx, call) {

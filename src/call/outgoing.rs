@@ -170,7 +170,7 @@ impl Call {
         leg.takes_notices = takes_notices(&response.header_values("Recv-Info"));
         leg.allows_update = response.has_token("Allow", "UPDATE");
         leg.session.settle(response);
-        self.end_hunt(cx, Some(id));
+        self.win_hunt(cx, id);
         let offered = self.customer().remote.is_some();
         let body = response.body();
         let text = match (offered, body.is_empty()) {

@@ -3,11 +3,11 @@
 //! The call reads the Contacts; the switch decides which of them may be tried and how they are reached, for it knows the dial plan
 //! and who is registered.
 
+use super::Call;
 use super::context::{Context, Effect};
 use super::failure::Failure;
 use super::hunt::{At, MOST_TARGETS, Quest, Wave};
 use super::target::{Redirects, Stage};
-use super::Call;
 use crate::id::LegId;
 use crate::locate::LookupId;
 use crate::sip::{Address, Response, Uri};
@@ -43,7 +43,10 @@ fn contacts_of(response: &Response, secure: bool) -> Vec<Contact> {
         .filter_map(|value| {
             let address = Address::parse(value).ok()?;
             let q = address.param("q").and_then(|q| q.trim().parse::<f32>().ok()).unwrap_or(1.0);
-            Some(Contact { uri: callable(address.uri, secure)?, q: (q.clamp(0.0, 1.0) * 1e3) as u16 })
+            Some(Contact {
+                uri: callable(address.uri, secure)?,
+                q: (q.clamp(0.0, 1.0) * 1e3) as u16,
+            })
         })
         .collect();
     contacts.sort_by_key(|contact| std::cmp::Reverse(contact.q));
@@ -56,7 +59,10 @@ fn contacts_of(response: &Response, secure: bool) -> Vec<Contact> {
 fn callable(uri: &str, secure: bool) -> Option<String> {
     let parsed = Uri::parse(uri).ok()?;
     let is_tel = parsed.scheme.eq_ignore_ascii_case("tel");
-    if !(parsed.is_sip() || is_tel) || parsed.param("method").is_some() || (secure && !parsed.is_sips()) {
+    if !(parsed.is_sip() || is_tel)
+        || parsed.param("method").is_some()
+        || (secure && !parsed.is_sips())
+    {
         return None;
     }
     let bare = if is_tel { Some(uri) } else { uri.split('?').next() };
@@ -117,8 +123,7 @@ impl Call {
         };
         let mut stages = stages.into_iter().filter_map(fresh).take(MOST_TARGETS);
         let first = stages.next();
-        let later: Vec<_> =
-            stages.map(|stage| Wave { stage, history: history.clone() }).collect();
+        let later: Vec<_> = stages.map(|stage| Wave { stage, history: history.clone() }).collect();
         hunting.insert(later.into_iter());
         match first {
             None => hunting.note(Failure::NOWHERE),

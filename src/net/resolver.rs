@@ -111,7 +111,6 @@ impl Resolver {
                 }
                 let asked = questions.iter().map(|question| self.ask(question));
                 let answers = futures_util::future::join_all(asked).await;
-                // Drawn at once: the generator of the thread does not outlive an await.
                 search.answer(answers, &mut |limit| rand::rng().random_range(0..limit.max(1)));
             }
         };

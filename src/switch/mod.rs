@@ -15,8 +15,8 @@ mod tests;
 
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
 pub use settings::{
-    Listener, Network, NetworkError, Pattern, Peer, Reaching, Route, RouteTarget, RouteTargetError, Settings,
-    User,
+    Listener, Network, NetworkError, Pattern, Peer, Reaching, Route, RouteTarget, RouteTargetError,
+    Settings, User,
 };
 
 use std::collections::{HashMap, VecDeque};

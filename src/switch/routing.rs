@@ -83,7 +83,11 @@ fn hunt(settings: &Settings, stages: Vec<Stage>) -> Destination {
 }
 
 /// The flow to an address: from our listener of the same transport and address family.
-pub(super) fn flow_to(listeners: &[Listener], transport: Transport, remote: SocketAddr) -> Option<Flow> {
+pub(super) fn flow_to(
+    listeners: &[Listener],
+    transport: Transport,
+    remote: SocketAddr,
+) -> Option<Flow> {
     let listener = listeners.iter().find(|listener| {
         listener.transport == transport && listener.address.is_ipv4() == remote.is_ipv4()
     })?;

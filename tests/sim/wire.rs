@@ -8,6 +8,7 @@ use sidestream::call::{SinkCommand, SinkEvent};
 use sidestream::command::{Accepted, Command, Denied, Origin, Verb};
 use sidestream::event::{Event, Kind};
 use sidestream::id::{CallId, RequestId};
+use sidestream::locate::{LookupId, Search};
 use sidestream::media::{MediaCommand, MediaEvent, PortFigures};
 use sidestream::sip::{ConnectionId, Flow, Transport};
 use sidestream::switch::{Holdings, Input, Output, Settings, Switch, Ticket};
@@ -26,6 +27,8 @@ pub struct Wire {
     pub events: Vec<Event>,
     pub media: Vec<MediaCommand>,
     pub controls: Vec<SinkCommand>,
+    /// Names that the switch wants looked up.
+    pub lookups: Vec<(LookupId, Search)>,
     answer: Option<Result<Accepted, Denied>>,
     commands: u32,
 }
@@ -149,6 +152,7 @@ impl Wire {
             events: Vec::new(),
             media: Vec::new(),
             controls: Vec::new(),
+            lookups: Vec::new(),
             answer: None,
             commands: 0,
         }
@@ -272,6 +276,7 @@ impl Wire {
                 Output::Sink(command) => self.take_sink(command),
                 Output::Reply { answer, .. } => self.answer = Some(answer),
                 Output::Event(event) => self.events.push(event),
+                Output::Locate { lookup, search } => self.lookups.push((lookup, search)),
                 Output::Figures(_) => {}
             }
         }

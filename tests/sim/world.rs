@@ -411,6 +411,10 @@ impl World {
                 self.told.insert((call, leg), figures);
             }
             Output::Figures(Figures::Stream { .. }) => {}
+            // There is no DNS in this world.
+            Output::Locate { lookup, .. } => {
+                self.switch.handle_input(Input::Located { lookup, places: Vec::new() }, self.now);
+            }
         }
     }
 
