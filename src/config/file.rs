@@ -69,6 +69,10 @@ section!(Registrar {
     max_expires_s: u64 = 7_200,
     default_expires_s: u64 = 3_600,
     contacts_per_user: u64 = 10,
+    registers_per_minute: u64 = 60,
+    path: String = "strict".into(),
+    ping_every_s: u64 = 30,
+    ping_misses: u64 = 3,
 });
 
 section!(Tcp {

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::id::{CallId, LegId, StreamId};
 use crate::locate::{LookupId, Place, Search};
 use crate::media::{MediaCommand, MediaEvent, PortFigures};
+use crate::registrar::Change;
 use crate::sip::Flow;
 
 /// One thing that happened outside.
@@ -97,6 +98,8 @@ pub enum Output {
     Event(Event),
     /// Show how something is doing.
     Figures(Figures),
+    /// Keep a change of the registrations.
+    Registration(Change),
 }
 
 /// How something is doing.

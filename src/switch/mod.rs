@@ -7,6 +7,7 @@ mod ended_calls;
 mod info;
 mod io;
 mod lookups;
+mod pings;
 mod requests;
 mod routing;
 mod settings;
@@ -30,7 +31,7 @@ use crate::event::Cause;
 use crate::id::CallId;
 use crate::locate::{Failures, Reach};
 use crate::media::{MediaCommand, MediaEvent, PortPool};
-use crate::registrar::Registrar;
+use crate::registrar::{BindingId, Registrar, Stored};
 use crate::sip::digest::Digest;
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
 use crate::sip::{Flow, Message, ResponseBuilder, parse_datagram, reason_phrase};
@@ -46,6 +47,8 @@ pub struct Switch {
     ended: EndedCalls,
     transactions: Transactions,
     registrar: Registrar,
+    /// OPTIONS to phones behind a NAT that wait for their answer: at most one per binding.
+    pings: HashMap<ClientKey, BindingId>,
     digest: Digest,
     owners: Owners,
     ports: PortPool,
@@ -72,6 +75,7 @@ impl Switch {
             ended: EndedCalls::default(),
             transactions: Transactions::new(settings.call.timers),
             registrar: Registrar::new(settings.registrar),
+            pings: HashMap::new(),
             digest: Digest::new(settings.realm.clone(), tokens.key(), settings.digest.clone()),
             owners: Owners::default(),
             ports: PortPool::new(settings.ports.clone()).shuffled(|limit| tokens.below(limit)),
@@ -89,6 +93,13 @@ impl Switch {
             counters: Counters::default(),
             settings,
         }
+    }
+
+    /// Takes back the registrations that an earlier process has kept; returns how many. Before the first input.
+    pub fn restore(&mut self, stored: impl IntoIterator<Item = Stored>, now: Instant) -> usize {
+        let restored = self.registrar.restore(stored, now);
+        self.drain_registrar();
+        restored
     }
 
     /// Takes one input. Drain [`Switch::poll_output`] afterwards.
@@ -116,12 +127,15 @@ impl Switch {
             Input::HangUpAll => self.hang_up_all(now),
         }
         self.settle(now);
+        self.drain_registrar();
     }
 
     /// Lets every deadline that has come take its effect.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.transactions.handle_timeout(now);
         self.registrar.handle_timeout(now);
+        self.send_pings(now);
+        self.drain_registrar();
         self.settle(now);
         while let Some(call) = self.timers.poll_expired(now) {
             self.with_call(call, now, |call, cx| call.handle_timeout(cx));
@@ -195,6 +209,7 @@ impl Switch {
             Ok(Message::Response(response)) => {
                 self.counters.messages += 1;
                 match self.transactions.handle_response(response, flow, now) {
+                    Some((key, response, _)) if self.handle_pong(key, response.status()) => {}
                     Some((key, response, flow)) => {
                         if let Some((call, leg)) = self.owners.client(key) {
                             self.with_call(call, now, |call, cx| {
@@ -270,7 +285,16 @@ impl Switch {
         }
     }
 
+    fn drain_registrar(&mut self) {
+        while let Some(change) = self.registrar.poll_change() {
+            self.outputs.push_back(Output::Registration(change));
+        }
+    }
+
     fn handle_client_failure(&mut self, key: ClientKey, timed_out: bool, now: Instant) {
+        if self.handle_missed_ping(key) {
+            return;
+        }
         if let Some((call, leg)) = self.owners.client(key) {
             self.with_call(call, now, |call, cx| {
                 call.handle_request_failure(cx, leg, key, timed_out)

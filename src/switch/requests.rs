@@ -14,6 +14,8 @@ const RETRY_AFTER_S: &str = "5";
 /// What the bodies of our requests and responses may be.
 const ACCEPT: &str =
     "application/sdp, application/media-stream+json, application/dtmf-relay, application/dtmf";
+/// What the registrar knows beside: RFC 3327, RFC 5626.
+const REGISTRAR_SUPPORTS: [&str; 2] = ["path", "outbound"];
 /// What is taken outside of a dialog.
 const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
 
@@ -33,8 +35,13 @@ impl Switch {
 
     fn handle_new_request(&mut self, key: ServerKey, request: Request, flow: Flow, now: Instant) {
         let required = request.header_values("Require");
-        let unsupported: Vec<_> =
-            required.into_iter().filter(|tag| !tag.eq_ignore_ascii_case(SUPPORTED)).collect();
+        let is_register = *request.method() == Method::Register;
+        let is_known = |tag: &&str| {
+            tag.eq_ignore_ascii_case(SUPPORTED)
+                || is_register
+                    && REGISTRAR_SUPPORTS.iter().any(|known| tag.eq_ignore_ascii_case(known))
+        };
+        let unsupported: Vec<_> = required.into_iter().filter(|tag| !is_known(tag)).collect();
         if !unsupported.is_empty() {
             let unsupported = unsupported.join(", ");
             return self.answer(key, &request, flow, 420, now, |response| {
@@ -249,6 +256,7 @@ impl Switch {
         }
         let answer = self.registrar.handle_register(request, &user, &flow, now);
         self.answer(key, request, flow, answer.status, now, |response| {
+            let response = response.header("Supported", REGISTRAR_SUPPORTS.join(", "));
             answer
                 .headers
                 .iter()

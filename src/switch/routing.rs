@@ -6,7 +6,7 @@ use super::settings::{Listener, Settings};
 use crate::call::{Destination, Hop, Hunt, Party, Stage, Target, TestNumber, TransferRights};
 use crate::command::StartStream;
 use crate::id::UserName;
-use crate::registrar::{Binding, Registrar};
+use crate::registrar::{Binding, Reach, Registrar};
 use crate::sip::{Flow, Transport};
 use crate::time::Instant;
 
@@ -67,8 +67,11 @@ pub(super) fn find_way(
 fn registered(binding: &Binding, party: &Party) -> Target {
     Target {
         uri: binding.contact.clone(),
-        hop: Hop::Flow(binding.flow),
-        routes: Vec::new(),
+        hop: match binding.reach() {
+            Reach::Flow(flow) => Hop::Flow(flow),
+            Reach::Locate(uri) => Hop::Locate { uri },
+        },
+        routes: binding.path.clone(),
         party: party.clone(),
         line: None,
     }

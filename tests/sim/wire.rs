@@ -277,7 +277,7 @@ impl Wire {
                 Output::Reply { answer, .. } => self.answer = Some(answer),
                 Output::Event(event) => self.events.push(event),
                 Output::Locate { lookup, search } => self.lookups.push((lookup, search)),
-                Output::Figures(_) => {}
+                Output::Figures(_) | Output::Registration(_) => {}
             }
         }
     }

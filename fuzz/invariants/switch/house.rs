@@ -185,7 +185,8 @@ impl House {
                         self.call = Some(event.call);
                     }
                 }
-                Output::Reply { .. } | Output::Figures(_) | Output::Locate { .. } => {}
+                Output::Reply { .. } | Output::Figures(_) => {}
+                Output::Registration(_) | Output::Locate { .. } => {}
             }
         }
         assert_eq!(self.switch.counters().bugs, 0, "a call was ended by an error");

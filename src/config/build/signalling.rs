@@ -252,6 +252,29 @@ impl Builder {
                 file.contacts_per_user,
                 1..=100,
             ),
+            registers_per_minute: self.small(
+                "sip.registrar.registers_per_minute",
+                file.registers_per_minute,
+                1..=100_000,
+            ),
+            path: match file.path.as_str() {
+                "strict" => registrar::PathPolicy::Strict,
+                "lenient" => registrar::PathPolicy::Lenient,
+                _ => {
+                    let place = Place::at("sip.registrar.path");
+                    self.wrong(place, "`path` is \"strict\" or \"lenient\"");
+                    registrar::PathPolicy::Strict
+                }
+            },
+            pulse: registrar::PulseSettings {
+                every: Some(self.seconds(
+                    "sip.registrar.ping_every_s",
+                    file.ping_every_s,
+                    0..=3_600,
+                ))
+                .filter(|every| !every.is_zero()),
+                misses: self.small("sip.registrar.ping_misses", file.ping_misses, 1..=100),
+            },
         };
         if !(settings.min_expires_s..=settings.max_expires_s).contains(&settings.default_expires_s)
         {
