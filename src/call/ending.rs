@@ -163,12 +163,14 @@ impl Call {
         leg.unacknowledged = None;
         leg.close_port(cx);
         cx.owners.remove_dialog(&leg.call_id, &leg.local_tag);
-        for (key, _) in &leg.requests {
+        for (key, purpose) in &leg.requests {
             cx.owners.remove_client(*key);
             // An INVITE that was answered provisionally waits without end unless it is cancelled (RFC 3261 §9.1); anything else is
             // not sent again in a dialog that is over.
             cx.transactions.cancel(*key, cx.now);
-            cx.transactions.abandon(*key);
+            if !matches!(purpose, Purpose::Invite) {
+                cx.transactions.abandon(*key);
+            }
         }
         for key in leg.answered.drain() {
             cx.owners.remove_client(key);

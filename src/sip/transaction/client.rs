@@ -46,8 +46,13 @@ impl Client {
         Client { machine, audience }
     }
 
-    pub(super) fn is_invite(&self) -> bool {
-        matches!(self.machine, Machine::Invite(_))
+    /// Whether nothing is owed to anybody when the transaction is forgotten: of an INVITE, as long as no response has come.
+    pub(super) fn is_forgettable(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(InviteClient::Calling { .. } | InviteClient::Cancelling { .. }) => true,
+            Machine::Invite(_) => false,
+            Machine::NonInvite(_) => true,
+        }
     }
 
     /// A response came.

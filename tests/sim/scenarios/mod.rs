@@ -5,6 +5,7 @@ mod calls;
 mod confirmation;
 mod doors;
 mod forgery;
+mod hunting;
 mod long_calls;
 mod mid_call;
 mod streams;
