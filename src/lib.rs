@@ -8,6 +8,7 @@ pub mod codec;
 pub mod command;
 pub mod control;
 pub mod dialect;
+pub mod dialplan;
 pub mod event;
 pub mod id;
 pub mod locate;
@@ -18,6 +19,7 @@ pub mod sdp;
 pub mod sip;
 pub mod switch;
 pub mod time;
+pub mod trunk;
 
 // The shell.
 #[cfg(feature = "server")]

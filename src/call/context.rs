@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::owners::Owners;
-use super::redirect::Contact;
+use super::redirect::{Contact, Redirector};
 use super::settings::{Settings, SinkLimits};
 use super::sink_port::{SinkCommand, StreamFigures};
 use super::target::Redirects;
@@ -66,6 +66,8 @@ pub enum Effect {
         lookup: LookupId,
         /// The Contacts, the preferred first.
         contacts: Vec<Contact>,
+        /// Who sent them.
+        by: Redirector,
         /// Which of them may be followed.
         policy: Redirects,
     },

@@ -47,6 +47,8 @@ pub(super) struct Hunting {
     failure: Option<Failure>,
     /// Whose early media the caller hears.
     heard: Option<LegId>,
+    /// Whether the caller has had a 180.
+    rings: bool,
 }
 
 /// A stage that has not begun, and what led to it.
@@ -96,6 +98,7 @@ impl Hunting {
             tried: Vec::new(),
             failure: None,
             heard: None,
+            rings: false,
         }
     }
 
@@ -129,20 +132,25 @@ impl Hunting {
     pub(super) fn heard(&self) -> Option<LegId> {
         self.heard
     }
-
-    /// Whether the caller hears this leg, from here on if nobody was heard before.
-    pub(super) fn hears(&mut self, leg: LegId) -> bool {
-        *self.heard.get_or_insert(leg) == leg
-    }
 }
 
 impl Call {
-    /// Whether the caller is to hear of this leg's ringing: once of all of them, and of the one whose media it hears.
-    pub(super) fn is_news_of(&self, id: LegId) -> bool {
-        let heard = self.hunting.as_ref().and_then(Hunting::heard);
-        match self.phase {
-            Phase::Setup { alerted } => !alerted || heard == Some(id),
-            Phase::Talking | Phase::Ending { .. } | Phase::Over => false,
+    /// Whether the caller hears the early media of this leg, from here on if it heard nobody before.
+    pub(super) fn hears(&mut self, id: LegId) -> bool {
+        self.hunting.as_mut().is_some_and(|hunting| *hunting.heard.get_or_insert(id) == id)
+    }
+
+    /// Whether a provisional response of this leg is told to the caller: of several that ring, the first, the first 180, and
+    /// those of the one that it hears.
+    pub(super) fn is_news(&mut self, id: LegId, status: u16) -> bool {
+        let Phase::Setup { alerted } = self.phase else { return false };
+        let Some(hunting) = &mut self.hunting else { return false };
+        match hunting.heard {
+            Some(heard) => heard == id,
+            None => {
+                let rings = status == 180 && !std::mem::replace(&mut hunting.rings, true);
+                !alerted || rings || hunting.branches.len() == 1
+            }
         }
     }
 
@@ -356,7 +364,10 @@ impl Call {
     pub(super) fn withdraw_leg(&mut self, cx: &mut Context<'_>, id: LegId, cause: Cause) {
         let Some(leg) = self.leg_mut(id) else { return };
         let State::Outgoing { key, .. } = &leg.state else { return };
-        cx.transactions.cancel(*key, cx.now);
+        let key = *key;
+        self.forget_exchange_with(cx, id);
+        cx.transactions.cancel(key, cx.now);
+        let Some(leg) = self.leg_mut(id) else { return };
         leg.state = State::Withdrawn;
         leg.close_port(cx);
         self.tell(cx, Kind::LegRemoved { leg: id }, cause, Origin::Leg(id));

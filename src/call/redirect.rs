@@ -7,8 +7,8 @@ use super::Call;
 use super::context::{Context, Effect};
 use super::failure::Failure;
 use super::hunt::{At, MOST_TARGETS, Quest, Wave};
-use super::target::{Redirects, Stage};
-use crate::id::LegId;
+use super::target::{Redirects, Stage, Target};
+use crate::id::{LegId, UserName};
 use crate::locate::LookupId;
 use crate::sip::{Address, Response, Uri};
 
@@ -33,6 +33,27 @@ pub struct Contact {
     pub uri: String,
     /// How much it is preferred, in thousandths: 1000 is the most (RFC 3261 §20.10).
     pub q: u16,
+}
+
+/// Who sends a call on: it may send it where it could have called itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redirector {
+    /// A user of ours.
+    User(UserName),
+    /// A trunk, by its name.
+    Trunk(String),
+    /// Another server.
+    Server,
+}
+
+impl Redirector {
+    fn of(target: &Target) -> Redirector {
+        match (&target.party.user, &target.line) {
+            (Some(user), _) => Redirector::User(user.clone()),
+            (None, Some(line)) => Redirector::Trunk(line.name.clone()),
+            (None, None) => Redirector::Server,
+        }
+    }
 }
 
 /// The Contacts of a 3xx that can be called, the preferred first.
@@ -98,11 +119,11 @@ impl Call {
         let call = self.id;
         let Some(hunting) = &mut self.hunting else { return false };
         let Some(mut quest) = hunting.take_quest(At::Calling(id)) else { return false };
-        let uri = quest.target.uri.clone();
+        let (uri, by) = (quest.target.uri.clone(), Redirector::of(&quest.target));
         quest.history.push(Redirection { uri, status: response.status() });
         let lookup = cx.owners.new_lookup(call);
         hunting.keep(At::Redirected(lookup), quest);
-        cx.effects.push_back(Effect::Redirect { lookup, contacts, policy });
+        cx.effects.push_back(Effect::Redirect { lookup, contacts, by, policy });
         true
     }
 

@@ -30,6 +30,7 @@ section!(File {
     log: Log = Log::default(),
     users: Vec<User> = Vec::new(),
     peers: Vec<Peer> = Vec::new(),
+    trunks: Vec<Trunk> = Vec::new(),
     routes: Vec<Route> = Vec::new(),
     sinks: Vec<Sink> = Vec::new(),
 });
@@ -47,9 +48,11 @@ section!(Sip {
     outbound_proxy: Option<String> = None,
     redirects: RedirectPolicy = RedirectPolicy::Off,
     redirect_domains: Vec<String> = Vec::new(),
+    reliable_provisional: Reliable = Reliable::Supported,
     session_expires_s: u64 = 1_800,
     min_session_expires_s: u64 = 90,
     dns: Dns = Dns::default(),
+    phones: Phones = Phones::default(),
     registrar: Registrar = Registrar::default(),
     tcp: Tcp = Tcp::default(),
 });
@@ -147,10 +150,97 @@ section!(Peer {
     refer: Refer = Refer::Handle,
 });
 
+section!(Trunk {
+    name: String = String::new(),
+    addresses: Vec<String> = Vec::new(),
+    networks: Vec<String> = Vec::new(),
+    may_control_streams: bool = false,
+    called: CalledIn = CalledIn::Uri,
+    from_user: Option<String> = None,
+    from_domain: Option<String> = None,
+    trusted: bool = false,
+    identity: Assertion = Assertion::None,
+    diversion: bool = false,
+    history_info: bool = false,
+    reason: bool = true,
+    pass_headers: Vec<String> = Vec::new(),
+    headers: Vec<Header> = Vec::new(),
+    codecs: Vec<String> = Vec::new(),
+    called_in: Vec<Rewrite> = Vec::new(),
+    called_out: Vec<Rewrite> = Vec::new(),
+    caller_in: Vec<Rewrite> = Vec::new(),
+    caller_out: Vec<Rewrite> = Vec::new(),
+    account: Option<Account> = None,
+    login: Option<Login> = None,
+    register: Option<Register> = None,
+    health: Option<Health> = None,
+    limits: Limits = Limits::default(),
+});
+
+section!(Header {
+    name: String = String::new(),
+    add: Option<String> = None,
+    set: Option<String> = None,
+    remove: bool = false,
+});
+
+section!(Account {
+    user: String = String::new(),
+    password: String = String::new(),
+    realm: Option<String> = None,
+});
+
+section!(Login { user: String = String::new(), password: String = String::new() });
+
+section!(Register {
+    aor: Option<String> = None,
+    expires_s: u64 = 3_600,
+    first_wait_s: u64 = 5,
+    longest_wait_s: u64 = 300,
+});
+
+section!(Health { every_s: u64 = 30, failures: u64 = 2, successes: u64 = 2 });
+
+section!(Limits {
+    calls: Option<u64> = None,
+    calls_in: Option<u64> = None,
+    calls_out: Option<u64> = None,
+    calls_per_second: Option<u64> = None,
+});
+
+section!(Phones {
+    trusted: bool = false,
+    identity: Assertion = Assertion::None,
+    diversion: bool = false,
+    history_info: bool = false,
+    reason: bool = true,
+    pass_headers: Vec<String> = Vec::new(),
+});
+
 section!(Route {
+    name: Option<String> = None,
     pattern: String = String::new(),
+    from: Vec<String> = Vec::new(),
+    hours: Option<Hours> = None,
+    rewrite: Vec<Rewrite> = Vec::new(),
     target: Option<String> = None,
+    targets: Vec<RouteStage> = Vec::new(),
     stream: Option<Start> = None,
+});
+
+section!(Hours {
+    zone: String = "UTC".into(),
+    days: Vec<String> = Vec::new(),
+    times: Vec<String> = Vec::new(),
+});
+
+section!(RouteStage { to: Vec<String> = Vec::new(), ring_s: Option<u64> = None });
+
+section!(Rewrite {
+    pattern: Option<String> = None,
+    strip: u64 = 0,
+    prefix: Option<String> = None,
+    replace: Option<String> = None,
 });
 
 section!(Sink {
@@ -183,6 +273,21 @@ pub(super) enum RedirectPolicy {
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+pub(super) enum CalledIn {
+    Uri,
+    To,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Assertion {
+    None,
+    Asserted,
+    Preferred,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum SinkKind {
     Websocket,
     Wav,
@@ -195,6 +300,14 @@ pub(super) enum Refer {
     Handle,
     Pass,
     Refuse,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Reliable {
+    Off,
+    Supported,
+    Required,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::routing::{Way, find_way, flow_to};
+use super::routing::{Finder, Way, flow_to, stranger};
 use super::settings::Settings;
 use super::{Output, Switch};
-use crate::call::{Contact, Destination, Party, Redirects, Stage, Target, TransferRights};
+use crate::call::{Contact, Destination, Redirector, Redirects, Stage};
+use crate::dialplan::{Caller, Query};
 use crate::locate::{LookupId, Place, Search};
 use crate::sip::{Flow, Uri};
 use crate::time::Instant;
@@ -16,7 +17,7 @@ pub(super) enum Question {
     /// Where a URI leads.
     Locate { lookup: LookupId, uri: String },
     /// Which Contacts may be tried.
-    Redirect { lookup: LookupId, contacts: Vec<Contact>, policy: Redirects },
+    Redirect { lookup: LookupId, contacts: Vec<Contact>, by: Redirector, policy: Redirects },
 }
 
 impl Switch {
@@ -25,8 +26,8 @@ impl Switch {
         while let Some(question) = self.questions.pop_front() {
             match question {
                 Question::Locate { lookup, uri } => self.locate(lookup, &uri, now),
-                Question::Redirect { lookup, contacts, policy } => {
-                    self.redirect(lookup, contacts, policy, now);
+                Question::Redirect { lookup, contacts, by, policy } => {
+                    self.redirect(lookup, contacts, &by, policy, now);
                 }
             }
         }
@@ -66,13 +67,14 @@ impl Switch {
         &mut self,
         lookup: LookupId,
         contacts: Vec<Contact>,
+        by: &Redirector,
         policy: Redirects,
         now: Instant,
     ) {
         let Some(call) = self.owners.take_lookup(lookup) else { return };
         let mut stages: Vec<(u16, Stage)> = Vec::new();
         for contact in contacts {
-            let found = self.stages_of(&contact.uri, policy, now);
+            let found = self.stages_of(&contact.uri, by, policy, now);
             let counted = match found.is_empty() {
                 true => &mut self.counters.redirections_refused,
                 false => &mut self.counters.redirections,
@@ -92,12 +94,25 @@ impl Switch {
     }
 
     /// Where one Contact leads: through the dial plan if it is one of our own addresses or a telephone number, else to what it
-    /// names if policy allows that place. No Contact is more than the caller could have dialled, or than the operator allowed.
-    fn stages_of(&self, contact: &str, policy: Redirects, now: Instant) -> Vec<Stage> {
+    /// names if policy allows that place. No Contact is more than whoever sent it could have dialled, or than the operator allowed.
+    fn stages_of(
+        &self,
+        contact: &str,
+        by: &Redirector,
+        policy: Redirects,
+        now: Instant,
+    ) -> Vec<Stage> {
         let Ok(uri) = Uri::parse(contact) else { return Vec::new() };
+        let finder = Finder { settings: &self.settings, registrar: &self.registrar, now };
+        let user = uri.user().unwrap_or_default();
         if !uri.is_sip() || is_ours(&self.settings, &uri) {
-            let dialled = uri.user().unwrap_or_default();
-            return match find_way(&self.settings, &self.registrar, &dialled, now) {
+            let caller = match by {
+                Redirector::User(name) => Caller::User(name.as_str()),
+                Redirector::Trunk(name) => Caller::Trunk(name),
+                Redirector::Server => Caller::Peer(""),
+            };
+            let query = Query { dialled: &user, caller, at: self.wall_time(now) };
+            return match finder.find_way(&query) {
                 Ok(Way { destination: Destination::Hunt(hunt), .. }) => hunt.stages,
                 Ok(Way { destination: Destination::Test(_), .. }) | Err(_) => Vec::new(),
             };
@@ -111,16 +126,7 @@ impl Switch {
         if !allowed {
             return Vec::new();
         }
-        let party = Party {
-            name: uri.user().unwrap_or_default().into_owned(),
-            user: None,
-            may_control_streams: false,
-            transfer: TransferRights::default(),
-        };
-        let mut target = Target::located(contact.to_owned(), Vec::new(), party);
-        if let Some(proxy) = &self.settings.reaching.outbound_proxy {
-            target.go_through(proxy);
-        }
+        let target = finder.server(contact.to_owned(), stranger(&user));
         vec![Stage { targets: vec![target], ring: None }]
     }
 }

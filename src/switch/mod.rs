@@ -3,6 +3,7 @@
 //! The switch decides *which* call, never *what* the call does. It owns the transaction layer, the registrar, the pools of
 //! ports and sinks, and the one table of who owns what.
 
+mod callers;
 mod ended_calls;
 mod info;
 mod io;
@@ -15,10 +16,7 @@ mod settings;
 mod tests;
 
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
-pub use settings::{
-    Listener, Network, NetworkError, Pattern, Peer, Reaching, Route, RouteTarget, RouteTargetError,
-    Settings, User,
-};
+pub use settings::{Listener, Peer, Reaching, Settings, User};
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -64,6 +62,8 @@ pub struct Switch {
     outputs: VecDeque<Output>,
     draining: bool,
     counters: Counters,
+    /// The wall time of [`Instant::ZERO`].
+    unix_origin_ms: u64,
 }
 
 impl Switch {
@@ -91,6 +91,7 @@ impl Switch {
             outputs: VecDeque::new(),
             draining: false,
             counters: Counters::default(),
+            unix_origin_ms,
             settings,
         }
     }
@@ -198,6 +199,13 @@ impl Switch {
             lookups,
             timers: self.timers.len(),
         }
+    }
+
+    /// The time on the wall, for the hours of the dial plan.
+    fn wall_time(&self, now: Instant) -> jiff::Timestamp {
+        let millis = self.unix_origin_ms.saturating_add(now.as_nanos() / 1_000_000);
+        let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)
     }
 
     fn handle_message(&mut self, flow: Flow, bytes: Bytes, now: Instant) {
@@ -411,8 +419,8 @@ impl Switch {
                     self.questions.push_back(Question::Locate { lookup, uri });
                     continue;
                 }
-                Effect::Redirect { lookup, contacts, policy } => {
-                    self.questions.push_back(Question::Redirect { lookup, contacts, policy });
+                Effect::Redirect { lookup, contacts, by, policy } => {
+                    self.questions.push_back(Question::Redirect { lookup, contacts, by, policy });
                     continue;
                 }
                 Effect::Send { flow, bytes } => Output::Send { flow, bytes },

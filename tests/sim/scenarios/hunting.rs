@@ -5,12 +5,12 @@ use sidestream::event::{Kind, Outcome};
 use sidestream::locate::{LookupId, Place};
 use sidestream::media::{MediaCommand, MediaEvent};
 use sidestream::sip::Transport;
-use sidestream::switch::{Input, Pattern, Route, RouteTarget, Settings};
+use sidestream::switch::{Input, Settings};
 use sidestream::time::Duration;
 
 use crate::text::{Text, sdp};
 use crate::wire::{Party, Wire, flow};
-use crate::world::{settings, user};
+use crate::world::{route_to, settings, user};
 
 fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -256,8 +256,7 @@ fn the_caller_hears_the_first_phone_that_speaks_early_and_gets_the_description_o
 /// A call to a route that leads to a name, with what was asked.
 fn to_a_name(change: impl FnOnce(&mut Settings)) -> (Wire, Party, Text, LookupId) {
     let mut wire = with_bob(|settings| {
-        let target = RouteTarget::parse("sip:{number}@carrier.test").ok();
-        settings.routes.push(Route { pattern: Pattern::parse("200"), target, start: None });
+        settings.routes.push(route_to("200", "sip:{number}@carrier.test"));
         change(settings);
     });
     let mut alice = Party::alice();
