@@ -140,7 +140,7 @@ pub struct Counters {
     pub challenges: u64,
     /// Names that the DNS was asked for.
     pub lookups: u64,
-    /// Names that led nowhere.
+    /// URIs that led nowhere.
     pub not_found: u64,
     /// Contacts of redirections that were followed.
     pub redirections: u64,

@@ -1,5 +1,7 @@
 //! How other servers are found, and where called parties may send a call on to.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::{Builder, DAY_S};
 use crate::call::Redirects;
 use crate::config::file::{Dns, RedirectPolicy, Sip};
@@ -39,7 +41,8 @@ impl Builder {
         let mut nameservers = Vec::new();
         for (index, text) in dns.nameservers.iter().enumerate() {
             // Without a port, the port of the DNS.
-            match text.parse().or_else(|_| text.parse().map(|ip| (ip, 53).into())) {
+            let bare = || text.parse().map(|address: IpAddr| SocketAddr::new(address, 53));
+            match text.parse().or_else(|_| bare()) {
                 Ok(address) => nameservers.push(address),
                 Err(_) => {
                     let message = format!("`{text}` is not an address like 192.0.2.53 or [::1]:53");
