@@ -109,6 +109,11 @@ impl EarlyDialogs {
         self.forks.last_mut()
     }
 
+    /// Every early dialog.
+    pub(super) fn dialogs(&self) -> impl Iterator<Item = &Dialog> {
+        self.forks.iter().map(|fork| &fork.dialog)
+    }
+
     pub(super) fn of_mut(&mut self, tag: &str) -> Option<&mut EarlyDialog> {
         self.forks.iter_mut().find(|fork| fork.tag() == tag)
     }
@@ -190,6 +195,9 @@ impl Call {
         text: Option<Bytes>,
         reliably: bool,
     ) {
+        if self.is_target(id) {
+            return self.handle_target_progress(cx, status);
+        }
         let has_media = text.is_some();
         if !has_media && !self.is_news(id, status) {
             return;
@@ -215,6 +223,10 @@ impl Call {
         body: &Bytes,
     ) -> Option<Bytes> {
         let remote = self.read_answer(id, body).ok()?;
+        if self.is_target(id) {
+            self.follow_fork(cx, id, tag, remote);
+            return None;
+        }
         if !self.hears(id) {
             // Kept for the case that this leg answers without repeating it.
             let leg = self.leg_mut(id)?;

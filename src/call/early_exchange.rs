@@ -115,7 +115,7 @@ impl Call {
     }
 
     /// A leg is taken back: what was under way with it comes to nothing.
-    pub(super) fn forget_exchange_with(&mut self, cx: &mut Context<'_>, id: LegId) {
+    pub(super) fn forget_early_offers_of(&mut self, cx: &mut Context<'_>, id: LegId) {
         match self.exchange.take() {
             Some(Exchange { from, stage: Stage::Offered(offered) }) if offered.to == id => {
                 self.forget_offers_to(cx, id);
@@ -126,10 +126,9 @@ impl Call {
                 self.respond(cx, from, offered.key, &offered.request, 487);
                 self.exchange = Some(offered.into_settling(from, cx.now));
             }
-            // The answer that the customer's PRACK brings is taken, and goes nowhere.
-            Some(Exchange { stage: Stage::AnswerInPrack { to, .. }, .. }) if to == id => {}
             other => self.exchange = other,
         }
+        self.forget_exchange_with(cx, id);
     }
 
     fn forget_offers_to(&mut self, cx: &mut Context<'_>, id: LegId) {

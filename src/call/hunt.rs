@@ -324,12 +324,23 @@ impl Call {
         }
     }
 
-    fn give_up_hunt(&mut self, cx: &mut Context<'_>, failure: Failure) {
+    /// Nobody is to be reached any more: whoever rings is silenced.
+    pub(super) fn cancel_hunt(&mut self, cx: &mut Context<'_>) {
         for leg in self.end_hunt(cx) {
             self.withdraw_leg(cx, leg, Cause::HangUp);
         }
+    }
+
+    fn give_up_hunt(&mut self, cx: &mut Context<'_>, failure: Failure) {
+        self.cancel_hunt(cx);
         let status = failure.status_for_caller();
-        self.end(cx, status, failure.outcome(), failure.cause, failure.origin);
+        match self.phase {
+            // It was a transfer's target that was looked for: who talks goes on.
+            Phase::Talking => self.handle_no_target(cx, status, failure.cause),
+            Phase::Setup { .. } | Phase::Ending { .. } | Phase::Over => {
+                self.end(cx, status, failure.outcome(), failure.cause, failure.origin);
+            }
+        }
     }
 
     /// Nobody else is tried. Returns the legs that have our INVITE.
@@ -365,7 +376,7 @@ impl Call {
         let Some(leg) = self.leg_mut(id) else { return };
         let State::Outgoing { key, .. } = &leg.state else { return };
         let key = *key;
-        self.forget_exchange_with(cx, id);
+        self.forget_early_offers_of(cx, id);
         cx.transactions.cancel(key, cx.now);
         let Some(leg) = self.leg_mut(id) else { return };
         leg.state = State::Withdrawn;

@@ -21,9 +21,10 @@ use crate::sip::{Address, Flow, Method, Request, RequestBuilder, Response};
 use crate::trunk::Line;
 
 /// What we tell peers that we can do.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, SUBSCRIBE";
 /// The option tags that we support.
-pub(super) const SUPPORTED: &str = "timer, 100rel";
+pub(super) const SUPPORTED: &str = "timer, 100rel, replaces, norefersub";
 /// The INFO package that we take (RFC 6086).
 pub(super) const INFO_PACKAGE: &str = "media-stream";
 
@@ -32,6 +33,7 @@ pub(super) const INFO_PACKAGE: &str = "media-stream";
 pub(super) struct Leg {
     pub(super) id: LegId,
     pub(super) party: Party,
+    pub(super) seat: Seat,
     /// The manners of the trunk at its other end.
     pub(super) line: Option<Arc<Line>>,
     pub(super) state: State,
@@ -69,6 +71,15 @@ pub(super) struct Leg {
     pub(super) holds: bool,
 }
 
+/// Whether a leg's media is part of what is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seat {
+    /// It sits at the bridge.
+    Bridge,
+    /// It stands beside it: called in the course of a transfer, or replaced and not gone yet.
+    Aside,
+}
+
 /// Where the leg's dialog stands.
 #[derive(Debug)]
 pub(super) enum State {
@@ -101,6 +112,10 @@ pub(super) enum Purpose {
     Refresh { method: Method },
     /// An INFO of the other leg, whose answer is relayed.
     RelayedInfo { from: LegId, key: ServerKey, request: Request },
+    /// A REFER of the other leg that is for its party to act on.
+    PassedRefer { from: LegId, key: ServerKey, request: Request },
+    /// News of what a REFER asked for.
+    Referral,
     /// A stream's news.
     Notice,
 }
@@ -134,6 +149,7 @@ impl Leg {
         Leg {
             id,
             party,
+            seat: Seat::Bridge,
             line: None,
             state: State::Gone,
             flow,
@@ -155,6 +171,12 @@ impl Leg {
             is_silent: false,
             holds: false,
         }
+    }
+
+    /// What stands for a leg that has moved to another call.
+    pub(super) fn gone(&self) -> Leg {
+        let (party, none) = (self.party.clone(), String::new());
+        Leg::new(self.id, party, self.flow, none.clone(), none, SessionTimer::default())
     }
 
     /// The dialog, early or confirmed.

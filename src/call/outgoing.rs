@@ -6,7 +6,7 @@ use super::Call;
 use super::context::Context;
 use super::early::EarlyDialogs;
 use super::failure::Failure;
-use super::leg::{ALLOW, INFO_PACKAGE, Leg, Purpose, State};
+use super::leg::{ALLOW, INFO_PACKAGE, Leg, Purpose, Seat, State};
 use super::session_timer::SessionTimer;
 use super::settings::Reliability;
 use super::target::Target;
@@ -34,19 +34,25 @@ impl Call {
         let name = party.name.clone();
         let mut leg =
             Leg::new(id, party, flow, call_id, local_tag, SessionTimer::new(cx.settings.session));
+        if self.transfer.is_some() {
+            leg.seat = Seat::Aside;
+        }
         leg.line = target.line.clone();
         if !leg.open_port(cx, call) {
             return Err(Failure::NO_ROOM);
         }
-        let offer =
-            self.customer().remote.as_ref().map(|remote| leg.local.relay(&remote.description));
+        let offer = self.offer_for(&mut leg);
         // An offer in a reliable response is answered in its PRACK: only a caller who knows PRACK can do that in time.
         let can_answer = offer.is_some() || self.customer().provisional.is_supported();
         let reliability = if can_answer { cx.settings.reliability } else { Reliability::Off };
         let dress = self.dress(cx.settings, &leg, &target.uri);
         let bytes =
-            outgoing_invite(invite, &leg, &dress, target, &branch, offer.as_ref(), reliability)
-                .build();
+            outgoing_invite(invite, &leg, &dress, target, &branch, offer.as_ref(), reliability);
+        let bytes = self
+            .referral_headers()
+            .iter()
+            .fold(bytes, |invite, (name, value)| invite.header(name, value))
+            .build();
         // Our own request parses: it is made by our builder from parts that parsed.
         let Ok(Message::Request(sent)) = parse_datagram(bytes.clone()) else {
             leg.close_port(cx);

@@ -55,6 +55,7 @@ section!(Sip {
     phones: Phones = Phones::default(),
     registrar: Registrar = Registrar::default(),
     tcp: Tcp = Tcp::default(),
+    transfer: Transfer = Transfer::default(),
 });
 
 section!(Dns {
@@ -66,6 +67,8 @@ section!(Dns {
     max_ttl_s: u64 = 3_600,
     max_negative_ttl_s: u64 = 30,
 });
+
+section!(Transfer { tone: Tone = Tone::Ringing, recall: bool = false });
 
 section!(Registrar {
     min_expires_s: u64 = 60,
@@ -292,6 +295,14 @@ pub(super) enum SinkKind {
     Websocket,
     Wav,
     Scope,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Tone {
+    Ringing,
+    Music,
+    Silence,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -2,10 +2,11 @@
 
 use super::Switch;
 use super::routing::{Finder, Way};
-use crate::call::{ALLOW, Call, INFO_PACKAGE, Invitation};
+use crate::call::{ALLOW, Call, Errand, INFO_PACKAGE};
 use crate::dialplan::Query;
 use crate::id::{CallId, LegId, UserName};
 use crate::sip::digest::Verdict;
+use crate::sip::refer::Replaces;
 use crate::sip::transaction::{Incoming, ServerKey};
 use crate::sip::{Flow, Method, Request, ResponseBuilder, Uri, reason_phrase};
 use crate::time::Instant;
@@ -86,11 +87,13 @@ impl Switch {
                 (None, _) => return self.refuse(key, &request, flow, 481, now),
             }
         }
-        let info = self
+        let errand = self
             .with_call(call, now, |call, cx| call.handle_request(cx, leg, key, request))
             .flatten();
-        if let Some(info) = info {
-            self.handle_info(call, leg, info, now);
+        match errand {
+            Some(Errand::Info(info)) => self.handle_info(call, leg, info, now),
+            Some(Errand::Refer(refer)) => self.handle_refer(call, leg, refer, now),
+            None => {}
         }
     }
 
@@ -187,11 +190,21 @@ impl Switch {
             Ok(caller) => caller,
             Err(stale) => return self.challenge(key, &request, flow, stale, now),
         };
+        let replaces = match Replaces::of(&request) {
+            Ok(replaces) => replaces,
+            Err(_) => return self.refuse(key, &request, flow, 400, now),
+        };
         let dialled = match dialled_number(caller.called_uri(&request)) {
             Ok(dialled) => dialled,
+            // Who takes another's place need not say whom it calls.
+            Err(_) if replaces.is_some() => String::new(),
             Err(status) => return self.refuse(key, &request, flow, status, now),
         };
         let dialled = caller.number_for_us(dialled);
+        if let Some(replaces) = replaces {
+            let invitation = caller.invitation(key, request, flow, dialled);
+            return self.handle_replacing_invite(invitation, &replaces, now);
+        }
         let query =
             Query { dialled: &dialled, caller: caller.as_caller(), at: self.wall_time(now) };
         let finder = Finder { settings: &self.settings, registrar: &self.registrar, now };
@@ -202,15 +215,7 @@ impl Switch {
         // RFC 3261 §17.2.1: a 100 at once stops the peer's retransmissions while the call is set up.
         self.answer(key, &request, flow, 100, now, |response| response);
         let id = self.tokens.new_call(now);
-        let invitation = Invitation {
-            key,
-            request: request.clone(),
-            flow,
-            caller: caller.party().clone(),
-            line: caller.line(),
-            presented: caller.presented(&request),
-            dialled,
-        };
+        let invitation = caller.invitation(key, request.clone(), flow, dialled);
         match self.guarded(id, now, |cx| Call::begin(cx, id, invitation, destination, start)) {
             Some(Ok(call)) => self.keep(call),
             Some(Err(_)) => self.refuse(key, &request, flow, 400, now),
@@ -281,7 +286,14 @@ impl Switch {
     }
 
     /// A response that needs nothing but its status.
-    fn refuse(&mut self, key: ServerKey, request: &Request, flow: Flow, status: u16, now: Instant) {
+    pub(super) fn refuse(
+        &mut self,
+        key: ServerKey,
+        request: &Request,
+        flow: Flow,
+        status: u16,
+        now: Instant,
+    ) {
         self.answer(key, request, flow, status, now, |response| match status {
             405 | 501 => response
                 .header("Allow", if request.to_tag().is_some() { ALLOW } else { ALLOW_OUTSIDE }),
@@ -289,7 +301,7 @@ impl Switch {
         });
     }
 
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         key: ServerKey,
         request: &Request,
@@ -310,7 +322,7 @@ impl Switch {
 }
 
 /// What was dialled: the user part of a `sip:` or the digits of a `tel:` Request-URI. Otherwise the status to refuse with.
-fn dialled_number(uri: &str) -> Result<String, u16> {
+pub(super) fn dialled_number(uri: &str) -> Result<String, u16> {
     if let Some((scheme, number)) = uri.split_once(':')
         && scheme.eq_ignore_ascii_case("tel")
     {

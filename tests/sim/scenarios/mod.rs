@@ -9,6 +9,7 @@ mod hunting;
 mod long_calls;
 mod mid_call;
 mod streams;
+mod transfers;
 mod transports;
 
 use expect_test::Expect;
