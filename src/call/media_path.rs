@@ -190,7 +190,10 @@ impl Call {
         let Some(leg) = self.leg_mut(id) else { return };
         leg.is_silent = true;
         self.tell_of_track(cx, id, &Kind::StreamPaused, Cause::MediaTimeout);
-        let all_silent = self.at_bridge().filter(|leg| leg.port.is_some()).all(|leg| leg.is_silent);
+        // Those who ring count too: nobody has to speak as long as nobody has answered.
+        let mut sitting =
+            self.legs.iter().filter(|leg| leg.seat == Seat::Bridge && !leg.has_left());
+        let all_silent = sitting.all(|leg| leg.is_silent || leg.port.is_none());
         if all_silent && cx.settings.hang_up_on_media_timeout {
             self.hang_up(cx, Cause::MediaTimeout, Origin::Switch);
         }
