@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::late_answers::LateAnswers;
 use crate::id::{CallId, LegId, PortId, SinkName, StreamId};
 use crate::locate::LookupId;
 use crate::media::LocalPort;
@@ -17,6 +18,7 @@ pub struct Owners {
     ports: HashMap<PortId, ((CallId, LegId), LocalPort)>,
     streams: HashMap<StreamId, (CallId, SinkName)>,
     lookups: HashMap<LookupId, CallId>,
+    late: LateAnswers,
     port_count: u64,
     lookup_count: u64,
 }
@@ -64,6 +66,11 @@ impl Owners {
 
     pub(super) fn remove_stream(&mut self, stream: StreamId) {
         self.streams.remove(&stream);
+    }
+
+    /// INVITEs whose legs are gone.
+    pub fn late_answers(&mut self) -> &mut LateAnswers {
+        &mut self.late
     }
 
     /// The leg whose dialog has this Call-ID and local tag.

@@ -40,6 +40,7 @@ pub use reason::reason_phrase;
 pub use rejected::Rejected;
 pub use request::RequestBuilder;
 pub use response::ResponseBuilder;
+pub(crate) use transport::moved_contact;
 pub use transport::{ConnectionId, Flow, Transport};
 pub use uri::{Uri, UriError};
 pub use via::{Via, ViaError};
