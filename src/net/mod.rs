@@ -166,13 +166,15 @@ pub fn start(
     let (renewal, tls) = tls::Renewal::begin(settings.tls.clone()).map_err(io::Error::other)?;
     let renewal_asker = renewal.asker();
     tokio::spawn(renewal.run(Arc::clone(&counters), stop.clone()));
+    // What the resolver finds, the connections hold certificates to.
+    let names = ServerNames::default();
     let shell = stream::Shell {
         inbound: inbound_sender.clone(),
         admission: stream::Admission::new(settings.tcp),
         limits: settings.tcp,
         websocket: Arc::new(settings.websocket.clone()),
         tls,
-        names: ServerNames::default(),
+        names: names.clone(),
         counters: Arc::clone(&counters),
     };
     let addresses = |transport| {
@@ -210,7 +212,6 @@ pub fn start(
         }
     }
     let (located_sender, located) = mpsc::channel(resolver::LOCATED_LIMIT);
-    let names = tls::ServerNames::default();
     let driver = driver::Driver {
         resolver: resolver::Resolver::new(
             &settings.dns,
