@@ -12,10 +12,12 @@ mod counters;
 mod driver;
 mod handle;
 mod inbound;
+mod load;
 mod media;
 mod resolver;
 mod socket;
 mod stream;
+mod stun;
 pub mod tls;
 mod udp;
 
@@ -227,6 +229,7 @@ pub fn start(
         outlets,
         counters,
         tickets: driver::Tickets::new(settings.command_time),
+        load: load::LoadMeter::new(clock.now()),
         _ended: ended.drop_guard(),
     };
     tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks, located }, stop));

@@ -76,6 +76,8 @@ fn gateway() -> Gateway {
         notify: Arc::new(notify()),
         door: Arc::new(|_, _| Box::pin(std::future::ready(Ok(samples::accepted())))),
         scope: Arc::new(|_| Some(samples::scope())),
+        bans: Arc::new(|| Box::pin(std::future::ready(Some(Vec::new())))),
+        lift_ban: Arc::new(|_| Box::pin(std::future::ready(Some(true)))),
         sinks: Arc::new([samples::sink()]),
         wall: Arc::new(|| Timestamp::from_unix_millis(0)),
         ready: Arc::new(AtomicBool::new(true)),

@@ -30,6 +30,8 @@ pub struct Wire {
     pub controls: Vec<SinkCommand>,
     /// Names that the switch wants looked up.
     pub lookups: Vec<(LookupId, Search)>,
+    /// Bytes that were sent to each address.
+    pub weights: BTreeMap<SocketAddr, usize>,
     answer: Option<Result<Accepted, Denied>>,
     commands: u32,
 }
@@ -186,6 +188,7 @@ impl Wire {
             media: Vec::new(),
             controls: Vec::new(),
             lookups: Vec::new(),
+            weights: BTreeMap::new(),
             answer: None,
             commands: 0,
         }
@@ -384,7 +387,10 @@ impl Wire {
     fn drain(&mut self) {
         while let Some(output) = self.switch.poll_output() {
             match output {
-                Output::Send { flow, bytes } => self.sent.push_back((flow, Text::parse(&bytes))),
+                Output::Send { flow, bytes } => {
+                    *self.weights.entry(flow.remote).or_default() += bytes.len();
+                    self.sent.push_back((flow, Text::parse(&bytes)));
+                }
                 Output::Media { command, .. } => self.take_media(command),
                 Output::Sink(command) => self.take_sink(command),
                 Output::Reply { answer, .. } => self.answer = Some(answer),

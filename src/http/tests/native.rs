@@ -190,3 +190,20 @@ async fn nobody_gets_in_without_a_token() {
         "no token lets nobody in"
     );
 }
+
+#[tokio::test]
+async fn bans_are_listed_and_lifted() {
+    let bench = bench().await;
+    let (status, body) = bench.send("GET", "/v1/bans", "").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(body["bans"][0]["source"], "203.0.113.9");
+    assert!(body["bans"][0]["until"].as_str().is_some_and(|until| until.starts_with("2026-11-21")));
+    for (source, expected) in [
+        ("203.0.113.9", StatusCode::OK),
+        ("203.0.113.8", StatusCode::NOT_FOUND),
+        ("x", StatusCode::BAD_REQUEST),
+    ] {
+        let (status, _) = bench.send("DELETE", &format!("/v1/bans/{source}"), "").await;
+        assert_eq!(status, expected, "{source}");
+    }
+}

@@ -13,6 +13,7 @@ mod long_calls;
 mod mid_call;
 mod offer_answer;
 mod refreshes;
+mod strangers;
 mod streams;
 mod transfers;
 mod transports;
