@@ -86,14 +86,32 @@ impl Swarm {
                 let choice = self.below(MANNERS.len());
                 let manner = MANNERS[choice];
                 self.world.phones[callee].manner = manner;
-                self.world.act(caller, |phone, now| phone.invite(&number, now));
+                self.world.phones[callee].reliable = self.below(2) == 0;
+                let extension = [None, Some("Supported"), Some("Require")][self.below(3)];
+                let offers = self.below(4) > 0;
+                self.world.act(caller, |phone, now| {
+                    phone.invite_with(&number, now, |mut invite| {
+                        if !offers {
+                            invite.body.clear();
+                            invite.headers.retain(|(name, _)| name != "Content-Type");
+                        }
+                        match extension {
+                            Some(extension) => invite.with(extension, "100rel"),
+                            None => invite,
+                        }
+                    })
+                });
             }
             _ if dialogs == 0 => {}
             3 => self.world.act(phone, |phone, now| phone.bye(place, now)),
             4 => self.world.act(phone, |phone, now| phone.cancel_if_calling(place, now)),
             5 => {
                 let direction = DIRECTIONS[self.below(DIRECTIONS.len())];
-                self.world.act(phone, |phone, now| phone.reinvite(place, direction, now));
+                match self.below(3) {
+                    0 => self.world.act(phone, |phone, now| phone.reinvite(place, direction, now)),
+                    1 => self.world.act(phone, |phone, now| phone.update(place, direction, now)),
+                    _ => self.collide(pair, direction),
+                }
             }
             6 => {
                 let ops = [
@@ -113,6 +131,15 @@ impl Swarm {
                 self.world.act(phone, |phone, now| phone.stream_info(place, &json, now));
             }
             _ => self.command(),
+        }
+    }
+
+    /// Both sides of a pair offer at the same moment.
+    fn collide(&mut self, pair: usize, direction: &'static str) {
+        for phone in [pair * 2, pair * 2 + 1] {
+            if let Some(last) = self.world.phones[phone].dialogs.len().checked_sub(1) {
+                self.world.act(phone, |phone, now| phone.reinvite(last, direction, now));
+            }
         }
     }
 
