@@ -126,6 +126,7 @@ pub fn router(gateway: Gateway) -> Router {
     let (protected, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(calls::list))
         .routes(routes!(calls::show, calls::hang_up))
+        .routes(routes!(calls::transfer))
         .routes(routes!(streams::list, streams::start))
         .routes(routes!(streams::change))
         .routes(routes!(streams::show))

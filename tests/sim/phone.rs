@@ -219,6 +219,30 @@ impl Phone {
         });
     }
 
+    /// Asks the server to connect whoever talks in this dialog with `to`.
+    pub fn refer(&mut self, place: usize, to: &str, now: Instant) {
+        if self.dialogs[place].stage == Stage::Up {
+            let refer = self.inside(place, "REFER").with("Refer-To", to);
+            self.send_request(refer, now);
+        }
+    }
+
+    /// Asks the server to connect the other sides of two dialogs.
+    pub fn refer_to_each_other(&mut self, place: usize, other: usize, now: Instant) {
+        let dialog = &self.dialogs[other];
+        let tag = |value: &str| value.split("tag=").nth(1).unwrap_or_default().to_owned();
+        let replaces = format!(
+            "{}%3Bto-tag%3D{}%3Bfrom-tag%3D{}",
+            dialog.call_id,
+            tag(&dialog.remote),
+            tag(&dialog.local)
+        );
+        let to = format!("<sip:x@{}?Replaces={replaces}>", self.server);
+        if self.dialogs[other].stage == Stage::Up {
+            self.refer(place, &to, now);
+        }
+    }
+
     pub fn reinvite(&mut self, place: usize, direction: &'static str, now: Instant) {
         if self.dialogs[place].stage != Stage::Up || self.is_offering(place) {
             return;
@@ -541,7 +565,8 @@ impl Phone {
         }
         if let Some(dead) = dialog.dead_since
             && now.since(dead) > CROSSING
-            && request.method() != "BYE"
+            // What was asked for in a dialog is told in it, though it be over (RFC 5057).
+            && !matches!(request.method(), "BYE" | "NOTIFY")
         {
             self.violations.push(format!("{name}: {} in a dialog that is over", request.start));
         }

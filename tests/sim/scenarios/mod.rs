@@ -15,6 +15,7 @@ mod offer_answer;
 mod refreshes;
 mod strangers;
 mod streams;
+mod transferred_streams;
 mod transfers;
 mod transports;
 
