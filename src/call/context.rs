@@ -18,6 +18,7 @@ use crate::media::{MediaCommand, PortFigures, PortPool};
 use crate::sip::Flow;
 use crate::sip::transaction::Transactions;
 use crate::time::Instant;
+use crate::trunk::Channels;
 
 /// The surroundings of a call for the time of one input.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct Context<'a> {
     pub sinks: &'a mut SinkPool,
     /// The places that failed a short while ago.
     pub failures: &'a mut Failures,
+    /// The channels of the trunks.
+    pub channels: &'a mut Channels,
     /// Chance.
     pub tokens: &'a mut Tokens,
     /// What is to be done, in order.

@@ -15,7 +15,7 @@ use crate::event::{Cause, Kind};
 use crate::id::LegId;
 use crate::sip::dialog::RouteSet;
 use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Response, parse_datagram};
-use crate::trunk::Dress;
+use crate::trunk::{Direction, Dress};
 
 impl Call {
     /// Sends the INVITE to a target.
@@ -38,6 +38,10 @@ impl Call {
             leg.seat = Seat::Aside;
         }
         leg.line = target.line.clone();
+        let name_of_line = leg.line.as_ref().map(|line| line.name.clone()).unwrap_or_default();
+        if cx.channels.take((call, id), &name_of_line, Direction::Out, cx.now).is_err() {
+            return Err(Failure::NO_ROOM);
+        }
         if !leg.open_port(cx, call) {
             return Err(Failure::NO_ROOM);
         }

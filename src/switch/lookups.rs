@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::routing::{Finder, Way, flow_to, stranger};
+use super::routing::{Way, flow_to, stranger};
 use super::settings::Settings;
 use super::{Output, Switch};
 use crate::call::{Contact, Destination, Redirector, Redirects, Stage};
@@ -13,7 +13,7 @@ use crate::time::Instant;
 
 /// A question of a call, answered when the call has been put back.
 #[derive(Debug)]
-pub(super) enum Question {
+pub(super) enum Wish {
     /// Where a URI leads.
     Locate { lookup: LookupId, uri: String },
     /// Which Contacts may be tried.
@@ -25,8 +25,8 @@ impl Switch {
     pub(super) fn drain_questions(&mut self, now: Instant) {
         while let Some(question) = self.questions.pop_front() {
             match question {
-                Question::Locate { lookup, uri } => self.locate(lookup, &uri, now),
-                Question::Redirect { lookup, contacts, by, policy } => {
+                Wish::Locate { lookup, uri } => self.locate(lookup, &uri, now),
+                Wish::Redirect { lookup, contacts, by, policy } => {
                     self.redirect(lookup, contacts, &by, policy, now);
                 }
             }
@@ -103,7 +103,7 @@ impl Switch {
         now: Instant,
     ) -> Vec<Stage> {
         let Ok(uri) = Uri::parse(contact) else { return Vec::new() };
-        let finder = Finder { settings: &self.settings, registrar: &self.registrar, now };
+        let finder = self.finder(now);
         let user = uri.user().unwrap_or_default();
         if !uri.is_sip() || is_ours(&self.settings, &uri) {
             let caller = match by {

@@ -416,7 +416,8 @@ impl World {
             Output::Figures(Figures::Port { call, leg, figures }) => {
                 self.told.insert((call, leg), figures);
             }
-            Output::Figures(Figures::Stream { .. }) | Output::Registration(_) => {}
+            Output::Figures(Figures::Stream { .. } | Figures::Trunk { .. })
+            | Output::Registration(_) => {}
             // There is no DNS in this world.
             Output::Locate { lookup, .. } => {
                 self.switch.handle_input(Input::Located { lookup, places: Vec::new() }, self.now);

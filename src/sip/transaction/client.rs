@@ -72,6 +72,14 @@ impl Client {
         }
     }
 
+    /// What was sent, while a final response may still come.
+    pub(super) fn request(&self) -> Option<&Bytes> {
+        match &self.machine {
+            Machine::Invite(machine) => machine.invite(),
+            Machine::NonInvite(machine) => machine.request(),
+        }
+    }
+
     /// A response came.
     pub(super) fn handle_response(&mut self, status: u16, pace: &Pace, effects: &mut Effects) {
         match &mut self.machine {

@@ -57,6 +57,8 @@ pub struct Transactions {
     connections: HashSet<ConnectionId>,
     /// A few for each transaction that the last input touched.
     outputs: VecDeque<TransactionOutput>,
+    /// The request that the last 401 or 407 was for.
+    challenged: Option<(ClientKey, Bytes)>,
     last_key: u64,
     refused: u64,
     stray_responses: u64,
@@ -77,6 +79,7 @@ impl Transactions {
             large: LargeRequests::never(),
             connections: HashSet::new(),
             outputs: VecDeque::new(),
+            challenged: None,
             last_key: 0,
             refused: 0,
             stray_responses: 0,
@@ -181,10 +184,20 @@ impl Transactions {
             self.clients.move_to(key, flow);
         }
         let status = response.status();
+        if matches!(status, 401 | 407) {
+            let request = self.clients.get(key).and_then(|(client, _)| client.request().cloned());
+            self.challenged = request.map(|request| (key, request));
+        }
         let passed = self.step_client(key, Some(&response), now, |client, pace, effects| {
             client.handle_response(status, pace, effects);
         });
         (passed && audience == Audience::User).then_some((key, response, flow))
+    }
+
+    /// The request that was challenged by the 401 or 407 which has just been passed up.
+    pub fn take_challenged(&mut self, key: ClientKey) -> Option<Request> {
+        let (_, request) = self.challenged.take_if(|(challenged, _)| *challenged == key)?;
+        derived::read_again(&request)
     }
 
     /// Sends a request, other than ACK, whose top Via has `branch`. A full table reports it unreachable at once.
