@@ -1,16 +1,16 @@
 //! The transaction layer: finds the machine for a message, lets it step, and executes its effects.
 
+mod carriage;
 mod execute;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::client::{Audience, Client};
 use super::derived;
-use super::large::{Fallback, LargeRequests};
+use super::large::LargeRequests;
 use super::machine::{ClientEffects, ClientTimer, Pace, ServerEffects, ServerTimer};
 use super::matching::MatchKey;
 use super::server::Server;
@@ -118,19 +118,6 @@ impl Transactions {
         self.end_server(key);
     }
 
-    /// The same with requests longer than `limit` sent over TCP instead of UDP, from the address of `tcp` that is of the peer's
-    /// family; over UDP after all when that finds nobody (RFC 3261 §18.1.1).
-    pub fn with_large_requests_over_tcp(mut self, limit: usize, tcp: Vec<SocketAddr>) -> Self {
-        self.large = LargeRequests::above(limit, tcp);
-        self
-    }
-
-    /// `remote` is sent datagrams of every size until then. A phone that registers over UDP is reached over nothing else: its
-    /// flow leads through translators and walls that let no connection in (RFC 5626 §3).
-    pub fn keep_to_datagrams(&mut self, remote: SocketAddr, until: Instant) {
-        self.large.spare(remote, until);
-    }
-
     /// A request came. A retransmission is answered from the transaction; a full table answers 503.
     pub fn handle_request(&mut self, request: Request, flow: Flow, now: Instant) -> Incoming {
         self.connections.extend(flow.connection);
@@ -215,16 +202,7 @@ impl Transactions {
             self.outputs.push_back(TransactionOutput::Unreachable { key });
             return key;
         }
-        let moved = self.large.carrier(&flow, bytes.len(), now);
-        let moved = moved.and_then(|tcp| Some((derived::over(&bytes, &tcp)?, tcp)));
-        let Some((moved, tcp)) = moved else {
-            return self.start_client(&method, branch, bytes, flow, Audience::User, now);
-        };
-        let key = self.start_client(&method, branch, moved, tcp, Audience::User, now);
-        if let Some((client, _)) = self.clients.get_mut(key) {
-            client.set_fallback(Fallback { method, bytes, flow });
-        }
-        key
+        self.carry(method, branch, bytes, flow, now)
     }
 
     /// Takes an INVITE back, RFC 3261 §9.1: the CANCEL waits for a provisional response, and its own transaction is kept
@@ -238,10 +216,10 @@ impl Transactions {
         cancelled
     }
 
-    /// Forgets a request other than INVITE: its dialog is over, and nothing is sent in it any more. An INVITE is left alone, for it
-    /// needs its end. Returns whether something was forgotten.
+    /// Forgets a request inside a dialog: that is over, and nothing is sent in it any more. An INVITE that has had a response is left
+    /// alone, for it needs its end. Returns whether something was forgotten.
     pub fn abandon(&mut self, key: ClientKey) -> bool {
-        let is_open = self.clients.get(key).is_some_and(|(client, _)| !client.is_invite());
+        let is_open = self.clients.get(key).is_some_and(|(client, _)| client.is_forgettable());
         is_open && self.clients.remove(key).is_some()
     }
 
@@ -264,11 +242,6 @@ impl Transactions {
         self.first_arrivals.get(merged_by).is_some_and(|first| *first != key)
     }
 
-    /// Whether a message can be sent on a flow that messages came over: its connection has not closed since.
-    pub fn is_open(&self, flow: &Flow) -> bool {
-        flow.connection.is_none_or(|connection| self.connections.contains(&connection))
-    }
-
     /// The flow broke, or could not be dialled: what depends on it ends.
     pub fn handle_transport_error(&mut self, flow: &Flow, now: Instant) {
         if let Some(connection) = flow.connection {
@@ -287,27 +260,6 @@ impl Transactions {
                 server.handle_transport_error(pace, effects);
             });
         }
-    }
-
-    /// Sends a request over UDP that was tried over TCP for its size alone. Returns whether it was one.
-    fn fall_back(&mut self, key: ClientKey, now: Instant) -> bool {
-        let Some((client, _)) = self.clients.get_mut(key) else {
-            return false;
-        };
-        let audience = client.audience;
-        let Some(Fallback { method, bytes, flow }) = client.take_fallback() else {
-            return false;
-        };
-        self.large.handle_unreachable(flow.remote, now);
-        let mut effects = ClientEffects::new();
-        // Its timers are set anew: over TCP there is no other than the one that gives up.
-        let restarted = Client::start(&method, bytes, audience, &self.pace(&flow), &mut effects);
-        if let Some((client, _)) = self.clients.get_mut(key) {
-            *client = restarted;
-        }
-        self.clients.move_to(key, flow);
-        self.execute_client(key, effects, flow, audience, None, now);
-        true
     }
 
     /// Lets every timer fire whose deadline has come.
