@@ -276,7 +276,7 @@ pub(super) fn contact_of(flow: &Flow) -> String {
     match flow.transport {
         crate::sip::Transport::Udp => format!("<sip:{}>", flow.local),
         transport => {
-            format!("<sip:{};transport={}>", flow.local, transport.as_str().to_ascii_lowercase())
+            format!("<sip:{};transport={}>", flow.local, transport.as_param())
         }
     }
 }

@@ -24,6 +24,7 @@ mod setup;
 mod sink_port;
 mod stream;
 mod streams;
+mod target;
 mod tokens;
 mod withdrawal;
 
@@ -32,8 +33,9 @@ pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::InfoRequest;
 pub use owners::{Estate, Owners};
 pub use settings::{MediaAddress, Party, Settings, SinkLimits, Streaming};
-pub use setup::{Destination, Invitation};
+pub use setup::Invitation;
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};
+pub use target::{Destination, Hop, Hunt, Line, Redirects, Stage, Target};
 pub use tokens::Tokens;
 
 use exchange::Exchange;

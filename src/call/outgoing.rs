@@ -7,6 +7,7 @@ use super::leg::{ALLOW, INFO_PACKAGE, Leg, Purpose, SUPPORTED, State};
 use super::session_timer::SessionTimer;
 use super::settings::Party;
 use super::setup::takes_notices;
+use super::target::{Hop, Hunt, Target};
 use super::{Call, Phase, Timer};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
@@ -15,8 +16,19 @@ use crate::sip::dialog::Dialog;
 use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Response, Uri, parse_datagram};
 
 impl Call {
+    /// Tries the first target.
+    pub(super) fn hunt(&mut self, cx: &mut Context<'_>, invite: &Request, hunt: Hunt) {
+        match hunt.stages.into_iter().flat_map(|stage| stage.targets).next() {
+            Some(Target { uri, hop: Hop::Flow(flow), party, .. }) => {
+                self.ring(cx, invite, uri, flow, party)
+            }
+            Some(Target { hop: Hop::Locate { .. }, .. }) => self.refuse(cx, 503, Outcome::Failed),
+            None => self.refuse(cx, 480, Outcome::Failed),
+        }
+    }
+
     /// Sends the INVITE to the other party.
-    pub(super) fn ring(
+    fn ring(
         &mut self,
         cx: &mut Context<'_>,
         invite: &Request,

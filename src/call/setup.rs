@@ -8,6 +8,7 @@ use super::leg::{ALLOW, INFO_PACKAGE, Leg, SUPPORTED, State, contact_of};
 use super::media_path::{Unusable, read_description};
 use super::session_timer::SessionTimer;
 use super::settings::Party;
+use super::target::Destination;
 use super::{Call, Phase, has_session_description};
 use crate::command::{Origin, StartStream};
 use crate::event::{Cause, Kind, Outcome};
@@ -30,22 +31,6 @@ pub struct Invitation {
     pub caller: Party,
     /// What was dialled.
     pub dialled: String,
-}
-
-/// Where a call goes.
-#[derive(Clone, Debug)]
-pub enum Destination {
-    /// A party that lives in the switch.
-    Test(TestNumber),
-    /// A phone or another server.
-    Peer {
-        /// The Request-URI.
-        uri: String,
-        /// Where the INVITE is sent.
-        flow: Flow,
-        /// Who is expected there.
-        party: Party,
-    },
 }
 
 impl Call {
@@ -127,7 +112,7 @@ impl Call {
         }
         match destination {
             Destination::Test(number) => self.answer_by_test_number(cx, number),
-            Destination::Peer { uri, flow, party } => self.ring(cx, invite, uri, flow, party),
+            Destination::Hunt(hunt) => self.hunt(cx, invite, hunt),
         }
     }
 

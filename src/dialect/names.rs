@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serializer, de};
 
-use crate::event::{Cause, SpanKind};
+use crate::event::SpanKind;
 use crate::id::Track;
 
 /// `#[serde(with = "names::track")]`
@@ -94,24 +94,5 @@ pub(super) mod pairs {
         deserializer: D,
     ) -> Result<Vec<(String, String)>, D::Error> {
         Ok(BTreeMap::deserialize(deserializer)?.into_iter().collect())
-    }
-}
-
-/// The word for why a stream ended.
-pub(super) const fn cause(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Request => "request",
-        Cause::HangUp => "hang_up",
-        Cause::ConnectFailed => "connect_failed",
-        Cause::SinkProtocol => "sink_protocol",
-        Cause::SinkLost => "sink_lost",
-        Cause::MediaTimeout => "media_timeout",
-        Cause::MediaRecovered => "media_recovered",
-        Cause::Policy => "policy",
-        Cause::NotUsed => "not_used",
-        Cause::Rejected => "rejected",
-        Cause::Timeout => "timeout",
-        Cause::Shutdown => "shutdown",
-        Cause::Bug => "bug",
     }
 }

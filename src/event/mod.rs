@@ -173,3 +173,24 @@ pub enum Cause {
     /// An error in this program ended this call, and no other.
     Bug,
 }
+
+impl Cause {
+    /// Its name, in lower snake case: what every door and dialect writes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Cause::Request => "request",
+            Cause::HangUp => "hang_up",
+            Cause::ConnectFailed => "connect_failed",
+            Cause::SinkProtocol => "sink_protocol",
+            Cause::SinkLost => "sink_lost",
+            Cause::MediaTimeout => "media_timeout",
+            Cause::MediaRecovered => "media_recovered",
+            Cause::Policy => "policy",
+            Cause::NotUsed => "not_used",
+            Cause::Rejected => "rejected",
+            Cause::Timeout => "timeout",
+            Cause::Shutdown => "shutdown",
+            Cause::Bug => "bug",
+        }
+    }
+}

@@ -191,7 +191,9 @@ impl Driver {
             Output::Send { flow, bytes } => {
                 let sent = match flow.transport {
                     Transport::Udp => self.send_datagram(&flow, &bytes),
-                    Transport::Tcp => self.connections.send(flow, bytes).is_ok(),
+                    Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                        self.connections.send(flow, bytes).is_ok()
+                    }
                 };
                 if !sent {
                     self.counters.unroutable.count();

@@ -105,6 +105,9 @@ impl Bound {
                     Some(Err(_)) | None => tcp::TcpListener::bind(address).map(Port::Tcp),
                 }
             }
+            Transport::Tls | Transport::Ws | Transport::Wss => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use dashmap::DashMap;
 
 use crate::control::json::{
     CallState, CallView, LegFiguresView, LegView, StreamFiguresView, StreamView, Timestamp,
-    cause_name, origin_name, outcome_name, track_names,
+    origin_name, outcome_name, track_names,
 };
 use crate::event::{Cause, Event, Kind, Manifest};
 use crate::id::{CallId, LegId, SinkName, StreamId};
@@ -164,7 +164,7 @@ impl Board {
                 call.ended_at = Some(at.to_string());
                 call.status = Some(*status);
                 call.outcome = Some(outcome_name(*outcome));
-                call.cause = Some(cause_name(event.cause));
+                call.cause = Some(event.cause.as_str());
             }
             Kind::LegAdded { leg, party } => add_leg(call, *leg, party),
             Kind::LegRemoved { leg } => on_leg(call, *leg, |leg| leg.left = true),
@@ -209,7 +209,7 @@ impl Board {
             tracks: track_names(*tracks),
             muted: Vec::new(),
             state: "armed",
-            cause: cause_name(event.cause),
+            cause: event.cause.as_str(),
             origin: origin_name(event.origin),
             started_at: at.to_string(),
             ended_at: None,
@@ -306,7 +306,7 @@ fn reduce_stream(stream: &mut StreamView, event: &Event, at: Timestamp) {
     }
     let mut to_state = |state| {
         stream.state = state;
-        stream.cause = cause_name(event.cause);
+        stream.cause = event.cause.as_str();
     };
     match &event.kind {
         // RTP or a sink that goes and comes is told, and leaves the stream's state as it is: nobody has to resume it.

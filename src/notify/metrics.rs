@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::control::json::{KindView, LegFiguresView, StreamFiguresView, cause_name, outcome_name};
+use crate::control::json::{KindView, LegFiguresView, StreamFiguresView, outcome_name};
 use crate::control::tables;
 use crate::event::{Event, Kind};
 use crate::id::SinkName;
@@ -203,7 +203,7 @@ impl Metrics {
             }
             Kind::StreamEnded { .. } => {
                 self.streams_active.dec();
-                self.streams.get_or_create(&[("cause", cause_name(event.cause))]).inc();
+                self.streams.get_or_create(&[("cause", event.cause.as_str())]).inc();
             }
             Kind::StreamDenied(denied) => {
                 self.denied.get_or_create(&[("reason", tables::refusal(denied).code)]).inc();

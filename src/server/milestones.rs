@@ -2,12 +2,12 @@
 
 use tracing::{debug, info, warn};
 
-use crate::control::json::{cause_name, outcome_name};
+use crate::control::json::outcome_name;
 use crate::event::{Cause, Event, Kind};
 
 /// Logs an event by who should be woken.
 pub(super) fn log(event: &Event) {
-    let (call, cause) = (event.call, cause_name(event.cause));
+    let (call, cause) = (event.call, event.cause.as_str());
     let stream = event.stream.map(|stream| stream.to_string()).unwrap_or_default();
     match &event.kind {
         Kind::CallInitiated { .. } => info!(%call, "call initiated"),

@@ -10,37 +10,88 @@ pub enum Transport {
     Udp,
     /// A stream framed by Content-Length, RFC 3261 §18.3.
     Tcp,
+    /// The same stream inside TLS, RFC 3261 §26.2 and RFC 5922.
+    Tls,
+    /// WebSocket messages, RFC 7118.
+    Ws,
+    /// WebSocket messages inside TLS, RFC 7118.
+    Wss,
 }
 
 impl Transport {
+    /// Every transport.
+    pub const ALL: [Transport; 5] =
+        [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
+
     /// The name as a Via writes it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+            Transport::Ws => "WS",
+            Transport::Wss => "WSS",
         }
     }
 
-    /// The value of a URI's `transport` parameter, RFC 3261 §19.1.1.
+    /// The value of a URI's `transport` parameter, RFC 3261 §19.1.1 and RFC 7118 §5.2. RFC 3261 deprecates `tls` in favour of
+    /// `sips:`, which would ask for TLS on every hop; what is written means this one hop.
     pub const fn as_param(self) -> &'static str {
         match self {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Ws => "ws",
+            Transport::Wss => "wss",
         }
     }
 
     /// The transport with this name in any case; `None` for one that is not spoken here.
     pub fn from_name(name: &str) -> Option<Transport> {
-        [Transport::Udp, Transport::Tcp]
-            .into_iter()
-            .find(|transport| transport.as_str().eq_ignore_ascii_case(name))
+        Transport::ALL.into_iter().find(|transport| transport.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// The transport inside TLS that a `sips:` URI means when it names this one (RFC 3261 §26.2.2, RFC 7118 §5.2). Nothing carries
+    /// datagrams in TLS here.
+    pub const fn secured(self) -> Option<Transport> {
+        match self {
+            Transport::Udp => None,
+            Transport::Tcp | Transport::Tls => Some(Transport::Tls),
+            Transport::Ws | Transport::Wss => Some(Transport::Wss),
+        }
     }
 
     /// Whether the transport itself repeats what is lost, so that no timer has to (RFC 3261 §17).
     pub const fn is_reliable(self) -> bool {
         match self {
             Transport::Udp => false,
-            Transport::Tcp => true,
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => true,
+        }
+    }
+
+    /// Whether nobody on the way can read or change a message.
+    pub const fn is_secure(self) -> bool {
+        match self {
+            Transport::Udp | Transport::Tcp | Transport::Ws => false,
+            Transport::Tls | Transport::Wss => true,
+        }
+    }
+
+    /// Whether its messages are WebSocket messages. Such a peer cannot be dialled: only its own connection reaches it.
+    pub const fn is_websocket(self) -> bool {
+        match self {
+            Transport::Udp | Transport::Tcp | Transport::Tls => false,
+            Transport::Ws | Transport::Wss => true,
+        }
+    }
+
+    /// The port of an address without one: RFC 3261 §19.1.2, RFC 7118 §5.4 (the ports of HTTP).
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Transport::Udp | Transport::Tcp => 5060,
+            Transport::Tls => 5061,
+            Transport::Ws => 80,
+            Transport::Wss => 443,
         }
     }
 }
@@ -51,7 +102,7 @@ impl fmt::Display for Transport {
     }
 }
 
-/// One TCP connection, numbered by the shell and never reused.
+/// One connection, numbered by the shell and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
@@ -64,6 +115,6 @@ pub struct Flow {
     pub local: SocketAddr,
     /// The peer's address, as the network shows it.
     pub remote: SocketAddr,
-    /// The connection; `None` on UDP, and on a TCP flow that the shell has yet to dial.
+    /// The connection; `None` on UDP, and on a flow that the shell has yet to dial.
     pub connection: Option<ConnectionId>,
 }

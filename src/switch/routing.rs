@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::settings::{Listener, Settings};
-use crate::call::{Destination, Party, TestNumber};
+use crate::call::{Destination, Hop, Hunt, Party, Target, TestNumber};
 use crate::command::StartStream;
 use crate::id::UserName;
 use crate::registrar::Registrar;
@@ -31,10 +31,7 @@ pub(super) fn find_way(
         let flow =
             flow_to(&settings.listeners, target.transport(), target.remote()).ok_or(503u16)?;
         let party = Party { name: dialled.to_owned(), user: None, may_control_streams: false };
-        return Ok(Way {
-            destination: Destination::Peer { uri: target.uri(dialled), flow, party },
-            start,
-        });
+        return Ok(Way { destination: hunt(target.uri(dialled), flow, party), start });
     }
     if let Some(number) = TestNumber::from_dialled(dialled).filter(|_| settings.test_numbers) {
         return Ok(Way { destination: Destination::Test(number), start });
@@ -47,10 +44,12 @@ pub(super) fn find_way(
     };
     let binding =
         registrar.bindings(&UserName::new(dialled), now).into_iter().next().ok_or(480u16)?;
-    Ok(Way {
-        destination: Destination::Peer { uri: binding.contact.clone(), flow: binding.flow, party },
-        start,
-    })
+    Ok(Way { destination: hunt(binding.contact.clone(), binding.flow, party), start })
+}
+
+fn hunt(uri: String, flow: Flow, party: Party) -> Destination {
+    let hop = Hop::Flow(flow);
+    Destination::Hunt(Hunt::one(Target { uri, hop, routes: Vec::new(), party, line: None }))
 }
 
 /// The flow to an address: from our listener of the same transport and address family.

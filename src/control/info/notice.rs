@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::control::json;
 use crate::event::{Event, Kind};
 
 /// The body of a notice.
@@ -52,7 +51,7 @@ pub fn notice(event: &Event) -> Option<Vec<u8>> {
         name,
         track,
         media_time_ms: event.media_time.map_or(0, |time| time.as_millis()),
-        cause: json::cause_name(event.cause),
+        cause: event.cause.as_str(),
     };
     Some(serde_json::to_vec(&notice).expect("a notice holds only text and numbers"))
 }

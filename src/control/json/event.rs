@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{ErrorView, ManifestView, Timestamp};
 use crate::command::Origin;
 use crate::control::{tables, tapi};
-use crate::event::{Cause, Event, Kind, Outcome};
+use crate::event::{Event, Kind, Outcome};
 use crate::id::Tracks;
 
 /// One event, on every socket and webhook.
@@ -134,7 +134,7 @@ impl EventView {
             at: at.to_string(),
             media_time_ms: event.media_time.map(|time| time.as_millis()),
             kind: KindView::from(&event.kind),
-            cause: cause_name(event.cause),
+            cause: event.cause.as_str(),
             origin: origin_name(event.origin),
             origin_leg: match event.origin {
                 Origin::Info(leg) | Origin::Leg(leg) => Some(leg.0),
@@ -233,25 +233,6 @@ impl From<tapi::MediaEvent> for TapiView {
 /// The names of the chosen tracks, in order.
 pub fn track_names(tracks: Tracks) -> Vec<&'static str> {
     tracks.iter().map(|track| track.as_str()).collect()
-}
-
-/// The name of a cause on the wire.
-pub const fn cause_name(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Request => "request",
-        Cause::HangUp => "hang_up",
-        Cause::ConnectFailed => "connect_failed",
-        Cause::SinkProtocol => "sink_protocol",
-        Cause::SinkLost => "sink_lost",
-        Cause::MediaTimeout => "media_timeout",
-        Cause::MediaRecovered => "media_recovered",
-        Cause::Policy => "policy",
-        Cause::NotUsed => "not_used",
-        Cause::Rejected => "rejected",
-        Cause::Timeout => "timeout",
-        Cause::Shutdown => "shutdown",
-        Cause::Bug => "bug",
-    }
 }
 
 /// The name of an origin on the wire, without its leg.

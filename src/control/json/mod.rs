@@ -9,9 +9,7 @@ mod stream;
 mod timestamp;
 
 pub use call::{CallState, CallView, LegFiguresView, LegView};
-pub use event::{
-    EventView, KindView, TapiView, cause_name, origin_name, outcome_name, track_names,
-};
+pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_names};
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkView};
 pub use stream::{AcceptedView, StreamFiguresView, StreamStatusView, StreamView};

@@ -121,7 +121,7 @@ impl Telling {
     /// The last message of a stream.
     pub fn last(cause: Cause, manifest: &Manifest) -> Telling {
         Telling::Manifest {
-            cause: names::cause(cause).to_owned(),
+            cause: cause.as_str().to_owned(),
             manifest: ManifestView::from(manifest),
         }
     }

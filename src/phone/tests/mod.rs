@@ -154,7 +154,10 @@ async fn hold_silences_both_and_resume_brings_both_back() {
     heard_at_least(&alice, 800).await;
     alice.hold().await.expect("held");
     assert_eq!(next_event(&mut bob).await, CallEvent::Held);
-    tokio::time::sleep(Duration::from_millis(60)).await;
+    until("what was under way has arrived", || {
+        alice.stats().received == bob.stats().sent && bob.stats().received == alice.stats().sent
+    })
+    .await;
     let (alice_heard, bob_heard) = (alice.stats().received, bob.stats().received);
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!((alice.stats().received, bob.stats().received), (alice_heard, bob_heard));

@@ -16,7 +16,7 @@ pub use session_timer::{
 };
 
 use crate::sip::names::Known;
-use crate::sip::{Flow, Headers, Method, Request, RequestBuilder, Response, Transport};
+use crate::sip::{Flow, Headers, Method, Request, RequestBuilder, Response};
 use route::{RouteSet, literal_flow};
 
 /// What names a dialog, RFC 3261 §12: "the Call-ID value, a local tag and a remote tag".
@@ -198,11 +198,11 @@ impl Dialog {
 
     /// Where requests of ours go.
     ///
-    /// Over TCP, back over the connection. Over UDP to the first Route, if that is a literal address; else to the remote target, if
+    /// On a stream, back over the connection. Over UDP to the first Route, if that is a literal address; else to the remote target, if
     /// that is literal and on the host that the peer speaks from, for then no NAT is between us; else to the address that the
     /// peer speaks from, whatever its Contact claims.
     pub fn destination(&self) -> Flow {
-        if self.flow.transport == Transport::Tcp {
+        if self.flow.transport.is_reliable() {
             return self.flow;
         }
         if let Some(route) = self.routes.first() {

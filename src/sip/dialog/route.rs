@@ -4,9 +4,6 @@ use std::borrow::Cow;
 
 use crate::sip::{Address, Flow, Headers, Transport, Uri};
 
-/// The port of a SIP URI without one, RFC 3261 §19.1.2.
-const SIP_PORT: u16 = 5060;
-
 /// The proxies that requests of a dialog go through, each as a Route writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RouteSet(Vec<String>);
@@ -45,13 +42,17 @@ impl RouteSet {
 }
 
 /// The flow to the address that `uri` names, when it names one literally. RFC 3263 §4.1: without a transport parameter a literal
-/// address means UDP.
+/// address means UDP, and TLS for a `sips:` URI.
 pub(super) fn literal_flow(uri: &str, from: &Flow) -> Option<Flow> {
     let uri = Uri::parse(uri).ok()?;
-    let remote = uri.socket_addr(SIP_PORT)?;
-    let transport = match uri.param("transport") {
-        Some(_) => uri.transport()?,
-        None => Transport::Udp,
+    let named = match uri.param("transport") {
+        Some(_) => Some(uri.transport()?),
+        None => None,
     };
+    let transport = match uri.is_sips() {
+        true => named.unwrap_or(Transport::Tcp).secured()?,
+        false => named.unwrap_or(Transport::Udp),
+    };
+    let remote = uri.socket_addr(transport.default_port())?;
     Some(Flow { transport, local: from.local, remote, connection: None })
 }

@@ -1,0 +1,91 @@
+//! Where a call goes: the places where the other party may be, and in which order they are tried.
+
+use std::sync::Arc;
+
+use super::builtin::TestNumber;
+use super::settings::Party;
+use crate::sip::Flow;
+use crate::time::Duration;
+
+/// Where a call goes.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// A party that lives in the switch.
+    Test(TestNumber),
+    /// Phones or other servers.
+    Hunt(Hunt),
+}
+
+/// Targets in the order in which they are tried.
+#[derive(Clone, Debug, Default)]
+pub struct Hunt {
+    /// One after the other, each when the one before it has failed.
+    pub stages: Vec<Stage>,
+    /// What a 3xx of a target is worth.
+    pub redirects: Redirects,
+}
+
+/// Targets that are tried at once.
+#[derive(Clone, Debug, Default)]
+pub struct Stage {
+    /// All of them ring; the first that answers has the call.
+    pub targets: Vec<Target>,
+    /// How long they may ring; `None` means [`Settings::ring_timeout`](super::Settings::ring_timeout).
+    pub ring: Option<Duration>,
+}
+
+/// One place where the other party may be.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The Request-URI.
+    pub uri: String,
+    /// Where the INVITE is sent.
+    pub hop: Hop,
+    /// Route header values in order, each like `<sip:192.0.2.1;lr>`: the Path of a registration (RFC 3327), an outbound proxy.
+    pub routes: Vec<String>,
+    /// Who is expected there.
+    pub party: Party,
+    /// The manners of the trunk that it is reached by; `None` for phones.
+    pub line: Option<Arc<Line>>,
+}
+
+/// Where a request is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hop {
+    /// Over this flow, as it is.
+    Flow(Flow),
+    /// To what RFC 3263 finds for this URI: the topmost Route if there is one, else the Request-URI.
+    Locate {
+        /// A `sip:` or `sips:` URI.
+        uri: String,
+    },
+}
+
+/// What is done with the Contacts of a 3xx.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// Nothing: it is a failure like any other.
+    #[default]
+    Refuse,
+    /// They are tried where they name a user, a test number or a route of ours, or a configured domain.
+    Known,
+    /// They are tried wherever they lead.
+    Follow,
+}
+
+/// How requests to a trunk look.
+#[derive(Clone, Debug, Default)]
+pub struct Line {
+    /// The trunk's name.
+    pub name: String,
+}
+
+impl Hunt {
+    /// A hunt for one target, which rings as long as any.
+    pub fn one(target: Target) -> Hunt {
+        Hunt {
+            stages: vec![Stage { targets: vec![target], ring: None }],
+            redirects: Redirects::default(),
+        }
+    }
+}
