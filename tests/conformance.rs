@@ -15,6 +15,9 @@ mod differential;
 mod framing;
 #[path = "conformance/ipv6.rs"]
 mod ipv6;
+#[path = "conformance/live.rs"]
+#[cfg(feature = "server")]
+mod live;
 #[path = "conformance/probes.rs"]
 mod probes;
 #[path = "conformance/refusals.rs"]
