@@ -15,6 +15,7 @@ mod inbound;
 mod media;
 mod socket;
 mod tcp;
+pub mod tls;
 mod udp;
 
 use std::io;

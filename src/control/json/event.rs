@@ -265,7 +265,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::event::Kind;
+    use crate::event::{Cause, Kind};
     use crate::id::{CallId, LegId, SinkName, StreamId};
     use crate::time::{Instant, MediaTime};
 
