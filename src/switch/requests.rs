@@ -131,6 +131,9 @@ impl Switch {
         if request.header("Authorization").is_none() && self.transactions.is_merged(key) {
             return self.refuse(key, &request, flow, 482, now);
         }
+        if !has_known_scheme(request.uri()) {
+            return self.refuse(key, &request, flow, 416, now);
+        }
         match request.method() {
             Method::Invite => self.handle_invite(key, request, flow, now),
             Method::Register => self.handle_register(key, &request, flow, now),
@@ -165,6 +168,11 @@ impl Switch {
         }
         if request.max_forwards() == Some(0) {
             return self.refuse(key, &request, flow, 483, now);
+        }
+        if !takes_descriptions(&request) {
+            return self.answer(key, &request, flow, 406, now, |response| {
+                response.header("Accept", ACCEPT)
+            });
         }
         // An INVITE of our own that came back to us: RFC 3261 §16.3 item 4, with the dialog as the mark.
         let is_own = request
@@ -312,6 +320,22 @@ impl Switch {
         self.transactions.respond(key, status, finish(response).build(), now);
         self.drain_transactions(now);
     }
+}
+
+/// RFC 3261 §8.2.2.1: of the schemes that a Request-URI may have, those that are understood here.
+fn has_known_scheme(uri: &str) -> bool {
+    Uri::parse(uri).is_ok_and(|uri| uri.is_sip() || uri.scheme.eq_ignore_ascii_case("tel"))
+}
+
+/// Whether the caller takes session descriptions, which the answer to its INVITE will be: RFC 3261 §20.1.
+fn takes_descriptions(invite: &Request) -> bool {
+    invite.header("Accept").is_none()
+        || invite.header_values("Accept").into_iter().any(|range| {
+            let media = range.split(';').next().unwrap_or_default().trim();
+            ["application/sdp", "application/*", "*/*"]
+                .iter()
+                .any(|taken| taken.eq_ignore_ascii_case(media))
+        })
 }
 
 /// What was dialled: the user part of a `sip:` or the digits of a `tel:` Request-URI. Otherwise the status to refuse with.

@@ -35,7 +35,9 @@ impl Judge {
             *self = Judge::new().await;
             self.seen.extend(branches(&bytes));
         }
-        let got = Peer::new(transport, &self.server).await.provoke(&bytes, row.name).await;
+        let due =
+            row.expected(transport).split(' ').filter(|word| word.parse::<u16>().is_ok()).count();
+        let got = Peer::new(transport, &self.server).await.provoke(&bytes, due).await;
         (got, Peer::new(transport, &self.server).await.call().await)
     }
 }
@@ -44,7 +46,9 @@ impl Judge {
 fn branches(bytes: &[u8]) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(bytes);
     let values = text.split("branch").skip(1);
-    values.map(|value| value.split([';', '\r', ',']).next().unwrap_or_default().to_owned()).collect()
+    values
+        .map(|value| value.split([';', '\r', ',']).next().unwrap_or_default().to_owned())
+        .collect()
 }
 
 async fn judge_all(transport: Transport) {

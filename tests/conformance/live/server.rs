@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use sidestream::config;
 use sidestream::server::{Running, run};
-use sidestream::sip::{Framed, Framer, Message, Method, ResponseBuilder, Transport, parse_datagram};
+use sidestream::sip::{
+    Framed, Framer, Message, Method, ResponseBuilder, Transport, parse_datagram,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
@@ -31,7 +33,8 @@ impl Server {
              [[peers]]\nname = \"torture\"\nnetworks = [\"127.0.0.1/32\"]\n\
              [[routes]]\npattern = \"9196\"\n[[routes]]\npattern = \"*\"\ntarget = \"sip:busy@{address}\"\n"
         );
-        let config = config::parse("test", &text, Path::new(""), Vec::new()).expect("a sound configuration");
+        let config =
+            config::parse("test", &text, Path::new(""), Vec::new()).expect("a sound configuration");
         Server { running: run(config).await.expect("free ports") }
     }
 
@@ -118,39 +121,56 @@ impl Peer {
     async fn tcp(server: &Server) -> Peer {
         let remote = server.running.tcp().first().copied().expect("it listens");
         let stream = TcpStream::connect(remote).await.expect("it listens");
-        Peer { local: stream.local_addr().expect("connected"), way: Way::Tcp(stream, Box::default()), remote }
+        Peer {
+            local: stream.local_addr().expect("connected"),
+            way: Way::Tcp(stream, Box::default()),
+            remote,
+        }
     }
 
-    /// Sends `bytes`, then an OPTIONS of its own, and tells what came for the bytes: final statuses in order, `silence`,
-    /// and `closed` when the connection was.
-    pub(crate) async fn provoke(&mut self, bytes: &[u8], name: &str) -> String {
-        let probe = self.request("OPTIONS", "probe", 1, "", &format!("probe-{name}"));
+    /// Sends `bytes` and, when `due` final responses have come, an OPTIONS of its own. Tells what came for the bytes: final
+    /// statuses in order, `silence`, and `closed` when the connection was.
+    pub(crate) async fn provoke(&mut self, bytes: &[u8], due: usize) -> String {
+        let probe_id = format!("probe-{}", self.local);
+        let probe = self.request("OPTIONS", "probe", 1, "", &probe_id);
         self.send(bytes).await;
-        self.send(probe.as_bytes()).await;
-        let (mut finals, mut trying, mut probed) = (Vec::new(), BTreeSet::new(), false);
-        while !probed || !trying.is_empty() {
-            let response = match self.hear().await {
-                Heard::Response(response) => response,
-                Heard::Request => panic!("{name}: a request of the server's own"),
+        let (mut finals, mut trying) = (Vec::new(), BTreeSet::new());
+        let mut sent = false;
+        loop {
+            if !sent && finals.len() >= due {
+                self.send(probe.as_bytes()).await;
+                sent = true;
+            }
+            match self.hear().await {
+                Heard::Response(answer) if answer.call_id == probe_id => {
+                    if answer.status == 200 && trying.is_empty() {
+                        break;
+                    }
+                    finals.push("and another answers".to_owned());
+                }
+                Heard::Response(answer) if answer.status < 200 => {
+                    trying.insert(answer.call_id);
+                }
+                Heard::Response(answer) => {
+                    trying.remove(&answer.call_id);
+                    // A final response to an INVITE comes again until its ACK, which nobody sends here.
+                    let status = answer.status.to_string();
+                    if finals.last() != Some(&status) {
+                        finals.push(status);
+                    }
+                }
+                Heard::Request => finals.push("and a request".to_owned()),
                 Heard::Closed => {
                     finals.push("closed".to_owned());
                     break;
                 }
-                Heard::Nothing => {
+                Heard::Nothing if sent => {
                     finals.push("and the server hangs".to_owned());
                     break;
                 }
-            };
-            match response.status {
-                200 if response.call_id == format!("probe-{name}") => probed = true,
-                100..200 => drop(trying.insert(response.call_id)),
-                status => {
-                    trying.remove(&response.call_id);
-                    // A final response to an INVITE comes again until its ACK, which nobody sends here.
-                    let status = status.to_string();
-                    if finals.last() != Some(&status) {
-                        finals.push(status);
-                    }
+                Heard::Nothing => {
+                    self.send(probe.as_bytes()).await;
+                    sent = true;
                 }
             }
         }
