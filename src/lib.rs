@@ -10,6 +10,7 @@ pub mod control;
 pub mod dialect;
 pub mod event;
 pub mod id;
+pub mod locate;
 pub mod media;
 pub mod registrar;
 pub mod rtp;

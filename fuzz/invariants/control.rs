@@ -97,6 +97,7 @@ fn check_verb(verb: &Verb) -> Option<String> {
         | Verb::Mute(target, _)
         | Verb::Unmute(target, _)
         | Verb::Status(target) => target,
+        Verb::Transfer(_) => panic!("no INFO asks for a transfer"),
         Verb::HangUp => panic!("no body asks for the end of a call"),
     };
     match target {

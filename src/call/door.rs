@@ -51,6 +51,7 @@ impl Call {
                 self.each(cx, target, |call, cx, id| call.mark(cx, id, name, origin))
             }
             Verb::Status(target) => self.each(cx, target, |_, _, _| Ok(false)),
+            Verb::Transfer(_) => Err(Denied::NotTransferable),
             Verb::HangUp => {
                 let changed = !self.is_ending();
                 self.hang_up(cx, Cause::Request, origin);
@@ -179,7 +180,7 @@ impl Call {
                 Target::Label(label) => self.find_label(label),
                 Target::All => None,
             },
-            Verb::Start(_) | Verb::HangUp => None,
+            Verb::Start(_) | Verb::Transfer(_) | Verb::HangUp => None,
         }
     }
 

@@ -32,7 +32,9 @@ pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::InfoRequest;
 pub use owners::{Estate, Owners};
-pub use settings::{MediaAddress, Party, Settings, SinkLimits, Streaming};
+pub use settings::{
+    MediaAddress, Party, ReferPolicy, Settings, SinkLimits, Streaming, TransferRights,
+};
 pub use setup::Invitation;
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};
 pub use target::{Destination, Hop, Hunt, Line, Redirects, Stage, Target};

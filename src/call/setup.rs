@@ -7,7 +7,7 @@ use super::context::{Context, Effect};
 use super::leg::{ALLOW, INFO_PACKAGE, Leg, SUPPORTED, State, contact_of};
 use super::media_path::{Unusable, read_description};
 use super::session_timer::SessionTimer;
-use super::settings::Party;
+use super::settings::{Party, TransferRights};
 use super::target::Destination;
 use super::{Call, Phase, has_session_description};
 use crate::command::{Origin, StartStream};
@@ -118,7 +118,12 @@ impl Call {
 
     fn answer_by_test_number(&mut self, cx: &mut Context<'_>, number: TestNumber) {
         let id = LegId(1);
-        let party = Party { name: number.number().into(), user: None, may_control_streams: false };
+        let party = Party {
+            name: number.number().into(),
+            user: None,
+            may_control_streams: false,
+            transfer: TransferRights::default(),
+        };
         let customer = self.customer_mut();
         let flow = customer.flow;
         let offer = customer.remote.as_ref().map(|remote| remote.description.clone());

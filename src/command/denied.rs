@@ -42,6 +42,15 @@ pub enum Denied {
     /// The call has as many live streams as it may.
     #[error("the call has as many streams as it may")]
     TooManyStreams,
+    /// The call has no such leg.
+    #[error("the call has no such leg")]
+    NoSuchLeg,
+    /// The dial plan knows no way to that number or address, or the requester may not take it.
+    #[error("there is no way to that number or address")]
+    NoSuchNumber,
+    /// The call is not answered, is being transferred already, or nobody would stay.
+    #[error("the call cannot be transferred as it stands")]
+    NotTransferable,
     /// The request id was used before for a different request.
     #[error("this request id was used before for a different request")]
     RequestReused,
@@ -49,7 +58,7 @@ pub enum Denied {
 
 impl Denied {
     /// Every reason, for the tables and their tests.
-    pub const ALL: [Denied; 17] = [
+    pub const ALL: [Denied; 20] = [
         Denied::NoSuchCall,
         Denied::NoSuchStream,
         Denied::NoSuchSink,
@@ -66,6 +75,9 @@ impl Denied {
         Denied::UnsupportedFormat,
         Denied::SinkPoolFull,
         Denied::TooManyStreams,
+        Denied::NoSuchLeg,
+        Denied::NoSuchNumber,
+        Denied::NotTransferable,
         Denied::RequestReused,
     ];
 }

@@ -61,8 +61,19 @@ pub enum Verb {
     Mark(Target, String),
     /// Change nothing, tell the state.
     Status(Target),
+    /// Connect one party with somebody new, in the other one's place.
+    Transfer(Transfer),
     /// End the call itself.
     HangUp,
+}
+
+/// What a transfer asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// Who is called: a number, or a `sip:` or `tel:` URI. The dial plan decides where it leads.
+    pub to: String,
+    /// The leg that leaves; `None` means the one that talks with the customer.
+    pub leg: Option<LegId>,
 }
 
 /// What a start asks for. A sink is a name, never an address.
@@ -102,7 +113,7 @@ pub enum Target {
 /// The answer of the door when it accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The streams that the command was about, as they are after it. Empty for a hang-up, and for a stop of nothing.
+    /// The streams that the command was about, as they are after it. Empty for a hang-up and a transfer, and for a stop of nothing.
     pub streams: Vec<StreamStatus>,
     /// Whether anything was changed; a repeated stop changes nothing.
     pub changed: bool,

@@ -56,6 +56,7 @@ pub fn development(ports: DevelopmentPorts) -> Development {
         name: name.clone(),
         password: password.clone(),
         may_control_streams: true,
+        ..User::default()
     };
     let scope = || "scope".to_owned();
     let file = File {

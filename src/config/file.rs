@@ -114,12 +114,18 @@ section!(User {
     name: String = String::new(),
     password: String = String::new(),
     may_control_streams: bool = false,
+    may_transfer: bool = true,
+    may_pick_up: bool = false,
+    refer: Refer = Refer::Handle,
 });
 
 section!(Peer {
     name: String = String::new(),
     networks: Vec<String> = Vec::new(),
     may_control_streams: bool = false,
+    may_transfer: bool = false,
+    may_pick_up: bool = false,
+    refer: Refer = Refer::Handle,
 });
 
 section!(Route {
@@ -154,6 +160,14 @@ pub(super) enum SinkKind {
     Websocket,
     Wav,
     Scope,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Refer {
+    Handle,
+    Pass,
+    Refuse,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -42,6 +42,9 @@ pub const fn refusal(denied: &Denied) -> Refusal {
         Denied::UnsupportedFormat => row(409, "unsupported_format", 488, InvalidRequest),
         Denied::SinkPoolFull => row(503, "sink_pool_full", 503, LimitExceeded),
         Denied::TooManyStreams => row(409, "too_many_streams", 488, LimitExceeded),
+        Denied::NoSuchLeg => row(404, "no_such_leg", 404, InvalidParameter),
+        Denied::NoSuchNumber => row(404, "no_such_number", 404, InvalidParameter),
+        Denied::NotTransferable => row(409, "not_transferable", 488, InvalidRequest),
         Denied::RequestReused => row(422, "request_reused", 400, InvalidRequest),
     }
 }
@@ -154,6 +157,9 @@ mod tests {
             UnsupportedFormat           409 unsupported_format 488 400 InvalidRequestException
             SinkPoolFull                503 sink_pool_full     503 429 LimitExceededException
             TooManyStreams              409 too_many_streams   488 429 LimitExceededException
+            NoSuchLeg                   404 no_such_leg        404 400 InvalidParameterException
+            NoSuchNumber                404 no_such_number     404 400 InvalidParameterException
+            NotTransferable             409 not_transferable   488 400 InvalidRequestException
             RequestReused               422 request_reused     400 400 InvalidRequestException
         "#]]
         .assert_eq(&text);

@@ -101,6 +101,9 @@ pub fn media_event(event: &Event) -> Option<MediaEvent> {
         | Kind::LegRemoved { .. }
         | Kind::LegHeld { .. }
         | Kind::LegResumed { .. } => return None,
+        Kind::TransferStarted { .. }
+        | Kind::TransferCompleted { .. }
+        | Kind::TransferFailed { .. } => return None,
         Kind::Dtmf { .. } | Kind::CallEnded { .. } => return None,
     };
     Some(MediaEvent { event, cause })

@@ -72,6 +72,23 @@ pub enum Kind {
         /// The leg that asked.
         leg: LegId,
     },
+    /// A leg is to be replaced: by its own REFER, by a REFER or INVITE with Replaces, or by command.
+    TransferStarted {
+        /// The leg that is to leave.
+        leg: LegId,
+        /// Whom the others are to be connected with: the user part of the address, or the number.
+        to: String,
+    },
+    /// The others are connected with the new party.
+    TransferCompleted {
+        /// The leg that took the place.
+        leg: LegId,
+    },
+    /// The new party was not reached; who is still there goes on as before.
+    TransferFailed {
+        /// The final SIP status, as the transferor is told it.
+        status: u16,
+    },
     /// A key was pressed (RFC 4733 event, or INFO).
     Dtmf {
         /// The leg that sent it.

@@ -152,7 +152,10 @@ impl Board {
     fn reduce(&self, call: &mut CallView, event: &Event, at: Timestamp) {
         call.seq = event.seq;
         match &event.kind {
-            Kind::CallInitiated { .. } => {}
+            Kind::CallInitiated { .. }
+            | Kind::TransferStarted { .. }
+            | Kind::TransferCompleted { .. }
+            | Kind::TransferFailed { .. } => {}
             Kind::CallRinging => call.state = CallState::Ringing,
             Kind::CallEarlyMedia => call.state = CallState::EarlyMedia,
             Kind::CallAnswered => {

@@ -15,6 +15,9 @@ pub(super) fn log(event: &Event) {
         Kind::CallEnded { status, outcome } => {
             info!(%call, status, outcome = outcome_name(*outcome), cause, "call ended");
         }
+        Kind::TransferStarted { leg, .. } => info!(%call, %leg, "transfer started"),
+        Kind::TransferCompleted { leg } => info!(%call, %leg, "transfer completed"),
+        Kind::TransferFailed { status } => info!(%call, status, "transfer failed"),
         Kind::StreamArmed { sink, .. } => info!(%call, stream, %sink, "stream armed"),
         Kind::StreamEnded { .. } if is_trouble(event.cause) => {
             warn!(%call, stream, cause, "stream ended")

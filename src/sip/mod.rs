@@ -1,5 +1,5 @@
 //! SIP: framing, a lazy reader, builders; [`digest`], [`transaction`]s and [`dialog`]s on top. RFC 3261, 3581, 4028 (session timers),
-//! 5626 (keep-alive), 6026 (INVITE transactions), 7616 and 8760 (digest).
+//! 5626 (keep-alive), 3515 and 3891 (transfer), 6026 (INVITE transactions), 7616 and 8760 (digest).
 //!
 //! [`parse_datagram`] indexes a message once and checks what every message must have; everything else is read from the original
 //! bytes when it is asked for. What is malformed comes back as [`Rejected`], which knows its own stateless answer. The [`Framer`]
@@ -18,6 +18,7 @@ mod names;
 mod params;
 mod parse;
 mod reason;
+pub mod refer;
 mod rejected;
 mod request;
 mod response;

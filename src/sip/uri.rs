@@ -222,7 +222,7 @@ fn is_hostname(host: &str) -> bool {
     shaped && (!only_digits || host.parse::<Ipv4Addr>().is_ok())
 }
 
-fn unescape(text: &str) -> Cow<'_, str> {
+pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }

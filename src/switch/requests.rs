@@ -221,16 +221,22 @@ impl Switch {
                 .ok()
                 .and_then(|uri| uri.user().map(|user| user.into_owned()));
             let name = name.unwrap_or_else(|| peer.name.clone());
-            return Ok(Party { name, user: None, may_control_streams: peer.may_control_streams });
+            return Ok(Party {
+                name,
+                user: None,
+                may_control_streams: peer.may_control_streams,
+                transfer: peer.transfer,
+            });
         }
         match self.verify(request, flow, now) {
             Verdict::Accepted(user) => {
-                let may_control_streams = self
-                    .settings
-                    .users
-                    .iter()
-                    .any(|known| known.name == user && known.may_control_streams);
-                Ok(Party { name: user.as_str().to_owned(), user: Some(user), may_control_streams })
+                let known = self.settings.users.iter().find(|known| known.name == user);
+                Ok(Party {
+                    name: user.as_str().to_owned(),
+                    may_control_streams: known.is_some_and(|known| known.may_control_streams),
+                    transfer: known.map(|known| known.transfer).unwrap_or_default(),
+                    user: Some(user),
+                })
             }
             Verdict::Stale => Err(true),
             Verdict::Refused => Err(false),

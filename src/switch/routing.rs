@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::settings::{Listener, Settings};
-use crate::call::{Destination, Hop, Hunt, Party, Target, TestNumber};
+use crate::call::{Destination, Hop, Hunt, Party, Target, TestNumber, TransferRights};
 use crate::command::StartStream;
 use crate::id::UserName;
 use crate::registrar::Registrar;
@@ -30,7 +30,12 @@ pub(super) fn find_way(
     if let Some(target) = route.and_then(|route| route.target.as_ref()) {
         let flow =
             flow_to(&settings.listeners, target.transport(), target.remote()).ok_or(503u16)?;
-        let party = Party { name: dialled.to_owned(), user: None, may_control_streams: false };
+        let party = Party {
+            name: dialled.to_owned(),
+            user: None,
+            may_control_streams: false,
+            transfer: TransferRights::default(),
+        };
         return Ok(Way { destination: hunt(target.uri(dialled), flow, party), start });
     }
     if let Some(number) = TestNumber::from_dialled(dialled).filter(|_| settings.test_numbers) {
@@ -41,6 +46,7 @@ pub(super) fn find_way(
         name: dialled.to_owned(),
         user: Some(user.name.clone()),
         may_control_streams: user.may_control_streams,
+        transfer: user.transfer,
     };
     let binding =
         registrar.bindings(&UserName::new(dialled), now).into_iter().next().ok_or(480u16)?;

@@ -55,6 +55,8 @@ pub struct User {
     pub secret: Secret,
     /// Whether its SIP INFO may control streams.
     pub may_control_streams: bool,
+    /// What it may do with calls by REFER and Replaces.
+    pub transfer: call::TransferRights,
 }
 
 /// A server or a test program that is known by its address.
@@ -66,6 +68,8 @@ pub struct Peer {
     pub networks: Vec<Network>,
     /// Whether its SIP INFO may control streams.
     pub may_control_streams: bool,
+    /// What it may do with calls by REFER and Replaces.
+    pub transfer: call::TransferRights,
 }
 
 /// A line of the dial plan.

@@ -23,6 +23,7 @@ fn switch() -> Switch {
             name: "lab".into(),
             networks: vec!["10.0.0.0/8".parse().expect("a network")],
             may_control_streams: true,
+            transfer: Default::default(),
         }],
         routes: vec![Route {
             pattern: Pattern::parse("2*"),

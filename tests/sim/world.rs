@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sidestream::call::{self, MediaAddress, SinkLimits, Streaming};
+use sidestream::call::{self, MediaAddress, SinkLimits, Streaming, TransferRights};
 use sidestream::command::{Accepted, Command, Denied, Origin, Verb};
 use sidestream::event::{Event, Kind};
 use sidestream::id::{CallId, LegId, PortId, RequestId, SinkName, UserName};
@@ -92,6 +92,7 @@ pub fn settings() -> Settings {
             name: "lab".into(),
             networks: vec!["10.0.0.0/8".parse().unwrap()],
             may_control_streams: true,
+            transfer: TransferRights::USER,
         }],
         routes: Vec::new(),
         test_numbers: true,
@@ -116,6 +117,7 @@ pub fn user(name: &str, may_control_streams: bool) -> User {
         name: UserName::new(name),
         secret: Secret::from_password(name, REALM, name),
         may_control_streams,
+        transfer: TransferRights::USER,
     }
 }
 

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use sidestream::call::{self, MediaAddress, SinkCommand, SinkEvent, SinkLimits, Streaming};
+use sidestream::call::{
+    self, MediaAddress, SinkCommand, SinkEvent, SinkLimits, Streaming, TransferRights,
+};
 use sidestream::command::{Command, Origin, StartStream, Verb};
 use sidestream::event::Kind;
 use sidestream::id::{CallId, PortId, RequestId, StreamId, Tracks};
@@ -260,11 +262,21 @@ fn settings() -> Settings {
             name: "alice".into(),
             secret: Secret::from_password("alice", "fuzz", "alice"),
             may_control_streams: true,
+            transfer: TransferRights {
+                may_transfer: true,
+                may_pick_up: true,
+                ..TransferRights::USER
+            },
         }],
         peers: vec![Peer {
             name: "lab".into(),
             networks: vec!["10.0.0.0/8".parse().expect("a network")],
             may_control_streams: true,
+            transfer: TransferRights {
+                may_transfer: true,
+                may_pick_up: true,
+                ..TransferRights::USER
+            },
         }],
         routes: vec![Route { pattern: Pattern::parse("2*"), target: Some(target), start: None }],
         test_numbers: true,

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Builder, DAY_S};
-use crate::call::{self, MediaAddress};
+use crate::call::{self, MediaAddress, ReferPolicy, TransferRights};
 use crate::config::error::Flaw;
-use crate::config::file::{File, Media, Peer, Registrar, Route, Sip, Tcp, User};
+use crate::config::file::{File, Media, Peer, Refer, Registrar, Route, Sip, Tcp, User};
 use crate::config::place::Place;
 use crate::id::UserName;
 use crate::net::TcpLimits;
@@ -274,6 +274,11 @@ impl Builder {
             name: UserName::new(user.name.as_str()),
             secret: Secret::from_password(&user.name, realm, &user.password),
             may_control_streams: user.may_control_streams,
+            transfer: TransferRights {
+                may_transfer: user.may_transfer,
+                may_pick_up: user.may_pick_up,
+                refer: refer_policy(user.refer),
+            },
         }
     }
 
@@ -300,6 +305,11 @@ impl Builder {
             name: peer.name.clone(),
             networks,
             may_control_streams: peer.may_control_streams,
+            transfer: TransferRights {
+                may_transfer: peer.may_transfer,
+                may_pick_up: peer.may_pick_up,
+                refer: refer_policy(peer.refer),
+            },
         }
     }
 
@@ -335,5 +345,13 @@ impl Builder {
                 self.note(flaw.with_help("name the networks of this peer, or remove the targets"));
             }
         }
+    }
+}
+
+const fn refer_policy(refer: Refer) -> ReferPolicy {
+    match refer {
+        Refer::Handle => ReferPolicy::Handle,
+        Refer::Pass => ReferPolicy::Pass,
+        Refer::Refuse => ReferPolicy::Refuse,
     }
 }

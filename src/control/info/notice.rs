@@ -40,6 +40,9 @@ pub fn notice(event: &Event) -> Option<Vec<u8>> {
         | Kind::CallAnswered
         | Kind::LegHeld { .. }
         | Kind::LegResumed { .. }
+        | Kind::TransferStarted { .. }
+        | Kind::TransferCompleted { .. }
+        | Kind::TransferFailed { .. }
         | Kind::Dtmf { .. }
         | Kind::CallEnded { .. }
         | Kind::StreamDenied(_) => return None,

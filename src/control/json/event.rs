@@ -81,6 +81,16 @@ pub enum KindView {
     LegResumed {
         leg: u32,
     },
+    TransferStarted {
+        leg: u32,
+        to: String,
+    },
+    TransferCompleted {
+        leg: u32,
+    },
+    TransferFailed {
+        status: u16,
+    },
     Dtmf {
         leg: u32,
         digit: char,
@@ -158,6 +168,9 @@ impl KindView {
             KindView::CallAnswered => "call_answered",
             KindView::LegHeld { .. } => "leg_held",
             KindView::LegResumed { .. } => "leg_resumed",
+            KindView::TransferStarted { .. } => "transfer_started",
+            KindView::TransferCompleted { .. } => "transfer_completed",
+            KindView::TransferFailed { .. } => "transfer_failed",
             KindView::Dtmf { .. } => "dtmf",
             KindView::CallEnded { .. } => "call_ended",
             KindView::StreamArmed { .. } => "stream_armed",
@@ -189,6 +202,11 @@ impl From<&Kind> for KindView {
             Kind::CallAnswered => KindView::CallAnswered,
             Kind::LegHeld { leg } => KindView::LegHeld { leg: leg.0 },
             Kind::LegResumed { leg } => KindView::LegResumed { leg: leg.0 },
+            Kind::TransferStarted { leg, to } => {
+                KindView::TransferStarted { leg: leg.0, to: to.clone() }
+            }
+            Kind::TransferCompleted { leg } => KindView::TransferCompleted { leg: leg.0 },
+            Kind::TransferFailed { status } => KindView::TransferFailed { status: *status },
             Kind::Dtmf { leg, digit, duration_ms } => {
                 KindView::Dtmf { leg: leg.0, digit: *digit, duration_ms: *duration_ms }
             }

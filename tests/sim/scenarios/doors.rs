@@ -134,7 +134,7 @@ fn table_of_states() -> String {
                 Verb::Unmute(_, track) => Verb::Unmute(target, track),
                 Verb::Mark(_, mark) => Verb::Mark(target, mark),
                 Verb::Status(_) => Verb::Status(target),
-                other @ (Verb::Start(_) | Verb::HangUp) => other,
+                other @ (Verb::Start(_) | Verb::Transfer(_) | Verb::HangUp) => other,
             });
             lines.push_str(&format!(" {}", outcome(&answer)));
             wire.assert_empty();
