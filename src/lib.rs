@@ -18,6 +18,7 @@ pub mod sdp;
 pub mod sip;
 pub mod switch;
 pub mod time;
+pub mod trace;
 
 // The shell.
 #[cfg(feature = "server")]
