@@ -12,6 +12,7 @@ mod serve;
 mod sink;
 mod stream;
 mod table;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,8 @@ enum Command {
     Stream(stream::StreamArgs),
     /// List calls.
     Calls(calls::CallsArgs),
+    /// Show the SIP messages of a call.
+    Trace(trace::TraceArgs),
     /// Check a configuration file.
     Check(check::CheckArgs),
     /// Look for what would keep a server from working here.
@@ -76,6 +79,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Sink(args) => told(sink::run(args).await),
         Command::Stream(args) => told(stream::run(args).await),
         Command::Calls(args) => told(calls::run(args).await),
+        Command::Trace(args) => told(trace::run(args).await),
         Command::Check(args) => told(check::check(&args)),
         Command::Doctor(args) => ExitCode::from(u8::from(!doctor::run(&args))),
         Command::PrintConfig(args) => told(check::print_config(&args)),

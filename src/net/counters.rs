@@ -70,6 +70,10 @@ counters! {
     tcp_closed_idle,
     /// TCP connections closed because the peer did not read what was sent.
     tcp_closed_full,
+    /// SIP messages given to the HEP collector.
+    hep_sent,
+    /// SIP messages that the HEP collector did not get.
+    hep_lost,
     /// Messages that had no connection or socket to leave by.
     unroutable,
     /// Commands that were given up because the switch gave no answer in time.

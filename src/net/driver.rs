@@ -13,6 +13,7 @@ use super::counters::Counters;
 use super::handle::{Answer, Ask, Status};
 use super::inbound::Inbound;
 use super::media::Workers;
+use super::tap::Tap;
 use super::tcp::Connections;
 use super::udp::UdpListener;
 use crate::call::{SinkCommand, SinkEvent};
@@ -21,6 +22,7 @@ use crate::media::MediaEvent;
 use crate::sip::{Flow, Transport};
 use crate::switch::{Figures, Input, Output, Switch, Ticket};
 use crate::time::{Duration, Instant};
+use crate::trace::Direction;
 
 /// Inputs that are taken at once, before the timers get their turn.
 const BATCH: usize = 64;
@@ -61,6 +63,7 @@ pub(super) struct Driver {
     pub(super) workers: Workers,
     pub(super) outlets: Outlets,
     pub(super) counters: Arc<Counters>,
+    pub(super) tap: Arc<Tap>,
     pub(super) tickets: Tickets,
     /// Tells whoever waits that the driver has ended, also when it ended by a bug.
     pub(super) _ended: DropGuard,
@@ -123,7 +126,10 @@ impl Driver {
 
     fn take_inbound(&mut self, inbound: Inbound) {
         match inbound {
-            Inbound::Message { flow, bytes } => self.input(Input::Message { flow, bytes }),
+            Inbound::Message { flow, bytes } => {
+                self.tap.note(Direction::Received, flow, bytes.clone(), self.clock.now());
+                self.input(Input::Message { flow, bytes });
+            }
             Inbound::Opened(connection) => self.connections.insert(connection),
             Inbound::Closed { flow } => self.take_closed(flow),
             Inbound::DialFailed { flow } => {
@@ -175,10 +181,10 @@ impl Driver {
         loop {
             let mut failed = Vec::new();
             while let Some(output) = self.switch.poll_output() {
-                self.carry_out(output, &mut failed);
+                self.carry_out(output, now, &mut failed);
             }
             if failed.is_empty() {
-                return;
+                return self.tap.export();
             }
             for flow in failed {
                 self.switch.handle_input(Input::FlowFailed { flow }, now);
@@ -186,9 +192,10 @@ impl Driver {
         }
     }
 
-    fn carry_out(&mut self, output: Output, failed: &mut Vec<Flow>) {
+    fn carry_out(&mut self, output: Output, now: Instant, failed: &mut Vec<Flow>) {
         match output {
             Output::Send { flow, bytes } => {
+                self.tap.note(Direction::Sent, flow, bytes.clone(), now);
                 let sent = match flow.transport {
                     Transport::Udp => self.send_datagram(&flow, &bytes),
                     Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
@@ -200,6 +207,7 @@ impl Driver {
                     failed.push(flow);
                 }
             }
+            Output::Dialog { call, call_id } => self.tap.attribute(call, &call_id),
             Output::Media { call, command } => self.workers.send(call, command),
             Output::Sink(command) => (self.outlets.sinks)(command),
             Output::Reply { ticket, answer } => self.tickets.settle(ticket, answer),

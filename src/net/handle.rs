@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::counters::Counters;
+use super::tap::Tap;
 use super::tcp::Admission;
 use crate::command::{Accepted, Command, Denied};
 use crate::id::CallId;
@@ -66,6 +67,7 @@ pub struct NetHandle {
     pub(super) tcp: Arc<[SocketAddr]>,
     pub(super) counters: Arc<Counters>,
     pub(super) admission: Arc<Admission>,
+    pub(super) tap: Arc<Tap>,
     pub(super) stop: CancellationToken,
     pub(super) ended: CancellationToken,
 }
@@ -125,6 +127,11 @@ impl NetHandle {
     /// What the sockets did and gave up.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// The messages of calls, and how many of which kind there were.
+    pub fn tap(&self) -> &Tap {
+        &self.tap
     }
 
     /// SIP connections that are open.

@@ -14,6 +14,7 @@ mod handle;
 mod inbound;
 mod media;
 mod socket;
+mod tap;
 mod tcp;
 pub mod tls;
 mod udp;
@@ -33,6 +34,7 @@ pub use counters::{Counter, Counters};
 pub use driver::{Outlets, Told};
 pub use handle::{CommandError, NetHandle, Status};
 pub use media::MediaSettings;
+pub use tap::{HepSettings, Tallied, Tap, TapSettings};
 pub use tcp::TcpLimits;
 
 /// What the shell is built from.
@@ -44,6 +46,8 @@ pub struct NetSettings {
     pub tcp: TcpLimits,
     /// How long a command waits for the switch's answer.
     pub command_time: Duration,
+    /// What is kept of SIP messages, and who gets a copy.
+    pub tap: TapSettings,
 }
 
 /// A SIP port could not be taken.
@@ -147,6 +151,7 @@ pub fn start(
     let counters = Arc::new(Counters::default());
     let (workers, media) =
         media::Workers::start(&settings.media, clock, Arc::clone(&counters), seed)?;
+    let tap = Arc::new(Tap::new(&settings.tap, clock, &counters)?);
     let (inbound_sender, inbound) = mpsc::channel(inbound::INBOUND_LIMIT);
     let (asks_sender, asks) = mpsc::channel(handle::ASK_LIMIT);
     let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
@@ -172,6 +177,7 @@ pub fn start(
         tcp: tcp_addresses,
         counters: Arc::clone(&counters),
         admission: Arc::clone(&shell.admission),
+        tap: Arc::clone(&tap),
         stop: stop.clone(),
         ended: ended.clone(),
     };
@@ -197,6 +203,7 @@ pub fn start(
         workers,
         outlets,
         counters,
+        tap,
         tickets: driver::Tickets::new(settings.command_time),
         _ended: ended.drop_guard(),
     };

@@ -9,7 +9,7 @@ mod tests;
 
 pub use board::{Board, BoardLimits};
 pub use bus::{Bus, Heard, Subscription, Told};
-pub use metrics::{Figure, FigureKind, Figures, Metrics};
+pub use metrics::{Figure, FigureKind, Figures, LabelledFigures, LabelledSums, Metrics};
 
 use std::sync::Arc;
 

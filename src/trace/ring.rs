@@ -9,7 +9,7 @@ use crate::id::CallId;
 const OVERHEAD_BYTES: usize = 160;
 
 /// Messages in order; the oldest make room for the newest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ring {
     pub(super) call: Option<CallId>,
     /// The Call-IDs that lead here.
@@ -22,6 +22,11 @@ pub(super) struct Ring {
 }
 
 impl Ring {
+    pub(super) fn new(call: Option<CallId>, name: &[u8], age: u64) -> Ring {
+        let (names, seen) = (vec![name.into()], VecDeque::new());
+        Ring { call, names, age, dropped: 0, seen, bytes: 0 }
+    }
+
     /// Appends a message, then lets go of the oldest beyond the limits. Returns how many went.
     pub(super) fn push(&mut self, seen: Seen, messages: usize, bytes: usize) -> u64 {
         self.bytes += cost(&seen);

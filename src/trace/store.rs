@@ -157,7 +157,7 @@ impl Trace {
     fn open(&mut self, name: &[u8], call: Option<CallId>) -> RingId {
         self.count += 1;
         let id = self.count;
-        self.rings.insert(id, Ring { call, names: vec![name.into()], age: id, ..Ring::default() });
+        self.rings.insert(id, Ring::new(call, name, id));
         self.by_age.insert((call.is_some(), id), id);
         if let Some(call) = call {
             self.by_call.insert(call, id);

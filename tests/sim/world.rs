@@ -409,7 +409,7 @@ impl World {
             Output::Figures(Figures::Port { call, leg, figures }) => {
                 self.told.insert((call, leg), figures);
             }
-            Output::Figures(Figures::Stream { .. }) => {}
+            Output::Figures(Figures::Stream { .. }) | Output::Dialog { .. } => {}
         }
     }
 

@@ -50,6 +50,7 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("media", "id time event command rtp codec"),
     pure("dialect", "id time event codec media"),
     pure("registrar", "id time sip"),
+    pure("trace", "id time sip"),
     pure("locate", "time sip"),
     to_come(pure("acd", "id time event")),
     pure("call", "id time command event sip sdp media codec locate"),

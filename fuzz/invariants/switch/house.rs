@@ -185,7 +185,7 @@ impl House {
                         self.call = Some(event.call);
                     }
                 }
-                Output::Reply { .. } | Output::Figures(_) => {}
+                Output::Reply { .. } | Output::Figures(_) | Output::Dialog { .. } => {}
             }
         }
         assert_eq!(self.switch.counters().bugs, 0, "a call was ended by an error");

@@ -5,6 +5,7 @@ mod http;
 mod signalling;
 mod sinks;
 mod streaming;
+mod trace;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -47,6 +48,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let streaming = builder.streaming(&file.streaming, &sinks, &names);
     let listeners = builder.listeners(&file.sip);
     let tcp = builder.tcp(&file.sip.tcp);
+    let tap = builder.trace(&file.trace);
     let command_time =
         builder.millis("http.command_timeout_ms", file.http.command_timeout_ms, 10..=60_000);
     let board = builder.board(&file.http);
@@ -56,7 +58,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     builder.check_log(&log);
     match (switch, http) {
         (Some(switch), Some(http)) if builder.flaws.is_empty() => {
-            let net = NetSettings { media, tcp, command_time };
+            let net = NetSettings { media, tcp, command_time, tap };
             Ok(Config { listen: listeners.heard, switch, net, sinks, http, board, log })
         }
         _ => Err(builder.flaws),

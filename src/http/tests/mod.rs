@@ -85,6 +85,14 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
                 }],
             })
         }),
+        trace: TraceReader {
+            messages: Arc::new(|call| MessagesView {
+                call: call.to_string(),
+                messages: Vec::new(),
+                dropped: 0,
+            }),
+            pcap: Arc::new(|_| b"\xd4\xc3\xb2\xa1".to_vec()),
+        },
         sinks: Arc::new([sink]),
         wall,
         ready: Arc::new(AtomicBool::new(true)),
