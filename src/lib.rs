@@ -8,6 +8,7 @@ pub mod codec;
 pub mod command;
 pub mod control;
 pub mod dialect;
+pub mod dialplan;
 pub mod event;
 pub mod id;
 pub mod locate;
@@ -19,6 +20,7 @@ pub mod sip;
 pub mod switch;
 pub mod time;
 pub mod trace;
+pub mod trunk;
 
 // The shell.
 #[cfg(feature = "server")]

@@ -7,26 +7,27 @@ use super::builtin::TestNumber;
 use super::context::{Context, Effect};
 use super::exchange::{Exchange, Stage};
 use super::media_path::read_description;
+use super::renegotiation::Why;
 use super::{Call, Timer};
 use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::LegId;
 use crate::sip::Request;
-use crate::sip::dialog::{Resend, Retransmit2xx};
+use crate::sip::dialog::{Carrier, Resend, Retransmit, Way};
 
 /// A 2xx of ours whose ACK has not come.
 #[derive(Debug)]
 pub(super) struct Unacknowledged {
     /// The CSeq of its INVITE: an ACK of an earlier one may still be on its way.
     cseq: u32,
-    repeat: Retransmit2xx,
+    repeat: Retransmit,
 }
 
 impl Call {
     /// A 2xx to an INVITE is repeated until its ACK comes.
     pub(super) fn repeat_2xx(&mut self, cx: &mut Context<'_>, id: LegId, cseq: u32, bytes: Bytes) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let repeat = Retransmit2xx::new(bytes, &cx.settings.timers, cx.now);
+        let repeat = Retransmit::success(bytes, &cx.settings.timers, cx.now);
         let deadline = repeat.poll_timeout();
         leg.unacknowledged = Some(Unacknowledged { cseq, repeat });
         self.timers.set(Timer::Repeat2xx(id), deadline);
@@ -66,6 +67,10 @@ impl Call {
         if self.say_owed_bye(cx, id) {
             return;
         }
+        if let Some(leg) = self.leg_mut(id) {
+            // An ACK never collides: only offers do.
+            let _ = leg.offers.take(Way::Received, Carrier::Ack, !request.body().is_empty());
+        }
         match self.exchange.take() {
             Some(Exchange { from, stage: Stage::AnswerInAck { to, cseq } }) if from == id => {
                 self.handle_answer_in_ack(cx, id, to, cseq, request);
@@ -75,6 +80,7 @@ impl Call {
             }
             other => self.exchange = other,
         }
+        self.begin_renegotiation(cx);
     }
 
     fn handle_answer_in_ack(
@@ -82,18 +88,26 @@ impl Call {
         cx: &mut Context<'_>,
         from: LegId,
         to: LegId,
-        cseq: u32,
+        cseq: Option<u32>,
         request: &Request,
     ) {
         let Ok(remote) = self.read_answer(from, request.body()) else {
-            self.acknowledge(cx, to, cseq, None);
+            if let Some(cseq) = cseq {
+                self.acknowledge(cx, to, cseq, None);
+            }
             return self.hang_up(cx, Cause::Rejected, Origin::Leg(from));
         };
         let Some(leg) = self.leg_mut(to) else { return };
-        let text = leg.local.relay(&remote.description);
-        leg.acknowledge(cx, cseq, Some(&text));
+        if let Some(cseq) = cseq {
+            let text = leg.local.relay(&remote.description);
+            leg.acknowledge(cx, cseq, Some(&text));
+        }
         self.apply_remote(cx, from, remote);
         self.bridge_media(cx);
+        if cseq.is_none() {
+            // It was answered on behalf of `from` before, who was not to be asked then.
+            self.renegotiate(cx, to, from, Why::Settle);
+        }
         self.open_waiting_streams(cx);
     }
 

@@ -77,6 +77,9 @@ impl Call {
         );
         self.phase = Phase::Ending { status, outcome, cause, origin };
         self.timers.cancel(&Timer::Ring);
+        self.finish_provisionals();
+        self.renegotiations.clear();
+        self.timers.cancel(&Timer::Renegotiation);
         self.give_up_exchange(cx);
         let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
         for id in legs {

@@ -4,11 +4,13 @@ use bytes::Bytes;
 
 use super::Call;
 use super::context::{Context, Effect};
+use super::early::has_session_description_of;
+use super::exchange::carrier_of;
 use super::leg::{ALLOW, Purpose, SUPPORTED, State};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::LegId;
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, Way};
 use crate::sip::transaction::{ClientKey, ServerKey};
 use crate::sip::{Flow, Method, Request, Response, ResponseBuilder, reason_phrase};
 
@@ -36,7 +38,7 @@ impl Call {
             return None;
         };
         // RFC 3261 §12.2.2: a CSeq below the last one is an error of the peer, not a repetition.
-        let in_order = leg.dialog_mut().map(|dialog| dialog.accept_request(&request));
+        let in_order = leg.dialog_of(&request).map(|dialog| dialog.accept_request(&request));
         match in_order {
             None => self.respond(cx, id, key, &request, 481),
             Some(Err(_)) => self.respond(cx, id, key, &request, 500),
@@ -55,6 +57,7 @@ impl Call {
         match request.method() {
             Method::Bye => self.handle_bye(cx, id, key, &request),
             Method::Invite | Method::Update => self.handle_offer(cx, id, key, request),
+            Method::Prack => self.handle_prack(cx, id, key, request),
             Method::Info => return Some(InfoRequest { key, request }),
             Method::Options => {
                 let headers =
@@ -64,7 +67,6 @@ impl Call {
             Method::Ack
             | Method::Cancel
             | Method::Register
-            | Method::Prack
             | Method::Refer
             | Method::Notify
             | Method::Subscribe
@@ -129,6 +131,14 @@ impl Call {
                 _ => cx.owners.remove_client(key),
             }
         }
+        let negotiates = matches!(purpose, Purpose::Exchange | Purpose::Refresh { .. });
+        if let (true, true, Some(carrier)) = (negotiates, is_final, carrier_of(response))
+            && let Some(leg) = self.leg_mut(id)
+        {
+            let described = has_session_description_of(response);
+            // A response never collides: only requests do.
+            let _ = leg.offers_of(response).take(Way::Received, carrier, described);
+        }
         match purpose {
             Purpose::Invite => self.handle_invite_response(cx, id, response, flow),
             Purpose::Exchange if is_final => self.handle_exchange_response(cx, id, response),
@@ -137,6 +147,7 @@ impl Call {
                 self.relay_info_answer(cx, from, key, &request, response)
             }
             Purpose::Exchange
+            | Purpose::Prack
             | Purpose::Refresh { .. }
             | Purpose::RelayedInfo { .. }
             | Purpose::Notice => {}
@@ -203,7 +214,7 @@ impl Call {
             Purpose::RelayedInfo { from, key, request } => {
                 self.respond(cx, from, key, &request, 408)
             }
-            Purpose::Notice => {}
+            Purpose::Prack | Purpose::Notice => {}
         }
     }
 
@@ -302,6 +313,7 @@ impl Call {
             415 => response = response.header("Accept", "application/sdp, application/media-stream+json, application/dtmf-relay, application/dtmf"),
             // RFC 3261 §14.2: between 0 and 10 seconds, by chance.
             500 => response = response.header("Retry-After", cx.tokens.below(11).to_string()),
+            421 => response = response.header("Require", "100rel"),
             422 => response = response.header("Min-SE", leg.session.min_se_s().to_string()),
             _ => {}
         }

@@ -1,24 +1,29 @@
 //! One SIP dialog of a call, with its media port and the session descriptions that were last exchanged on it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::ack::Unacknowledged;
 use super::answered::AnsweredInvites;
 use super::context::{Context, Effect};
+use super::early::EarlyDialogs;
+use super::provisional::Provisionals;
 use super::sdp_text::LocalText;
 use super::session_timer::SessionTimer;
 use super::settings::Party;
 use crate::id::{CallId, LegId, PortId};
 use crate::media::{LocalPort, MediaCommand, PayloadMap};
 use crate::sdp::{Description, Direction};
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Carrier, Dialog, OfferAnswer, Way};
 use crate::sip::transaction::{ClientKey, ServerKey};
-use crate::sip::{Address, Flow, Method, Request, RequestBuilder};
+use crate::sip::{Address, Flow, Method, Request, RequestBuilder, Response};
+use crate::trunk::Line;
 
 /// What we tell peers that we can do.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
 /// The option tags that we support.
-pub(super) const SUPPORTED: &str = "timer";
+pub(super) const SUPPORTED: &str = "timer, 100rel";
 /// The INFO package that we take (RFC 6086).
 pub(super) const INFO_PACKAGE: &str = "media-stream";
 
@@ -27,6 +32,8 @@ pub(super) const INFO_PACKAGE: &str = "media-stream";
 pub(super) struct Leg {
     pub(super) id: LegId,
     pub(super) party: Party,
+    /// The manners of the trunk at its other end.
+    pub(super) line: Option<Arc<Line>>,
     pub(super) state: State,
     /// The flow that its first message took.
     pub(super) flow: Flow,
@@ -37,6 +44,10 @@ pub(super) struct Leg {
     pub(super) local: LocalText,
     /// The last session description that the peer sent.
     pub(super) remote: Option<Remote>,
+    /// Who may offer in its dialog. Each early dialog of an INVITE of ours has its own.
+    pub(super) offers: OfferAnswer,
+    /// The provisional responses to its INVITE, if that came in.
+    pub(super) provisional: Provisionals,
     /// Our INVITE, if the leg is one that we called: forks answer to it.
     pub(super) invite: Option<Request>,
     /// Whether the peer takes UPDATE.
@@ -62,7 +73,7 @@ pub(super) enum State {
     /// Its INVITE came in and has no final response.
     Incoming { key: ServerKey, invite: Request, dialog: Dialog },
     /// Our INVITE went out and has no final response.
-    Outgoing { key: ClientKey, invite: Request, early: Option<Dialog> },
+    Outgoing { key: ClientKey, invite: Request, early: EarlyDialogs },
     /// Confirmed.
     Talking { dialog: Dialog },
     /// It is to be ended, but its 2xx has no ACK yet (RFC 3261 §15).
@@ -80,6 +91,8 @@ pub(super) enum Purpose {
     Invite,
     /// A re-INVITE or UPDATE that carries the other leg's offer.
     Exchange,
+    /// A PRACK.
+    Prack,
     /// A re-INVITE or UPDATE that keeps the session alive.
     Refresh { method: Method },
     /// An INFO of the other leg, whose answer is relayed.
@@ -101,6 +114,8 @@ pub(super) struct Remote {
     pub(super) body: Bytes,
     pub(super) description: Description,
     pub(super) direction: Direction,
+    /// The direction of our offer, if it is the answer to one.
+    pub(super) asked: Option<Direction>,
 }
 
 impl Leg {
@@ -115,6 +130,7 @@ impl Leg {
         Leg {
             id,
             party,
+            line: None,
             state: State::Gone,
             flow,
             call_id,
@@ -122,6 +138,8 @@ impl Leg {
             port: None,
             local: LocalText::default(),
             remote: None,
+            offers: OfferAnswer::Stable,
+            provisional: Provisionals::default(),
             invite: None,
             allows_update: false,
             answered: AnsweredInvites::default(),
@@ -140,7 +158,7 @@ impl Leg {
             State::Incoming { dialog, .. }
             | State::Talking { dialog }
             | State::Leaving { dialog } => Some(dialog),
-            State::Outgoing { early, .. } => early.as_mut(),
+            State::Outgoing { early, .. } => early.current_mut().map(|fork| &mut fork.dialog),
             State::Builtin | State::Gone => None,
         }
     }
@@ -151,9 +169,75 @@ impl Leg {
             State::Incoming { dialog, .. }
             | State::Talking { dialog }
             | State::Leaving { dialog } => Some(dialog),
-            State::Outgoing { early, .. } => early.as_ref(),
+            State::Outgoing { early, .. } => early.current().map(|fork| &fork.dialog),
             State::Builtin | State::Gone => None,
         }
+    }
+
+    /// The dialog that a request of the peer belongs to: its tag must be right, too.
+    pub(super) fn dialog_of(&mut self, request: &Request) -> Option<&mut Dialog> {
+        let tag = request.from_tag().unwrap_or_default();
+        match &mut self.state {
+            State::Incoming { dialog, .. }
+            | State::Talking { dialog }
+            | State::Leaving { dialog } => Some(dialog).filter(|d| d.id().remote_tag == tag),
+            State::Outgoing { early, .. } => early.of_mut(tag).map(|fork| &mut fork.dialog),
+            State::Builtin | State::Gone => None,
+        }
+    }
+
+    /// Who may offer in its dialog, early or confirmed.
+    pub(super) fn offers_mut(&mut self) -> &mut OfferAnswer {
+        match &mut self.state {
+            State::Outgoing { early, .. } => {
+                early.current_mut().map_or(&mut self.offers, |fork| &mut fork.offers)
+            }
+            State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => {
+                &mut self.offers
+            }
+            State::Builtin | State::Gone => &mut self.offers,
+        }
+    }
+
+    /// Who may offer in the dialog that a response belongs to.
+    pub(super) fn offers_of(&mut self, response: &Response) -> &mut OfferAnswer {
+        match &mut self.state {
+            State::Outgoing { early, .. } => early
+                .of_mut(response.to_tag().unwrap_or_default())
+                .map_or(&mut self.offers, |fork| &mut fork.offers),
+            State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => {
+                &mut self.offers
+            }
+            State::Builtin | State::Gone => &mut self.offers,
+        }
+    }
+
+    /// A fork that offers is the one that the caller hears.
+    pub(super) fn turn_to_fork_of(&mut self, request: &Request, offers: bool) {
+        if let (State::Outgoing { early, .. }, true) = (&mut self.state, offers) {
+            early.turn_to(request.from_tag().unwrap_or_default());
+        }
+    }
+
+    /// Whether an UPDATE with an offer may be sent to the peer (RFC 3311 §5.1).
+    pub(super) fn takes_update(&self) -> bool {
+        let early_too = match &self.state {
+            State::Talking { .. } => return !self.is_negotiating() && self.offers.is_stable(),
+            // The answer must have arrived: its PRACK tells.
+            State::Incoming { .. } => {
+                self.allows_update && self.offers.is_stable() && !self.provisional.is_waiting()
+            }
+            State::Outgoing { early, .. } => {
+                early.current().is_some_and(|fork| fork.allows_update && fork.offers.is_stable())
+            }
+            State::Leaving { .. } | State::Builtin | State::Gone => false,
+        };
+        early_too && self.request_of(|purpose| matches!(purpose, Purpose::Exchange)).is_none()
+    }
+
+    /// Whether we chose the Call-ID of its dialog (RFC 3261 §14.1).
+    pub(super) fn owns_call_id(&self) -> bool {
+        self.invite.is_some()
     }
 
     pub(super) fn is_talking(&self) -> bool {
@@ -258,6 +342,8 @@ impl Leg {
     /// Acknowledges a 2xx of ours, and remembers the ACK for a 2xx that comes again.
     pub(super) fn acknowledge(&mut self, cx: &mut Context<'_>, cseq: u32, body: Option<&[u8]>) {
         let branch = cx.tokens.branch();
+        // An ACK never collides: only offers do.
+        let _ = self.offers.take(Way::Sent, Carrier::Ack, body.is_some());
         let Some(dialog) = self.dialog_mut() else {
             return;
         };

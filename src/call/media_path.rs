@@ -24,7 +24,7 @@ pub(super) enum Unusable {
 pub(super) fn read_description(body: &Bytes) -> Result<Remote, Unusable> {
     let description = Description::parse(body).map_err(|_| Unusable::Malformed)?;
     let direction = description.audio().ok_or(Unusable::NoAudio)?.direction;
-    Ok(Remote { body: body.clone(), description, direction })
+    Ok(Remote { body: body.clone(), description, direction, asked: None })
 }
 
 impl Call {
@@ -33,7 +33,9 @@ impl Call {
         let mut remote = read_description(body)?;
         if let Some(leg) = self.leg(id) {
             remote.description = leg.local.align(&remote.description);
+            remote.asked = leg.local.direction();
         }
+        remote.direction = remote.description.audio().ok_or(Unusable::NoAudio)?.direction;
         Ok(remote)
     }
 
@@ -52,7 +54,7 @@ impl Call {
         let (Some(audio), Some(port)) = (remote.description.audio(), leg.port) else {
             return;
         };
-        let direction = remote.direction;
+        let (direction, asked) = (remote.direction, remote.asked);
         leg.remote = Some(remote);
         let payloads = leg.payloads();
         cx.effects.push_back(Effect::Media(MediaCommand::Remote {
@@ -65,7 +67,12 @@ impl Call {
         }));
         // Who need not send is not missed.
         leg.is_silent &= direction.sends();
-        let holds = !direction.receives();
+        let holds = match asked {
+            _ if direction.receives() => false,
+            // We offered to send nothing, so this says nothing of what the peer wants.
+            Some(asked) if !asked.sends() => leg.holds,
+            Some(_) | None => true,
+        };
         let changed = std::mem::replace(&mut leg.holds, holds) != holds;
         if changed && self.phase == Phase::Talking {
             let kind = if holds { Kind::LegHeld { leg: id } } else { Kind::LegResumed { leg: id } };

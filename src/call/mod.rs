@@ -5,10 +5,15 @@
 //! in mid-call, `ack` awaits what confirms them, `ending` takes everything down; `door` is the one way to change a stream.
 
 mod ack;
+mod answer;
 mod answered;
 mod builtin;
+mod carried;
 mod context;
 mod door;
+mod dress;
+mod early;
+mod early_exchange;
 mod ending;
 mod exchange;
 mod in_dialog;
@@ -16,6 +21,8 @@ mod leg;
 mod media_path;
 mod outgoing;
 mod owners;
+mod provisional;
+mod renegotiation;
 mod requests_seen;
 mod sdp_text;
 mod session_timer;
@@ -28,20 +35,22 @@ mod target;
 mod tokens;
 mod withdrawal;
 
+pub use crate::trunk::Line;
 pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::InfoRequest;
 pub use owners::{Estate, Owners};
 pub use settings::{
-    MediaAddress, Party, ReferPolicy, Settings, SinkLimits, Streaming, TransferRights,
+    MediaAddress, Party, ReferPolicy, Reliability, Settings, SinkLimits, Streaming, TransferRights,
 };
 pub use setup::Invitation;
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};
-pub use target::{Destination, Hop, Hunt, Line, Redirects, Stage, Target};
+pub use target::{Destination, Hop, Hunt, Redirects, Stage, Target};
 pub use tokens::Tokens;
 
 use exchange::Exchange;
 use leg::Leg;
+use renegotiation::Renegotiation;
 use requests_seen::RequestsSeen;
 use stream::Stream;
 
@@ -50,6 +59,7 @@ use crate::event::{Cause, Event, Kind, Outcome};
 use crate::id::{CallId, LegId, StreamId};
 use crate::sip::{Flow, Request};
 use crate::time::{Instant, Timers};
+use crate::trunk::Presented;
 
 /// The methods that a dialog of ours takes, as the Allow header lists them.
 pub const ALLOW: &str = leg::ALLOW;
@@ -64,11 +74,15 @@ pub struct Call {
     id: CallId,
     from: String,
     to: String,
+    /// What the customer says of itself, and what of that counts.
+    presented: Presented,
     phase: Phase,
     /// The customer's leg first.
     legs: Vec<Leg>,
     /// The offer that is crossing the bridge.
     exchange: Option<Exchange>,
+    /// Legs that are to agree anew, in order.
+    renegotiations: Vec<Renegotiation>,
     streams: Vec<Stream>,
     /// What the dial plan wants started with the answer.
     start_on_answer: Option<StartStream>,
@@ -94,12 +108,18 @@ enum Phase {
 enum Timer {
     /// The called party has been alerted long enough.
     Ring,
+    /// A reliable provisional response is due again, RFC 3262 §3.
+    Provisional,
     /// The 2xx of this leg's INVITE is due again, RFC 3261 §13.3.1.4.
     Repeat2xx(LegId),
     /// The transaction of an answered INVITE of this leg ends, RFC 6026 §7.2.
     Answered(LegId),
     /// The offer that crosses the bridge has been pending long enough.
     Exchange,
+    /// The offer that crosses the bridge collided, and is to go again.
+    Glare,
+    /// Legs that are to agree anew look whether they can.
+    Renegotiation,
     /// The session of this leg is to be refreshed, or has run out, RFC 4028 §10.
     Session(LegId),
     /// The accounts of the closed streams are overdue.
@@ -157,7 +177,10 @@ impl Call {
                 Timer::Ring => self.handle_ring_timeout(cx),
                 Timer::Repeat2xx(leg) => self.handle_repeat_2xx(cx, leg),
                 Timer::Answered(leg) => self.handle_answered_timeout(cx, leg),
+                Timer::Provisional => self.handle_provisional_timeout(cx),
                 Timer::Exchange => self.handle_exchange_timeout(cx),
+                Timer::Glare => self.handle_glare_timeout(cx),
+                Timer::Renegotiation => self.begin_renegotiation(cx),
                 Timer::Session(leg) => self.handle_session_timer(cx, leg),
                 Timer::Accounts => self.handle_accounts_overdue(cx),
             }

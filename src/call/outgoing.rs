@@ -1,26 +1,28 @@
 //! The other party's leg, from our INVITE to its answer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::context::Context;
-use super::leg::{ALLOW, INFO_PACKAGE, Leg, Purpose, SUPPORTED, State};
+use super::early::EarlyDialogs;
+use super::leg::{ALLOW, INFO_PACKAGE, Leg, Purpose, State};
 use super::session_timer::SessionTimer;
-use super::settings::Party;
-use super::setup::takes_notices;
+use super::settings::{Party, Reliability};
 use super::target::{Hop, Hunt, Target};
-use super::{Call, Phase, Timer};
+use super::{Call, Timer};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::LegId;
-use crate::sip::dialog::Dialog;
-use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Response, Uri, parse_datagram};
+use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Response, parse_datagram};
+use crate::trunk::{Dress, Line};
 
 impl Call {
     /// Tries the first target.
     pub(super) fn hunt(&mut self, cx: &mut Context<'_>, invite: &Request, hunt: Hunt) {
         match hunt.stages.into_iter().flat_map(|stage| stage.targets).next() {
-            Some(Target { uri, hop: Hop::Flow(flow), party, .. }) => {
-                self.ring(cx, invite, uri, flow, party)
+            Some(Target { uri, hop: Hop::Flow(flow), party, line, .. }) => {
+                self.ring(cx, invite, uri, flow, party, line)
             }
             Some(Target { hop: Hop::Locate { .. }, .. }) => self.refuse(cx, 503, Outcome::Failed),
             None => self.refuse(cx, 480, Outcome::Failed),
@@ -35,6 +37,7 @@ impl Call {
         uri: String,
         flow: Flow,
         party: Party,
+        line: Option<Arc<Line>>,
     ) {
         let id = LegId(1);
         let call = self.id;
@@ -43,12 +46,19 @@ impl Call {
         let name = party.name.clone();
         let mut leg =
             Leg::new(id, party, flow, call_id, local_tag, SessionTimer::new(cx.settings.session));
+        leg.line = line;
         if !leg.open_port(cx, call) {
             return self.refuse(cx, 503, Outcome::Failed);
         }
         let offer =
             self.customer().remote.as_ref().map(|remote| leg.local.relay(&remote.description));
-        let bytes = outgoing_invite(invite, &leg, &uri, &branch, offer.as_ref()).build();
+        // An offer in a reliable response is answered in its PRACK: only a caller who knows PRACK can do that in time.
+        let can_answer = offer.is_some() || self.customer().provisional.is_supported();
+        let reliability = if can_answer { cx.settings.reliability } else { Reliability::Off };
+        let dress = self.dress(cx.settings, &leg, &uri);
+        let bytes =
+            outgoing_invite(invite, &leg, &dress, &uri, &branch, offer.as_ref(), reliability)
+                .build();
         // Our own request parses: it is made by our builder from parts that parsed.
         let Ok(Message::Request(sent)) = parse_datagram(bytes.clone()) else {
             leg.close_port(cx);
@@ -59,7 +69,7 @@ impl Call {
         cx.owners.add_dialog(&leg.call_id, &leg.local_tag, (call, id));
         leg.requests.push((key, Purpose::Invite));
         leg.invite = Some(sent.clone());
-        leg.state = State::Outgoing { key, invite: sent, early: None };
+        leg.state = State::Outgoing { key, invite: sent, early: EarlyDialogs::default() };
         self.legs.push(leg);
         self.timers.set(Timer::Ring, cx.now + cx.settings.ring_timeout);
         self.tell(cx, Kind::LegAdded { leg: id, party: name }, Cause::Request, Origin::Switch);
@@ -79,88 +89,6 @@ impl Call {
             200..=299 => self.handle_answer(cx, id, response, flow),
             status => self.handle_rejection(cx, id, status, response),
         }
-    }
-
-    fn handle_progress(
-        &mut self,
-        cx: &mut Context<'_>,
-        id: LegId,
-        response: &Response,
-        flow: Flow,
-    ) {
-        if self.is_ending() {
-            return;
-        }
-        let Some(leg) = self.leg_mut(id) else { return };
-        let State::Outgoing { invite, early, .. } = &mut leg.state else {
-            return;
-        };
-        if response.to_tag().is_some() {
-            *early = Some(Dialog::uac(invite, response, flow));
-        }
-        let early_media = match has_session_description_of(response) {
-            true => self.take_answer(cx, id, response.body()),
-            false => None,
-        };
-        let status = if early_media.is_some() { 183 } else { response.status().min(183) };
-        let kind = if early_media.is_some() { Kind::CallEarlyMedia } else { Kind::CallRinging };
-        self.respond_to_customer(cx, status, early_media.as_ref());
-        if let Phase::Setup { alerted } = &mut self.phase {
-            let first = !std::mem::replace(alerted, true);
-            if first || early_media.is_some() {
-                self.tell(cx, kind, Cause::Request, Origin::Leg(id));
-            }
-        }
-    }
-
-    /// Takes the other party's answer to the customer's offer, and gives it as the customer sees it. `None` when it is unusable.
-    fn take_answer(&mut self, cx: &mut Context<'_>, id: LegId, body: &Bytes) -> Option<Bytes> {
-        let remote = self.read_answer(id, body).ok()?;
-        let text = self.customer_mut().local.relay(&remote.description);
-        self.apply_remote(cx, id, remote);
-        self.bridge_media(cx);
-        Some(text)
-    }
-
-    fn handle_answer(&mut self, cx: &mut Context<'_>, id: LegId, response: &Response, flow: Flow) {
-        let Some(leg) = self.leg_mut(id) else { return };
-        let State::Outgoing { invite, .. } = &leg.state else {
-            return;
-        };
-        let dialog = Dialog::uac(invite, response, flow);
-        let cseq = invite.cseq();
-        leg.flow = flow;
-        leg.state = State::Talking { dialog };
-        leg.takes_notices = takes_notices(&response.header_values("Recv-Info"));
-        leg.allows_update = response.has_token("Allow", "UPDATE");
-        leg.session.settle(response);
-        self.timers.cancel(&Timer::Ring);
-        if self.is_ending() {
-            // RFC 3261 §9.1: the answer crossed our CANCEL.
-            let leg = self.leg_mut(id).expect("looked up above");
-            leg.acknowledge(cx, cseq, None);
-            return self.say_bye(cx, id);
-        }
-        let offered = self.customer().remote.is_some();
-        let body = response.body();
-        let text = match (offered, body.is_empty()) {
-            // The answer came early, in a 183.
-            (true, true) => self.customer().local.last().cloned(),
-            (true, false) => self.take_answer(cx, id, body),
-            // The customer sent no offer: this is the offer, and the customer's ACK will bring the answer (RFC 3264 §4).
-            (false, _) => self.take_answer(cx, id, body),
-        };
-        let Some(text) = text else {
-            self.leg_mut(id).expect("looked up above").acknowledge(cx, cseq, None);
-            return self.end(cx, 488, Outcome::Failed, Cause::Rejected, Origin::Leg(id));
-        };
-        if offered {
-            self.leg_mut(id).expect("looked up above").acknowledge(cx, cseq, None);
-        } else {
-            self.await_answer_in_ack(id, cseq);
-        }
-        self.arm_session_timer(cx, id);
-        self.answer_customer(cx, &text, Origin::Leg(id));
     }
 
     fn handle_rejection(
@@ -212,7 +140,7 @@ impl Call {
         cx.owners.add_client(key, (call, id));
         leg.requests.push((key, Purpose::Invite));
         leg.invite = Some(sent.clone());
-        leg.state = State::Outgoing { key, invite: sent, early: None };
+        leg.state = State::Outgoing { key, invite: sent, early: EarlyDialogs::default() };
         true
     }
 
@@ -231,38 +159,21 @@ fn status_for_customer(status: u16) -> u16 {
     }
 }
 
-fn has_session_description_of(response: &Response) -> bool {
-    !response.body().is_empty()
-        && response
-            .content_type()
-            .is_some_and(|value| value.to_ascii_lowercase().starts_with("application/sdp"))
-}
-
-/// The INVITE to the other party: the caller's name is shown, the caller's address is not.
+/// The INVITE to the other party: the caller's name is shown as far as it wants and the other side may know, the caller's
+/// address is not.
 fn outgoing_invite(
     caller: &Request,
     leg: &Leg,
+    dress: &Dress,
     uri: &str,
     branch: &str,
     offer: Option<&Bytes>,
+    reliability: Reliability,
 ) -> RequestBuilder {
-    let address = caller.from();
-    let user =
-        Uri::parse(address.uri).ok().and_then(|uri| uri.user().map(|user| user.into_owned()));
-    let display = address
-        .display
-        .as_deref()
-        .map(|name| format!("\"{}\" ", name.replace(['"', '\\'], "")))
-        .unwrap_or_default();
-    let local = leg.flow.local;
-    let from = match user {
-        Some(user) => {
-            format!("{display}<sip:{}@{local}>;tag={}", Uri::escape_user(&user), leg.local_tag)
-        }
-        None => format!("{display}<sip:{local}>;tag={}", leg.local_tag),
-    };
+    let from = format!("{};tag={}", dress.from, leg.local_tag);
     let hops = caller.max_forwards().unwrap_or(70).saturating_sub(1);
-    invite_to(leg, uri, branch, offer, &from, 1, hops)
+    let invite = invite_to(leg, uri, branch, offer, &from, 1, hops, reliability);
+    dress.headers.iter().fold(invite, |invite, (name, value)| invite.header(name, value))
 }
 
 /// The same INVITE once more, with the next CSeq.
@@ -274,9 +185,16 @@ fn again(
     offer: Option<&Bytes>,
 ) -> RequestBuilder {
     let from = before.header("From").unwrap_or_default();
-    invite_to(leg, uri, branch, offer, from, before.cseq() + 1, before.max_forwards().unwrap_or(70))
+    let reliability = match () {
+        () if before.has_token("Require", "100rel") => Reliability::Required,
+        () if before.has_token("Supported", "100rel") => Reliability::Supported,
+        () => Reliability::Off,
+    };
+    let hops = before.max_forwards().unwrap_or(70);
+    invite_to(leg, uri, branch, offer, from, before.cseq() + 1, hops, reliability)
 }
 
+#[expect(clippy::too_many_arguments, reason = "an INVITE is made of that many parts")]
 fn invite_to(
     leg: &Leg,
     uri: &str,
@@ -285,6 +203,7 @@ fn invite_to(
     from: &str,
     cseq: u32,
     hops: u32,
+    reliability: Reliability,
 ) -> RequestBuilder {
     let mut invite = RequestBuilder::new(Method::Invite, uri)
         .via(leg.flow.transport, leg.flow.local, branch)
@@ -295,8 +214,11 @@ fn invite_to(
         .header("CSeq", format!("{cseq} INVITE"))
         .header("Contact", leg.contact())
         .header("Allow", ALLOW)
-        .header("Supported", SUPPORTED)
+        .header("Supported", reliability.supported())
         .header("Recv-Info", INFO_PACKAGE);
+    if reliability == Reliability::Required {
+        invite = invite.header("Require", "100rel");
+    }
     invite = leg.session.write_offer(invite);
     match offer {
         Some(offer) => invite.body("application/sdp", offer),

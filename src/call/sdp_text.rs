@@ -44,10 +44,25 @@ impl LocalText {
         self.last = earlier;
     }
 
-    /// The peer's answer, with a line for every media line that we offered: some phones leave out those that they refuse.
+    /// The peer's answer as it should be: with a line for every media line that we offered, for some phones leave out those that
+    /// they refuse; in a direction that the offered one allows, for some answer a hold as if it were none (RFC 3264 §6.1).
     pub(super) fn align(&self, answer: &Description) -> Description {
-        let offer = self.last.as_ref().and_then(|text| Description::parse(text).ok());
-        offer.map_or_else(|| answer.clone(), |offer| answer.aligned_with(&offer))
+        self.offer_sent().map_or_else(|| answer.clone(), |offer| answer.aligned_with(&offer))
+    }
+
+    /// The direction of the audio in the last description that we sent.
+    pub(super) fn direction(&self) -> Option<Direction> {
+        Some(self.offer_sent()?.audio()?.direction)
+    }
+
+    /// Whether the last description that we sent is what `other` says.
+    pub(super) fn says(&self, other: &Description) -> bool {
+        let text = other.relayed(self.media, self.origin).to_bytes();
+        self.last.as_ref().is_some_and(|last| *last == text)
+    }
+
+    fn offer_sent(&self) -> Option<Description> {
+        self.last.as_ref().and_then(|text| Description::parse(text).ok())
     }
 
     /// The other party's description as this leg's peer sees it.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::command::StartStream;
 use crate::id::{SinkName, UserName};
@@ -9,6 +10,7 @@ use crate::sip::Flow;
 use crate::sip::dialog::SessionTimerSettings;
 use crate::sip::transaction::TransactionTimers;
 use crate::time::Duration;
+use crate::trunk::Line;
 
 /// Settings that every call shares.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub struct Settings {
     pub media_addresses: Vec<MediaAddress>,
     /// How long a called party may be alerted before the call ends as not answered.
     pub ring_timeout: Duration,
+    /// Whether provisional responses are acknowledged, RFC 3262.
+    pub reliability: Reliability,
     /// Session timers, RFC 4028.
     pub session: SessionTimerSettings,
     /// The timers of RFC 3261.
@@ -27,6 +31,30 @@ pub struct Settings {
     pub account_timeout: Duration,
     /// Streams.
     pub streaming: Streaming,
+    /// How requests to phones look.
+    pub phones: Arc<Line>,
+}
+
+/// Whether provisional responses are acknowledged, RFC 3262.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reliability {
+    /// Never: 100rel is an extension that we do not know.
+    Off,
+    /// With peers that know 100rel.
+    #[default]
+    Supported,
+    /// Always: whoever does not know 100rel cannot call, or be called.
+    Required,
+}
+
+impl Reliability {
+    /// The option tags that we support with it, as the Supported header lists them.
+    pub const fn supported(self) -> &'static str {
+        match self {
+            Reliability::Off => "timer",
+            Reliability::Supported | Reliability::Required => super::SUPPORTED,
+        }
+    }
 }
 
 impl Settings {
@@ -45,11 +73,13 @@ impl Default for Settings {
         Settings {
             media_addresses: vec![MediaAddress::of(IpAddr::from([127, 0, 0, 1]))],
             ring_timeout: Duration::from_secs(60),
+            reliability: Reliability::default(),
             session: SessionTimerSettings::default(),
             timers: TransactionTimers::DEFAULT,
             hang_up_on_media_timeout: true,
             account_timeout: Duration::from_secs(5),
             streaming: Streaming::default(),
+            phones: Arc::default(),
         }
     }
 }

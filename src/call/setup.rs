@@ -1,11 +1,14 @@
 //! The customer's INVITE: read its offer, begin the way to the other party, and answer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::builtin::TestNumber;
 use super::context::{Context, Effect};
-use super::leg::{ALLOW, INFO_PACKAGE, Leg, SUPPORTED, State, contact_of};
+use super::leg::{ALLOW, INFO_PACKAGE, Leg, State, contact_of};
 use super::media_path::{Unusable, read_description};
+use super::provisional::Provisionals;
 use super::session_timer::SessionTimer;
 use super::settings::{Party, TransferRights};
 use super::target::Destination;
@@ -13,10 +16,11 @@ use super::{Call, Phase, has_session_description};
 use crate::command::{Origin, StartStream};
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::{CallId, LegId};
-use crate::sip::dialog::{Dialog, NoContact};
+use crate::sip::dialog::{Carrier, Dialog, NoContact, Way};
 use crate::sip::transaction::ServerKey;
 use crate::sip::{Flow, Request};
 use crate::time::Timers;
+use crate::trunk::{Line, Presented};
 
 /// An INVITE outside any dialog, admitted and routed.
 #[derive(Debug)]
@@ -29,6 +33,10 @@ pub struct Invitation {
     pub flow: Flow,
     /// Who sent it.
     pub caller: Party,
+    /// The caller's manners, if it is a trunk.
+    pub line: Option<Arc<Line>>,
+    /// What the caller says of itself, and what of that counts.
+    pub presented: Presented,
     /// What was dialled.
     pub dialled: String,
 }
@@ -45,7 +53,7 @@ impl Call {
         destination: Destination,
         start_on_answer: Option<StartStream>,
     ) -> Result<Call, NoContact> {
-        let Invitation { key, request, flow, caller, dialled } = invitation;
+        let Invitation { key, request, flow, caller, line, presented, dialled } = invitation;
         let local_tag = cx.tokens.tag();
         let call_id = request.call_id().to_owned();
         let dialog = Dialog::uas(&request, local_tag.clone(), flow, contact_of(&flow))?;
@@ -61,15 +69,18 @@ impl Call {
             SessionTimer::new(cx.settings.session),
         );
         customer.state = State::Incoming { key, invite: request.clone(), dialog };
+        customer.line = line;
         customer.takes_notices = takes_notices(&request.header_values("Recv-Info"));
         customer.allows_update = request.has_token("Allow", "UPDATE");
         let mut call = Call {
             id,
             from: from.clone(),
             to: dialled.clone(),
+            presented,
             phase: Phase::Setup { alerted: false },
             legs: vec![customer],
             exchange: None,
+            renegotiations: Vec::new(),
             streams: Vec::new(),
             start_on_answer,
             requests: Default::default(),
@@ -104,6 +115,13 @@ impl Call {
             return self.refuse(cx, status, Outcome::Failed);
         }
         customer.session.accept(invite);
+        // The first message of a dialog collides with nothing.
+        let _ = customer.offers.take(Way::Received, Carrier::Invite, offer.is_some());
+        match Provisionals::to(invite, cx.settings.reliability, cx) {
+            Ok(provisional) => customer.provisional = provisional,
+            Err(status) => return self.refuse(cx, status, Outcome::Failed),
+        }
+        let customer = self.customer_mut();
         if !customer.open_port(cx, call) {
             return self.refuse(cx, 503, Outcome::Failed);
         }
@@ -148,12 +166,18 @@ impl Call {
             }
             _ => self.await_answer_for(number),
         }
-        self.answer_customer(cx, &text, Origin::Leg(id));
+        self.answer_customer(cx, Some(&text), Origin::Leg(id));
     }
 
     /// The 200 to the customer: the call talks, and its streams may open.
-    pub(super) fn answer_customer(&mut self, cx: &mut Context<'_>, text: &Bytes, origin: Origin) {
-        self.respond_to_customer(cx, 200, Some(text));
+    pub(super) fn answer_customer(
+        &mut self,
+        cx: &mut Context<'_>,
+        text: Option<&Bytes>,
+        origin: Origin,
+    ) {
+        self.finish_provisionals();
+        self.accept_customer(cx, text);
         self.phase = Phase::Talking;
         self.arm_session_timer(cx, LegId::CUSTOMER);
         self.tell(cx, Kind::CallAnswered, Cause::Request, origin);
@@ -163,33 +187,25 @@ impl Call {
         }
     }
 
-    /// A provisional or successful response to the customer's INVITE.
-    pub(super) fn respond_to_customer(
-        &mut self,
-        cx: &mut Context<'_>,
-        status: u16,
-        text: Option<&Bytes>,
-    ) {
+    fn accept_customer(&mut self, cx: &mut Context<'_>, text: Option<&Bytes>) {
         let customer = self.customer_mut();
+        // A response never collides: only requests do.
+        let _ = customer.offers.take(Way::Sent, Carrier::Success, text.is_some());
         let State::Incoming { key, invite, dialog } = &customer.state else {
             return;
         };
         let mut response = customer
-            .response(invite, status)
+            .response(invite, 200)
             .header("Contact", customer.contact())
-            .header("Allow", ALLOW);
-        if status >= 200 {
-            response = response.header("Supported", SUPPORTED).header("Recv-Info", INFO_PACKAGE);
-            response = customer.session.write_answer(response);
-        }
+            .header("Allow", ALLOW)
+            .header("Supported", cx.settings.reliability.supported())
+            .header("Recv-Info", INFO_PACKAGE);
+        response = customer.session.write_answer(response);
         if let Some(text) = text {
             response = response.body("application/sdp", text);
         }
         let (key, cseq, bytes) = (*key, invite.cseq(), response.build());
-        cx.transactions.respond(key, status, bytes.clone(), cx.now);
-        if status < 200 {
-            return;
-        }
+        cx.transactions.respond(key, 200, bytes.clone(), cx.now);
         let dialog = dialog.clone();
         customer.state = State::Talking { dialog };
         cx.owners.remove_server(key);

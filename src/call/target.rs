@@ -6,6 +6,7 @@ use super::builtin::TestNumber;
 use super::settings::Party;
 use crate::sip::Flow;
 use crate::time::Duration;
+use crate::trunk::Line;
 
 /// Where a call goes.
 #[derive(Clone, Debug)]
@@ -71,13 +72,6 @@ pub enum Redirects {
     Known,
     /// They are tried wherever they lead.
     Follow,
-}
-
-/// How requests to a trunk look.
-#[derive(Clone, Debug, Default)]
-pub struct Line {
-    /// The trunk's name.
-    pub name: String,
 }
 
 impl Hunt {

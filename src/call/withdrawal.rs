@@ -3,49 +3,64 @@
 use super::context::Context;
 use super::exchange::{Exchange, Stage};
 use super::leg::Purpose;
+use super::renegotiation::Step;
 use super::{Call, Timer};
-use crate::id::LegId;
 use crate::sip::transaction::ServerKey;
 
 impl Call {
     /// CANCEL of a re-INVITE that we carried over: the other side is asked to give up, and its 487 is carried back.
     pub(super) fn cancel_exchange(&mut self, cx: &mut Context<'_>, key: ServerKey) {
-        let Some(Exchange { stage: Stage::Offered { key: pending, to, .. }, .. }) = &self.exchange
-        else {
-            return;
-        };
-        if *pending == key {
-            self.cancel_offer_to(cx, *to);
+        let Some(Exchange { stage: Stage::Offered(offered), .. }) = &self.exchange else { return };
+        if offered.key == key {
+            self.withdraw_offer(cx);
         }
     }
 
     /// The other side has been asked for too long: it is to give up, and its 487 (or its silence) ends the exchange.
     pub(super) fn handle_exchange_timeout(&mut self, cx: &mut Context<'_>) {
-        if let Some(Exchange { stage: Stage::Offered { to, .. }, .. }) = &self.exchange {
-            self.cancel_offer_to(cx, *to);
-        }
+        self.withdraw_offer(cx);
     }
 
-    fn cancel_offer_to(&self, cx: &mut Context<'_>, to: LegId) {
+    fn withdraw_offer(&mut self, cx: &mut Context<'_>) {
+        let to = match &self.exchange {
+            Some(Exchange { stage: Stage::Offered(offered), .. }) => offered.to,
+            Some(Exchange { stage: Stage::Third(one, step), .. }) => one.asks(step),
+            Some(_) | None => return,
+        };
         let client = self
             .leg(to)
             .and_then(|leg| leg.request_of(|purpose| matches!(purpose, Purpose::Exchange)));
-        if let Some(client) = client {
-            cx.transactions.cancel(client, cx.now);
+        match client {
+            Some(client) => {
+                cx.transactions.cancel(client, cx.now);
+            }
+            // It collided, and waits to go again.
+            None => self.give_up_exchange(cx),
         }
     }
 
     /// The call ends: whoever still waits for an answer gets one.
     pub(super) fn give_up_exchange(&mut self, cx: &mut Context<'_>) {
         self.timers.cancel(&Timer::Exchange);
+        self.timers.cancel(&Timer::Glare);
         match self.exchange.take() {
-            Some(Exchange { from, stage: Stage::Offered { key, request, .. } }) => {
-                self.respond(cx, from, key, &request, 487)
+            Some(Exchange { from, stage: Stage::Offered(offered) }) => {
+                if let Some(leg) = self.leg_mut(offered.to) {
+                    leg.local.restore(offered.before_it());
+                }
+                self.refuse_offer(cx, from, offered.key, &offered.request, 487)
             }
-            Some(Exchange { stage: Stage::AnswerInAck { to, cseq }, .. }) => {
+            Some(Exchange { stage: Stage::AnswerInAck { to, cseq: Some(cseq) }, .. }) => {
                 self.acknowledge(cx, to, cseq, None)
             }
-            Some(Exchange { stage: Stage::AnswerForTest { .. }, .. }) | None => {}
+            Some(Exchange { stage: Stage::Third(one, Step::Carried { cseq, .. }), .. }) => {
+                self.acknowledge_with_what_holds(cx, one.a, cseq)
+            }
+            Some(Exchange { stage, .. }) => match stage {
+                Stage::Offered(_) | Stage::AnswerInAck { .. } | Stage::AnswerInPrack { .. } => {}
+                Stage::AnswerForTest { .. } | Stage::Third(..) => {}
+            },
+            None => {}
         }
     }
 }

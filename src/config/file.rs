@@ -31,6 +31,7 @@ section!(File {
     trace: Trace = Trace::default(),
     users: Vec<User> = Vec::new(),
     peers: Vec<Peer> = Vec::new(),
+    trunks: Vec<Trunk> = Vec::new(),
     routes: Vec<Route> = Vec::new(),
     sinks: Vec<Sink> = Vec::new(),
 });
@@ -44,8 +45,10 @@ section!(Sip {
     test_numbers: bool = true,
     max_calls: u64 = 20_000,
     ring_timeout_s: u64 = 60,
+    reliable_provisional: Reliable = Reliable::Supported,
     session_expires_s: u64 = 1_800,
     min_session_expires_s: u64 = 90,
+    phones: Phones = Phones::default(),
     registrar: Registrar = Registrar::default(),
     tcp: Tcp = Tcp::default(),
 });
@@ -55,6 +58,10 @@ section!(Registrar {
     max_expires_s: u64 = 7_200,
     default_expires_s: u64 = 3_600,
     contacts_per_user: u64 = 10,
+    registers_per_minute: u64 = 60,
+    path: String = "strict".into(),
+    ping_every_s: u64 = 30,
+    ping_misses: u64 = 3,
 });
 
 section!(Tcp {
@@ -139,10 +146,97 @@ section!(Peer {
     refer: Refer = Refer::Handle,
 });
 
+section!(Trunk {
+    name: String = String::new(),
+    addresses: Vec<String> = Vec::new(),
+    networks: Vec<String> = Vec::new(),
+    may_control_streams: bool = false,
+    called: CalledIn = CalledIn::Uri,
+    from_user: Option<String> = None,
+    from_domain: Option<String> = None,
+    trusted: bool = false,
+    identity: Assertion = Assertion::None,
+    diversion: bool = false,
+    history_info: bool = false,
+    reason: bool = true,
+    pass_headers: Vec<String> = Vec::new(),
+    headers: Vec<Header> = Vec::new(),
+    codecs: Vec<String> = Vec::new(),
+    called_in: Vec<Rewrite> = Vec::new(),
+    called_out: Vec<Rewrite> = Vec::new(),
+    caller_in: Vec<Rewrite> = Vec::new(),
+    caller_out: Vec<Rewrite> = Vec::new(),
+    account: Option<Account> = None,
+    login: Option<Login> = None,
+    register: Option<Register> = None,
+    health: Option<Health> = None,
+    limits: Limits = Limits::default(),
+});
+
+section!(Header {
+    name: String = String::new(),
+    add: Option<String> = None,
+    set: Option<String> = None,
+    remove: bool = false,
+});
+
+section!(Account {
+    user: String = String::new(),
+    password: String = String::new(),
+    realm: Option<String> = None,
+});
+
+section!(Login { user: String = String::new(), password: String = String::new() });
+
+section!(Register {
+    aor: Option<String> = None,
+    expires_s: u64 = 3_600,
+    first_wait_s: u64 = 5,
+    longest_wait_s: u64 = 300,
+});
+
+section!(Health { every_s: u64 = 30, failures: u64 = 2, successes: u64 = 2 });
+
+section!(Limits {
+    calls: Option<u64> = None,
+    calls_in: Option<u64> = None,
+    calls_out: Option<u64> = None,
+    calls_per_second: Option<u64> = None,
+});
+
+section!(Phones {
+    trusted: bool = false,
+    identity: Assertion = Assertion::None,
+    diversion: bool = false,
+    history_info: bool = false,
+    reason: bool = true,
+    pass_headers: Vec<String> = Vec::new(),
+});
+
 section!(Route {
+    name: Option<String> = None,
     pattern: String = String::new(),
+    from: Vec<String> = Vec::new(),
+    hours: Option<Hours> = None,
+    rewrite: Vec<Rewrite> = Vec::new(),
     target: Option<String> = None,
+    targets: Vec<RouteStage> = Vec::new(),
     stream: Option<Start> = None,
+});
+
+section!(Hours {
+    zone: String = "UTC".into(),
+    days: Vec<String> = Vec::new(),
+    times: Vec<String> = Vec::new(),
+});
+
+section!(RouteStage { to: Vec<String> = Vec::new(), ring_s: Option<u64> = None });
+
+section!(Rewrite {
+    pattern: Option<String> = None,
+    strip: u64 = 0,
+    prefix: Option<String> = None,
+    replace: Option<String> = None,
 });
 
 section!(Sink {
@@ -167,6 +261,21 @@ section!(Reconnect { attempts: u64 = 8, first_delay_ms: u64 = 100, max_delay_ms:
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+pub(super) enum CalledIn {
+    Uri,
+    To,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Assertion {
+    None,
+    Asserted,
+    Preferred,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum SinkKind {
     Websocket,
     Wav,
@@ -179,6 +288,14 @@ pub(super) enum Refer {
     Handle,
     Pass,
     Refuse,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Reliable {
+    Off,
+    Supported,
+    Required,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -19,6 +19,7 @@ use super::udp::UdpListener;
 use crate::call::{SinkCommand, SinkEvent};
 use crate::event::Event;
 use crate::media::MediaEvent;
+use crate::registrar::Change;
 use crate::sip::{Flow, Transport};
 use crate::switch::{Figures, Input, Output, Switch, Ticket};
 use crate::time::{Duration, Instant};
@@ -44,6 +45,8 @@ pub enum Told {
     Event(Event),
     /// How a port or a stream is doing.
     Figures(Figures),
+    /// A change of the registrations.
+    Registration(Change),
 }
 
 /// The channels that the driver reads.
@@ -213,6 +216,7 @@ impl Driver {
             Output::Reply { ticket, answer } => self.tickets.settle(ticket, answer),
             Output::Event(event) => (self.outlets.told)(Told::Event(event)),
             Output::Figures(figures) => (self.outlets.told)(Told::Figures(figures)),
+            Output::Registration(change) => (self.outlets.told)(Told::Registration(change)),
         }
     }
 

@@ -1,20 +1,33 @@
 //! Which phone is where: bindings of users to contacts, RFC 3261 §10.3.
 //!
 //! A binding remembers the flow that its REGISTER came over: a request to the phone goes back over that flow, which is how it
-//! passes the phone's NAT (RFC 3581, and RFC 5626 in spirit).
+//! passes the phone's NAT (RFC 3581, RFC 5626 §5.1). It remembers the proxies between (RFC 3327), and which phone it is
+//! (RFC 5626 §6): a phone that comes back on another flow replaces itself.
+//!
+//! The registrar keeps nothing beyond the process: it tells each [`Change`], and takes back what it is given.
 
 mod answer;
+mod binding;
+mod change;
 mod contact;
+mod pace;
+mod pulse;
 mod wish;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+pub use binding::{Binding, BindingId, Outbound, Reach};
+pub use change::{Change, Stored};
+pub use pulse::{Ping, PulseSettings};
 
 use crate::id::UserName;
 use crate::sip::{ConnectionId, Flow, Request};
 use crate::time::{Duration, Instant, Timers};
+use pace::Paces;
+use pulse::Pulses;
 use wish::{Wish, Wished};
 
 /// What registrations may look like.
@@ -28,6 +41,12 @@ pub struct Settings {
     pub default_expires_s: u32,
     /// How many phones one user may have.
     pub contacts_per_user: usize,
+    /// How many REGISTERs of one user are carried out in a minute.
+    pub registers_per_minute: u32,
+    /// What a path is worth that the phone does not know of.
+    pub path: PathPolicy,
+    /// How the ways to phones behind a NAT are kept open.
+    pub pulse: PulseSettings,
 }
 
 impl Default for Settings {
@@ -37,38 +56,31 @@ impl Default for Settings {
             max_expires_s: 7200,
             default_expires_s: 3600,
             contacts_per_user: 10,
+            registers_per_minute: 60,
+            path: PathPolicy::Strict,
+            pulse: PulseSettings::default(),
         }
     }
+}
+
+/// What to do with a Path when the phone does not say `Supported: path`, RFC 3327 §5.3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PathPolicy {
+    /// Refuse it with 420: a proxy has put itself between without the phone's knowing.
+    #[default]
+    Strict,
+    /// Take it, and do not tell the phone: the proxies are ours.
+    Lenient,
 }
 
 /// The answer to a REGISTER.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisterAnswer {
-    /// 200, 400, 403, 423 or 500.
+    /// 200, 400, 403, 420, 423, 439, 500 or 503.
     pub status: u16,
-    /// The headers that go with it: Contact for each binding, or Min-Expires.
+    /// The headers that go with it: Contact for each binding, Path, Require, or what a refusal names.
     pub headers: Vec<(&'static str, String)>,
 }
-
-/// One phone of a user.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Binding {
-    /// The URI that the phone gave.
-    pub contact: String,
-    /// The flow that its last REGISTER came over.
-    pub flow: Flow,
-    /// The phone's own ranking from 0 to 1, RFC 3261 §20.10.
-    pub q: f32,
-    /// When it is forgotten.
-    pub expires_at: Instant,
-    id: BindingId,
-    call_id: String,
-    cseq: u32,
-}
-
-/// One binding, numbered and never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct BindingId(u64);
 
 /// Every binding of every user.
 #[derive(Debug)]
@@ -79,7 +91,12 @@ pub struct Registrar {
     owners: HashMap<BindingId, UserName>,
     connections: HashMap<ConnectionId, BTreeSet<BindingId>>,
     expiries: Timers<BindingId>,
+    pulses: Pulses,
+    paces: Paces,
+    /// Drained after each input, so that it holds what one REGISTER or one timer changed.
+    changes: VecDeque<Change>,
     last_id: u64,
+    failed_flows: u64,
 }
 
 impl Registrar {
@@ -91,7 +108,11 @@ impl Registrar {
             owners: HashMap::new(),
             connections: HashMap::new(),
             expiries: Timers::new(),
+            pulses: Pulses::default(),
+            paces: Paces::default(),
+            changes: VecDeque::new(),
             last_id: 0,
+            failed_flows: 0,
         }
     }
 
@@ -103,6 +124,10 @@ impl Registrar {
         flow: &Flow,
         now: Instant,
     ) -> RegisterAnswer {
+        if let Err(retry_after_s) = self.paces.admit(user, self.settings.registers_per_minute, now)
+        {
+            return answer::too_often(retry_after_s);
+        }
         let wished = match Wished::read(request, &self.settings) {
             Ok(wished) => wished,
             Err(refusal) => return refusal.answer(),
@@ -110,6 +135,7 @@ impl Registrar {
         if let Err(refusal) = wished.check(self.held(user), request, &self.settings) {
             return refusal.answer();
         }
+        let told = wished.told();
         match wished {
             Wished::Nothing => {}
             Wished::ForgetAll => {
@@ -117,26 +143,79 @@ impl Registrar {
                     self.remove(id);
                 }
             }
-            Wished::Each(wishes) => {
+            Wished::Each { wishes, path, .. } => {
                 for wish in wishes {
-                    self.carry_out(wish, request, user, flow, now);
+                    self.carry_out(wish, &path, request, user, flow, now);
                 }
             }
         }
-        answer::accepted(self.held(user), now)
+        answer::accepted(self.held(user), &told, now)
     }
 
-    /// The phones of `user`, the preferred first; of equals the one that registered last.
+    /// The phones of `user`, the preferred first; of equals the one that registered last. Of the flows of one phone there is only
+    /// the newest (RFC 5626 §5.1).
     pub fn bindings(&self, user: &UserName, now: Instant) -> Vec<Binding> {
         let live = self.held(user).iter().filter(|binding| binding.expires_at > now);
         let mut bindings: Vec<Binding> = live.cloned().collect();
+        bindings.sort_by_key(|binding| std::cmp::Reverse(binding.id));
+        let mut phones: Vec<String> = Vec::new();
+        bindings.retain(|binding| match &binding.outbound {
+            Some(Outbound { instance, .. }) if phones.contains(instance) => false,
+            Some(Outbound { instance, .. }) => {
+                phones.push(instance.clone());
+                true
+            }
+            None => true,
+        });
         bindings.sort_by(|a, b| b.q.total_cmp(&a.q).then(b.id.cmp(&a.id)));
         bindings
+    }
+
+    /// The phones of `user` as they are called: those of the same `q` together, a lower `q` later (RFC 3261 §16.6).
+    pub fn stages(&self, user: &UserName, now: Instant) -> Vec<Vec<Binding>> {
+        let mut stages: Vec<Vec<Binding>> = Vec::new();
+        for binding in self.bindings(user, now) {
+            match stages.last_mut() {
+                Some(stage) if stage.first().is_some_and(|first| first.q == binding.q) => {
+                    stage.push(binding);
+                }
+                _ => stages.push(vec![binding]),
+            }
+        }
+        stages
     }
 
     /// A connection is gone, and with it the way to the phones that registered over it.
     pub fn handle_flow_closed(&mut self, connection: ConnectionId) {
         for id in self.connections.remove(&connection).unwrap_or_default() {
+            self.failed_flows += 1;
+            self.remove(id);
+        }
+    }
+
+    /// The next phone behind a NAT that is to be asked something. To be drained after
+    /// [`handle_timeout`](Registrar::handle_timeout).
+    pub fn poll_ping(&mut self, now: Instant) -> Option<Ping> {
+        loop {
+            let id = self.pulses.poll_due(&self.settings.pulse, now)?;
+            let binding = self.binding(id);
+            if let Some((binding, flow)) =
+                binding.and_then(|binding| Some((binding, binding.flow?)))
+            {
+                return Some(Ping { id, uri: binding.contact.clone(), flow });
+            }
+        }
+    }
+
+    /// A phone has answered a [`Ping`], whatever it said: its flow lives.
+    pub fn handle_pong(&mut self, id: BindingId) {
+        self.pulses.answered(id);
+    }
+
+    /// A [`Ping`] was left unanswered. A phone whose flow has failed with this is forgotten until it registers again.
+    pub fn handle_missed_ping(&mut self, id: BindingId) {
+        if self.pulses.missed(id, &self.settings.pulse) {
+            self.failed_flows += 1;
             self.remove(id);
         }
     }
@@ -150,7 +229,7 @@ impl Registrar {
 
     /// When [`handle_timeout`](Registrar::handle_timeout) is due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.expiries.poll_timeout()
+        [self.expiries.poll_timeout(), self.pulses.poll_timeout()].into_iter().flatten().min()
     }
 
     /// How many bindings there are.
@@ -163,47 +242,86 @@ impl Registrar {
         self.owners.is_empty()
     }
 
+    /// How many bindings were lost with their flow: a closed connection, a NAT that forgot.
+    pub fn failed_flows(&self) -> u64 {
+        self.failed_flows
+    }
+
     fn held(&self, user: &UserName) -> &[Binding] {
         self.users.get(user).map_or(&[], Vec::as_slice)
+    }
+
+    fn binding(&self, id: BindingId) -> Option<&Binding> {
+        self.held(self.owners.get(&id)?).iter().find(|binding| binding.id == id)
+    }
+
+    fn next_id(&mut self) -> BindingId {
+        self.last_id += 1;
+        BindingId(self.last_id)
     }
 
     fn carry_out(
         &mut self,
         wish: Wish<'_>,
+        path: &[String],
         request: &Request,
         user: &UserName,
         flow: &Flow,
         now: Instant,
     ) {
-        let old = self.held(user).iter().find(|binding| wish.is_for(binding)).map(|b| b.id);
+        let replaced: Vec<BindingId> = self
+            .held(user)
+            .iter()
+            .filter(|binding| wish.is_for(binding))
+            .map(|old| old.id)
+            .collect();
         // A refreshed binding is a new one under the same contact: it may have moved to another flow.
-        if let Some(id) = old {
+        for id in replaced {
             self.remove(id);
         }
         if wish.expires_s == 0 {
             return;
         }
-        self.last_id += 1;
-        let id = BindingId(self.last_id);
-        let expires_at = now + Duration::from_secs(u64::from(wish.expires_s));
-        self.expiries.set(id, expires_at);
-        self.owners.insert(id, user.clone());
-        if let Some(connection) = flow.connection {
-            self.connections.entry(connection).or_default().insert(id);
-        }
-        self.users.entry(user.clone()).or_default().push(Binding {
+        let binding = Binding {
             contact: wish.contact.to_owned(),
-            flow: *flow,
+            path: path.to_vec(),
+            flow: Some(*flow),
             q: wish.q,
-            expires_at,
-            id,
+            expires_at: now + Duration::from_secs(u64::from(wish.expires_s)),
+            outbound: wish.outbound,
+            id: self.next_id(),
             call_id: request.call_id().to_owned(),
             cseq: request.cseq(),
-        });
+        };
+        self.changes.push_back(Change::Put(Stored {
+            user: user.clone(),
+            contact: binding.contact.clone(),
+            path: binding.path.clone(),
+            flow: *flow,
+            outbound: binding.outbound.clone(),
+            q: binding.q,
+            expires_at: binding.expires_at,
+            call_id: binding.call_id.clone(),
+            cseq: binding.cseq,
+        }));
+        self.insert(user, binding, now);
+    }
+
+    fn insert(&mut self, user: &UserName, binding: Binding, now: Instant) {
+        self.expiries.set(binding.id, binding.expires_at);
+        self.owners.insert(binding.id, user.clone());
+        // Behind a proxy the connection is the proxy's: it dials another one when that is gone.
+        let connection = binding.flow.and_then(|flow| flow.connection);
+        if let Some(connection) = connection.filter(|_| binding.path.is_empty()) {
+            self.connections.entry(connection).or_default().insert(binding.id);
+        }
+        self.pulses.watch(&binding, &self.settings.pulse, now);
+        self.users.entry(user.clone()).or_default().push(binding);
     }
 
     fn remove(&mut self, id: BindingId) {
         self.expiries.cancel(&id);
+        self.pulses.forget(id);
         let Some(user) = self.owners.remove(&id) else {
             return;
         };
@@ -217,7 +335,9 @@ impl Registrar {
         if held.is_empty() {
             self.users.remove(&user);
         }
-        let Some(connection) = binding.flow.connection else {
+        let Binding { contact, flow, .. } = binding;
+        self.changes.push_back(Change::Forget { user, contact });
+        let Some(connection) = flow.and_then(|flow| flow.connection) else {
             return;
         };
         if let Some(ids) = self.connections.get_mut(&connection) {

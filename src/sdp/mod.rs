@@ -72,6 +72,16 @@ impl Direction {
         matches!(self, Direction::SendRecv | Direction::RecvOnly)
     }
 
+    /// As much of it as `allowed` allows.
+    pub const fn within(self, allowed: Direction) -> Direction {
+        match (self.sends() && allowed.sends(), self.receives() && allowed.receives()) {
+            (true, true) => Direction::SendRecv,
+            (true, false) => Direction::SendOnly,
+            (false, true) => Direction::RecvOnly,
+            (false, false) => Direction::Inactive,
+        }
+    }
+
     /// The direction of a writer who gave no address to send to.
     const fn without_receiving(self) -> Direction {
         match self {

@@ -94,8 +94,23 @@ impl Description {
     }
 
     /// This answer, made to fit the offer that it answers: RFC 3264 §6 wants the same media lines in the same order, and
-    /// some phones leave out those that they refuse.
+    /// some phones leave out those that they refuse; §6.1 wants a direction that the offered one allows, and some phones answer
+    /// `sendonly` by `sendrecv`.
     pub fn aligned_with(&self, offer: &Description) -> Description {
+        let mut answer = self.with_lines_of(offer);
+        let offered = offer.audio_line().map(|(_, audio)| audio.direction);
+        if let (Some(offered), Some((line, audio))) = (offered, answer.audio_line()) {
+            let direction = audio.direction.within(offered.reversed());
+            if direction != audio.direction
+                && let Some(media) = answer.session.medias.get_mut(line)
+            {
+                set_direction(media, direction);
+            }
+        }
+        answer
+    }
+
+    fn with_lines_of(&self, offer: &Description) -> Description {
         if self.media_lines() == offer.media_lines() {
             return self.clone();
         }

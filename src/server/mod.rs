@@ -147,6 +147,7 @@ fn outlets(sinks: &SinkHandle, notify: &Arc<Notify>) -> Outlets {
             Told::Figures(Figures::Stream { stream, figures, .. }) => {
                 notify.handle_stream_figures(stream, views::stream_figures(&figures));
             }
+            Told::Registration(_) => {}
         }),
     }
 }

@@ -7,6 +7,7 @@ use crate::command::{Accepted, Command, Denied};
 use crate::event::Event;
 use crate::id::{CallId, LegId, StreamId};
 use crate::media::{MediaCommand, MediaEvent, PortFigures};
+use crate::registrar::Change;
 use crate::sip::Flow;
 
 /// One thing that happened outside.
@@ -89,6 +90,8 @@ pub enum Output {
     Event(Event),
     /// Show how something is doing.
     Figures(Figures),
+    /// Keep a change of the registrations.
+    Registration(Change),
 }
 
 /// How something is doing.

@@ -3,9 +3,11 @@
 //! The switch decides *which* call, never *what* the call does. It owns the transaction layer, the registrar, the pools of
 //! ports and sinks, and the one table of who owns what.
 
+mod callers;
 mod ended_calls;
 mod info;
 mod io;
+mod pings;
 mod requests;
 mod routing;
 mod settings;
@@ -13,10 +15,7 @@ mod settings;
 mod tests;
 
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
-pub use settings::{
-    Listener, Network, NetworkError, Pattern, Peer, Route, RouteTarget, RouteTargetError, Settings,
-    User,
-};
+pub use settings::{Listener, Peer, Settings, User};
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,7 +27,7 @@ use crate::command::{Command, Denied, Origin};
 use crate::event::Cause;
 use crate::id::CallId;
 use crate::media::{MediaCommand, MediaEvent, PortPool};
-use crate::registrar::Registrar;
+use crate::registrar::{BindingId, Registrar, Stored};
 use crate::sip::digest::Digest;
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
 use crate::sip::{Flow, Message, ResponseBuilder, parse_datagram, reason_phrase};
@@ -43,6 +42,8 @@ pub struct Switch {
     ended: EndedCalls,
     transactions: Transactions,
     registrar: Registrar,
+    /// OPTIONS to phones behind a NAT that wait for their answer: at most one per binding.
+    pings: HashMap<ClientKey, BindingId>,
     digest: Digest,
     owners: Owners,
     ports: PortPool,
@@ -53,6 +54,8 @@ pub struct Switch {
     outputs: VecDeque<Output>,
     draining: bool,
     counters: Counters,
+    /// The wall time of [`Instant::ZERO`].
+    unix_origin_ms: u64,
 }
 
 impl Switch {
@@ -64,6 +67,7 @@ impl Switch {
             ended: EndedCalls::default(),
             transactions: Transactions::new(settings.call.timers),
             registrar: Registrar::new(settings.registrar),
+            pings: HashMap::new(),
             digest: Digest::new(settings.realm.clone(), tokens.key(), settings.digest.clone()),
             owners: Owners::default(),
             ports: PortPool::new(settings.ports.clone()).shuffled(|limit| tokens.below(limit)),
@@ -74,8 +78,16 @@ impl Switch {
             outputs: VecDeque::new(),
             draining: false,
             counters: Counters::default(),
+            unix_origin_ms,
             settings,
         }
+    }
+
+    /// Takes back the registrations that an earlier process has kept; returns how many. Before the first input.
+    pub fn restore(&mut self, stored: impl IntoIterator<Item = Stored>, now: Instant) -> usize {
+        let restored = self.registrar.restore(stored, now);
+        self.drain_registrar();
+        restored
     }
 
     /// Takes one input. Drain [`Switch::poll_output`] afterwards.
@@ -102,12 +114,15 @@ impl Switch {
             Input::HangUpAll => self.hang_up_all(now),
         }
         self.drain_transactions(now);
+        self.drain_registrar();
     }
 
     /// Lets every deadline that has come take its effect.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.transactions.handle_timeout(now);
         self.registrar.handle_timeout(now);
+        self.send_pings(now);
+        self.drain_registrar();
         self.drain_transactions(now);
         while let Some(call) = self.timers.poll_expired(now) {
             self.with_call(call, now, |call, cx| call.handle_timeout(cx));
@@ -162,6 +177,13 @@ impl Switch {
         }
     }
 
+    /// The time on the wall, for the hours of the dial plan.
+    fn wall_time(&self, now: Instant) -> jiff::Timestamp {
+        let millis = self.unix_origin_ms.saturating_add(now.as_nanos() / 1_000_000);
+        let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)
+    }
+
     fn handle_message(&mut self, flow: Flow, bytes: Bytes, now: Instant) {
         match parse_datagram(bytes) {
             Ok(Message::Request(request)) => {
@@ -171,6 +193,7 @@ impl Switch {
             Ok(Message::Response(response)) => {
                 self.counters.messages += 1;
                 match self.transactions.handle_response(response, flow, now) {
+                    Some((key, response, _)) if self.handle_pong(key, response.status()) => {}
                     Some((key, response, flow)) => {
                         if let Some((call, leg)) = self.owners.client(key) {
                             self.with_call(call, now, |call, cx| {
@@ -246,7 +269,16 @@ impl Switch {
         }
     }
 
+    fn drain_registrar(&mut self) {
+        while let Some(change) = self.registrar.poll_change() {
+            self.outputs.push_back(Output::Registration(change));
+        }
+    }
+
     fn handle_client_failure(&mut self, key: ClientKey, timed_out: bool, now: Instant) {
+        if self.handle_missed_ping(key) {
+            return;
+        }
         if let Some((call, leg)) = self.owners.client(key) {
             self.with_call(call, now, |call, cx| {
                 call.handle_request_failure(cx, leg, key, timed_out)

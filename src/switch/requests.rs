@@ -1,8 +1,9 @@
 //! Requests that come in: sorted into dialogs, checked, admitted, or answered at once.
 
 use super::Switch;
-use super::routing::{Way, find_way};
-use crate::call::{ALLOW, Call, INFO_PACKAGE, Invitation, Party, SUPPORTED};
+use super::routing::{Finder, Way};
+use crate::call::{ALLOW, Call, INFO_PACKAGE, Invitation};
+use crate::dialplan::Query;
 use crate::id::{CallId, LegId, UserName};
 use crate::sip::digest::Verdict;
 use crate::sip::transaction::{Incoming, ServerKey};
@@ -14,6 +15,8 @@ const RETRY_AFTER_S: &str = "5";
 /// What the bodies of our requests and responses may be.
 const ACCEPT: &str =
     "application/sdp, application/media-stream+json, application/dtmf-relay, application/dtmf";
+/// What the registrar knows beside: RFC 3327, RFC 5626.
+const REGISTRAR_SUPPORTS: [&str; 2] = ["path", "outbound"];
 /// What is taken outside of a dialog.
 const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
 
@@ -33,8 +36,14 @@ impl Switch {
 
     fn handle_new_request(&mut self, key: ServerKey, request: Request, flow: Flow, now: Instant) {
         let required = request.header_values("Require");
-        let unsupported: Vec<_> =
-            required.into_iter().filter(|tag| !tag.eq_ignore_ascii_case(SUPPORTED)).collect();
+        let supported = self.settings.call.reliability.supported();
+        let is_register = *request.method() == Method::Register;
+        let is_known = |tag: &&str| {
+            supported.split(", ").any(|known| tag.eq_ignore_ascii_case(known))
+                || is_register
+                    && REGISTRAR_SUPPORTS.iter().any(|known| tag.eq_ignore_ascii_case(known))
+        };
+        let unsupported: Vec<_> = required.into_iter().filter(|tag| !is_known(tag)).collect();
         if !unsupported.is_empty() {
             let unsupported = unsupported.join(", ");
             return self.answer(key, &request, flow, 420, now, |response| {
@@ -134,6 +143,7 @@ impl Switch {
         if !has_known_scheme(request.uri()) {
             return self.refuse(key, &request, flow, 416, now);
         }
+        let supported = self.settings.call.reliability.supported();
         match request.method() {
             Method::Invite => self.handle_invite(key, request, flow, now),
             Method::Register => self.handle_register(key, &request, flow, now),
@@ -141,7 +151,7 @@ impl Switch {
                 response
                     .header("Allow", ALLOW_OUTSIDE)
                     .header("Accept", ACCEPT)
-                    .header("Supported", SUPPORTED)
+                    .header("Supported", supported)
                     .header("Recv-Info", INFO_PACKAGE)
             }),
             Method::Ack => {}
@@ -185,61 +195,35 @@ impl Switch {
             Ok(caller) => caller,
             Err(stale) => return self.challenge(key, &request, flow, stale, now),
         };
-        let dialled = match dialled_number(request.uri()) {
+        let dialled = match dialled_number(caller.called_uri(&request)) {
             Ok(dialled) => dialled,
             Err(status) => return self.refuse(key, &request, flow, status, now),
         };
-        let Way { destination, start } =
-            match find_way(&self.settings, &self.registrar, &dialled, now) {
-                Ok(way) => way,
-                Err(status) => return self.refuse(key, &request, flow, status, now),
-            };
+        let dialled = caller.number_for_us(dialled);
+        let query =
+            Query { dialled: &dialled, caller: caller.as_caller(), at: self.wall_time(now) };
+        let finder = Finder { settings: &self.settings, registrar: &self.registrar, now };
+        let Way { destination, start } = match finder.find_way(&query) {
+            Ok(way) => way,
+            Err(status) => return self.refuse(key, &request, flow, status, now),
+        };
         // RFC 3261 §17.2.1: a 100 at once stops the peer's retransmissions while the call is set up.
         self.answer(key, &request, flow, 100, now, |response| response);
         let id = self.tokens.new_call(now);
-        let invitation = Invitation { key, request: request.clone(), flow, caller, dialled };
+        let invitation = Invitation {
+            key,
+            request: request.clone(),
+            flow,
+            caller: caller.party().clone(),
+            line: caller.line(),
+            presented: caller.presented(&request),
+            dialled,
+        };
         match self.guarded(id, now, |cx| Call::begin(cx, id, invitation, destination, start)) {
             Some(Ok(call)) => self.keep(call),
             Some(Err(_)) => self.refuse(key, &request, flow, 400, now),
             // The bug came before there was a call to end; its INVITE is among what it owned.
             None => self.bury(id, now),
-        }
-    }
-
-    /// Who calls: a peer by its address, or a user by its digest. `Err(stale)` asks for a challenge.
-    fn identify(&mut self, request: &Request, flow: &Flow, now: Instant) -> Result<Party, bool> {
-        let address = flow.remote.ip();
-        let peer = self
-            .settings
-            .peers
-            .iter()
-            .find(|peer| peer.networks.iter().any(|network| network.contains(address)));
-        if let Some(peer) = peer
-            && request.header("Authorization").is_none()
-        {
-            let name = Uri::parse(request.from().uri)
-                .ok()
-                .and_then(|uri| uri.user().map(|user| user.into_owned()));
-            let name = name.unwrap_or_else(|| peer.name.clone());
-            return Ok(Party {
-                name,
-                user: None,
-                may_control_streams: peer.may_control_streams,
-                transfer: peer.transfer,
-            });
-        }
-        match self.verify(request, flow, now) {
-            Verdict::Accepted(user) => {
-                let known = self.settings.users.iter().find(|known| known.name == user);
-                Ok(Party {
-                    name: user.as_str().to_owned(),
-                    may_control_streams: known.is_some_and(|known| known.may_control_streams),
-                    transfer: known.map(|known| known.transfer).unwrap_or_default(),
-                    user: Some(user),
-                })
-            }
-            Verdict::Stale => Err(true),
-            Verdict::Refused => Err(false),
         }
     }
 
@@ -257,6 +241,7 @@ impl Switch {
         }
         let answer = self.registrar.handle_register(request, &user, &flow, now);
         self.answer(key, request, flow, answer.status, now, |response| {
+            let response = response.header("Supported", REGISTRAR_SUPPORTS.join(", "));
             answer
                 .headers
                 .iter()
@@ -264,10 +249,14 @@ impl Switch {
         });
     }
 
-    fn verify(&mut self, request: &Request, flow: &Flow, now: Instant) -> Verdict {
-        let users = &self.settings.users;
+    pub(super) fn verify(&mut self, request: &Request, flow: &Flow, now: Instant) -> Verdict {
+        let (users, trunks) = (&self.settings.users, &self.settings.trunks);
         let secret_of = |name: &str| {
-            users.iter().find(|user| user.name.as_str() == name).map(|user| user.secret.clone())
+            let user = users.iter().find(|user| user.name.as_str() == name);
+            let logins = || trunks.iter().filter_map(|trunk| trunk.login.as_ref());
+            let login = || logins().find(|(login, _)| login.as_str() == name);
+            user.map(|user| user.secret.clone())
+                .or_else(|| login().map(|(_, secret)| secret.clone()))
         };
         let (method, uri, source) = (request.method().as_str(), request.uri(), flow.remote.ip());
         let mut stale = false;

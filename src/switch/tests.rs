@@ -3,6 +3,7 @@
 use super::*;
 use crate::call::{SinkLimits, Streaming};
 use crate::command::{StartStream, Verb};
+use crate::dialplan::{Pattern, Route};
 use crate::id::{RequestId, Tracks};
 use crate::sip::Transport;
 use crate::time::Duration;
@@ -25,11 +26,11 @@ fn switch() -> Switch {
             may_control_streams: true,
             transfer: Default::default(),
         }],
-        routes: vec![Route {
-            pattern: Pattern::parse("2*"),
-            target: RouteTarget::parse("sip:{number}@10.0.1.2").ok(),
-            start: None,
-        }],
+        trunks: Vec::new(),
+        routes: vec![
+            Route::new(Pattern::parse("2*").expect("a pattern"))
+                .to("sip:{number}@10.0.1.2".parse().expect("a goal")),
+        ],
         test_numbers: true,
         max_calls: 10,
         ports: 20_000..=20_100,

@@ -272,7 +272,7 @@ impl Wire {
                 Output::Sink(command) => self.take_sink(command),
                 Output::Reply { answer, .. } => self.answer = Some(answer),
                 Output::Event(event) => self.events.push(event),
-                Output::Figures(_) | Output::Dialog { .. } => {}
+                Output::Figures(_) | Output::Registration(_) | Output::Dialog { .. } => {}
             }
         }
     }

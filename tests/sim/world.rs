@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use sidestream::call::{self, MediaAddress, SinkLimits, Streaming, TransferRights};
 use sidestream::command::{Accepted, Command, Denied, Origin, Verb};
+use sidestream::dialplan::{Pattern, Route};
 use sidestream::event::{Event, Kind};
 use sidestream::id::{CallId, LegId, PortId, RequestId, SinkName, UserName};
 use sidestream::media::{self, LocalPort, MediaCommand, MediaEvent, PortFigures, Relay};
@@ -13,7 +14,7 @@ use sidestream::registrar;
 use sidestream::sip::digest::{DigestSettings, Secret};
 use sidestream::sip::{Flow, Transport};
 use sidestream::switch::{
-    Figures, Holdings, Input, Listener, Output, Peer, Route, Settings, Switch, Ticket, User,
+    Figures, Holdings, Input, Listener, Output, Peer, Settings, Switch, Ticket, User,
 };
 use sidestream::time::{Duration, Instant};
 
@@ -94,6 +95,7 @@ pub fn settings() -> Settings {
             may_control_streams: true,
             transfer: TransferRights::USER,
         }],
+        trunks: Vec::new(),
         routes: Vec::new(),
         test_numbers: true,
         max_calls: 100_000,
@@ -124,8 +126,7 @@ pub fn user(name: &str, may_control_streams: bool) -> User {
 /// A route to the phone with this number in the address plan of the simulation.
 pub fn route(pattern: &str, phone: u8) -> Route {
     let target = format!("sip:{{number}}@10.0.1.{phone}:5060");
-    let target = Some(sidestream::switch::RouteTarget::parse(&target).unwrap());
-    Route { pattern: sidestream::switch::Pattern::parse(pattern), target, start: None }
+    Route::new(Pattern::parse(pattern).unwrap()).to(target.parse().unwrap())
 }
 
 impl World {
@@ -409,7 +410,9 @@ impl World {
             Output::Figures(Figures::Port { call, leg, figures }) => {
                 self.told.insert((call, leg), figures);
             }
-            Output::Figures(Figures::Stream { .. }) | Output::Dialog { .. } => {}
+            Output::Figures(Figures::Stream { .. })
+            | Output::Registration(_)
+            | Output::Dialog { .. } => {}
         }
     }
 

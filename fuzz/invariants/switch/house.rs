@@ -7,16 +7,14 @@ use sidestream::call::{
     self, MediaAddress, SinkCommand, SinkEvent, SinkLimits, Streaming, TransferRights,
 };
 use sidestream::command::{Command, Origin, StartStream, Verb};
+use sidestream::dialplan::{Pattern, Route};
 use sidestream::event::Kind;
 use sidestream::id::{CallId, PortId, RequestId, StreamId, Tracks};
 use sidestream::media::{MediaCommand, MediaEvent, PortFigures};
 use sidestream::registrar;
 use sidestream::sip::digest::Secret;
 use sidestream::sip::{Address, ConnectionId, Flow, Transport, Uri, parse_datagram};
-use sidestream::switch::{
-    Holdings, Input, Listener, Output, Pattern, Peer, Route, RouteTarget, Settings, Switch, Ticket,
-    User,
-};
+use sidestream::switch::{Holdings, Input, Listener, Output, Peer, Settings, Switch, Ticket, User};
 use sidestream::time::{Duration, Instant};
 
 use super::names::Names;
@@ -185,7 +183,10 @@ impl House {
                         self.call = Some(event.call);
                     }
                 }
-                Output::Reply { .. } | Output::Figures(_) | Output::Dialog { .. } => {}
+                Output::Reply { .. }
+                | Output::Figures(_)
+                | Output::Dialog { .. }
+                | Output::Registration(_) => {}
             }
         }
         assert_eq!(self.switch.counters().bugs, 0, "a call was ended by an error");
@@ -244,7 +245,8 @@ impl House {
 }
 
 fn settings() -> Settings {
-    let target = RouteTarget::parse("sip:{number}@10.0.1.2:5060").expect("a literal");
+    let route = Route::new(Pattern::parse("2*").expect("a pattern"))
+        .to("sip:{number}@10.0.1.2:5060".parse().expect("a goal"));
     let record = StartStream {
         sink: Some("good".into()),
         tracks: Tracks::Both,
@@ -278,7 +280,8 @@ fn settings() -> Settings {
                 ..TransferRights::USER
             },
         }],
-        routes: vec![Route { pattern: Pattern::parse("2*"), target: Some(target), start: None }],
+        trunks: Vec::new(),
+        routes: vec![route],
         test_numbers: true,
         max_calls: 10,
         ports: 20_000..=20_099,

@@ -1,11 +1,13 @@
 //! From the file's shapes to the settings of the rooms. Every problem is noted and building goes on, so that all are told
 //! at once.
 
+mod dialplan;
 mod http;
 mod signalling;
 mod sinks;
 mod streaming;
 mod trace;
+mod trunks;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

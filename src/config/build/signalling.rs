@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Builder, DAY_S};
-use crate::call::{self, MediaAddress, ReferPolicy, TransferRights};
+use crate::call::{self, MediaAddress, ReferPolicy, Reliability, TransferRights};
 use crate::config::error::Flaw;
-use crate::config::file::{File, Media, Peer, Refer, Registrar, Route, Sip, Tcp, User};
+use crate::config::file::{File, Media, Peer, Refer, Registrar, Reliable, Sip, Tcp, User};
 use crate::config::place::Place;
+use crate::dialplan;
 use crate::id::UserName;
 use crate::net::TcpLimits;
 use crate::registrar;
@@ -15,7 +16,8 @@ use crate::sip::Transport;
 use crate::sip::dialog::SessionTimerSettings;
 use crate::sip::digest::{Algorithm, DigestSettings, Secret};
 use crate::sip::transaction::TransactionTimers;
-use crate::switch::{self, Listener, Network, Pattern, RouteTarget};
+use crate::switch::{self, Listener};
+use crate::trunk::Network;
 
 /// Phones' passwords are typed by people.
 const SHORTEST_PASSWORD: usize = 12;
@@ -133,11 +135,8 @@ impl Builder {
             .enumerate()
             .map(|(index, route)| self.route(index, route, sinks))
             .collect();
-        self.check_unique(
-            "routes",
-            "pattern",
-            file.routes.iter().map(|route| route.pattern.as_str()),
-        );
+        let trunks = self.trunks(&file.trunks, &sip.realm, listeners);
+        self.check_routes(file, &routes, &trunks);
         self.check_open_relay(&peers, &routes);
         Some(switch::Settings {
             realm: sip.realm.clone(),
@@ -145,6 +144,7 @@ impl Builder {
             listeners: listeners.seen.clone(),
             users,
             peers,
+            trunks,
             routes,
             test_numbers: sip.test_numbers,
             max_calls: self.count("sip.max_calls", sip.max_calls, 1..=1_000_000),
@@ -190,6 +190,11 @@ impl Builder {
         Some(call::Settings {
             media_addresses: self.media_addresses(&file.media)?,
             ring_timeout: self.seconds("sip.ring_timeout_s", sip.ring_timeout_s, 1..=3_600),
+            reliability: match sip.reliable_provisional {
+                Reliable::Off => Reliability::Off,
+                Reliable::Supported => Reliability::Supported,
+                Reliable::Required => Reliability::Required,
+            },
             session,
             timers: TransactionTimers::DEFAULT,
             hang_up_on_media_timeout: file.media.hang_up_on_inactivity,
@@ -199,6 +204,7 @@ impl Builder {
                 1..=60,
             ),
             streaming,
+            phones: self.phones(&sip.phones),
         })
     }
 
@@ -250,6 +256,29 @@ impl Builder {
                 file.contacts_per_user,
                 1..=100,
             ),
+            registers_per_minute: self.small(
+                "sip.registrar.registers_per_minute",
+                file.registers_per_minute,
+                1..=100_000,
+            ),
+            path: match file.path.as_str() {
+                "strict" => registrar::PathPolicy::Strict,
+                "lenient" => registrar::PathPolicy::Lenient,
+                _ => {
+                    let place = Place::at("sip.registrar.path");
+                    self.wrong(place, "`path` is \"strict\" or \"lenient\"");
+                    registrar::PathPolicy::Strict
+                }
+            },
+            pulse: registrar::PulseSettings {
+                every: Some(self.seconds(
+                    "sip.registrar.ping_every_s",
+                    file.ping_every_s,
+                    0..=3_600,
+                ))
+                .filter(|every| !every.is_zero()),
+                misses: self.small("sip.registrar.ping_misses", file.ping_misses, 1..=100),
+            },
         };
         if !(settings.min_expires_s..=settings.max_expires_s).contains(&settings.default_expires_s)
         {
@@ -294,13 +323,7 @@ impl Builder {
             );
             self.note(flaw.with_help("networks = [\"192.0.2.7\", \"198.51.100.0/24\"]"));
         }
-        let mut networks: Vec<Network> = Vec::new();
-        for (position, text) in peer.networks.iter().enumerate() {
-            match text.parse() {
-                Ok(network) => networks.push(network),
-                Err(error) => self.wrong(place.key("networks").index(position), format!("{error}")),
-            }
-        }
+        let networks = self.networks(&place, &peer.networks);
         switch::Peer {
             name: peer.name.clone(),
             networks,
@@ -313,28 +336,20 @@ impl Builder {
         }
     }
 
-    fn route(&mut self, index: usize, route: &Route, sinks: &BTreeSet<&str>) -> switch::Route {
-        let place = Place::at("routes").index(index);
-        let number = route.pattern.strip_suffix('*').unwrap_or(&route.pattern);
-        if route.pattern.is_empty() || number.contains('*') {
-            self.wrong(
-                place.key("pattern"),
-                "a pattern is a number, or the beginning of one and `*`",
-            );
+    pub(super) fn networks(&mut self, place: &Place, texts: &[String]) -> Vec<Network> {
+        let mut networks: Vec<Network> = Vec::new();
+        for (position, text) in texts.iter().enumerate() {
+            match text.parse() {
+                Ok(network) => networks.push(network),
+                Err(error) => self.wrong(place.key("networks").index(position), format!("{error}")),
+            }
         }
-        let target =
-            route.target.as_deref().map(RouteTarget::parse).transpose().unwrap_or_else(|error| {
-                self.wrong(place.key("target"), error.to_string());
-                None
-            });
-        let start =
-            route.stream.as_ref().and_then(|start| self.start(&place.key("stream"), start, sinks));
-        switch::Route { pattern: Pattern::parse(&route.pattern), target, start }
+        networks
     }
 
     /// Who needs no password and can call from everywhere must not reach other servers through us.
-    fn check_open_relay(&mut self, peers: &[switch::Peer], routes: &[switch::Route]) {
-        let leads_out = routes.iter().any(|route| route.target.is_some());
+    fn check_open_relay(&mut self, peers: &[switch::Peer], routes: &[dialplan::Route]) {
+        let leads_out = routes.iter().any(dialplan::Route::leads_out);
         for (index, peer) in peers.iter().enumerate() {
             if leads_out && peer.networks.iter().any(Network::is_everybody) {
                 let place = Place::at("peers").index(index).key("networks");

@@ -1,6 +1,9 @@
-//! Dialogs, RFC 3261 §12, and the two clocks of a session: the 2xx that is sent until its ACK comes (§13.3.1.4) and the
-//! session timer (RFC 4028).
+//! Dialogs, RFC 3261 §12, and what lives in them: offer and answer (RFC 3264), responses that are sent until they are
+//! acknowledged (§13.3.1.4, RFC 3262), the session timer (RFC 4028).
 
+mod glare;
+mod offer_answer;
+mod reliable;
 mod retransmit;
 mod route;
 mod session_timer;
@@ -10,7 +13,12 @@ mod tests;
 
 use thiserror::Error;
 
-pub use retransmit::{Resend, Retransmit2xx};
+pub use glare::glare_wait;
+pub use offer_answer::{Carrier, OfferAnswer, Place, Refusal, Role, Way};
+pub use reliable::{
+    FIRST_RSEQ_BELOW, Heard, RAck, ReliableHearing, ReliableResponses, Unmatched, parse_rseq,
+};
+pub use retransmit::{Resend, Retransmit};
 pub use session_timer::{
     Agreement, Duty, IntervalTooSmall, Refresher, SessionExpires, SessionTimerSettings,
 };

@@ -1,14 +1,15 @@
-//! The 2xx to an INVITE, over and over until its ACK comes: RFC 3261 §13.3.1.4.
+//! Responses to an INVITE that are sent over and over until they are acknowledged: a 2xx until its ACK comes (RFC 3261
+//! §13.3.1.4), a reliable provisional one until its PRACK comes (RFC 3262 §3).
 
 use bytes::Bytes;
 
 use crate::sip::transaction::TransactionTimers;
 use crate::time::{Duration, Instant};
 
-/// One 2xx that waits for its ACK. It goes again after T1, then after twice the wait up to T2, over every transport, because
-/// the ACK comes from the far end and not from the next hop. The owner drops it when the ACK comes.
+/// One response that waits to be acknowledged. It goes again after T1, then after twice the wait each time, over every transport,
+/// because the ACK or PRACK comes from the far end and not from the next hop. The owner drops it when that comes.
 #[derive(Clone, Debug)]
-pub struct Retransmit2xx {
+pub struct Retransmit {
     bytes: Bytes,
     wait: Duration,
     longest_wait: Duration,
@@ -23,23 +24,32 @@ pub enum Resend {
     Wait,
     /// Send these bytes again.
     Send(Bytes),
-    /// No ACK came within 64*T1: the session is to be ended with BYE.
+    /// Nothing came within 64*T1: the session is to be ended with BYE, or the INVITE to be refused.
     GiveUp,
 }
 
-impl Retransmit2xx {
-    /// The 2xx with these bytes was sent for the first time, `now`.
-    pub fn new(bytes: Bytes, timers: &TransactionTimers, now: Instant) -> Self {
-        Retransmit2xx {
+impl Retransmit {
+    /// The 2xx with these bytes was sent for the first time, `now`. No wait is longer than T2.
+    pub fn success(bytes: Bytes, timers: &TransactionTimers, now: Instant) -> Self {
+        Retransmit::new(bytes, timers.t2, timers, now)
+    }
+
+    /// The reliable 1xx with these bytes was sent for the first time, `now`.
+    pub fn provisional(bytes: Bytes, timers: &TransactionTimers, now: Instant) -> Self {
+        Retransmit::new(bytes, timers.t1 * 64, timers, now)
+    }
+
+    fn new(bytes: Bytes, longest_wait: Duration, timers: &TransactionTimers, now: Instant) -> Self {
+        Retransmit {
             bytes,
             wait: timers.t1,
-            longest_wait: timers.t2,
+            longest_wait,
             next: now + timers.t1,
             gives_up: now + timers.t1 * 64,
         }
     }
 
-    /// The moment for the next [`handle_timeout`](Retransmit2xx::handle_timeout).
+    /// The moment for the next [`handle_timeout`](Retransmit::handle_timeout).
     pub fn poll_timeout(&self) -> Instant {
         self.next.min(self.gives_up)
     }
@@ -64,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_2xx_goes_again_at_doubling_waits_up_to_t2_and_is_given_up_after_64_t1() {
-        let mut pending = Retransmit2xx::new(
+        let mut pending = Retransmit::success(
             Bytes::from_static(b"200"),
             &TransactionTimers::DEFAULT,
             Instant::from_millis(1_000),

@@ -57,3 +57,8 @@ pub fn authorize(
     }
     Some(value)
 }
+
+/// A parameter of a challenge, unquoted; `None` when it is missing, given twice, or the challenge is not of the scheme Digest.
+pub fn challenge_parameter(challenge: &str, name: &str) -> Option<String> {
+    Some(Fields::parse(challenge)?.get(name)?.into_owned())
+}

@@ -11,7 +11,7 @@ mod nonce;
 mod server;
 
 pub use algorithm::{Algorithm, Secret};
-pub use client::authorize;
+pub use client::{authorize, challenge_parameter};
 pub use server::{Digest, DigestSettings, Verdict};
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Four machines (INVITE or not, client or server: a file each) know states and timers and nothing else; [`Transactions`] finds
 //! the machine for a message by §17.1.3 and §17.2.3 and executes its effects. The user of a transaction sees each request once
 //! and each response once, and has three duties: it answers every request, it sends the 2xx to an INVITE again until the ACK
-//! comes ([`Retransmit2xx`](crate::sip::dialog::Retransmit2xx)), and it gives an INVITE up that rings for too long (Timer C).
+//! comes ([`Retransmit`](crate::sip::dialog::Retransmit)), and it gives an INVITE up that rings for too long (Timer C).
 
 mod client;
 mod derived;

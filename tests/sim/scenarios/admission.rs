@@ -56,7 +56,7 @@ fn every_request_gets_its_answer() {
         ("INFO", "sip:10.0.0.1", "", 481),
         ("UPDATE", "sip:10.0.0.1", "", 481),
         ("PRACK", "sip:10.0.0.1", "", 481),
-        ("OPTIONS", "sip:10.0.0.1", "Require: 100rel", 420),
+        ("OPTIONS", "sip:10.0.0.1", "Require: precondition", 420),
     ];
     for (method, uri, extra, status) in cases {
         let mut world = alice_and_bob(|_| {});
@@ -81,7 +81,7 @@ fn an_invite_that_cannot_be_served_is_refused_with_the_reason() {
     let audio = || sdp(SocketAddr::from(([10, 0, 1, 1], 4000)), 1, "sendrecv");
     let cases: Vec<(&str, Change, u16)> = vec![
         ("999", Box::new(|invite| invite), 404),
-        ("200", Box::new(|invite| invite.with("Require", "100rel")), 420),
+        ("200", Box::new(|invite| invite.with("Require", "precondition")), 420),
         (
             "200",
             Box::new(move |mut invite| {

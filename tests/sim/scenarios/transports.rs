@@ -3,8 +3,9 @@
 use super::*;
 
 use sidestream::call::MediaAddress;
+use sidestream::dialplan::{Pattern, Route};
 use sidestream::sip::Transport;
-use sidestream::switch::{Input, Listener, Pattern, Route, RouteTarget};
+use sidestream::switch::{Input, Listener};
 
 use crate::wire::{Party, Wire, flow};
 
@@ -17,9 +18,8 @@ fn six(transport: Transport) -> Settings {
     settings.listeners = vec![Listener { transport, address: SWITCH_6.parse().unwrap() }];
     settings.peers[0].networks = vec!["2001:db8::/32".parse().unwrap()];
     settings.call.media_addresses = vec![MediaAddress::of("2001:db8::1".parse().unwrap())];
-    let target = RouteTarget::parse(&format!("sip:{{number}}@[2001:db8::b]:5060{parameter}"));
-    settings.routes =
-        vec![Route { pattern: Pattern::parse("2*"), target: Some(target.unwrap()), start: None }];
+    let target = format!("sip:{{number}}@[2001:db8::b]:5060{parameter}");
+    settings.routes = vec![Route::new(Pattern::parse("2*").unwrap()).to(target.parse().unwrap())];
     settings
 }
 
