@@ -22,5 +22,10 @@ mod live;
 mod probes;
 #[path = "conformance/refusals.rs"]
 mod refusals;
+#[path = "conformance/round_trip.rs"]
+mod round_trip;
 #[path = "conformance/torture.rs"]
 mod torture;
+#[path = "conformance/tracing.rs"]
+#[cfg(feature = "server")]
+mod tracing;

@@ -7,7 +7,7 @@ use crate::dialplan::Query;
 use crate::id::{CallId, LegId, UserName};
 use crate::sip::digest::Verdict;
 use crate::sip::transaction::{Incoming, ServerKey};
-use crate::sip::{Flow, Method, Request, ResponseBuilder, Uri, reason_phrase};
+use crate::sip::{Flow, Method, Request, ResponseBuilder, Tel, Uri, reason_phrase};
 use crate::time::Instant;
 
 /// How long a caller that is refused for load should wait, in seconds.
@@ -333,16 +333,21 @@ fn takes_descriptions(invite: &Request) -> bool {
         })
 }
 
-/// What was dialled: the user part of a `sip:` or the digits of a `tel:` Request-URI. Otherwise the status to refuse with.
+/// What was dialled: the user part of a `sip:` Request-URI, or a telephone number without its visual separators (RFC 3966 §5.1.1),
+/// which `tel:` URIs and `sip:` URIs with `user=phone` name. Otherwise the status to refuse with.
 fn dialled_number(uri: &str) -> Result<String, u16> {
-    if let Some((scheme, number)) = uri.split_once(':')
-        && scheme.eq_ignore_ascii_case("tel")
-    {
-        let digits = number.split(';').next().unwrap_or_default();
-        return if digits.is_empty() { Err(484) } else { Ok(digits.to_owned()) };
+    let uri = Uri::parse(uri).map_err(|_| 416u16)?;
+    if uri.scheme.eq_ignore_ascii_case("tel") {
+        return Tel::parse(uri.as_str()).map(|tel| tel.digits()).map_err(|_| 484);
     }
     // RFC 3261 §8.2.2.1: a scheme that we do not understand.
-    let uri = Uri::parse(uri).ok().filter(Uri::is_sip).ok_or(416u16)?;
+    if !uri.is_sip() {
+        return Err(416);
+    }
     let user = uri.user().ok_or(404u16)?;
+    let is_phone = uri.param("user").is_some_and(|kind| kind.eq_ignore_ascii_case("phone"));
+    if is_phone && let Ok(tel) = Tel::subscriber(&user) {
+        return Ok(tel.digits());
+    }
     if user.is_empty() { Err(484) } else { Ok(user.into_owned()) }
 }

@@ -2,7 +2,7 @@
 //! plain call goes through right after it.
 
 #[path = "live/server.rs"]
-mod server;
+pub(crate) mod server;
 #[path = "live/table.rs"]
 mod table;
 

@@ -16,6 +16,9 @@ use tokio::net::{TcpStream, UdpSocket};
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The token of the API.
+pub(crate) const TOKEN: &str = "kX7wq2m9adkX7wq2m9ad";
+
 /// The running server.
 pub(crate) struct Server {
     running: Running,
@@ -24,18 +27,28 @@ pub(crate) struct Server {
 impl Server {
     /// Every number but the test numbers leads to the busy telephone; the loopback needs no password.
     pub(crate) async fn start() -> Server {
+        Server::listening("127.0.0.1", "").await
+    }
+
+    /// The same on another address, with `more` in its configuration.
+    pub(crate) async fn listening(host: &str, more: &str) -> Server {
         let phone = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
         let address = phone.local_addr().expect("bound");
         tokio::spawn(busy(phone));
         let text = format!(
-            "[sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n[sip.tcp]\nmessage_time_s = 1\n\
-             [http]\nlisten = \"127.0.0.1:0\"\n[[http.tokens]]\nid = \"test\"\nsecret = \"0123456789abcdef0123456789\"\n\
-             [[peers]]\nname = \"torture\"\nnetworks = [\"127.0.0.1/32\"]\n\
-             [[routes]]\npattern = \"9196\"\n[[routes]]\npattern = \"*\"\ntarget = \"sip:busy@{address}\"\n"
+            "[sip]\nlisten = [\"udp:{host}:0\", \"tcp:{host}:0\"]\n[sip.tcp]\nmessage_time_s = 1\n\
+             [http]\nlisten = \"127.0.0.1:0\"\n[[http.tokens]]\nid = \"test\"\nsecret = \"{TOKEN}\"\n\
+             [[peers]]\nname = \"torture\"\nnetworks = [\"127.0.0.1/32\", \"::1\"]\n\
+             [[routes]]\npattern = \"9196\"\n[[routes]]\npattern = \"*\"\ntarget = \"sip:busy@{address}\"\n{more}"
         );
         let config =
             config::parse("test", &text, Path::new(""), Vec::new()).expect("a sound configuration");
         Server { running: run(config).await.expect("free ports") }
+    }
+
+    /// Where the API is heard.
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.running.http()
     }
 
     pub(crate) async fn stop(&self) {
@@ -114,7 +127,7 @@ impl Peer {
 
     async fn udp(server: &Server) -> Peer {
         let remote = server.running.udp().first().copied().expect("it listens");
-        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        let socket = UdpSocket::bind((remote.ip(), 0)).await.expect("a free port");
         Peer { local: socket.local_addr().expect("bound"), way: Way::Udp(socket), remote }
     }
 
