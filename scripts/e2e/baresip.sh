@@ -2,8 +2,8 @@
 # baresip calls baresip through the registrar while the call is streamed: each hears what the other says, and so does the sink.
 set -euo pipefail
 . "$(dirname "$0")/lib/peers.sh"
+. "$(dirname "$0")/lib/baresip.sh"
 
-modules=$(dirname "$(dpkg -L baresip-core | grep '/aufile\.so$')")
 trusted=no
 # This baresip knows MD5 and gives up when it sees another hash beside it.
 sip_more='digest = ["md5"]'
@@ -14,40 +14,9 @@ serve
 sox "$root/config/prompts/customer.wav" -b 16 -e signed-integer -r 8000 -c 1 "$work/1000.wav"
 sox "$root/config/prompts/agent.wav" -b 16 -e signed-integer -r 8000 -c 1 "$work/1001.wav"
 
-# phone NAME [ARGUMENT…]: a baresip that says NAME.wav, answers by itself, and writes what it hears into NAME/heard.
-phone() {
-    local name=$1 own="$work/$1"
-    shift
-    mkdir -p "$own/heard"
-    local rtp
-    rtp=$(python3 "$helpers/ports.py" 20)
-    cat >"$own/config" <<LINES
-sip_listen 127.0.0.1:$(free_port)
-audio_source aufile,$work/$name.wav
-audio_player aubridge,$name
-audio_alert aubridge,$name
-ausrc_srate 8000
-auplay_srate 8000
-ausrc_channels 1
-auplay_channels 1
-rtp_ports $rtp-$((rtp + 19))
-snd_path $own/heard
-module_path $modules
-module g711.so
-module aufile.so
-module aubridge.so
-module sndfile.so
-module_tmp account.so
-module_app menu.so
-LINES
-    echo "<sip:$name@$sip>;auth_pass=$password;regint=120;audio_codecs=pcmu;answermode=auto" >"$own/accounts"
-    (cd "$work" && exec timeout 40 baresip -f "$own" "$@") >"$work/$name.log" 2>&1 </dev/null &
-    started+=("$!")
-}
-
-phone 1001
+baresip_phone 1001 "$sip"
 wait_for 10 metric_is sidestream_switch_registrations 1 || fail "the called baresip did not register"
-phone 1000 -e "/dial sip:1001@$sip"
+baresip_phone 1000 "$sip" -e "/dial sip:1001@$sip"
 wait_for 10 bash -c "'$sidestream' calls --json | grep -q '\"state\":\"answered\"'" || fail "the call was not answered"
 call=$(api GET /v1/calls | python3 -c 'import json,sys; print(json.load(sys.stdin)["calls"][0]["call"])')
 "$sidestream" stream start "$call" --label s1 --tracks from-customer,to-customer >"$work/start.log" 2>&1 || fail "the stream did not start"

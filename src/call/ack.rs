@@ -50,7 +50,7 @@ impl Call {
                 // RFC 3261 §13.3.1.4: no ACK after 64*T1: the session ends with a BYE.
                 leg.unacknowledged = None;
                 if !self.say_owed_bye(cx, id) {
-                    self.hang_up(cx, Cause::Timeout, Origin::Leg(id));
+                    self.lose_leg(cx, id, Cause::Timeout);
                 }
             }
         }

@@ -36,9 +36,18 @@ impl Call {
         };
         let Some(remote) = remote else {
             self.acknowledge(cx, id, cseq, None);
+            if self.is_target(id) {
+                self.dismiss(cx, id);
+                return self.handle_no_target(cx, 488, Cause::Rejected);
+            }
             return self.end(cx, 488, Outcome::Failed, Cause::Rejected, Origin::Leg(id));
         };
         self.apply_remote(cx, id, remote);
+        if self.is_target(id) {
+            self.acknowledge(cx, id, cseq, None);
+            self.arm_session_timer(cx, id);
+            return self.handle_target_answered(cx, id);
+        }
         self.bridge_media(cx);
         let offers = role == Role::Offer;
         if !offers {

@@ -61,7 +61,12 @@ impl AnsweredInvites {
         self.invites.pop_front_if(|answered| answered.until <= now).map(|answered| answered.key)
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    /// The INVITEs whose 2xx may come again.
+    pub(super) fn keys(&self) -> impl Iterator<Item = ClientKey> {
+        self.invites.iter().map(|answered| answered.key)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.invites.front().map(|answered| answered.until)
     }
 }

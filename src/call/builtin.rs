@@ -54,23 +54,32 @@ impl TestNumber {
         if self == TestNumber::Echo {
             return Some(MediaCommand::Echo { port });
         }
-        let number_of = |wanted: fn(Codec) -> bool| {
-            payloads.iter().find_map(|payload| {
-                payload.codec.filter(|codec| wanted(*codec)).map(|codec| (codec, payload.number))
-            })
-        };
-        let (codec, payload_type) = number_of(|codec| {
-            !matches!(codec, Codec::TelephoneEvent { .. } | Codec::ComfortNoise)
-        })?;
-        let telephone_event = number_of(|codec| matches!(codec, Codec::TelephoneEvent { .. }))
-            .map(|(_, number)| number);
         let (prompt, repeat) = match self {
             TestNumber::Echo | TestNumber::TalkingAgent => (Prompt::Speech, true),
             TestNumber::ToneAndDigits => (tone_and_digits(), false),
             TestNumber::Music => (Prompt::Music, true),
         };
-        Some(MediaCommand::Play { port, prompt, codec, payload_type, telephone_event, repeat })
+        play(port, payloads, prompt, repeat)
     }
+}
+
+/// What plays `prompt` on `port`, in the first of the agreed formats that we can make. `None` when there is none.
+pub(super) fn play(
+    port: PortId,
+    payloads: &[Payload],
+    prompt: Prompt,
+    repeat: bool,
+) -> Option<MediaCommand> {
+    let number_of = |wanted: fn(Codec) -> bool| {
+        payloads.iter().find_map(|payload| {
+            payload.codec.filter(|codec| wanted(*codec)).map(|codec| (codec, payload.number))
+        })
+    };
+    let (codec, payload_type) =
+        number_of(|codec| !matches!(codec, Codec::TelephoneEvent { .. } | Codec::ComfortNoise))?;
+    let telephone_event =
+        number_of(|codec| matches!(codec, Codec::TelephoneEvent { .. })).map(|(_, number)| number);
+    Some(MediaCommand::Play { port, prompt, codec, payload_type, telephone_event, repeat })
 }
 
 /// One second of the ITU reference tone, then every key that a telephone has.

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::stream::{Spec, Step, Stream};
+use super::transfer::TransferPlan;
 use super::{Call, Phase};
 use crate::command::{Accepted, Command, Denied, Origin, StartStream, Target, Verb};
 use crate::event::{Cause, Kind};
@@ -18,10 +19,35 @@ impl Call {
         cx: &mut Context<'_>,
         command: Command,
     ) -> Result<Accepted, Denied> {
+        self.answer_once(cx, command, Call::carry_out)
+    }
+
+    /// As [`Call::handle_command`] for a transfer, of which the owner of the call has made out where it leads, or why it may not be.
+    ///
+    /// # Errors
+    /// Why it was denied.
+    pub fn handle_transfer_command(
+        &mut self,
+        cx: &mut Context<'_>,
+        command: Command,
+        plan: Result<TransferPlan, Denied>,
+    ) -> Result<Accepted, Denied> {
+        self.answer_once(cx, command, |call, cx, command| {
+            call.transfer(cx, plan?, command.origin);
+            Ok(Accepted { streams: Vec::new(), changed: true })
+        })
+    }
+
+    fn answer_once(
+        &mut self,
+        cx: &mut Context<'_>,
+        command: Command,
+        carry_out: impl FnOnce(&mut Call, &mut Context<'_>, &Command) -> Result<Accepted, Denied>,
+    ) -> Result<Accepted, Denied> {
         if let Some(answer) = self.requests.answer(&command) {
             return answer;
         }
-        let answer = self.carry_out(cx, &command);
+        let answer = carry_out(self, cx, &command);
         if let Err(denied) = &answer {
             let stream = self.find_stream(&command.verb).map(|stream| stream.id);
             self.tell_of(cx, stream, Kind::StreamDenied(*denied), Cause::Request, command.origin);
@@ -51,6 +77,7 @@ impl Call {
                 self.each(cx, target, |call, cx, id| call.mark(cx, id, name, origin))
             }
             Verb::Status(target) => self.each(cx, target, |_, _, _| Ok(false)),
+            // Only who knows the dial plan can say where it leads: it comes by `handle_transfer_command`.
             Verb::Transfer(_) => Err(Denied::NotTransferable),
             Verb::HangUp => {
                 let changed = !self.is_ending();
@@ -89,7 +116,8 @@ impl Call {
         if self.live_streams().count() >= streaming.max_per_call {
             return Err(Denied::TooManyStreams);
         }
-        if self.phase == Phase::Talking && !self.stream_payloads().has_audio() {
+        let has_audio = self.customer().port.is_some() && self.stream_payloads().has_audio();
+        if self.phase == Phase::Talking && !has_audio {
             return Err(Denied::NoAudio);
         }
         cx.sinks.acquire(&sink)?;

@@ -109,6 +109,11 @@ impl EarlyDialogs {
         self.forks.last_mut()
     }
 
+    /// Every early dialog.
+    pub(super) fn dialogs(&self) -> impl Iterator<Item = &Dialog> {
+        self.forks.iter().map(|fork| &fork.dialog)
+    }
+
     pub(super) fn of_mut(&mut self, tag: &str) -> Option<&mut EarlyDialog> {
         self.forks.iter_mut().find(|fork| fork.tag() == tag)
     }
@@ -190,6 +195,9 @@ impl Call {
         text: Option<Bytes>,
         reliably: bool,
     ) {
+        if self.is_target(id) {
+            return self.handle_target_progress(cx, status);
+        }
         let has_media = text.is_some();
         let kind = if has_media { Kind::CallEarlyMedia } else { Kind::CallRinging };
         let status = if has_media { 183 } else { status.min(183) };
@@ -211,6 +219,10 @@ impl Call {
         body: &Bytes,
     ) -> Option<Bytes> {
         let remote = self.read_answer(id, body).ok()?;
+        if self.is_target(id) {
+            self.follow_fork(cx, id, tag, remote);
+            return None;
+        }
         let text = self.customer_mut().local.relay(&remote.description);
         self.follow_fork(cx, id, tag, remote);
         Some(text)

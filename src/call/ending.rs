@@ -81,6 +81,7 @@ impl Call {
         self.renegotiations.clear();
         self.timers.cancel(&Timer::Renegotiation);
         self.give_up_exchange(cx);
+        self.give_up_transfer(cx);
         let legs: Vec<LegId> = self.legs.iter().map(|leg| leg.id).collect();
         for id in legs {
             self.take_down(cx, id, status);
@@ -93,8 +94,13 @@ impl Call {
         self.timers.cancel(&Timer::Session(id));
         let Some(leg) = self.leg_mut(id) else { return };
         leg.close_port(cx);
-        self.answer_owed_infos(cx, id);
-        let Some(leg) = self.leg_mut(id) else { return };
+        self.answer_owed_requests(cx, id);
+        self.end_leg(cx, id, status);
+    }
+
+    /// Gives a leg's peer what is due to end its dialog; `status` refuses an INVITE that has no answer.
+    pub(super) fn end_leg(&mut self, cx: &mut Context<'_>, id: LegId, status: u16) {
+        let Some(leg) = self.leg(id) else { return };
         match &leg.state {
             State::Incoming { key, invite, .. } => {
                 let (key, invite) = (*key, invite.clone());
@@ -111,17 +117,19 @@ impl Call {
         }
     }
 
-    /// INFOs that this leg's peer will not answer any more.
-    fn answer_owed_infos(&mut self, cx: &mut Context<'_>, id: LegId) {
+    /// INFOs and REFERs that this leg's peer will not answer any more.
+    pub(super) fn answer_owed_requests(&mut self, cx: &mut Context<'_>, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let (owed, kept) = std::mem::take(&mut leg.requests)
-            .into_iter()
-            .partition(|(_, p)| matches!(p, Purpose::RelayedInfo { .. }));
+        let (owed, kept) = std::mem::take(&mut leg.requests).into_iter().partition(|(_, p)| {
+            matches!(p, Purpose::RelayedInfo { .. } | Purpose::PassedRefer { .. })
+        });
         leg.requests = kept;
         let owed: Vec<_> = owed;
         for (client, purpose) in owed {
             cx.owners.remove_client(client);
-            if let Purpose::RelayedInfo { from, key, request } = purpose {
+            if let Purpose::RelayedInfo { from, key, request }
+            | Purpose::PassedRefer { from, key, request } = purpose
+            {
                 self.respond(cx, from, key, &request, 487);
             }
         }
@@ -158,6 +166,8 @@ impl Call {
         self.timers.cancel(&Timer::Repeat2xx(id));
         self.timers.cancel(&Timer::Session(id));
         self.timers.cancel(&Timer::Answered(id));
+        self.timers.cancel(&Timer::Farewell(id));
+        self.keep_referral_dialogs(id);
         let Some(leg) = self.leg_mut(id) else { return };
         if leg.is_gone() {
             return;

@@ -7,12 +7,22 @@ use super::context::{Context, Effect};
 use super::early::has_session_description_of;
 use super::exchange::carrier_of;
 use super::leg::{ALLOW, Purpose, SUPPORTED, State};
+use super::transfer::ReferRequest;
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::LegId;
 use crate::sip::dialog::{Dialog, Way};
 use crate::sip::transaction::{ClientKey, ServerKey};
 use crate::sip::{Flow, Method, Request, Response, ResponseBuilder, reason_phrase};
+
+/// A request that passed the dialog's checks, and whose meaning the owner of the call has to find out.
+#[derive(Debug)]
+pub enum Errand {
+    /// An INFO.
+    Info(InfoRequest),
+    /// A REFER.
+    Refer(ReferRequest),
+}
 
 /// An INFO that passed the dialog's checks; what its body asks is for the owner of the call to find out.
 #[derive(Debug)]
@@ -24,14 +34,14 @@ pub struct InfoRequest {
 }
 
 impl Call {
-    /// A request inside a leg's dialog, over the flow that the dialog lives on. An INFO comes back to the caller.
+    /// A request inside a leg's dialog, over the flow that the dialog lives on. An INFO or REFER comes back to the caller.
     pub fn handle_request(
         &mut self,
         cx: &mut Context<'_>,
         id: LegId,
         key: ServerKey,
         request: Request,
-    ) -> Option<InfoRequest> {
+    ) -> Option<Errand> {
         cx.owners.add_server(key, (self.id, id), &request);
         let Some(leg) = self.leg_mut(id) else {
             self.respond(cx, id, key, &request, 481);
@@ -53,25 +63,23 @@ impl Call {
         id: LegId,
         key: ServerKey,
         request: Request,
-    ) -> Option<InfoRequest> {
+    ) -> Option<Errand> {
         match request.method() {
             Method::Bye => self.handle_bye(cx, id, key, &request),
             Method::Invite | Method::Update => self.handle_offer(cx, id, key, request),
             Method::Prack => self.handle_prack(cx, id, key, request),
-            Method::Info => return Some(InfoRequest { key, request }),
+            Method::Info => return Some(Errand::Info(InfoRequest { key, request })),
             Method::Options => {
                 let headers =
                     [("Accept", "application/sdp".to_owned()), ("Supported", SUPPORTED.to_owned())];
                 self.respond_with(cx, id, key, &request, 200, &headers, None);
             }
-            Method::Ack
-            | Method::Cancel
-            | Method::Register
-            | Method::Refer
-            | Method::Notify
-            | Method::Subscribe
-            | Method::Message
-            | Method::Publish => self.respond(cx, id, key, &request, 405),
+            Method::Refer => return Some(Errand::Refer(ReferRequest { key, request })),
+            Method::Notify => self.handle_notify(cx, id, key, &request),
+            Method::Subscribe => self.handle_subscribe(cx, id, key, &request),
+            Method::Ack | Method::Cancel | Method::Register | Method::Message | Method::Publish => {
+                self.respond(cx, id, key, &request, 405)
+            }
             Method::Other(_) => self.respond(cx, id, key, &request, 501),
         }
         None
@@ -87,13 +95,17 @@ impl Call {
             }
             // The called party answered and hung up, and its 2xx was lost on the way. Our INVITE still needs its end: the CANCEL
             // brings it, or the time.
+            Some(State::Outgoing { .. }) if self.is_target(id) => {
+                self.end_leg(cx, id, 480);
+                self.handle_no_target(cx, 480, Cause::HangUp);
+            }
             Some(State::Outgoing { .. }) => {
                 self.end(cx, 480, Outcome::Failed, Cause::HangUp, origin)
             }
             Some(State::Talking { .. } | State::Leaving { .. } | State::Builtin | State::Gone)
             | None => {
                 self.drop_leg(cx, id);
-                self.hang_up(cx, Cause::HangUp, origin);
+                self.handle_leg_left(cx, id, Cause::HangUp);
             }
         }
     }
@@ -146,10 +158,16 @@ impl Call {
             Purpose::RelayedInfo { from, key, request } if is_final => {
                 self.relay_info_answer(cx, from, key, &request, response)
             }
+            Purpose::PassedRefer { from, key, request } if is_final => {
+                self.handle_passed_refer(cx, id, (from, key, &request), response)
+            }
+            Purpose::Referral if is_final => self.handle_notify_answer(id, response.status()),
             Purpose::Exchange
             | Purpose::Prack
             | Purpose::Refresh { .. }
             | Purpose::RelayedInfo { .. }
+            | Purpose::PassedRefer { .. }
+            | Purpose::Referral
             | Purpose::Notice => {}
         }
     }
@@ -201,19 +219,21 @@ impl Call {
         let cause = if timed_out { Cause::Timeout } else { Cause::ConnectFailed };
         match purpose {
             Purpose::Invite => {
+                let is_target = self.is_target(id);
                 self.drop_leg(cx, id);
                 let (status, outcome) =
                     if timed_out { (408, Outcome::NoAnswer) } else { (503, Outcome::Failed) };
+                if is_target {
+                    return self.handle_no_target(cx, status, cause);
+                }
                 self.end(cx, status, outcome, cause, Origin::Leg(id));
             }
-            Purpose::Exchange => {
-                self.give_up_exchange(cx);
-                self.hang_up(cx, cause, Origin::Leg(id));
-            }
-            Purpose::Refresh { .. } => self.hang_up(cx, cause, Origin::Leg(id)),
-            Purpose::RelayedInfo { from, key, request } => {
+            Purpose::Exchange | Purpose::Refresh { .. } => self.lose_leg(cx, id, cause),
+            Purpose::RelayedInfo { from, key, request }
+            | Purpose::PassedRefer { from, key, request } => {
                 self.respond(cx, from, key, &request, 408)
             }
+            Purpose::Referral => self.handle_notify_answer(id, 408),
             Purpose::Prack | Purpose::Notice => {}
         }
     }

@@ -21,9 +21,10 @@ use crate::sip::{Address, Flow, Method, Request, RequestBuilder, Response};
 use crate::trunk::Line;
 
 /// What we tell peers that we can do.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, SUBSCRIBE";
 /// The option tags that we support.
-pub(super) const SUPPORTED: &str = "timer, 100rel";
+pub(super) const SUPPORTED: &str = "timer, 100rel, replaces, norefersub";
 /// The INFO package that we take (RFC 6086).
 pub(super) const INFO_PACKAGE: &str = "media-stream";
 
@@ -32,6 +33,7 @@ pub(super) const INFO_PACKAGE: &str = "media-stream";
 pub(super) struct Leg {
     pub(super) id: LegId,
     pub(super) party: Party,
+    pub(super) seat: Seat,
     /// The manners of the trunk at its other end.
     pub(super) line: Option<Arc<Line>>,
     pub(super) state: State,
@@ -67,6 +69,15 @@ pub(super) struct Leg {
     pub(super) holds: bool,
 }
 
+/// Whether a leg's media is part of what is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seat {
+    /// It sits at the bridge.
+    Bridge,
+    /// It stands beside it: called in the course of a transfer, or replaced and not gone yet.
+    Aside,
+}
+
 /// Where the leg's dialog stands.
 #[derive(Debug)]
 pub(super) enum State {
@@ -97,6 +108,10 @@ pub(super) enum Purpose {
     Refresh { method: Method },
     /// An INFO of the other leg, whose answer is relayed.
     RelayedInfo { from: LegId, key: ServerKey, request: Request },
+    /// A REFER of the other leg that is for its party to act on.
+    PassedRefer { from: LegId, key: ServerKey, request: Request },
+    /// News of what a REFER asked for.
+    Referral,
     /// A stream's news.
     Notice,
 }
@@ -130,6 +145,7 @@ impl Leg {
         Leg {
             id,
             party,
+            seat: Seat::Bridge,
             line: None,
             state: State::Gone,
             flow,
@@ -150,6 +166,12 @@ impl Leg {
             is_silent: false,
             holds: false,
         }
+    }
+
+    /// What stands for a leg that has moved to another call.
+    pub(super) fn gone(&self) -> Leg {
+        let (party, none) = (self.party.clone(), String::new());
+        Leg::new(self.id, party, self.flow, none.clone(), none, SessionTimer::default())
     }
 
     /// The dialog, early or confirmed.
@@ -246,6 +268,15 @@ impl Leg {
 
     pub(super) fn is_gone(&self) -> bool {
         matches!(self.state, State::Gone)
+    }
+
+    /// Whether its party is in the call: it called, it has answered, or it lives here.
+    pub(super) fn has_joined(&self) -> bool {
+        match self.state {
+            State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => true,
+            State::Builtin => true,
+            State::Outgoing { .. } | State::Gone => false,
+        }
     }
 
     /// The Contact of this leg's dialog.

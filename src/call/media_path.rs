@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::context::{Context, Effect};
-use super::leg::Remote;
+use super::leg::{Leg, Remote, Seat};
 use super::{Call, Phase};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
@@ -43,7 +43,7 @@ impl Call {
     /// where the customer has none.
     pub(super) fn stream_payloads(&self) -> PayloadMap {
         let own = self.customer().payloads();
-        let other = self.other_leg(LegId::CUSTOMER).and_then(|id| self.leg(id));
+        let other = self.other_leg(self.customer).and_then(|id| self.leg(id));
         other.map_or(own, |other| own.merged(&other.payloads()))
     }
 
@@ -88,7 +88,7 @@ impl Call {
     /// Joins the two legs' media.
     pub(super) fn bridge_media(&mut self, cx: &mut Context<'_>) {
         let mut ports =
-            self.legs.iter().filter(|leg| leg.remote.is_some()).filter_map(|leg| leg.port);
+            self.at_bridge().filter(|leg| leg.remote.is_some()).filter_map(|leg| leg.port);
         if let (Some(a), Some(b)) = (ports.next(), ports.next()) {
             cx.effects.push_back(Effect::Media(MediaCommand::Bridge { a: a.id, b: b.id }));
         }
@@ -101,15 +101,19 @@ impl Call {
                 .and_then(|leg| leg.remote.as_ref())
                 .map_or(Direction::SendRecv, |r| r.direction)
         };
-        let customer = direction(Some(LegId::CUSTOMER));
-        let other = direction(self.other_leg(LegId::CUSTOMER));
+        let customer = direction(Some(self.customer));
+        let other = direction(self.other_leg(self.customer));
         match track {
             Track::FromCustomer => !customer.sends() || !other.receives(),
             Track::ToCustomer => !customer.receives() || !other.sends(),
         }
     }
 
-    fn tell_sinks_of_hold(&mut self, cx: &mut Context<'_>) {
+    fn at_bridge(&self) -> impl Iterator<Item = &Leg> {
+        self.legs.iter().filter(|leg| leg.seat == Seat::Bridge)
+    }
+
+    pub(super) fn tell_sinks_of_hold(&mut self, cx: &mut Context<'_>) {
         for track in Track::ALL {
             let control =
                 if self.is_held(track) { Control::Held(track) } else { Control::Unheld(track) };
@@ -117,7 +121,7 @@ impl Call {
         }
     }
 
-    fn control_all(&self, cx: &mut Context<'_>, control: &Control) {
+    pub(super) fn control_all(&self, cx: &mut Context<'_>, control: &Control) {
         for stream in self.live_streams() {
             self.control_stream(cx, stream.id, control.clone());
         }
@@ -126,6 +130,9 @@ impl Call {
     /// Takes what the media plane tells of one leg.
     pub fn handle_media(&mut self, cx: &mut Context<'_>, leg: LegId, event: MediaEvent) {
         match event {
+            MediaEvent::OpenFailed { .. } if self.phase == Phase::Talking => {
+                self.lose_leg(cx, leg, Cause::Policy)
+            }
             MediaEvent::OpenFailed { .. } => {
                 self.end(cx, 503, Outcome::Failed, Cause::Policy, Origin::Switch)
             }
@@ -152,7 +159,7 @@ impl Call {
         let Some(leg) = self.leg_mut(id) else { return };
         leg.is_silent = true;
         self.tell_of_track(cx, id, &Kind::StreamPaused, Cause::MediaTimeout);
-        let all_silent = self.legs.iter().filter(|leg| leg.port.is_some()).all(|leg| leg.is_silent);
+        let all_silent = self.at_bridge().filter(|leg| leg.port.is_some()).all(|leg| leg.is_silent);
         if all_silent && cx.settings.hang_up_on_media_timeout {
             self.hang_up(cx, Cause::MediaTimeout, Origin::Switch);
         }
@@ -166,7 +173,7 @@ impl Call {
 
     /// Tells of every open stream that carries what this leg sends.
     fn tell_of_track(&mut self, cx: &mut Context<'_>, leg: LegId, kind: &Kind, cause: Cause) {
-        let track = if leg == LegId::CUSTOMER { Track::FromCustomer } else { Track::ToCustomer };
+        let track = if leg == self.customer { Track::FromCustomer } else { Track::ToCustomer };
         let carrying = self
             .live_streams()
             .filter(|stream| stream.is_open() && stream.spec.tracks.contains(track));

@@ -33,26 +33,30 @@ mod stream;
 mod streams;
 mod target;
 mod tokens;
+mod transfer;
 mod withdrawal;
 
 pub use crate::trunk::Line;
 pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
-pub use in_dialog::InfoRequest;
+pub use in_dialog::{Errand, InfoRequest};
 pub use owners::{Estate, Owners};
 pub use settings::{
     MediaAddress, Party, ReferPolicy, Reliability, Settings, SinkLimits, Streaming, TransferRights,
+    TransferSettings, WaitingTone,
 };
 pub use setup::Invitation;
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};
 pub use target::{Destination, Hop, Hunt, Redirects, Stage, Target};
 pub use tokens::Tokens;
+pub use transfer::{Meeting, Movers, ReferRequest, Replacement, TransferPlan};
 
 use exchange::Exchange;
-use leg::Leg;
+use leg::{Leg, Seat};
 use renegotiation::Renegotiation;
 use requests_seen::RequestsSeen;
 use stream::Stream;
+use transfer::{Referrals, Transfer};
 
 use crate::command::{Origin, StartStream};
 use crate::event::{Cause, Event, Kind, Outcome};
@@ -77,8 +81,15 @@ pub struct Call {
     /// What the customer says of itself, and what of that counts.
     presented: Presented,
     phase: Phase,
-    /// The customer's leg first.
     legs: Vec<Leg>,
+    /// The leg whose audio is the customer's: the first one, until its party has transferred the call to others.
+    customer: LegId,
+    /// The exchange of one party for another.
+    transfer: Option<Transfer>,
+    /// Those who are told how a transfer goes.
+    referrals: Referrals,
+    /// The leg that a REFER was passed to, as long as it tells how that goes.
+    passed_to: Option<LegId>,
     /// The offer that is crossing the bridge.
     exchange: Option<Exchange>,
     /// Legs that are to agree anew, in order.
@@ -122,6 +133,10 @@ enum Timer {
     Renegotiation,
     /// The session of this leg is to be refreshed, or has run out, RFC 4028 §10.
     Session(LegId),
+    /// Who was replaced on this leg, and told so, has not said BYE.
+    Farewell(LegId),
+    /// A subscription to the outcome of a REFER runs out.
+    Referral,
     /// The accounts of the closed streams are overdue.
     Accounts,
 }
@@ -145,6 +160,16 @@ impl Call {
     /// Who is at the other end of a leg.
     pub fn party(&self, leg: LegId) -> Option<&Party> {
         self.leg(leg).map(|leg| &leg.party)
+    }
+
+    /// The manners of a leg's trunk.
+    pub fn line_of(&self, leg: LegId) -> Option<&Line> {
+        self.leg(leg)?.line.as_deref()
+    }
+
+    /// The flow that a leg's dialog lives on.
+    pub fn flow_of(&self, leg: LegId) -> Option<Flow> {
+        self.leg(leg).map(|leg| leg.flow)
     }
 
     /// Whether a request inside this leg's dialog may come over `flow` without fresh credentials.
@@ -182,6 +207,8 @@ impl Call {
                 Timer::Glare => self.handle_glare_timeout(cx),
                 Timer::Renegotiation => self.begin_renegotiation(cx),
                 Timer::Session(leg) => self.handle_session_timer(cx, leg),
+                Timer::Farewell(leg) => self.dismiss(cx, leg),
+                Timer::Referral => self.handle_referral_timeout(cx),
                 Timer::Accounts => self.handle_accounts_overdue(cx),
             }
         }
@@ -201,20 +228,26 @@ impl Call {
     }
 
     fn customer_mut(&mut self) -> &mut Leg {
-        self.legs.first_mut().expect(
-            "a call is made with its customer's leg, and legs are never taken out of the list",
-        )
+        let id = self.customer;
+        self.leg_mut(id).expect("the customer's leg is never taken out of the list")
     }
 
     fn customer(&self) -> &Leg {
-        self.legs.first().expect(
-            "a call is made with its customer's leg, and legs are never taken out of the list",
-        )
+        self.leg(self.customer).expect("the customer's leg is never taken out of the list")
+    }
+
+    /// The number of a leg that is to come.
+    fn next_leg_id(&self) -> LegId {
+        LegId(self.legs.iter().map(|leg| leg.id.0 + 1).max().unwrap_or_default())
     }
 
     /// The leg that is bridged with `id`: with two legs, the other one.
     fn other_leg(&self, id: LegId) -> Option<LegId> {
-        self.legs.iter().find(|leg| leg.id != id && !leg.is_gone()).map(|leg| leg.id)
+        if self.leg(id).is_some_and(|leg| leg.seat == Seat::Aside) {
+            return None;
+        }
+        let at_bridge = |leg: &&Leg| leg.id != id && !leg.is_gone() && leg.seat == Seat::Bridge;
+        self.legs.iter().find(at_bridge).map(|leg| leg.id)
     }
 
     /// Tells the world, in order.

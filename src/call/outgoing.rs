@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::context::Context;
 use super::early::EarlyDialogs;
-use super::leg::{ALLOW, INFO_PACKAGE, Leg, Purpose, State};
+use super::leg::{ALLOW, INFO_PACKAGE, Leg, Purpose, Seat, State};
 use super::session_timer::SessionTimer;
 use super::settings::{Party, Reliability};
 use super::target::{Hop, Hunt, Target};
@@ -39,26 +39,32 @@ impl Call {
         party: Party,
         line: Option<Arc<Line>>,
     ) {
-        let id = LegId(1);
+        let id = self.next_leg_id();
         let call = self.id;
         let (call_id, local_tag, branch) =
             (cx.tokens.call_id(), cx.tokens.tag(), cx.tokens.branch());
         let name = party.name.clone();
         let mut leg =
             Leg::new(id, party, flow, call_id, local_tag, SessionTimer::new(cx.settings.session));
+        if self.transfer.is_some() {
+            leg.seat = Seat::Aside;
+        }
         leg.line = line;
         if !leg.open_port(cx, call) {
             return self.refuse(cx, 503, Outcome::Failed);
         }
-        let offer =
-            self.customer().remote.as_ref().map(|remote| leg.local.relay(&remote.description));
+        let offer = self.offer_for(&mut leg);
         // An offer in a reliable response is answered in its PRACK: only a caller who knows PRACK can do that in time.
         let can_answer = offer.is_some() || self.customer().provisional.is_supported();
         let reliability = if can_answer { cx.settings.reliability } else { Reliability::Off };
         let dress = self.dress(cx.settings, &leg, &uri);
         let bytes =
-            outgoing_invite(invite, &leg, &dress, &uri, &branch, offer.as_ref(), reliability)
-                .build();
+            outgoing_invite(invite, &leg, &dress, &uri, &branch, offer.as_ref(), reliability);
+        let bytes = self
+            .referral_headers()
+            .iter()
+            .fold(bytes, |invite, (name, value)| invite.header(name, value))
+            .build();
         // Our own request parses: it is made by our builder from parts that parsed.
         let Ok(Message::Request(sent)) = parse_datagram(bytes.clone()) else {
             leg.close_port(cx);
@@ -102,7 +108,14 @@ impl Call {
         if status == 422 && !self.is_ending() && self.retry_with_longer_session(cx, id, response) {
             return;
         }
+        let is_target = self.is_target(id);
         self.drop_leg(cx, id);
+        if is_target {
+            return self.handle_no_target(cx, status_for_customer(status), Cause::Rejected);
+        }
+        if self.phase == super::Phase::Talking {
+            return;
+        }
         let outcome = match status {
             486 | 600 => Outcome::Busy,
             408 | 480 => Outcome::NoAnswer,
@@ -144,7 +157,28 @@ impl Call {
         true
     }
 
+    pub(super) fn end_hunt(&mut self, cx: &mut Context<'_>, _winner: Option<LegId>) {
+        self.timers.cancel(&Timer::Ring);
+        let ringing: Vec<_> = self
+            .legs
+            .iter()
+            .filter(|leg| matches!(leg.state, State::Outgoing { .. }))
+            .map(|leg| leg.id)
+            .collect();
+        ringing.into_iter().for_each(|id| self.end_leg(cx, id, 480));
+    }
+
     pub(super) fn handle_ring_timeout(&mut self, cx: &mut Context<'_>) {
+        if self.transfer.is_some() {
+            let ringing: Vec<_> = self
+                .legs
+                .iter()
+                .filter(|leg| matches!(leg.state, State::Outgoing { .. }))
+                .map(|leg| leg.id)
+                .collect();
+            ringing.into_iter().for_each(|id| self.end_leg(cx, id, 480));
+            return self.handle_no_target(cx, 480, Cause::Timeout);
+        }
         self.end(cx, 480, Outcome::NoAnswer, Cause::Timeout, Origin::Switch);
     }
 }

@@ -54,13 +54,18 @@ pub(super) struct Renegotiation {
 pub(super) enum Why {
     /// What `a` was told while the call was set up is not what `b` says in the end.
     Settle,
+    /// `a` is to come to `b` from another call.
+    Meet,
+    /// As `Meet`, of one that could not take what `b` last said.
+    MeetAnew,
+    /// `a` stays, and `b` comes in the place of another.
+    Join,
 }
 
 /// Who makes the first offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
     /// `a` does, and `b` answers.
-    #[expect(dead_code, reason = "for parties that are joined by a transfer")]
     Ask,
     /// We offer to `a` what `b` last said.
     Show,
@@ -103,7 +108,8 @@ impl Renegotiation {
 impl Why {
     fn plan(self) -> Plan {
         match self {
-            Why::Settle => Plan::Show,
+            Why::Settle | Why::Meet | Why::Join => Plan::Show,
+            Why::MeetAnew => Plan::Ask,
         }
     }
 }
@@ -161,7 +167,13 @@ impl Call {
         let before = leg.local.last().cloned();
         let (step, text) = match (one.plan, said) {
             (Plan::Show, Some(said)) => {
-                (Step::Shown { before }, Some(leg.local.relay(&said.description)))
+                let text = match one.why {
+                    Why::Settle => leg.local.relay(&said.description),
+                    Why::Meet | Why::MeetAnew | Why::Join => {
+                        leg.local.relay_both_ways(&said.description)
+                    }
+                };
+                (Step::Shown { before }, Some(text))
             }
             (Plan::Show | Plan::Ask, _) => (Step::Asked, None),
         };
@@ -314,6 +326,7 @@ impl Call {
             }
             // The customer stays with what it heard first.
             (Why::Settle, Renegotiated::Done | Renegotiated::Refused { .. }) => {}
+            (Why::Meet | Why::MeetAnew | Why::Join, _) => self.handle_joined(cx, one.why, result),
         }
     }
 }

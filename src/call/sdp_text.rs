@@ -31,7 +31,10 @@ impl LocalText {
     /// The leg has a port: descriptions name it from here on.
     pub(super) fn begin(&mut self, session_id: u64, address: IpAddr, port: LocalPort) {
         self.media = LocalMedia { address, port: port.rtp() };
-        self.origin = Origin { session_id, version: 1 };
+        // One that has moved keeps its name, and what it says next is another version.
+        if self.last.is_none() {
+            self.origin = Origin { session_id, version: 1 };
+        }
     }
 
     /// The last description that we sent.
@@ -68,6 +71,13 @@ impl LocalText {
     /// The other party's description as this leg's peer sees it.
     pub(super) fn relay(&mut self, other: &Description) -> Bytes {
         self.settle(|media, origin| other.relayed(media, origin))
+    }
+
+    /// The same, both ways whatever was held: what two parties that are new to each other begin with.
+    pub(super) fn relay_both_ways(&mut self, other: &Description) -> Bytes {
+        self.settle(|media, origin| {
+            other.relayed(media, origin).with_direction(Direction::SendRecv, origin)
+        })
     }
 
     /// Our own answer to the peer's offer, for a built-in party.

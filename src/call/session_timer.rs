@@ -3,7 +3,6 @@
 use super::context::Context;
 use super::leg::Purpose;
 use super::{Call, Timer};
-use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::LegId;
 use crate::sip::dialog::{Agreement, Duty, SessionTimerSettings};
@@ -95,7 +94,7 @@ impl Call {
         };
         if agreement.duty == Duty::Watch {
             // RFC 4028 §10: the peer owed us a refresh.
-            return self.hang_up(cx, Cause::Timeout, Origin::Leg(id));
+            return self.lose_leg(cx, id, Cause::Timeout);
         }
         if leg.is_negotiating() || self.exchange.is_some() {
             self.timers.set(Timer::Session(id), cx.now + REFRESH_RETRY);
@@ -135,7 +134,7 @@ impl Call {
                 self.arm_session_timer(cx, id);
             }
             // RFC 4028 §10 and RFC 3261 §12.2.1.2: these say that the dialog is gone.
-            408 | 481 => self.hang_up(cx, Cause::Rejected, Origin::Leg(id)),
+            408 | 481 => self.lose_leg(cx, id, Cause::Rejected),
             status => {
                 if status == 422 {
                     leg.session.lengthen(response);

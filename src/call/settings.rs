@@ -31,8 +31,31 @@ pub struct Settings {
     pub account_timeout: Duration,
     /// Streams.
     pub streaming: Streaming,
+    /// Transfers.
+    pub transfer: TransferSettings,
     /// How requests to phones look.
     pub phones: Arc<Line>,
+}
+
+/// How transfers behave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransferSettings {
+    /// What a party hears whose transferor has gone while nobody has answered.
+    pub tone: WaitingTone,
+    /// Whether the transferor, if it is a user, is called when it has gone and nobody answers; else the call ends.
+    pub recall: bool,
+}
+
+/// What a party hears that waits for another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WaitingTone {
+    /// The ringing tone.
+    #[default]
+    Ringing,
+    /// Music.
+    Music,
+    /// Nothing.
+    Silence,
 }
 
 /// Whether provisional responses are acknowledged, RFC 3262.
@@ -79,6 +102,7 @@ impl Default for Settings {
             hang_up_on_media_timeout: true,
             account_timeout: Duration::from_secs(5),
             streaming: Streaming::default(),
+            transfer: TransferSettings::default(),
             phones: Arc::default(),
         }
     }

@@ -12,6 +12,7 @@ use super::provisional::Provisionals;
 use super::session_timer::SessionTimer;
 use super::settings::{Party, TransferRights};
 use super::target::Destination;
+use super::transfer::Referrals;
 use super::{Call, Phase, has_session_description};
 use crate::command::{Origin, StartStream};
 use crate::event::{Cause, Kind, Outcome};
@@ -79,6 +80,10 @@ impl Call {
             presented,
             phase: Phase::Setup { alerted: false },
             legs: vec![customer],
+            customer: LegId::CUSTOMER,
+            transfer: None,
+            referrals: Referrals::default(),
+            passed_to: None,
             exchange: None,
             renegotiations: Vec::new(),
             streams: Vec::new(),

@@ -5,6 +5,7 @@ use super::exchange::{Exchange, Stage};
 use super::leg::Purpose;
 use super::renegotiation::Step;
 use super::{Call, Timer};
+use crate::id::LegId;
 use crate::sip::transaction::ServerKey;
 
 impl Call {
@@ -36,6 +37,22 @@ impl Call {
             }
             // It collided, and waits to go again.
             None => self.give_up_exchange(cx),
+        }
+    }
+
+    /// A leg has gone: what waits for it waits no more.
+    pub(super) fn forget_exchange_with(&mut self, cx: &mut Context<'_>, id: LegId) {
+        self.renegotiations.retain(|one| one.a != id && one.b != id);
+        let waits = self.exchange.as_ref().is_some_and(|exchange| match &exchange.stage {
+            Stage::Offered(offered) => offered.to == id,
+            Stage::Third(one, _) => one.a == id || one.b == id,
+            Stage::AnswerInAck { to, .. } | Stage::AnswerInPrack { to, .. } => {
+                exchange.from == id || *to == id
+            }
+            Stage::AnswerForTest { .. } => exchange.from == id,
+        });
+        if waits {
+            self.give_up_exchange(cx);
         }
     }
 

@@ -51,7 +51,10 @@ section!(Sip {
     phones: Phones = Phones::default(),
     registrar: Registrar = Registrar::default(),
     tcp: Tcp = Tcp::default(),
+    transfer: Transfer = Transfer::default(),
 });
+
+section!(Transfer { tone: Tone = Tone::Ringing, recall: bool = false });
 
 section!(Registrar {
     min_expires_s: u64 = 60,
@@ -280,6 +283,14 @@ pub(super) enum SinkKind {
     Websocket,
     Wav,
     Scope,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Tone {
+    Ringing,
+    Music,
+    Silence,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

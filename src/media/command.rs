@@ -111,6 +111,13 @@ pub enum MediaCommand {
         /// The customer's port.
         port: PortId,
     },
+    /// Let the taps of one port copy the packets of another from here on: the customer goes on with another phone.
+    MoveTaps {
+        /// The port that has them.
+        from: PortId,
+        /// The port that gets them.
+        to: PortId,
+    },
     /// Forget the port.
     Close {
         /// The port.

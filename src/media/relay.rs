@@ -93,6 +93,7 @@ impl Relay {
                 self.ports.get_mut(&port).map(|port| port.taps.push(tap))
             }
             MediaCommand::Untap { stream, port } => self.untap(stream, port),
+            MediaCommand::MoveTaps { from, to } => self.move_taps(from, to),
             MediaCommand::Close { port } => self.close(port),
         };
         if done.is_none() {
@@ -253,6 +254,15 @@ impl Relay {
     fn untap(&mut self, stream: StreamId, port: PortId) -> Option<()> {
         let port = self.ports.get_mut(&port)?;
         port.taps.retain(|tap| tap.stream != stream);
+        Some(())
+    }
+
+    fn move_taps(&mut self, from: PortId, to: PortId) -> Option<()> {
+        if !self.ports.contains_key(&to) {
+            return None;
+        }
+        let taps = std::mem::take(&mut self.ports.get_mut(&from)?.taps);
+        self.ports.get_mut(&to)?.taps.extend(taps);
         Some(())
     }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::Switch;
-use crate::call::{Line, Party, TransferRights};
+use crate::call::{Invitation, Line, Party, TransferRights};
 use crate::dialplan::Caller;
 use crate::sip::digest::Verdict;
+use crate::sip::transaction::ServerKey;
 use crate::sip::{Flow, Request, Uri};
 use crate::time::Instant;
 use crate::trunk::{self, Called, Presented};
@@ -68,6 +69,19 @@ impl Known {
             }
             Known::Peer(..) => Presented::of(request, None, false, str::to_owned),
         }
+    }
+
+    /// What a call is made of, or what takes a dialog's place.
+    pub(super) fn invitation(
+        &self,
+        key: ServerKey,
+        request: Request,
+        flow: Flow,
+        dialled: String,
+    ) -> Invitation {
+        let presented = self.presented(&request);
+        let (caller, line) = (self.party().clone(), self.line());
+        Invitation { key, request, flow, caller, line, presented, dialled }
     }
 
     /// The manners of its leg, if it is a trunk.

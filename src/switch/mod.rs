@@ -4,6 +4,8 @@
 //! ports and sinks, and the one table of who owns what.
 
 mod callers;
+mod commands;
+mod dialled;
 mod ended_calls;
 mod info;
 mod io;
@@ -13,6 +15,7 @@ mod routing;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
 pub use settings::{Listener, Peer, Settings, User};
@@ -23,7 +26,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 
 use crate::call::{Call, Context, Effect, Estate, Owners, SinkCommand, SinkPool, Tokens};
-use crate::command::{Command, Denied, Origin};
+use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::CallId;
 use crate::media::{MediaCommand, MediaEvent, PortPool};
@@ -211,16 +214,6 @@ impl Switch {
                 }
             }
         }
-    }
-
-    fn handle_command(&mut self, id: CallId, command: Command, ticket: Ticket, now: Instant) {
-        let answer = if self.calls.get(&id).is_some_and(|call| !call.is_over()) {
-            self.with_call(id, now, |call, cx| call.handle_command(cx, command))
-                .unwrap_or(Err(Denied::NoSuchCall))
-        } else {
-            self.ended.answer(id, &command.verb)
-        };
-        self.outputs.push_back(Output::Reply { ticket, answer });
     }
 
     fn handle_media(&mut self, event: MediaEvent, now: Instant) {

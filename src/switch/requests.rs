@@ -1,13 +1,15 @@
 //! Requests that come in: sorted into dialogs, checked, admitted, or answered at once.
 
 use super::Switch;
+use super::dialled::{dialled_number, has_known_scheme, takes_descriptions};
 use super::routing::{Finder, Way};
-use crate::call::{ALLOW, Call, INFO_PACKAGE, Invitation};
+use crate::call::{ALLOW, Call, Errand, INFO_PACKAGE};
 use crate::dialplan::Query;
 use crate::id::{CallId, LegId, UserName};
 use crate::sip::digest::Verdict;
+use crate::sip::refer::Replaces;
 use crate::sip::transaction::{Incoming, ServerKey};
-use crate::sip::{Flow, Method, Request, ResponseBuilder, Tel, Uri, reason_phrase};
+use crate::sip::{Flow, Method, Request, ResponseBuilder, Uri, reason_phrase};
 use crate::time::Instant;
 
 /// How long a caller that is refused for load should wait, in seconds.
@@ -86,11 +88,13 @@ impl Switch {
                 (None, _) => return self.refuse(key, &request, flow, 481, now),
             }
         }
-        let info = self
+        let errand = self
             .with_call(call, now, |call, cx| call.handle_request(cx, leg, key, request))
             .flatten();
-        if let Some(info) = info {
-            self.handle_info(call, leg, info, now);
+        match errand {
+            Some(Errand::Info(info)) => self.handle_info(call, leg, info, now),
+            Some(Errand::Refer(refer)) => self.handle_refer(call, leg, refer, now),
+            None => {}
         }
     }
 
@@ -195,11 +199,21 @@ impl Switch {
             Ok(caller) => caller,
             Err(stale) => return self.challenge(key, &request, flow, stale, now),
         };
+        let replaces = match Replaces::of(&request) {
+            Ok(replaces) => replaces,
+            Err(_) => return self.refuse(key, &request, flow, 400, now),
+        };
         let dialled = match dialled_number(caller.called_uri(&request)) {
             Ok(dialled) => dialled,
+            // Who takes another's place need not say whom it calls.
+            Err(_) if replaces.is_some() => String::new(),
             Err(status) => return self.refuse(key, &request, flow, status, now),
         };
         let dialled = caller.number_for_us(dialled);
+        if let Some(replaces) = replaces {
+            let invitation = caller.invitation(key, request, flow, dialled);
+            return self.handle_replacing_invite(invitation, &replaces, now);
+        }
         let query =
             Query { dialled: &dialled, caller: caller.as_caller(), at: self.wall_time(now) };
         let finder = Finder { settings: &self.settings, registrar: &self.registrar, now };
@@ -210,15 +224,7 @@ impl Switch {
         // RFC 3261 §17.2.1: a 100 at once stops the peer's retransmissions while the call is set up.
         self.answer(key, &request, flow, 100, now, |response| response);
         let id = self.tokens.new_call(now);
-        let invitation = Invitation {
-            key,
-            request: request.clone(),
-            flow,
-            caller: caller.party().clone(),
-            line: caller.line(),
-            presented: caller.presented(&request),
-            dialled,
-        };
+        let invitation = caller.invitation(key, request.clone(), flow, dialled);
         match self.guarded(id, now, |cx| Call::begin(cx, id, invitation, destination, start)) {
             Some(Ok(call)) => self.keep(call),
             Some(Err(_)) => self.refuse(key, &request, flow, 400, now),
@@ -289,7 +295,14 @@ impl Switch {
     }
 
     /// A response that needs nothing but its status.
-    fn refuse(&mut self, key: ServerKey, request: &Request, flow: Flow, status: u16, now: Instant) {
+    pub(super) fn refuse(
+        &mut self,
+        key: ServerKey,
+        request: &Request,
+        flow: Flow,
+        status: u16,
+        now: Instant,
+    ) {
         self.answer(key, request, flow, status, now, |response| match status {
             405 | 501 => response
                 .header("Allow", if request.to_tag().is_some() { ALLOW } else { ALLOW_OUTSIDE }),
@@ -297,7 +310,7 @@ impl Switch {
         });
     }
 
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         key: ServerKey,
         request: &Request,
@@ -315,39 +328,4 @@ impl Switch {
         self.transactions.respond(key, status, finish(response).build(), now);
         self.drain_transactions(now);
     }
-}
-
-/// RFC 3261 §8.2.2.1: of the schemes that a Request-URI may have, those that are understood here.
-fn has_known_scheme(uri: &str) -> bool {
-    Uri::parse(uri).is_ok_and(|uri| uri.is_sip() || uri.scheme.eq_ignore_ascii_case("tel"))
-}
-
-/// Whether the caller takes session descriptions, which the answer to its INVITE will be: RFC 3261 §20.1.
-fn takes_descriptions(invite: &Request) -> bool {
-    invite.header("Accept").is_none()
-        || invite.header_values("Accept").into_iter().any(|range| {
-            let media = range.split(';').next().unwrap_or_default().trim();
-            ["application/sdp", "application/*", "*/*"]
-                .iter()
-                .any(|taken| taken.eq_ignore_ascii_case(media))
-        })
-}
-
-/// What was dialled: the user part of a `sip:` Request-URI, or a telephone number without its visual separators (RFC 3966 §5.1.1),
-/// which `tel:` URIs and `sip:` URIs with `user=phone` name. Otherwise the status to refuse with.
-fn dialled_number(uri: &str) -> Result<String, u16> {
-    let uri = Uri::parse(uri).map_err(|_| 416u16)?;
-    if uri.scheme.eq_ignore_ascii_case("tel") {
-        return Tel::parse(uri.as_str()).map(|tel| tel.digits()).map_err(|_| 484);
-    }
-    // RFC 3261 §8.2.2.1: a scheme that we do not understand.
-    if !uri.is_sip() {
-        return Err(416);
-    }
-    let user = uri.user().ok_or(404u16)?;
-    let is_phone = uri.param("user").is_some_and(|kind| kind.eq_ignore_ascii_case("phone"));
-    if is_phone && let Ok(tel) = Tel::subscriber(&user) {
-        return Ok(tel.digits());
-    }
-    if user.is_empty() { Err(484) } else { Ok(user.into_owned()) }
 }

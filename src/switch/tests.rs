@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::call::{SinkLimits, Streaming};
-use crate::command::{StartStream, Verb};
+use crate::command::{Command, StartStream, Verb};
 use crate::dialplan::{Pattern, Route};
 use crate::id::{RequestId, Tracks};
 use crate::sip::Transport;

@@ -1,6 +1,6 @@
 //! The switch alone, with two parties whose every message a test writes: for stories in which the order of messages matters.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -207,6 +207,18 @@ impl Wire {
         self.sent.remove(place).expect("found above").1
     }
 
+    /// The next message that the switch sent inside a party's dialog.
+    #[track_caller]
+    pub fn take_of(&mut self, party: &Party) -> Text {
+        let of = |(flow, text): &(Flow, Text)| {
+            flow.remote == party.flow.remote && text.header("Call-ID") == party.call_id
+        };
+        let Some(place) = self.sent.iter().position(of) else {
+            panic!("nothing for {}: {:?}", party.local, self.sent)
+        };
+        self.sent.remove(place).expect("found above").1
+    }
+
     /// Nothing more was sent.
     #[track_caller]
     pub fn nothing(&self) {
@@ -235,10 +247,15 @@ impl Wire {
 
     /// A command over REST, each under an id of its own.
     pub fn command(&mut self, verb: Verb) -> Result<Accepted, Denied> {
+        self.command_to(self.call(), verb)
+    }
+
+    /// A command to one of several calls.
+    pub fn command_to(&mut self, call: CallId, verb: Verb) -> Result<Accepted, Denied> {
         self.commands += 1;
         let request = RequestId::new(format!("command-{}", self.commands));
         let command = Command { request, origin: Origin::Rest, verb };
-        self.input(Input::Command { call: self.call(), command, ticket: Ticket(1) });
+        self.input(Input::Command { call, command, ticket: Ticket(1) });
         self.answer.take().expect("every command is answered at once")
     }
 
@@ -257,11 +274,17 @@ impl Wire {
         self.pass(AFTERMATH);
         assert_eq!(self.switch.holdings(), Holdings::default(), "{:?}", self.events);
         assert_eq!(self.switch.counters().bugs, 0);
-        for (number, event) in self.events.iter().enumerate() {
-            assert_eq!(event.seq, number as u64 + 1);
+        let mut calls: BTreeMap<CallId, Vec<&Event>> = BTreeMap::new();
+        for event in &self.events {
+            calls.entry(event.call).or_default().push(event);
         }
-        let last = self.events.last().map(|event| &event.kind);
-        assert!(matches!(last, None | Some(Kind::CallEnded { .. })), "{last:?}");
+        for events in calls.values() {
+            for (number, event) in events.iter().enumerate() {
+                assert_eq!(event.seq, number as u64 + 1);
+            }
+            let last = events.last().map(|event| &event.kind);
+            assert!(matches!(last, Some(Kind::CallEnded { .. })), "{last:?}");
+        }
     }
 
     fn drain(&mut self) {

@@ -75,12 +75,17 @@ speech() {
     sox -t wav "$root/config/prompts/customer.wav" -t raw -e mu-law -b 8 -r 8000 -c 1 "$work/customer.pcmu"
 }
 
-# sipp_start NAME SCENARIO [ARGUMENT…]: SIPp in the background; sets sipp_pid.
+# sipp_start NAME SCENARIO [ARGUMENT…]: SIPp in the background, with a scenario that is written as XML or as a ladder; sets sipp_pid.
+# With `routed` set, ladders copy the route that a proxy recorded. SIPp talks to $through, the server unless told otherwise.
 sipp_start() {
-    local name=$1 scenario=$2
+    local name=$1 scenario=$2 file="$scenarios/$2.xml"
     shift 2
-    (cd "$work" && exec sipp -sf "$scenarios/$scenario.xml" -i 127.0.0.1 -mi 127.0.0.1 -nostdin -trace_err -error_file "$work/$name.errors" \
-        -m 1 -timeout "${sipp_timeout:-40}s" -timeout_error -cid_str "%u-%p-$name@%s" -key tracks '["from_customer","to_customer"]' "$@" "$sip") >"$work/$name.screen" 2>&1 &
+    if [ -e "$scenarios/$scenario.ladder" ]; then
+        file="$work/$scenario.xml"
+        python3 "$scenarios/ladder.py" ${routed+--routed} "$scenarios/$scenario.ladder" >"$file" || fail "the ladder $scenario cannot be read"
+    fi
+    (cd "$work" && exec sipp -sf "$file" -i 127.0.0.1 -mi 127.0.0.1 -nostdin -trace_err -error_file "$work/$name.errors" \
+        -m 1 -timeout "${sipp_timeout:-40}s" -timeout_error -cid_str "%u-%p-$name@%s" -key tracks '["from_customer","to_customer"]' "$@" "${through:-$sip}") >"$work/$name.screen" 2>&1 &
     sipp_pid=$!
     started+=("$sipp_pid")
 }
@@ -109,6 +114,16 @@ answer_with() {
     wait_for 5 python3 "$helpers/ports.py" --taken "$uas_port" || fail "sipp $scenario does not listen"
 }
 answered() { sipp_wait answering "$answering_pid"; }
+
+# pair CALLER CALLED [ARGUMENT…]: one call between two scenarios; the arguments are the caller's.
+pair() {
+    local caller=$1 called=$2
+    shift 2
+    answer_with "$called"
+    call_from "$caller" "$caller" -s 7001 "$@"
+    answered
+    say "$caller, $called"
+}
 
 # metric NAME: the value of a line of /metrics, name and labels as they stand there; 0 when it is not there yet.
 metric() {

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Builder, DAY_S};
-use crate::call::{self, MediaAddress, ReferPolicy, Reliability, TransferRights};
+use crate::call::{
+    self, MediaAddress, ReferPolicy, Reliability, TransferRights, TransferSettings, WaitingTone,
+};
 use crate::config::error::Flaw;
-use crate::config::file::{File, Media, Peer, Refer, Registrar, Reliable, Sip, Tcp, User};
+use crate::config::file::{File, Media, Peer, Refer, Registrar, Reliable, Sip, Tcp, Tone, User};
 use crate::config::place::Place;
 use crate::dialplan;
 use crate::id::UserName;
@@ -205,6 +207,14 @@ impl Builder {
             ),
             streaming,
             phones: self.phones(&sip.phones),
+            transfer: TransferSettings {
+                tone: match sip.transfer.tone {
+                    Tone::Ringing => WaitingTone::Ringing,
+                    Tone::Music => WaitingTone::Music,
+                    Tone::Silence => WaitingTone::Silence,
+                },
+                recall: sip.transfer.recall,
+            },
         })
     }
 

@@ -169,7 +169,8 @@ impl Worker {
             | MediaCommand::Echo { .. }
             | MediaCommand::Play { .. }
             | MediaCommand::Tap { .. }
-            | MediaCommand::Untap { .. } => {}
+            | MediaCommand::Untap { .. }
+            | MediaCommand::MoveTaps { .. } => {}
         }
         self.relay.handle_command(command, now);
     }

@@ -189,9 +189,9 @@ fn every_method_in_a_dialog_gets_its_answer() {
         ("OPTIONS", 200),
         ("INFO", 200),
         ("UPDATE", 200),
-        ("REFER", 405),
-        ("NOTIFY", 405),
-        ("SUBSCRIBE", 405),
+        ("REFER", 400),
+        ("NOTIFY", 481),
+        ("SUBSCRIBE", 489),
         ("MESSAGE", 405),
         ("PUBLISH", 405),
         ("REGISTER", 405),
@@ -202,7 +202,8 @@ fn every_method_in_a_dialog_gets_its_answer() {
         wire.send(&alice, &request);
         let answer = wire.take(&alice);
         assert_eq!(answer.status(), Some(status), "{method}");
-        assert!(answer.header("Allow").contains("UPDATE"), "{method}: {answer:?}");
+        let lists_methods = answer.find("Allow").is_some_and(|allow| allow.contains("UPDATE"));
+        assert!(lists_methods || matches!(status, 400 | 481 | 489), "{method}: {answer:?}");
         assert!(!wire.is_ending());
         wire.assert_empty();
     }

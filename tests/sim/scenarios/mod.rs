@@ -8,6 +8,7 @@ mod forgery;
 mod long_calls;
 mod mid_call;
 mod streams;
+mod transfers;
 mod transports;
 
 use expect_test::Expect;

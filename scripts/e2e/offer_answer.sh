@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Offer and answer in every place, from either side: hold in each style, offers in the 200, re-INVITE, UPDATE, glare, forks, early media.
+set -euo pipefail
+. "$(dirname "$0")/lib/peers.sh"
+
+configure
+serve
+pair caller_holds called_is_held
+pair caller_is_held called_holds
+pair caller_offers_late called_offers
+pair caller_is_asked called_asks_for_offer
+pair caller_updates called_updates
+pair caller_in_glare called_in_glare
+pair caller_hears_early called_forks
+pair caller_cancels called_too_late
+expect_empty
