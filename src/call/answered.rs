@@ -52,9 +52,9 @@ impl AnsweredInvites {
         self.invites.iter().rev().find(|invite| invite.cseq == cseq)?.ack.clone()
     }
 
-    /// Forgets all of them.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = ClientKey> {
-        self.invites.drain(..).map(|answered| answered.key)
+    /// Forgets all of them, and tells until when another 2xx may come.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (ClientKey, u32, Instant)> {
+        self.invites.drain(..).map(|answered| (answered.key, answered.cseq, answered.until))
     }
 
     fn poll_expired(&mut self, now: Instant) -> Option<ClientKey> {

@@ -137,7 +137,12 @@ impl Call {
 
     /// Ends a confirmed dialog: at once, or when the ACK that it is waiting for has come (RFC 3261 §15).
     pub(super) fn say_bye(&mut self, cx: &mut Context<'_>, id: LegId) {
+        let reason = match self.phase {
+            Phase::Ending { cause, .. } => reason_of(cause),
+            Phase::Setup { .. } | Phase::Talking | Phase::Over => None,
+        };
         let Some(leg) = self.leg_mut(id) else { return };
+        leg.leave_closed_connection(cx);
         let (State::Talking { dialog } | State::Leaving { dialog }) = &mut leg.state else {
             return;
         };
@@ -146,7 +151,11 @@ impl Call {
             return;
         }
         let branch = cx.tokens.branch();
-        let bye = dialog.request(Method::Bye, &branch).build();
+        let mut bye = dialog.request(Method::Bye, &branch);
+        if let Some(reason) = reason {
+            bye = bye.header("Reason", reason);
+        }
+        let bye = bye.build();
         // Its answer matters to nobody: the transaction alone sees to the repetitions.
         cx.transactions.request(Method::Bye, &branch, bye, dialog.destination(), cx.now);
         self.drop_leg(cx, id);
@@ -172,6 +181,7 @@ impl Call {
         if leg.is_gone() {
             return;
         }
+        let answered = leg.dialog().map(|dialog| dialog.id().remote_tag.clone());
         leg.state = State::Gone;
         leg.unacknowledged = None;
         leg.close_port(cx);
@@ -183,8 +193,14 @@ impl Call {
             cx.transactions.cancel(*key, cx.now);
             cx.transactions.abandon(*key);
         }
-        for key in leg.answered.drain() {
+        for (key, cseq, until) in leg.answered.drain() {
             cx.owners.remove_client(key);
+            // Only the INVITE that made the leg can have forked.
+            if let (Some(invite), Some(tag)) = (&leg.invite, &answered)
+                && invite.cseq() == cseq
+            {
+                cx.owners.late_answers().remember(key, invite.clone(), tag.clone(), until);
+            }
         }
         let party_origin = Origin::Leg(id);
         self.tell(cx, Kind::LegRemoved { leg: id }, Cause::HangUp, party_origin);
@@ -201,5 +217,21 @@ impl Call {
         self.timers.cancel(&Timer::Accounts);
         self.tell(cx, Kind::CallEnded { status, outcome }, cause, origin);
         self.phase = Phase::Over;
+    }
+}
+
+/// Why we hang up, RFC 3326, where it is more than that somebody did.
+fn reason_of(cause: Cause) -> Option<&'static str> {
+    match cause {
+        // ITU-T Q.850: 102 "recovery on timer expiry", 41 "temporary failure", 31 "normal, unspecified".
+        Cause::MediaTimeout => Some("Q.850;cause=102;text=\"No RTP\""),
+        Cause::Timeout => Some("Q.850;cause=102;text=\"A SIP timer ran out\""),
+        Cause::Shutdown => Some("Q.850;cause=41;text=\"The server is stopping\""),
+        Cause::Bug => Some("Q.850;cause=41;text=\"Internal error\""),
+        Cause::Rejected | Cause::ConnectFailed => {
+            Some("Q.850;cause=31;text=\"The other side failed\"")
+        }
+        Cause::Request | Cause::HangUp | Cause::Policy | Cause::NotUsed => None,
+        Cause::SinkProtocol | Cause::SinkLost | Cause::MediaRecovered => None,
     }
 }

@@ -6,12 +6,13 @@ use super::Call;
 use super::context::{Context, Effect};
 use super::early::has_session_description_of;
 use super::exchange::carrier_of;
+use super::late_answers::dismiss;
 use super::leg::{ALLOW, Purpose, SUPPORTED, State};
 use super::transfer::ReferRequest;
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::LegId;
-use crate::sip::dialog::{Dialog, Way};
+use crate::sip::dialog::Way;
 use crate::sip::transaction::{ClientKey, ServerKey};
 use crate::sip::{Flow, Method, Request, Response, ResponseBuilder, reason_phrase};
 
@@ -193,15 +194,10 @@ impl Call {
             }
             return;
         }
-        let Some(mut other) = leg.invite.as_ref().map(|invite| Dialog::uac(invite, response, flow))
-        else {
-            return;
-        };
-        let ack = other.ack(response.cseq(), &cx.tokens.branch()).build();
-        cx.effects.push_back(Effect::Send { flow: other.destination(), bytes: ack });
-        let branch = cx.tokens.branch();
-        let bye = other.request(Method::Bye, &branch).build();
-        cx.transactions.request(Method::Bye, &branch, bye, other.destination(), cx.now);
+        if let Some(invite) = &leg.invite {
+            let (flow, bytes) = dismiss(invite, response, flow, cx.transactions, cx.tokens, cx.now);
+            cx.effects.push_back(Effect::Send { flow, bytes });
+        }
     }
 
     /// No answer came, or the peer cannot be reached: as RFC 3261 §8.1.3.1 says, a 408 or 503 that we make ourselves.

@@ -350,6 +350,15 @@ impl Leg {
         }
     }
 
+    /// Sees to it that what is sent next does not go to a connection that has closed.
+    pub(super) fn leave_closed_connection(&mut self, cx: &Context<'_>) {
+        if let Some(dialog) = self.dialog_mut()
+            && !cx.transactions.is_open(dialog.flow())
+        {
+            dialog.leave_connection();
+        }
+    }
+
     /// Sends a request inside the dialog, under a transaction of its own.
     pub(super) fn send_request(
         &mut self,
@@ -360,6 +369,7 @@ impl Leg {
         finish: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) {
         let id = self.id;
+        self.leave_closed_connection(cx);
         let Some(dialog) = self.dialog_mut() else {
             return;
         };

@@ -17,6 +17,7 @@ mod early_exchange;
 mod ending;
 mod exchange;
 mod in_dialog;
+mod late_answers;
 mod leg;
 mod media_path;
 mod outgoing;
@@ -40,6 +41,7 @@ pub use crate::trunk::Line;
 pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::{Errand, InfoRequest};
+pub use late_answers::LateAnswers;
 pub use owners::{Estate, Owners};
 pub use settings::{
     MediaAddress, Party, ReferPolicy, Reliability, Settings, SinkLimits, Streaming, TransferRights,
@@ -61,6 +63,7 @@ use transfer::{Referrals, Transfer};
 use crate::command::{Origin, StartStream};
 use crate::event::{Cause, Event, Kind, Outcome};
 use crate::id::{CallId, LegId, StreamId};
+use crate::sip::transaction::Transactions;
 use crate::sip::{Flow, Request};
 use crate::time::{Instant, Timers};
 use crate::trunk::Presented;
@@ -180,7 +183,21 @@ impl Call {
         leg.flow == *flow || leg.dialog().is_some_and(|dialog| dialog.owns(flow))
     }
 
-    /// Moves a leg's dialog to the flow over which its user has just shown fresh credentials.
+    /// Whether a request over `flow` comes from the host of this leg's peer, which reaches us by a connection of its own because the
+    /// one that the dialog lived on has closed. A connection proves its address, which is all that a peer without a user ever proved.
+    pub fn leg_returns(&self, leg: LegId, flow: &Flow, transactions: &Transactions) -> bool {
+        let Some(dialog) = self.leg(leg).and_then(|leg| leg.dialog()) else {
+            return false;
+        };
+        let gone = dialog.flow();
+        let is_gone = gone.connection.is_none() || !transactions.is_open(gone);
+        is_gone
+            && flow.connection.is_some()
+            && flow.transport == gone.transport
+            && flow.remote.ip() == gone.remote.ip()
+    }
+
+    /// Moves a leg's dialog to the flow over which its user has just shown fresh credentials, or its peer has come back.
     pub fn move_leg(&mut self, leg: LegId, flow: Flow) {
         if let Some(leg) = self.leg_mut(leg) {
             leg.flow = flow;

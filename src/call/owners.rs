@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::late_answers::LateAnswers;
 use crate::id::{CallId, LegId, PortId, SinkName, StreamId};
 use crate::media::LocalPort;
 use crate::sip::Request;
@@ -15,6 +16,7 @@ pub struct Owners {
     servers: HashMap<ServerKey, ((CallId, LegId), Request)>,
     ports: HashMap<PortId, ((CallId, LegId), LocalPort)>,
     streams: HashMap<StreamId, (CallId, SinkName)>,
+    late: LateAnswers,
     port_count: u64,
     /// Dialogs that the switch has yet to tell of: a few for each input.
     new_dialogs: Vec<(CallId, Box<str>)>,
@@ -56,6 +58,11 @@ impl Owners {
 
     pub(super) fn remove_stream(&mut self, stream: StreamId) {
         self.streams.remove(&stream);
+    }
+
+    /// INVITEs whose legs are gone.
+    pub fn late_answers(&mut self) -> &mut LateAnswers {
+        &mut self.late
     }
 
     /// The leg whose dialog has this Call-ID and local tag.

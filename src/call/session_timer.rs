@@ -5,12 +5,15 @@ use super::leg::Purpose;
 use super::{Call, Timer};
 use crate::event::Cause;
 use crate::id::LegId;
-use crate::sip::dialog::{Agreement, Duty, SessionTimerSettings};
+use crate::sip::dialog::{Agreement, Carrier, Duty, SessionTimerSettings, Way, glare_wait};
 use crate::sip::{Method, Request, RequestBuilder, Response, ResponseBuilder};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 
-/// A refresh that collided or was refused is tried again after this; the session has half its interval left then.
+/// A refresh that was refused is tried again after this, then after twice the time, until the session ends. One that finds another
+/// exchange under way waits as long for it.
 const REFRESH_RETRY: Duration = Duration::from_secs(5);
+/// The longest Retry-After of a refusal that we heed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// How many 422 of one peer are answered by the request again: every proxy on the way may send one.
 const MOST_DEMANDS: u8 = 4;
@@ -24,11 +27,15 @@ pub(super) struct SessionTimer {
     /// How many 422 came.
     demands: u8,
     agreement: Option<Agreement>,
+    /// When the session was opened or last refreshed.
+    since: Instant,
+    /// How many refreshes were refused since.
+    refusals: u32,
 }
 
 impl SessionTimer {
     pub(super) fn new(settings: SessionTimerSettings) -> Self {
-        SessionTimer { settings, min_se_s: None, demands: 0, agreement: None }
+        SessionTimer { settings, ..SessionTimer::default() }
     }
 
     /// As UAS: whether we can agree to what an INVITE or UPDATE wants. `Err` is the status to refuse with.
@@ -58,8 +65,14 @@ impl SessionTimer {
         more && self.demands <= MOST_DEMANDS
     }
 
+    /// In a session that has an interval and a refresher, both stay (RFC 4028 §7.4).
     pub(super) fn write_offer(&self, request: RequestBuilder) -> RequestBuilder {
-        let headers = self.settings.offer(self.min_se_s, None);
+        let agreed = self.agreement.map(|agreement| SessionTimerSettings {
+            session_expires_s: agreement.interval_s,
+            ..self.settings
+        });
+        let refresher = self.agreement.map(|agreement| agreement.refresher_of_our_request());
+        let headers = agreed.unwrap_or(self.settings).offer(self.min_se_s, refresher);
         headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
@@ -80,9 +93,10 @@ impl Call {
         if self.is_ending() {
             return;
         }
-        let Some(agreement) = self.leg(id).and_then(|leg| leg.session.agreement) else {
-            return;
-        };
+        let Some(leg) = self.leg_mut(id) else { return };
+        let Some(agreement) = leg.session.agreement else { return };
+        leg.session.since = cx.now;
+        leg.session.refusals = 0;
         self.timers.set(Timer::Session(id), agreement.deadline(cx.now));
     }
 
@@ -92,19 +106,24 @@ impl Call {
         let Some(agreement) = leg.session.agreement else {
             return;
         };
-        if agreement.duty == Duty::Watch {
-            // RFC 4028 §10: the peer owed us a refresh.
+        let end = agreement.end(leg.session.since);
+        if agreement.duty == Duty::Watch || cx.now >= end {
+            // RFC 4028 §10: the peer owed us a refresh, or has refused all of ours.
             return self.lose_leg(cx, id, Cause::Timeout);
         }
         if leg.is_negotiating() || self.exchange.is_some() {
-            self.timers.set(Timer::Session(id), cx.now + REFRESH_RETRY);
-            return;
+            return self.timers.set(Timer::Session(id), end.min(cx.now + REFRESH_RETRY));
         }
+        // A refresh that gets no final response does not keep the session either.
+        self.timers.set(Timer::Session(id), end);
         let Some(leg) = self.leg_mut(id) else { return };
         let method = if leg.allows_update { Method::Update } else { Method::Invite };
         let session = leg.session.clone();
         // A re-INVITE repeats the description that is in force, so that nothing changes (RFC 4028 §7.4).
         let text = leg.local.last().cloned().filter(|_| method == Method::Invite);
+        let carrier = if method == Method::Invite { Carrier::Invite } else { Carrier::Update };
+        // Nothing is open, or the refresh would have waited.
+        let _ = leg.offers.take(Way::Sent, carrier, text.is_some());
         leg.send_request(cx, call, method.clone(), Purpose::Refresh { method }, |request| {
             let request = session.write_offer(request.header("Supported", super::SUPPORTED));
             match &text {
@@ -136,11 +155,43 @@ impl Call {
             // RFC 4028 §10 and RFC 3261 §12.2.1.2: these say that the dialog is gone.
             408 | 481 => self.lose_leg(cx, id, Cause::Rejected),
             status => {
-                if status == 422 {
-                    leg.session.lengthen(response);
-                }
-                self.timers.set(Timer::Session(id), cx.now + REFRESH_RETRY);
+                let wait = self.wait_after_refused_refresh(cx, id, status, response);
+                let Some(leg) = self.leg(id) else { return };
+                let Some(agreement) = leg.session.agreement else { return };
+                let end = agreement.end(leg.session.since);
+                self.timers.set(Timer::Session(id), end.min(cx.now + wait));
             }
+        }
+    }
+
+    /// How long to wait until a refused refresh goes again, in a form that may please the peer better.
+    fn wait_after_refused_refresh(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        status: u16,
+        response: &Response,
+    ) -> Duration {
+        let Some(leg) = self.leg_mut(id) else { return REFRESH_RETRY };
+        let is_first = leg.session.refusals == 0;
+        let wait = REFRESH_RETRY * 2u32.saturating_pow(leg.session.refusals.min(16));
+        leg.session.refusals += 1;
+        match status {
+            422 if leg.session.lengthen(response) => Duration::ZERO,
+            // It listed UPDATE and does not take it: a re-INVITE does as well.
+            405 | 501 if leg.allows_update => {
+                leg.allows_update = false;
+                Duration::ZERO
+            }
+            491 => glare_wait(leg.owns_call_id(), |limit| cx.tokens.below(limit)),
+            500 | 503 if is_first => {
+                let seconds = response.header("Retry-After").and_then(|value| {
+                    value.split([';', ' ', '(']).next()?.trim().parse::<u32>().ok()
+                });
+                let asked = seconds.map(|seconds| Duration::from_secs(u64::from(seconds)));
+                asked.map_or(wait, |asked| asked.min(LONGEST_RETRY_AFTER))
+            }
+            _ => wait,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::command::StartStream;
 use crate::id::{SinkName, UserName};
 use crate::sip::Flow;
 use crate::sip::dialog::SessionTimerSettings;
-use crate::sip::transaction::TransactionTimers;
+use crate::sip::transaction::{LARGEST_DATAGRAM, TransactionTimers};
 use crate::time::Duration;
 use crate::trunk::Line;
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub session: SessionTimerSettings,
     /// The timers of RFC 3261.
     pub timers: TransactionTimers,
+    /// The longest request, in bytes, that goes over UDP when TCP is there, too (RFC 3261 §18.1.1).
+    pub largest_udp_request: usize,
     /// Whether a call ends when no leg of it has sent RTP for the media room's inactivity time.
     pub hang_up_on_media_timeout: bool,
     /// How long the account of a closed stream is awaited before the call ends without it.
@@ -99,6 +101,7 @@ impl Default for Settings {
             reliability: Reliability::default(),
             session: SessionTimerSettings::default(),
             timers: TransactionTimers::DEFAULT,
+            largest_udp_request: LARGEST_DATAGRAM,
             hang_up_on_media_timeout: true,
             account_timeout: Duration::from_secs(5),
             streaming: Streaming::default(),

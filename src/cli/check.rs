@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 use clap::Args;
 
 use crate::config::{self, Config};
+use crate::net::tls::{self, Validity};
 
 /// Every key with its meaning and its default.
 const SAMPLE: &str = include_str!("../../config/sidestream.toml");
@@ -40,6 +41,22 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<()> {
         config.switch.routes.len(),
         config.sinks.len(),
         config.http.tokens.len(),
+    );
+    check_certificates(&config)
+}
+
+/// Tells how long each certificate holds.
+fn check_certificates(config: &Config) -> anyhow::Result<()> {
+    let tls = &config.net.tls;
+    let mut out_of_time = 0;
+    for files in tls.certificates.iter().chain(&tls.own_certificate) {
+        let validity = tls::inspect(files)?;
+        println!("the certificate in {} {validity}", files.certificate.display());
+        out_of_time += usize::from(!matches!(validity, Validity::For(_)));
+    }
+    ensure!(
+        out_of_time == 0,
+        "nobody accepts a certificate that is out of time: have it issued anew"
     );
     Ok(())
 }

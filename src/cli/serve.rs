@@ -32,10 +32,11 @@ pub(super) struct ServeArgs {
     drain_seconds: Option<u64>,
 }
 
-/// The signals that stop a server.
+/// The signals that a server obeys.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -43,18 +44,23 @@ impl Signals {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+    /// Waits for one that stops the server; meanwhile SIGHUP has the certificates read again.
+    async fn next(&mut self, running: &Running) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                Some(()) = self.hang_up.recv() => running.net().renew_certificates(),
+            }
         }
     }
 }
 
-/// Serves until SIGINT or SIGTERM; a second one does not wait for calls.
+/// Serves until SIGINT or SIGTERM; a second one does not wait for calls. SIGHUP has the certificates read again.
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     // Listened to before anything runs, so that a signal during the start stops the server, too.
     let mut signals = Signals::listen()?;
@@ -76,13 +82,13 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         }
     };
     tokio::select! {
-        () = signals.next() => {}
+        () = signals.next(&running) => {}
         () = running.ended() => bail!("the switch ended by a bug; the log says where"),
     }
     let patience = Duration::from_secs(args.drain_seconds.unwrap_or(patience));
     tokio::select! {
         () = running.shutdown(patience) => {}
-        () = signals.next() => running.shutdown(Duration::ZERO).await,
+        () = signals.next(&running) => running.shutdown(Duration::ZERO).await,
     }
     Ok(())
 }

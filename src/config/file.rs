@@ -48,9 +48,12 @@ section!(Sip {
     reliable_provisional: Reliable = Reliable::Supported,
     session_expires_s: u64 = 1_800,
     min_session_expires_s: u64 = 90,
+    largest_udp_request: u64 = 1_300,
     phones: Phones = Phones::default(),
     registrar: Registrar = Registrar::default(),
     tcp: Tcp = Tcp::default(),
+    tls: Tls = Tls::default(),
+    websocket: WebSocket = WebSocket::default(),
     transfer: Transfer = Transfer::default(),
 });
 
@@ -70,11 +73,31 @@ section!(Registrar {
 section!(Tcp {
     connections: u64 = 10_000,
     connections_per_address: u64 = 2_000,
+    unproven: u64 = 1_000,
+    unproven_per_address: u64 = 200,
     queued_messages: u64 = 128,
     message_time_s: u64 = 10,
     idle_time_s: u64 = 1_800,
     connect_time_s: u64 = 5,
+    handshake_time_s: u64 = 5,
 });
+
+section!(Tls {
+    certificate: Option<String> = None,
+    key: Option<String> = None,
+    client_certificates: ClientCertificates = ClientCertificates::Off,
+    client_ca: Option<String> = None,
+    trust_system: bool = true,
+    trusted_ca: Option<String> = None,
+    own_certificate: Option<String> = None,
+    own_key: Option<String> = None,
+    look_every_s: u64 = 5,
+    certificates: Vec<Certificate> = Vec::new(),
+});
+
+section!(Certificate { certificate: Option<String> = None, key: Option<String> = None });
+
+section!(WebSocket { origins: Vec<String> = Vec::new(), ping_every_s: u64 = 25 });
 
 section!(Media {
     bind: String = "127.0.0.1".into(),
@@ -261,6 +284,14 @@ section!(Sink {
 });
 
 section!(Reconnect { attempts: u64 = 8, first_delay_ms: u64 = 100, max_delay_ms: u64 = 5_000 });
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ClientCertificates {
+    Off,
+    Optional,
+    Required,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

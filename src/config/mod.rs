@@ -78,12 +78,18 @@ pub enum LogFormat {
     Json,
 }
 
-/// Reads a file as this process's environment changes it.
+/// Reads a file as this process's environment changes it, and looks at the certificates that it names.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    parse(&path.display().to_string(), &text, directory, std::env::vars().collect())
+    let name = path.display().to_string();
+    let config = parse(&name, &text, directory, std::env::vars().collect())?;
+    let flaws = build::missing_files(&config.net.tls);
+    match flaws.is_empty() {
+        true => Ok(config),
+        false => Err(Source::new(&name, &text).error(flaws)),
+    }
 }
 
 /// Reads a file's text. Relative paths of `${file:…}` are seen from `directory`; `environment` is what overrides and

@@ -46,30 +46,40 @@ counters! {
     udp_sent,
     /// SIP datagrams that the kernel did not take.
     udp_send_failed,
-    /// TCP connections accepted.
+    /// TCP connections accepted, whatever they carry: SIP, TLS, WebSocket.
     tcp_accepted,
     /// TCP connections dialled.
     tcp_dialled,
     /// TCP connections that could not be dialled.
     tcp_dial_failed,
-    /// TCP connections refused because as many are open as may be, in all or from one address.
+    /// TCP connections refused because as many are open, or have not given a message, as may be, in all or from one address.
     tcp_refused,
     /// TCP connections that could not be accepted, out of descriptors for instance.
     tcp_accept_failed,
-    /// SIP messages received over TCP.
+    /// SIP messages received over connections.
     tcp_received,
-    /// SIP messages handed to a TCP connection.
+    /// SIP messages handed to a connection.
     tcp_sent,
     /// Keep-alives answered, RFC 5626 section 4.4.1.
     tcp_keep_alives,
     /// TCP connections closed because what came was no SIP.
     tcp_closed_framing,
-    /// TCP connections closed because a message took too long to come.
+    /// TCP connections closed because a message or a handshake took too long.
     tcp_closed_slow,
     /// TCP connections closed because nothing came for the idle time.
     tcp_closed_idle,
     /// TCP connections closed because the peer did not read what was sent.
     tcp_closed_full,
+    /// TLS handshakes done, those that we began included.
+    tls_handshakes,
+    /// Connections that came and failed to agree on TLS, a client without a certificate that it has to show for instance.
+    tls_failed,
+    /// Times that the certificates were read again and took effect.
+    tls_reloads,
+    /// Times that new certificates were refused, so that the old ones stayed in force.
+    tls_reload_failed,
+    /// Connections that came and asked for no WebSocket, or for none with the sub-protocol sip, or as a page that may not.
+    ws_refused,
     /// SIP messages given to the HEP collector.
     hep_sent,
     /// SIP messages that the HEP collector did not get.

@@ -13,8 +13,8 @@ use super::counters::Counters;
 use super::handle::{Answer, Ask, Status};
 use super::inbound::Inbound;
 use super::media::Workers;
+use super::stream::Connections;
 use super::tap::Tap;
-use super::tcp::Connections;
 use super::udp::UdpListener;
 use crate::call::{SinkCommand, SinkEvent};
 use crate::event::Event;
@@ -134,6 +134,7 @@ impl Driver {
                 self.input(Input::Message { flow, bytes });
             }
             Inbound::Opened(connection) => self.connections.insert(connection),
+            Inbound::Alias { flow, port, name } => self.connections.alias(&flow, port, name),
             Inbound::Closed { flow } => self.take_closed(flow),
             Inbound::DialFailed { flow } => {
                 self.connections.remove(&flow);
@@ -144,10 +145,10 @@ impl Driver {
 
     /// A connection is gone. What was sent on a dialled one was sent to a flow without a number: that one failed too.
     fn take_closed(&mut self, flow: Flow) {
-        let dialled = self.connections.remove(&flow);
+        let asked_for = self.connections.remove(&flow);
         self.input(Input::FlowClosed { flow });
-        if dialled {
-            self.input(Input::FlowFailed { flow: unnumbered(flow) });
+        if let Some(flow) = asked_for {
+            self.input(Input::FlowFailed { flow });
         }
     }
 

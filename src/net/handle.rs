@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::counters::Counters;
+use super::stream::Admission;
 use super::tap::Tap;
-use super::tcp::Admission;
 use crate::command::{Accepted, Command, Denied};
 use crate::id::CallId;
 use crate::switch;
@@ -68,6 +68,7 @@ pub struct NetHandle {
     pub(super) counters: Arc<Counters>,
     pub(super) admission: Arc<Admission>,
     pub(super) tap: Arc<Tap>,
+    pub(super) renewal: Arc<Notify>,
     pub(super) stop: CancellationToken,
     pub(super) ended: CancellationToken,
 }
@@ -101,6 +102,12 @@ impl NetHandle {
         let (sender, status) = oneshot::channel();
         self.asks.send(Ask::Status(sender)).await.ok()?;
         status.await.ok()
+    }
+
+    /// Reads the certificates again, whether or not their files changed. Connections that are open keep theirs; files that are broken
+    /// change nothing.
+    pub fn renew_certificates(&self) {
+        self.renewal.notify_one();
     }
 
     /// Stops the sockets, the driver and the workers, and waits until they are gone.

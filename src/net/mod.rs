@@ -14,8 +14,8 @@ mod handle;
 mod inbound;
 mod media;
 mod socket;
+mod stream;
 mod tap;
-mod tcp;
 pub mod tls;
 mod udp;
 
@@ -34,16 +34,21 @@ pub use counters::{Counter, Counters};
 pub use driver::{Outlets, Told};
 pub use handle::{CommandError, NetHandle, Status};
 pub use media::MediaSettings;
+pub use stream::{Origins, TcpLimits, WebSocketSettings};
 pub use tap::{HepSettings, Tallied, Tap, TapSettings};
-pub use tcp::TcpLimits;
+use tls::{ServerNames, TlsSettings};
 
 /// What the shell is built from.
 #[derive(Clone, Debug)]
 pub struct NetSettings {
     /// The media workers.
     pub media: MediaSettings,
-    /// Limits of TCP connections.
+    /// Limits of connections.
     pub tcp: TcpLimits,
+    /// WebSocket connections.
+    pub websocket: WebSocketSettings,
+    /// Who we are inside TLS, and whom we believe.
+    pub tls: TlsSettings,
     /// How long a command waits for the switch's answer.
     pub command_time: Duration,
     /// What is kept of SIP messages, and who gets a copy.
@@ -69,14 +74,15 @@ pub struct Bound(Vec<Port>);
 #[derive(Debug)]
 enum Port {
     Udp(udp::UdpListener),
-    Tcp(tcp::TcpListener),
+    /// And whatever is carried over TCP.
+    Tcp(stream::TcpListener),
 }
 
 impl Port {
     fn listener(&self) -> Listener {
         match self {
             Port::Udp(udp) => Listener { transport: Transport::Udp, address: udp.local },
-            Port::Tcp(tcp) => Listener { transport: Transport::Tcp, address: tcp.local },
+            Port::Tcp(tcp) => Listener { transport: tcp.transport, address: tcp.local },
         }
     }
 }
@@ -104,14 +110,17 @@ impl Bound {
                         && taken.transport == Transport::Udp
                         && taken.address.ip() == address.ip()
                 });
-                let bound = twin.map(|twin| tcp::TcpListener::bind(twin.address));
+                let bound =
+                    twin.map(|twin| stream::TcpListener::bind(Transport::Tcp, twin.address));
                 match bound {
                     Some(Ok(twin)) => Ok(Port::Tcp(twin)),
-                    Some(Err(_)) | None => tcp::TcpListener::bind(address).map(Port::Tcp),
+                    Some(Err(_)) | None => {
+                        stream::TcpListener::bind(Transport::Tcp, address).map(Port::Tcp)
+                    }
                 }
             }
-            Transport::Tls | Transport::Ws | Transport::Wss => {
-                Err(io::ErrorKind::Unsupported.into())
+            transport @ (Transport::Tls | Transport::Ws | Transport::Wss) => {
+                stream::TcpListener::bind(transport, address).map(Port::Tcp)
             }
         }
     }
@@ -155,10 +164,16 @@ pub fn start(
     let (inbound_sender, inbound) = mpsc::channel(inbound::INBOUND_LIMIT);
     let (asks_sender, asks) = mpsc::channel(handle::ASK_LIMIT);
     let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-    let shell = tcp::Shell {
+    let (renewal, tls) = tls::Renewal::begin(settings.tls.clone()).map_err(io::Error::other)?;
+    let renewal_asker = renewal.asker();
+    tokio::spawn(renewal.run(Arc::clone(&counters), stop.clone()));
+    let shell = stream::Shell {
         inbound: inbound_sender.clone(),
-        admission: tcp::Admission::new(settings.tcp),
+        admission: stream::Admission::new(settings.tcp),
         limits: settings.tcp,
+        websocket: Arc::new(settings.websocket.clone()),
+        tls,
+        names: ServerNames::default(),
         counters: Arc::clone(&counters),
     };
     let addresses = |transport| {
@@ -178,6 +193,7 @@ pub fn start(
         counters: Arc::clone(&counters),
         admission: Arc::clone(&shell.admission),
         tap: Arc::clone(&tap),
+        renewal: renewal_asker,
         stop: stop.clone(),
         ended: ended.clone(),
     };
@@ -199,7 +215,7 @@ pub fn start(
         switch,
         clock,
         udp,
-        connections: tcp::Connections::new(shell),
+        connections: stream::Connections::new(shell),
         workers,
         outlets,
         counters,

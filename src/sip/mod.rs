@@ -42,6 +42,7 @@ pub use rejected::Rejected;
 pub use request::RequestBuilder;
 pub use response::ResponseBuilder;
 pub use tel::{Tel, TelError};
+pub(crate) use transport::moved_contact;
 pub use transport::{ConnectionId, Flow, Transport};
 pub use uri::{Uri, UriError};
 pub use via::{Via, ViaError};

@@ -96,6 +96,23 @@ impl Transport {
     }
 }
 
+/// A Contact of ours for a dialog that lives on `flow`, when the one written names our end of another, `local`.
+pub(crate) fn moved_contact(contact: &str, local: SocketAddr, flow: &Flow) -> String {
+    let named = local.to_string();
+    let Some((before, after)) = contact.split_once(named.as_str()) else {
+        return contact.to_owned();
+    };
+    // Only the parameters of the URI count, and it may have had a transport for the other flow.
+    let (uri, rest) = after.split_at(after.find('>').unwrap_or(after.len()));
+    let params = uri.split(';').skip(1).filter(|param| !param.starts_with("transport="));
+    let params: String = params.map(|param| format!(";{param}")).collect();
+    let transport = match flow.transport {
+        Transport::Udp => String::new(),
+        transport => format!(";transport={}", transport.as_param()),
+    };
+    format!("{before}{}{transport}{params}{rest}", flow.local)
+}
+
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -117,4 +134,38 @@ pub struct Flow {
     pub remote: SocketAddr,
     /// The connection; `None` on UDP, and on a flow that the shell has yet to dial.
     pub connection: Option<ConnectionId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_follows_its_dialog_to_another_flow_and_a_foreign_one_stays() {
+        let udp: SocketAddr = "192.0.2.1:5060".parse().unwrap();
+        let tcp = Flow {
+            transport: Transport::Tcp,
+            local: "192.0.2.1:5070".parse().unwrap(),
+            remote: "198.51.100.2:5060".parse().unwrap(),
+            connection: None,
+        };
+        for (contact, moved) in [
+            ("<sip:192.0.2.1:5060>", "<sip:192.0.2.1:5070;transport=tcp>"),
+            ("<sip:a@192.0.2.1:5060;ob>;q=1", "<sip:a@192.0.2.1:5070;transport=tcp;ob>;q=1"),
+            ("<sip:a@192.0.2.1:5060;transport=udp>", "<sip:a@192.0.2.1:5070;transport=tcp>"),
+            ("<sip:a@203.0.113.9:5060>", "<sip:a@203.0.113.9:5060>"),
+        ] {
+            assert_eq!(moved_contact(contact, udp, &tcp), moved);
+        }
+    }
+
+    #[test]
+    fn each_transport_is_found_by_its_name_in_any_case() {
+        for transport in Transport::ALL {
+            assert_eq!(Transport::from_name(transport.as_param()), Some(transport));
+            assert_eq!(Transport::from_name(transport.as_str()), Some(transport));
+        }
+        assert_eq!(Transport::from_name("sctp"), None);
+        assert_eq!(Transport::Ws.secured(), Some(Transport::Wss));
+    }
 }

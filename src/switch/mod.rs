@@ -30,10 +30,12 @@ use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::CallId;
 use crate::media::{MediaCommand, MediaEvent, PortPool};
-use crate::registrar::{BindingId, Registrar, Stored};
+use crate::registrar::{BindingId, Change, Registrar, Stored};
 use crate::sip::digest::Digest;
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
-use crate::sip::{Flow, Message, ResponseBuilder, parse_datagram, reason_phrase};
+use crate::sip::{
+    Flow, Message, Response, ResponseBuilder, Transport, parse_datagram, reason_phrase,
+};
 use crate::time::{Instant, Timers};
 use ended_calls::EndedCalls;
 
@@ -68,7 +70,7 @@ impl Switch {
         Switch {
             calls: HashMap::new(),
             ended: EndedCalls::default(),
-            transactions: Transactions::new(settings.call.timers),
+            transactions: transactions(&settings),
             registrar: Registrar::new(settings.registrar),
             pings: HashMap::new(),
             digest: Digest::new(settings.realm.clone(), tokens.key(), settings.digest.clone()),
@@ -124,6 +126,7 @@ impl Switch {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.transactions.handle_timeout(now);
         self.registrar.handle_timeout(now);
+        self.owners.late_answers().handle_timeout(now);
         self.send_pings(now);
         self.drain_registrar();
         self.drain_transactions(now);
@@ -202,6 +205,8 @@ impl Switch {
                             self.with_call(call, now, |call, cx| {
                                 call.handle_response(cx, leg, key, &response, flow)
                             });
+                        } else {
+                            self.handle_late_answer(key, &response, flow, now);
                         }
                     }
                     None => self.counters.stray_responses += 1,
@@ -264,7 +269,28 @@ impl Switch {
 
     fn drain_registrar(&mut self) {
         while let Some(change) = self.registrar.poll_change() {
+            if let Change::Put(phone) = &change
+                && phone.flow.transport == Transport::Udp
+            {
+                self.transactions.keep_to_datagrams(phone.flow.remote, phone.expires_at);
+            }
             self.outputs.push_back(Output::Registration(change));
+        }
+    }
+
+    /// A response to an INVITE whose call, or leg, is over.
+    fn handle_late_answer(
+        &mut self,
+        key: ClientKey,
+        response: &Response,
+        flow: Flow,
+        now: Instant,
+    ) {
+        let (transactions, tokens) = (&mut self.transactions, &mut self.tokens);
+        let late = self.owners.late_answers();
+        let ack = late.handle_response(key, response, flow, transactions, tokens, now);
+        if let Some((flow, bytes)) = ack {
+            self.outputs.push_back(Output::Send { flow, bytes });
         }
     }
 
@@ -398,4 +424,12 @@ impl Switch {
             });
         }
     }
+}
+
+/// The transaction layer, which has to know where a request goes that is too large for UDP.
+fn transactions(settings: &Settings) -> Transactions {
+    let tcp = settings.listeners.iter().filter(|listener| listener.transport == Transport::Tcp);
+    let tcp = tcp.map(|listener| listener.address).collect();
+    Transactions::new(settings.call.timers)
+        .with_large_requests_over_tcp(settings.call.largest_udp_request, tcp)
 }

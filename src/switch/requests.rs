@@ -77,8 +77,12 @@ impl Switch {
         };
         if !owner.leg_lives_on(leg, &flow) {
             let user = owner.party(leg).and_then(|party| party.user.clone());
-            self.counters.foreign_requests += 1;
+            let returns = owner.leg_returns(leg, &flow, &self.transactions);
+            self.counters.foreign_requests += u64::from(user.is_some() || !returns);
             match (user, self.verify(&request, &flow, now)) {
+                (None, _) if returns => {
+                    self.with_call(call, now, |call, _| call.move_leg(leg, flow));
+                }
                 (Some(user), Verdict::Accepted(proved)) if proved == user => {
                     self.with_call(call, now, |call, _| call.move_leg(leg, flow));
                 }

@@ -135,6 +135,38 @@ impl Party {
         self.reply(request, 200).with_body("application/sdp", sdp(self.media, version, direction))
     }
 
+    /// A provisional response: reliable with a RSeq, and with a description in a direction.
+    pub fn progress(
+        &self,
+        invite: &Text,
+        status: u16,
+        rseq: Option<u32>,
+        direction: Option<&str>,
+    ) -> Text {
+        let mut response = self.reply(invite, status);
+        if let Some(rseq) = rseq {
+            response = response.with("Require", "100rel").with("RSeq", rseq.to_string());
+        }
+        match direction {
+            Some(direction) => response.with_body("application/sdp", sdp(self.media, 1, direction)),
+            None => response,
+        }
+    }
+
+    /// The PRACK of a reliable response, in the dialog that it opens.
+    pub fn prack(&mut self, progress: &Text) -> Text {
+        self.learn(progress);
+        let rack = format!("{} {}", progress.header("RSeq"), progress.header("CSeq"));
+        self.request("PRACK").with("RAck", rack)
+    }
+
+    /// The same phone at another place, as a proxy that forks the INVITE reaches it.
+    pub fn fork(&self, tag: &str, media: &str) -> Party {
+        let (address, _) = self.local.split_once(";tag=").expect("a tag");
+        let local = format!("{address};tag={tag}");
+        Party { local, media: media.parse().unwrap(), ..self.clone() }
+    }
+
     fn contact(&self) -> String {
         format!("<sip:{};transport={}>", self.flow.remote, self.flow.transport.as_str())
     }

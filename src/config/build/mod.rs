@@ -7,6 +7,7 @@ mod signalling;
 mod sinks;
 mod streaming;
 mod trace;
+mod transports;
 mod trunks;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use super::{Config, LogSettings};
 use crate::media;
 use crate::net::{MediaSettings, NetSettings};
 use crate::notify::BoardLimits;
+pub(super) use transports::missing_files;
 
 /// Whom the configuration is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let listeners = builder.listeners(&file.sip);
     let tcp = builder.tcp(&file.sip.tcp);
     let tap = builder.trace(&file.trace);
+    let websocket = builder.sip_websocket(&file.sip.websocket);
+    let tls = builder.tls(&file.sip, &listeners);
     let command_time =
         builder.millis("http.command_timeout_ms", file.http.command_timeout_ms, 10..=60_000);
     let board = builder.board(&file.http);
@@ -60,7 +64,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     builder.check_log(&log);
     match (switch, http) {
         (Some(switch), Some(http)) if builder.flaws.is_empty() => {
-            let net = NetSettings { media, tcp, command_time, tap };
+            let net = NetSettings { media, tcp, websocket, tls, command_time, tap };
             Ok(Config { listen: listeners.heard, switch, net, sinks, http, board, log })
         }
         _ => Err(builder.flaws),

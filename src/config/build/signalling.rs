@@ -1,110 +1,29 @@
-//! SIP: where it is heard, who may call, and where calls go.
+//! SIP: who may call, and where calls go.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
+use super::transports::Listeners;
 use super::{Builder, DAY_S};
 use crate::call::{
     self, MediaAddress, ReferPolicy, Reliability, TransferRights, TransferSettings, WaitingTone,
 };
 use crate::config::error::Flaw;
-use crate::config::file::{File, Media, Peer, Refer, Registrar, Reliable, Sip, Tcp, Tone, User};
+use crate::config::file::{File, Media, Peer, Refer, Registrar, Reliable, Tone, User};
 use crate::config::place::Place;
 use crate::dialplan;
 use crate::id::UserName;
-use crate::net::TcpLimits;
 use crate::registrar;
-use crate::sip::Transport;
 use crate::sip::dialog::SessionTimerSettings;
 use crate::sip::digest::{Algorithm, DigestSettings, Secret};
 use crate::sip::transaction::TransactionTimers;
-use crate::switch::{self, Listener};
+use crate::switch;
 use crate::trunk::Network;
 
 /// Phones' passwords are typed by people.
 const SHORTEST_PASSWORD: usize = 12;
 
-/// Where SIP is heard, and how peers see it.
-pub(super) struct Listeners {
-    pub(super) heard: Vec<Listener>,
-    pub(super) seen: Vec<Listener>,
-}
-
 impl Builder {
-    pub(super) fn listeners(&mut self, sip: &Sip) -> Listeners {
-        let mut heard = Vec::new();
-        for (index, text) in sip.listen.iter().enumerate() {
-            let place = Place::at("sip.listen").index(index);
-            if let Some((transport, address)) = self.listener(place.clone(), text) {
-                self.check_wildcard(place.clone(), address.ip(), sip.allow_wildcard);
-                if address.ip().is_unspecified() && sip.advertise.is_empty() {
-                    let flaw = Flaw::at(place, "peers cannot be told to reach us at a wildcard");
-                    self.note(flaw.with_help("say in `advertise` which address they see"));
-                }
-                heard.push(Listener { transport, address });
-            }
-        }
-        if sip.listen.is_empty() {
-            self.wrong(Place::at("sip.listen"), "SIP must be heard somewhere");
-        }
-        let mut seen: Vec<Listener> = Vec::new();
-        for (index, text) in sip.advertise.iter().enumerate() {
-            let place = Place::at("sip.advertise").index(index);
-            if let Some((transport, address)) = self.listener(place.clone(), text) {
-                self.check_wildcard(place, address.ip(), false);
-                seen.push(Listener { transport, address });
-            }
-        }
-        if !sip.advertise.is_empty() && sip.advertise.len() != sip.listen.len() {
-            let message = format!(
-                "{} addresses for the {} of `listen`",
-                sip.advertise.len(),
-                sip.listen.len()
-            );
-            self.wrong(Place::at("sip.advertise"), message);
-        }
-        if seen.is_empty() {
-            seen = heard.clone();
-        }
-        Listeners { heard, seen }
-    }
-
-    /// `udp:192.0.2.7:5060`
-    fn listener(&mut self, place: Place, text: &str) -> Option<(Transport, SocketAddr)> {
-        let parsed = text.split_once(':').and_then(|(transport, address)| {
-            let transport = match transport {
-                "udp" => Transport::Udp,
-                "tcp" => Transport::Tcp,
-                _ => return None,
-            };
-            Some((transport, address.parse().ok()?))
-        });
-        if parsed.is_none() {
-            let flaw = Flaw::at(place, format!("`{text}` is not a transport and an address"));
-            self.note(flaw.with_help("for example udp:127.0.0.1:5060, or tcp:[::1]:5060"));
-        }
-        parsed
-    }
-
-    pub(super) fn tcp(&mut self, tcp: &Tcp) -> TcpLimits {
-        TcpLimits {
-            connections: self.count("sip.tcp.connections", tcp.connections, 1..=1_000_000),
-            connections_per_address: self.count(
-                "sip.tcp.connections_per_address",
-                tcp.connections_per_address,
-                1..=1_000_000,
-            ),
-            queued_messages: self.count(
-                "sip.tcp.queued_messages",
-                tcp.queued_messages,
-                1..=100_000,
-            ),
-            message_time: self.seconds("sip.tcp.message_time_s", tcp.message_time_s, 1..=300),
-            idle_time: self.seconds("sip.tcp.idle_time_s", tcp.idle_time_s, 30..=DAY_S),
-            connect_time: self.seconds("sip.tcp.connect_time_s", tcp.connect_time_s, 1..=60),
-        }
-    }
-
     pub(super) fn switch(
         &mut self,
         file: &File,
@@ -199,6 +118,11 @@ impl Builder {
             },
             session,
             timers: TransactionTimers::DEFAULT,
+            largest_udp_request: self.count(
+                "sip.largest_udp_request",
+                sip.largest_udp_request,
+                500..=65_535,
+            ),
             hang_up_on_media_timeout: file.media.hang_up_on_inactivity,
             account_timeout: self.seconds(
                 "streaming.account_timeout_s",

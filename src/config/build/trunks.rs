@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::signalling::Listeners;
+use super::transports::Listeners;
 use super::{Builder, DAY_S};
 use crate::config::error::Flaw;
 use crate::config::file::{Account, Assertion, CalledIn, Header, Limits, Phones, Register, Trunk};

@@ -25,7 +25,7 @@ pub use session_timer::{
 
 use crate::sip::names::Known;
 use crate::sip::{Flow, Headers, Method, Request, RequestBuilder, Response};
-use route::{RouteSet, literal_flow};
+use route::{RouteSet, dialled_flow, literal_flow};
 
 /// What names a dialog, RFC 3261 §12: "the Call-ID value, a local tag and a remote tag".
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -202,6 +202,18 @@ impl Dialog {
     /// The dialog lives on another flow from here on: the peer proved itself there, by digest.
     pub fn move_to(&mut self, flow: Flow) {
         self.flow = flow;
+    }
+
+    /// The connection that the dialog lived on is gone. Requests of ours are dialled to the first Route, if that is an address of the
+    /// same transport, else to such a target on the host that the peer spoke from (RFC 3261 §18.1.1: "opens a new connection").
+    /// Where neither can be dialled, nothing changes, and what is sent fails.
+    pub fn leave_connection(&mut self) {
+        let dialled = match self.routes.first() {
+            Some(route) => dialled_flow(route, &self.flow),
+            None => dialled_flow(&self.remote_target, &self.flow)
+                .filter(|target| target.remote.ip() == self.flow.remote.ip()),
+        };
+        self.flow = dialled.unwrap_or(self.flow);
     }
 
     /// Where requests of ours go.

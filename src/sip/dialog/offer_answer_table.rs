@@ -91,12 +91,15 @@ fn what_we_send_and_what_the_peer_sends_are_treated_alike() {
     assert_eq!(sorted(&mirrored), sorted(&table()));
 }
 
+/// A message, and what its description should be.
+type Message = (Way, Carrier, bool, Role);
+
 /// RFC 6337 table 1: where an offer may be, and where its answer is then.
 #[test]
 fn the_six_patterns_of_rfc_6337_end_stable() {
     use Carrier::*;
     use Way::{Received, Sent};
-    let patterns: [(&str, &[(Way, Carrier, bool, Role)]); 6] = [
+    let patterns: [(&str, &[Message]); 6] = [
         ("1", &[(Sent, Invite, true, Role::Offer), (Received, Success, true, Role::Answer)]),
         (
             "2",

@@ -56,3 +56,16 @@ pub(super) fn literal_flow(uri: &str, from: &Flow) -> Option<Flow> {
     let remote = uri.socket_addr(transport.default_port())?;
     Some(Flow { transport, local: from.local, remote, connection: None })
 }
+
+/// The flow to dial for `uri` in place of a connection that is gone. A URI that names no transport is taken to mean the one that its
+/// owner was just seen to speak.
+pub(super) fn dialled_flow(uri: &str, gone: &Flow) -> Option<Flow> {
+    let parsed = Uri::parse(uri).ok()?;
+    let transport = match parsed.param("transport") {
+        Some(_) => parsed.transport()?,
+        None => gone.transport,
+    };
+    let is_dialable = transport == gone.transport && !transport.is_websocket();
+    let remote = parsed.socket_addr(transport.default_port()).filter(|_| is_dialable)?;
+    Some(Flow { remote, connection: None, ..*gone })
+}

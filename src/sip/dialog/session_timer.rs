@@ -198,11 +198,28 @@ impl Agreement {
 
     /// When our duty is due, if the session was opened or last refreshed at `since`.
     pub fn deadline(&self, since: Instant) -> Instant {
-        let interval = Duration::from_secs(u64::from(self.interval_s));
         match self.duty {
-            Duty::Refresh => since + interval / 2,
-            Duty::Watch => since + (interval - BYE_MARGIN.min(interval / 3)),
+            Duty::Refresh => since + self.interval() / 2,
+            Duty::Watch => self.end(since),
         }
+    }
+
+    /// When the session is over if no refresh has come through, whoever owed it: the moment for our BYE (RFC 4028 §10).
+    pub fn end(&self, since: Instant) -> Instant {
+        let interval = self.interval();
+        since + (interval - BYE_MARGIN.min(interval / 3))
+    }
+
+    /// Who refreshes, in the terms of a request of ours (RFC 4028 §7.4: a refresh keeps to what was agreed).
+    pub fn refresher_of_our_request(&self) -> Refresher {
+        match self.duty {
+            Duty::Refresh => Refresher::Uac,
+            Duty::Watch => Refresher::Uas,
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs(u64::from(self.interval_s))
     }
 }
 

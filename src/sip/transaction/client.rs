@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::invite_client::{self, InviteClient};
+use super::large::Fallback;
 use super::machine::{ClientEffects as Effects, ClientTimer as Timer, Pace};
 use super::non_invite_client::{self, NonInviteClient};
 use crate::sip::Method;
@@ -13,6 +14,8 @@ pub(super) struct Client {
     machine: Machine,
     /// Who hears of its responses and its end.
     pub(super) audience: Audience,
+    /// The request for UDP, while it is tried over TCP for its size alone.
+    fallback: Option<Fallback>,
 }
 
 /// Who started a client transaction.
@@ -43,7 +46,21 @@ impl Client {
             Method::Invite => Machine::Invite(InviteClient::start(request, pace, effects)),
             _ => Machine::NonInvite(NonInviteClient::start(request, pace, effects)),
         };
-        Client { machine, audience }
+        Client { machine, audience, fallback: None }
+    }
+
+    /// The request goes over TCP for its size alone; this is sent if that finds nobody.
+    pub(super) fn set_fallback(&mut self, fallback: Fallback) {
+        self.fallback = Some(fallback);
+    }
+
+    /// What to send over UDP now that TCP failed: not once the peer was heard, nor when the user wants its request back.
+    pub(super) fn take_fallback(&mut self) -> Option<Fallback> {
+        let is_unheard = match &self.machine {
+            Machine::Invite(machine) => matches!(machine, InviteClient::Calling { .. }),
+            Machine::NonInvite(machine) => matches!(machine, NonInviteClient::Trying { .. }),
+        };
+        self.fallback.take().filter(|_| is_unheard)
     }
 
     pub(super) fn is_invite(&self) -> bool {

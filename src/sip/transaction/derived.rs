@@ -1,11 +1,14 @@
 //! Messages that the layer makes by itself from those that it holds: the ACK of a refusal, CANCEL, 100, 503.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
+use memchr::memmem;
 
 use crate::sip::names::Known;
 use crate::sip::{
-    Flow, Message, Method, Request, RequestBuilder, Response, ResponseBuilder, parse_datagram,
-    reason_phrase,
+    Flow, Message, Method, Request, RequestBuilder, Response, ResponseBuilder, moved_contact,
+    parse_datagram, reason_phrase,
 };
 
 /// How long a refused peer should wait before it tries again, in seconds.
@@ -42,6 +45,39 @@ pub(super) fn overloaded(request: &Request, flow: &Flow) -> Bytes {
         .to_tag(STATELESS_TAG)
         .header("Retry-After", RETRY_AFTER_S)
         .build()
+}
+
+/// A request of ours for another flow: its Via names the flow's transport and our end of it, and so does a Contact that named our end
+/// of the flow that it was made for.
+pub(super) fn over(request: &Bytes, flow: &Flow) -> Option<Bytes> {
+    let parsed = read_again(request)?;
+    let via = parsed.top_via();
+    let made_for = SocketAddr::new(via.host.parse().ok()?, via.port?);
+    let branch = via.branch()?;
+    let alias = via.param("alias").map_or("", |_| ";alias");
+    let via =
+        format!("Via: SIP/2.0/{} {};rport{alias};branch={branch}", flow.transport, flow.local);
+    let contact = parsed.header("Contact").map(|contact| moved_contact(contact, made_for, flow));
+    let mut moved = Vec::with_capacity(request.len() + 32);
+    let head_ends = memmem::find(request, b"\r\n\r\n")?;
+    let (head, body) = request.split_at_checked(head_ends)?;
+    for (number, line) in head.split(|&byte| byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if number > 0 {
+            moved.extend_from_slice(b"\r\n");
+        }
+        match (&contact, line) {
+            // Our builder puts our Via first.
+            (_, _) if number == 1 => moved.extend_from_slice(via.as_bytes()),
+            (Some(contact), line) if line.starts_with(b"Contact: ") => {
+                moved.extend_from_slice(b"Contact: ");
+                moved.extend_from_slice(contact.as_bytes());
+            }
+            (_, line) => moved.extend_from_slice(line),
+        }
+    }
+    moved.extend_from_slice(body);
+    Some(Bytes::from(moved))
 }
 
 fn read_again(bytes: &Bytes) -> Option<Request> {

@@ -9,6 +9,7 @@ mod client;
 mod derived;
 mod invite_client;
 mod invite_server;
+mod large;
 mod layer;
 mod machine;
 mod matching;
@@ -24,6 +25,7 @@ mod machine_tests;
 
 use bytes::Bytes;
 
+pub use large::LARGEST_DATAGRAM;
 pub use layer::Transactions;
 
 use crate::sip::{Flow, Request};

@@ -93,6 +93,46 @@ fn an_invite_to_a_connection_that_cannot_be_made_is_refused_at_once() {
 }
 
 #[test]
+fn the_next_request_of_a_dialog_without_its_connection_is_dialled_to_the_contact() {
+    let mut wire = Wire::new(six(Transport::Tcp));
+    let (mut alice, mut bob) = parties(Transport::Tcp, [Some(1), Some(2)]);
+    wire.connect(&mut alice, &mut bob);
+    wire.input(Input::FlowClosed { flow: bob.flow });
+    let reinvite = alice.offer("INVITE", 2, "sendonly");
+    wire.send(&alice, &reinvite);
+    let (dialled, carried) = wire.sent.pop_front().unwrap();
+    assert_eq!(carried.method(), "INVITE");
+    assert_eq!((dialled.connection, dialled.remote), (None, "[2001:db8::b]:5060".parse().unwrap()));
+    // The peer cannot be dialled either: then the call is over.
+    wire.input(Input::FlowFailed { flow: dialled });
+    assert_eq!(wire.take(&alice).status(), Some(487));
+    assert_eq!(wire.take(&alice).method(), "BYE");
+    assert!(wire.is_ending());
+}
+
+#[test]
+fn a_peer_whose_connection_has_closed_comes_back_over_another_one() {
+    let mut wire = Wire::new(six(Transport::Tcp));
+    let (mut alice, mut bob) = parties(Transport::Tcp, [Some(1), Some(2)]);
+    wire.connect(&mut alice, &mut bob);
+    let mut other = bob.flow;
+    other.connection = Some(sidestream::sip::ConnectionId(9));
+    other.remote = "[2001:db8::b]:50999".parse().unwrap();
+    let mut stranger = other;
+    stranger.remote = "[2001:db8::c]:50999".parse().unwrap();
+    wire.input(Input::FlowClosed { flow: bob.flow });
+    let bye = bob.request("BYE");
+    wire.send_over(stranger, &bye);
+    assert_eq!(wire.sent.pop_front().unwrap().1.status(), Some(481));
+    let bye = bob.request("BYE");
+    wire.send_over(other, &bye);
+    let (answered_over, answer) = wire.sent.pop_front().unwrap();
+    assert_eq!((answered_over, answer.status()), (other, Some(200)));
+    assert_eq!(wire.take(&alice).method(), "BYE");
+    assert!(wire.is_ending());
+}
+
+#[test]
 fn a_connection_that_closes_under_a_pending_request_ends_the_call() {
     let mut wire = Wire::new(six(Transport::Tcp));
     let (mut alice, mut bob) = parties(Transport::Tcp, [Some(1), Some(2)]);

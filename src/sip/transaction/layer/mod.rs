@@ -2,13 +2,15 @@
 
 mod execute;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::client::{Audience, Client};
 use super::derived;
+use super::large::{Fallback, LargeRequests};
 use super::machine::{ClientEffects, ClientTimer, Pace, ServerEffects, ServerTimer};
 use super::matching::MatchKey;
 use super::server::Server;
@@ -16,7 +18,7 @@ use super::table::Table;
 use super::{
     ClientKey, Incoming, ServerKey, TransactionCounts, TransactionOutput, TransactionTimers,
 };
-use crate::sip::{Flow, Method, Request, Response};
+use crate::sip::{ConnectionId, Flow, Method, Request, Response};
 use crate::time::{Instant, Timers};
 
 /// How many transactions one side may have at once: 64 seconds' worth of 2,000 calls a second, each with its INVITE and BYE.
@@ -42,6 +44,9 @@ pub struct Transactions {
     /// The first arrival of each request outside a dialog.
     first_arrivals: HashMap<Arc<[u8]>, ServerKey>,
     deadlines: Timers<Due>,
+    large: LargeRequests,
+    /// The connections that gave a message and have not closed: no more than the shell lets be open.
+    connections: HashSet<ConnectionId>,
     /// A few for each transaction that the last input touched.
     outputs: VecDeque<TransactionOutput>,
     last_key: u64,
@@ -59,6 +64,8 @@ impl Transactions {
             servers: Table::new(),
             first_arrivals: HashMap::new(),
             deadlines: Timers::new(),
+            large: LargeRequests::never(),
+            connections: HashSet::new(),
             outputs: VecDeque::new(),
             last_key: 0,
             refused: 0,
@@ -72,8 +79,22 @@ impl Transactions {
         self
     }
 
+    /// The same with requests longer than `limit` sent over TCP instead of UDP, from the address of `tcp` that is of the peer's
+    /// family; over UDP after all when that finds nobody (RFC 3261 §18.1.1).
+    pub fn with_large_requests_over_tcp(mut self, limit: usize, tcp: Vec<SocketAddr>) -> Self {
+        self.large = LargeRequests::above(limit, tcp);
+        self
+    }
+
+    /// `remote` is sent datagrams of every size until then. A phone that registers over UDP is reached over nothing else: its
+    /// flow leads through translators and walls that let no connection in (RFC 5626 §3).
+    pub fn keep_to_datagrams(&mut self, remote: SocketAddr, until: Instant) {
+        self.large.spare(remote, until);
+    }
+
     /// A request came. A retransmission is answered from the transaction; a full table answers 503.
     pub fn handle_request(&mut self, request: Request, flow: Flow, now: Instant) -> Incoming {
+        self.connections.extend(flow.connection);
         let matched_by = MatchKey::of_request(&request);
         let known = self.servers.find(matched_by.as_bytes());
         match (request.method(), known) {
@@ -110,6 +131,7 @@ impl Transactions {
         flow: Flow,
         now: Instant,
     ) -> Option<(ClientKey, Response, Flow)> {
+        self.connections.extend(flow.connection);
         let key = MatchKey::of_response(&response)
             .and_then(|matched_by| self.clients.find(matched_by.as_bytes()));
         let Some(key) = key else {
@@ -144,7 +166,16 @@ impl Transactions {
             self.outputs.push_back(TransactionOutput::Unreachable { key });
             return key;
         }
-        self.start_client(&method, branch, bytes, flow, Audience::User, now)
+        let moved = self.large.carrier(&flow, bytes.len(), now);
+        let moved = moved.and_then(|tcp| Some((derived::over(&bytes, &tcp)?, tcp)));
+        let Some((moved, tcp)) = moved else {
+            return self.start_client(&method, branch, bytes, flow, Audience::User, now);
+        };
+        let key = self.start_client(&method, branch, moved, tcp, Audience::User, now);
+        if let Some((client, _)) = self.clients.get_mut(key) {
+            client.set_fallback(Fallback { method, bytes, flow });
+        }
+        key
     }
 
     /// Takes an INVITE back, RFC 3261 §9.1: the CANCEL waits for a provisional response, and its own transaction is kept
@@ -184,9 +215,20 @@ impl Transactions {
         self.first_arrivals.get(merged_by).is_some_and(|first| *first != key)
     }
 
+    /// Whether a message can be sent on a flow that messages came over: its connection has not closed since.
+    pub fn is_open(&self, flow: &Flow) -> bool {
+        flow.connection.is_none_or(|connection| self.connections.contains(&connection))
+    }
+
     /// The flow broke, or could not be dialled: what depends on it ends.
     pub fn handle_transport_error(&mut self, flow: &Flow, now: Instant) {
+        if let Some(connection) = flow.connection {
+            self.connections.remove(&connection);
+        }
         for key in self.clients.on_flow(flow) {
+            if self.fall_back(key, now) {
+                continue;
+            }
             self.step_client(key, None, now, |client, pace, effects| {
                 client.handle_transport_error(pace, effects);
             });
@@ -198,8 +240,30 @@ impl Transactions {
         }
     }
 
+    /// Sends a request over UDP that was tried over TCP for its size alone. Returns whether it was one.
+    fn fall_back(&mut self, key: ClientKey, now: Instant) -> bool {
+        let Some((client, _)) = self.clients.get_mut(key) else {
+            return false;
+        };
+        let audience = client.audience;
+        let Some(Fallback { method, bytes, flow }) = client.take_fallback() else {
+            return false;
+        };
+        self.large.handle_unreachable(flow.remote, now);
+        let mut effects = ClientEffects::new();
+        // Its timers are set anew: over TCP there is no other than the one that gives up.
+        let restarted = Client::start(&method, bytes, audience, &self.pace(&flow), &mut effects);
+        if let Some((client, _)) = self.clients.get_mut(key) {
+            *client = restarted;
+        }
+        self.clients.move_to(key, flow);
+        self.execute_client(key, effects, flow, audience, None, now);
+        true
+    }
+
     /// Lets every timer fire whose deadline has come.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.large.handle_timeout(now);
         while let Some(due) = self.deadlines.poll_expired(now) {
             match due {
                 Due::Client(key, timer) => {

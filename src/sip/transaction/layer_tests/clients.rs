@@ -189,3 +189,90 @@ fn a_full_table_makes_a_request_unreachable() {
     assert_eq!(bench.drain(), ["unreachable"]);
     assert_eq!(bench.layer.counts().refused, 1);
 }
+
+/// A large request of ours from a layer that listens on TCP port 5070.
+fn large(method: Method) -> (Bench, ClientKey) {
+    let mut bench = Bench::new();
+    let listener = "192.0.2.1:5070".parse().expect("an address");
+    bench.layer = bench.layer.with_large_requests_over_tcp(300, vec![listener]);
+    let key = bench.send(method, udp(3));
+    (bench, key)
+}
+
+/// Where the next message goes, and its Via and Contact.
+fn next_hop(bench: &mut Bench) -> (Flow, String) {
+    let Some(TransactionOutput::Send { flow, bytes }) = bench.layer.poll_output() else {
+        panic!("nothing is sent")
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let shown = text.lines().filter(|line| line.starts_with("Via") || line.starts_with("Contact"));
+    (flow, shown.collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn a_large_request_goes_over_tcp_and_says_so() {
+    for method in [Method::Invite, Method::Info] {
+        let (mut bench, key) = large(method.clone());
+        let (flow, text) = next_hop(&mut bench);
+        let tcp = Flow { local: "192.0.2.1:5070".parse().expect("an address"), ..tcp(3, None) };
+        assert_eq!(flow, tcp);
+        assert_eq!(
+            text,
+            "Via: SIP/2.0/TCP 192.0.2.1:5070;rport;branch=z9hG4bKours \
+             Contact: <sip:bob@192.0.2.1:5070;transport=tcp>"
+        );
+        let answer = format!("200 {method} z9hG4bKours");
+        let over = Flow { connection: Some(ConnectionId(1)), ..tcp };
+        assert_eq!(bench.answer(&answer, over), Some((key, 200)));
+        // What broke after the answer is of no concern.
+        bench.layer.handle_transport_error(&over, bench.now);
+        assert!(bench.layer.poll_output().is_none());
+    }
+}
+
+#[test]
+fn a_large_request_goes_over_udp_after_all_when_tcp_finds_nobody() {
+    for method in [Method::Invite, Method::Info] {
+        let (mut bench, key) = large(method.clone());
+        let (dialled, _) = next_hop(&mut bench);
+        bench.layer.handle_transport_error(&dialled, bench.now);
+        let (flow, text) = next_hop(&mut bench);
+        assert_eq!(flow, udp(3));
+        assert!(text.starts_with("Via: SIP/2.0/UDP 192.0.2.1:5060;"), "{text}");
+        assert!(text.ends_with("Contact: <sip:bob@192.0.2.1:5060>"), "{text}");
+        // Repeated as UDP needs it, and not tried over TCP again soon.
+        assert_eq!(
+            bench.pass(Duration::from_millis(600)),
+            [format!("500 {method} sip:carol@198.51.100.3")]
+        );
+        let answer = format!("200 {method} z9hG4bKours");
+        assert_eq!(bench.answer(&answer, udp(3)), Some((key, 200)));
+        bench.send(Method::Bye, udp(3));
+        assert_eq!(next_hop(&mut bench).0, udp(3));
+    }
+}
+
+#[test]
+fn a_large_request_stays_on_udp_to_a_phone_that_registered_there_and_to_a_family_without_tcp() {
+    let (mut bench, _) = large(Method::Invite);
+    next_hop(&mut bench);
+    bench.layer.keep_to_datagrams(udp(3).remote, bench.now + Duration::from_secs(60));
+    bench.send(Method::Info, udp(3));
+    assert_eq!(next_hop(&mut bench).0, udp(3));
+    let six = Flow { remote: "[2001:db8::3]:5060".parse().expect("an address"), ..udp(3) };
+    bench.send(Method::Info, six);
+    assert_eq!(next_hop(&mut bench).0, six);
+    bench.pass(Duration::from_secs(60));
+    bench.send(Method::Info, udp(3));
+    assert_eq!(next_hop(&mut bench).0.transport, Transport::Tcp);
+}
+
+#[test]
+fn a_large_invite_that_was_taken_back_is_not_sent_again() {
+    let (mut bench, key) = large(Method::Invite);
+    let (dialled, _) = next_hop(&mut bench);
+    assert!(bench.layer.cancel(key, bench.now));
+    bench.layer.handle_transport_error(&dialled, bench.now);
+    assert_eq!(bench.drain(), ["unreachable"]);
+    assert!(bench.is_empty());
+}

@@ -101,7 +101,7 @@ impl Bench {
         let bytes = Bytes::from(format!(
             "{method} sip:carol@198.51.100.3 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKours\r\n\
              From: <sip:bob@example.com>;tag=ours\r\nTo: <sip:carol@example.com>\r\nCall-ID: ours\r\nCSeq: 7 {method}\r\n\
-             Route: <sip:198.51.100.9;lr>, <sip:198.51.100.8;lr>\r\nMax-Forwards: 70\r\nContact: <sip:bob@192.0.2.1>\r\nContent-Length: 0\r\n\r\n"
+             Route: <sip:198.51.100.9;lr>, <sip:198.51.100.8;lr>\r\nMax-Forwards: 70\r\nContact: <sip:bob@192.0.2.1:5060>\r\nContent-Length: 0\r\n\r\n"
         ));
         self.layer.request(method, "z9hG4bKours", bytes, flow, self.now)
     }

@@ -1,22 +1,72 @@
 //! Connections against plain sockets on the loopback.
 
+mod framing;
+mod tls;
+mod websocket;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Admission, Connections, Shell, TcpLimits, TcpListener};
+use super::{Admission, Connections, Shell, TcpLimits, TcpListener, WebSocketSettings};
 use crate::net::counters::Counters;
 use crate::net::inbound::Inbound;
+use crate::net::tls::{Renewal, ServerNames, TlsSettings};
 use crate::sip::{Flow, Transport};
 
 const OPTIONS: &[u8] = b"OPTIONS sip:a@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK1\r\n\
     From: <sip:b@127.0.0.1>;tag=1\r\nTo: <sip:a@127.0.0.1>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+
+/// What a listener is made with.
+struct Plan {
+    transport: Transport,
+    address: SocketAddr,
+    limits: TcpLimits,
+    tls: TlsSettings,
+    websocket: WebSocketSettings,
+}
+
+impl Plan {
+    fn over(transport: Transport) -> Plan {
+        Plan {
+            transport,
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            limits: TcpLimits::default(),
+            tls: TlsSettings { trust_system: false, ..TlsSettings::default() },
+            websocket: WebSocketSettings::default(),
+        }
+    }
+
+    fn start(self) -> Bench {
+        let (sender, inbound) = mpsc::channel(16);
+        let counters = Arc::new(Counters::default());
+        let stop = CancellationToken::new();
+        let (renewal, tls) = Renewal::begin(self.tls).expect("the files are fine");
+        let renew = renewal.asker();
+        tokio::spawn(renewal.run(Arc::clone(&counters), stop.clone()));
+        let shell = Shell {
+            inbound: sender,
+            admission: Admission::new(self.limits),
+            limits: self.limits,
+            websocket: Arc::new(self.websocket),
+            tls,
+            names: ServerNames::default(),
+            counters: Arc::clone(&counters),
+        };
+        let names = shell.names.clone();
+        let listener = TcpListener::bind(self.transport, self.address).expect("a free port");
+        let address = listener.local;
+        tokio::spawn(listener.run(shell.clone(), stop.clone()));
+        let connections = Connections::new(shell);
+        Bench { address, connections, inbound, counters, names, renew, stop }
+    }
+}
 
 /// A listener with its table, and the test in the driver's place.
 struct Bench {
@@ -24,19 +74,14 @@ struct Bench {
     connections: Connections,
     inbound: mpsc::Receiver<Inbound>,
     counters: Arc<Counters>,
+    names: ServerNames,
+    renew: Arc<tokio::sync::Notify>,
     stop: CancellationToken,
 }
 
 impl Bench {
     fn with(limits: TcpLimits) -> Bench {
-        let (sender, inbound) = mpsc::channel(16);
-        let counters = Arc::new(Counters::default());
-        let admission = Admission::new(limits);
-        let shell = Shell { inbound: sender, admission, limits, counters: Arc::clone(&counters) };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
-        let (address, stop) = (listener.local, CancellationToken::new());
-        tokio::spawn(listener.run(shell.clone(), stop.clone()));
-        Bench { address, connections: Connections::new(shell), inbound, counters, stop }
+        Plan { limits, ..Plan::over(Transport::Tcp) }.start()
     }
 
     async fn connect(&self) -> TcpStream {
@@ -49,15 +94,20 @@ impl Bench {
             let next = tokio::time::timeout(Duration::from_secs(5), self.inbound.recv()).await;
             match next.expect("an input within 5 s").expect("the channel is open") {
                 Inbound::Opened(connection) => self.connections.insert(connection),
+                Inbound::Alias { flow, port, name } => self.connections.alias(&flow, port, name),
                 other => return other,
             }
         }
     }
 
+    /// The next message; earlier connections may end meanwhile.
     async fn next_message(&mut self) -> (Flow, Bytes) {
-        match self.next().await {
-            Inbound::Message { flow, bytes } => (flow, bytes),
-            other => panic!("a message was due, not {other:?}"),
+        loop {
+            match self.next().await {
+                Inbound::Message { flow, bytes } => return (flow, bytes),
+                Inbound::Closed { .. } => {}
+                other => panic!("a message was due, not {other:?}"),
+            }
         }
     }
 }
@@ -72,7 +122,8 @@ fn brief(message_time: Duration, idle_time: Duration) -> TcpLimits {
     TcpLimits { message_time, idle_time, ..TcpLimits::default() }
 }
 
-async fn read_some(stream: &mut TcpStream) -> Vec<u8> {
+/// What comes next; nothing at the end of the stream.
+async fn read_some(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut bytes = vec![0; 4096];
     let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut bytes)).await;
     bytes.truncate(read.expect("something within 5 s").unwrap_or(0));
@@ -207,7 +258,7 @@ async fn a_flow_without_a_connection_is_dialled_once_and_answers_come_with_its_n
     let Inbound::Closed { flow: closed } = bench.next().await else {
         panic!("the end of the connection was due")
     };
-    assert!(bench.connections.remove(&closed), "it was a dialled one");
+    assert_eq!(bench.connections.remove(&closed), Some(flow), "it was a dialled one");
     assert_eq!(bench.counters.tcp_dialled.read(), 1);
 }
 

@@ -1,0 +1,86 @@
+//! INVITEs of ours whose leg is gone: while their transactions live (RFC 6026 Timer M), another fork may still answer. It gets
+//! its ACK and a BYE (RFC 3261 §13.2.2.4), or its user would talk to nobody.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::tokens::Tokens;
+use crate::sip::dialog::Dialog;
+use crate::sip::transaction::{ClientKey, Transactions};
+use crate::sip::{Flow, Method, Request, Response};
+use crate::time::Instant;
+
+/// How many are remembered: 64*T1 of more than a hundred calls a second.
+const REMEMBERED: usize = 4_096;
+
+/// The INVITEs of legs that are gone, oldest first.
+#[derive(Debug, Default)]
+pub struct LateAnswers {
+    invites: VecDeque<Late>,
+}
+
+#[derive(Debug)]
+struct Late {
+    key: ClientKey,
+    invite: Request,
+    /// The tag of the dialog that was over in good order.
+    answered: String,
+    until: Instant,
+}
+
+impl LateAnswers {
+    pub(super) fn remember(
+        &mut self,
+        key: ClientKey,
+        invite: Request,
+        answered: String,
+        until: Instant,
+    ) {
+        if self.invites.len() == REMEMBERED {
+            self.invites.pop_front();
+        }
+        self.invites.push_back(Late { key, invite, answered, until });
+    }
+
+    /// Forgets INVITEs whose transactions have ended.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while self.invites.pop_front_if(|late| late.until <= now).is_some() {}
+    }
+
+    /// A response whose leg is gone. Returns the ACK to send, if it is the answer of another fork.
+    pub fn handle_response(
+        &mut self,
+        key: ClientKey,
+        response: &Response,
+        flow: Flow,
+        transactions: &mut Transactions,
+        tokens: &mut Tokens,
+        now: Instant,
+    ) -> Option<(Flow, Bytes)> {
+        let is_answer =
+            response.cseq_method() == Method::Invite && (200..300).contains(&response.status());
+        let late = self.invites.iter().find(|late| late.key == key && is_answer)?;
+        if response.to_tag() == Some(late.answered.as_str()) {
+            return None;
+        }
+        Some(dismiss(&late.invite, response, flow, transactions, tokens, now))
+    }
+}
+
+/// Ends the dialog of a fork that answered too late: sends its BYE, and returns its ACK.
+pub(super) fn dismiss(
+    invite: &Request,
+    response: &Response,
+    flow: Flow,
+    transactions: &mut Transactions,
+    tokens: &mut Tokens,
+    now: Instant,
+) -> (Flow, Bytes) {
+    let mut other = Dialog::uac(invite, response, flow);
+    let ack = other.ack(response.cseq(), &tokens.branch()).build();
+    let branch = tokens.branch();
+    let bye = other.request(Method::Bye, &branch).build();
+    transactions.request(Method::Bye, &branch, bye, other.destination(), now);
+    (other.destination(), ack)
+}
