@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use sidestream::sip::digest::{Digest, DigestSettings, Secret, Verdict, authorize};
+use sidestream::sip::digest::{Asked, Digest, DigestSettings, Secret, Verdict, authorize};
 use sidestream::sip::{
     Framed, Framer, Headers, MAX_MESSAGE, Message, ResponseBuilder, parse_datagram,
 };
@@ -94,7 +94,8 @@ pub fn digest(data: &[u8]) {
     let secret = |user: &str| {
         (user == "alice").then(|| Secret::from_password("alice", "pbx", "not in any corpus"))
     };
-    let verdict = server.verify(text, "INVITE", "sip:pbx", source, now, secret);
+    let asked = Asked { method: "INVITE", uri: "sip:pbx", source };
+    let verdict = server.verify(text, &asked, now, secret);
     assert_eq!(verdict, Verdict::Refused);
     if let Some(line) = authorize(text, "INVITE", "sip:pbx", "alice", "p", "c", 1) {
         assert!(!line.contains(['\r', '\n', '\0']));

@@ -13,6 +13,7 @@ mod sink;
 mod stream;
 mod table;
 mod trace;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,8 @@ enum Command {
     Calls(calls::CallsArgs),
     /// Show the SIP messages of a call.
     Trace(trace::TraceArgs),
+    /// Connect one party of a call with somebody new.
+    Transfer(transfer::TransferArgs),
     /// Check a configuration file.
     Check(check::CheckArgs),
     /// Look for what would keep a server from working here.
@@ -80,6 +83,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Stream(args) => told(stream::run(args).await),
         Command::Calls(args) => told(calls::run(args).await),
         Command::Trace(args) => told(trace::run(args).await),
+        Command::Transfer(args) => told(transfer::run(args).await),
         Command::Check(args) => told(check::check(&args)),
         Command::Doctor(args) => ExitCode::from(u8::from(!doctor::run(&args))),
         Command::PrintConfig(args) => told(check::print_config(&args)),

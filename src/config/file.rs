@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::LogFormat;
+use crate::switch::GuardSettings;
 
 macro_rules! section {
     ($name:ident { $($field:ident: $type:ty = $default:expr),* $(,)? }) => {
@@ -49,12 +50,31 @@ section!(Sip {
     session_expires_s: u64 = 1_800,
     min_session_expires_s: u64 = 90,
     largest_udp_request: u64 = 1_300,
+    guard: Guard = Guard::default(),
     phones: Phones = Phones::default(),
     registrar: Registrar = Registrar::default(),
     tcp: Tcp = Tcp::default(),
     tls: Tls = Tls::default(),
     websocket: WebSocket = WebSocket::default(),
     transfer: Transfer = Transfer::default(),
+});
+
+section!(Guard {
+    exempt: Vec<String> = vec!["127.0.0.0/8".into(), "::1".into()],
+    sources: u64 = 65_536,
+    messages_per_s: u64 = 500,
+    requests_per_s: u64 = 100,
+    invites_per_s: u64 = 5_000,
+    invites_per_user_per_s: u64 = 20,
+    invites_per_peer_per_s: u64 = 2_000,
+    ban_failures: u64 = 20,
+    ban_window_s: u64 = 60,
+    ban_time_s: u64 = 600,
+    scanner_policy: String = "agents".into(),
+    scanner_agents: Vec<String> = GuardSettings::default().scanner_agents,
+    busy_high_percent: u64 = 95,
+    busy_low_percent: u64 = 80,
+    lag_high_ms: u64 = 400,
 });
 
 section!(Transfer { tone: Tone = Tone::Ringing, recall: bool = false });

@@ -8,6 +8,7 @@
 //! Every error is JSON. Tokens are compared in constant time. Nothing here can make a call wait.
 
 mod access;
+mod bans;
 mod calls;
 mod contact;
 mod error;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use settings::{Secret, Settings, Token};
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -31,6 +33,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use futures_util::future::BoxFuture;
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +70,21 @@ pub struct TraceReader {
     pub pcap: Arc<dyn Fn(CallId) -> Vec<u8> + Send + Sync>,
 }
 
+/// Who is banned; `None` when the switch is gone.
+pub type BanReader = Arc<dyn Fn() -> BoxFuture<'static, Option<Vec<BanView>>> + Send + Sync>;
+
+/// Lifts a ban; tells whether there was one, `None` when the switch is gone.
+pub type BanLifter = Arc<dyn Fn(IpAddr) -> BoxFuture<'static, Option<bool>> + Send + Sync>;
+
+/// A source that is not heard.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct BanView {
+    /// The IPv4 address, or the first address of the IPv6 /64.
+    pub source: String,
+    /// When it is heard again, like `2026-11-21T09:30:00.000Z`.
+    pub until: String,
+}
+
 /// The wall's time.
 pub type WallTime = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -81,6 +99,10 @@ pub struct Gateway {
     pub scope: ScopeReader,
     /// Where the messages of calls come from.
     pub trace: TraceReader,
+    /// Where the bans come from.
+    pub bans: BanReader,
+    /// What lifts a ban.
+    pub lift_ban: BanLifter,
     /// The configured sinks; `live_streams` is filled in at each look.
     pub sinks: Arc<[SinkView]>,
     /// The wall's time.
@@ -118,12 +140,15 @@ pub fn router(gateway: Gateway) -> Router {
         .routes(routes!(calls::show, calls::hang_up))
         .routes(routes!(messages::list))
         .routes(routes!(messages::pcap))
+        .routes(routes!(calls::transfer))
         .routes(routes!(streams::list, streams::start))
         .routes(routes!(streams::change))
         .routes(routes!(streams::show))
         .routes(routes!(streams::manifest))
         .routes(routes!(streams::scope))
         .routes(routes!(streams::sinks))
+        .routes(routes!(bans::list))
+        .routes(routes!(bans::lift))
         .routes(routes!(events::listen))
         .routes(routes!(open::metrics))
         .split_for_parts();

@@ -12,6 +12,7 @@ use super::Clock;
 use super::counters::Counters;
 use super::handle::{Answer, Ask, Status};
 use super::inbound::Inbound;
+use super::load::{LoadMeter, Watched};
 use super::media::Workers;
 use super::stream::Connections;
 use super::tap::Tap;
@@ -68,6 +69,7 @@ pub(super) struct Driver {
     pub(super) counters: Arc<Counters>,
     pub(super) tap: Arc<Tap>,
     pub(super) tickets: Tickets,
+    pub(super) load: LoadMeter,
     /// Tells whoever waits that the driver has ended, also when it ended by a bug.
     pub(super) _ended: DropGuard,
 }
@@ -83,20 +85,37 @@ impl Driver {
             // there, connections wait. Events are still taken, for a worker may be waiting to give one.
             let open = !self.workers.behind();
             let timed = self.set_alarm(sleep.as_mut());
+            let begun;
+            let mut taken = 0;
             tokio::select! {
                 _ = inputs.inbound.recv_many(&mut batch, BATCH), if open => {
+                    begun = self.clock.now();
+                    taken = batch.len();
                     for inbound in batch.drain(..) {
                         self.take_inbound(inbound);
                     }
                 }
-                Some(ask) = inputs.asks.recv(), if open => self.take_ask(ask),
-                Some(event) = inputs.media.recv() => self.input(Input::Media(event)),
-                Some(event) = inputs.sinks.recv() => self.input(Input::Sink(event)),
-                () = sleep.as_mut(), if timed => {}
+                Some(ask) = inputs.asks.recv(), if open => {
+                    begun = self.clock.now();
+                    self.take_ask(ask);
+                }
+                Some(event) = inputs.media.recv() => {
+                    begun = self.clock.now();
+                    self.input(Input::Media(event));
+                }
+                Some(event) = inputs.sinks.recv() => {
+                    begun = self.clock.now();
+                    self.input(Input::Sink(event));
+                }
+                () = sleep.as_mut(), if timed => begun = self.clock.now(),
                 () = stop.cancelled() => break,
             }
             self.take_timeouts();
             self.workers.flush();
+            self.load.add_turn(begun, self.clock.now(), taken);
+            if let Some(load) = self.load.look(self.clock.now(), inputs.inbound.len()) {
+                self.input(Input::Load(load));
+            }
         }
     }
 
@@ -104,10 +123,16 @@ impl Driver {
     fn set_alarm(&self, sleep: std::pin::Pin<&mut Sleep>) -> bool {
         let now = self.clock.now();
         let retry = self.workers.behind().then(|| now + WORKER_RETRY);
-        let next = [self.switch.poll_timeout(), retry, self.tickets.poll_timeout()]
-            .into_iter()
-            .flatten()
-            .min();
+        let watched = if self.switch.is_overloaded() { Watched::Yes } else { Watched::No };
+        let next = [
+            self.switch.poll_timeout(),
+            retry,
+            self.tickets.poll_timeout(),
+            self.load.poll_timeout(watched),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         let Some(next) = next else { return false };
         let deadline = self.clock.deadline(next);
         if sleep.deadline() != deadline {
@@ -162,6 +187,8 @@ impl Driver {
             Ask::HangUpAll => self.input(Input::HangUpAll),
             // Whoever asked may have gone away.
             Ask::Status(sender) => drop(sender.send(self.status())),
+            Ask::Bans(sender) => drop(sender.send(self.switch.bans(self.clock.now()))),
+            Ask::LiftBan { address, lifted } => drop(lifted.send(self.switch.lift_ban(address))),
         }
     }
 
@@ -170,6 +197,8 @@ impl Driver {
             registrations: self.switch.registration_count(),
             holdings: self.switch.holdings(),
             counters: self.switch.counters(),
+            is_overloaded: self.switch.is_overloaded(),
+            sources: self.switch.source_count(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The shell's way to the switch: commands in, answers back.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -11,7 +11,7 @@ use super::stream::Admission;
 use super::tap::Tap;
 use crate::command::{Accepted, Command, Denied};
 use crate::id::CallId;
-use crate::switch;
+use crate::switch::{self, Ban};
 
 /// Commands that may wait for the driver; one more is turned away.
 pub(super) const ASK_LIMIT: usize = 1024;
@@ -28,6 +28,10 @@ pub(super) enum Ask {
     Command { call: CallId, command: Command, answer: Answer },
     /// How the switch is.
     Status(oneshot::Sender<Status>),
+    /// Who is banned.
+    Bans(oneshot::Sender<Vec<Ban>>),
+    /// Lift the ban of an address.
+    LiftBan { address: IpAddr, lifted: oneshot::Sender<bool> },
     /// Take no new calls.
     Drain,
     /// End every call.
@@ -43,6 +47,10 @@ pub struct Status {
     pub holdings: switch::Holdings,
     /// What the switch has counted.
     pub counters: switch::Counters,
+    /// Whether new calls are refused because the signalling task is too busy.
+    pub is_overloaded: bool,
+    /// Sources of requests that are remembered.
+    pub sources: usize,
 }
 
 /// Why a command has no effect that is known.
@@ -102,6 +110,20 @@ impl NetHandle {
         let (sender, status) = oneshot::channel();
         self.asks.send(Ask::Status(sender)).await.ok()?;
         status.await.ok()
+    }
+
+    /// Who is banned for failing authentication; `None` when the switch is gone.
+    pub async fn bans(&self) -> Option<Vec<Ban>> {
+        let (sender, bans) = oneshot::channel();
+        self.asks.send(Ask::Bans(sender)).await.ok()?;
+        bans.await.ok()
+    }
+
+    /// Lifts the ban of an address; returns whether there was one, `None` when the switch is gone.
+    pub async fn lift_ban(&self, address: IpAddr) -> Option<bool> {
+        let (sender, lifted) = oneshot::channel();
+        self.asks.send(Ask::LiftBan { address, lifted: sender }).await.ok()?;
+        lifted.await.ok()
     }
 
     /// Reads the certificates again, whether or not their files changed. Connections that are open keep theirs; files that are broken

@@ -12,9 +12,11 @@ mod counters;
 mod driver;
 mod handle;
 mod inbound;
+mod load;
 mod media;
 mod socket;
 mod stream;
+mod stun;
 mod tap;
 pub mod tls;
 mod udp;
@@ -221,6 +223,7 @@ pub fn start(
         counters,
         tap,
         tickets: driver::Tickets::new(settings.command_time),
+        load: load::LoadMeter::new(clock.now()),
         _ended: ended.drop_guard(),
     };
     tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks }, stop));

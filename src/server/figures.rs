@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use crate::net::{NetHandle, Status, Tallied};
 use crate::notify::{Figure, FigureKind, LabelledSums, Metrics};
 use crate::sink::{PoolFigures, SinkHandle};
+use crate::switch::GuardCounters;
 use crate::trace::Row;
 
 /// How often the switch is asked how it is.
@@ -126,7 +127,8 @@ fn watch_status(net: NetHandle) -> watch::Receiver<Option<Status>> {
 
 fn switch_sums(status: &Status) -> Vec<Figure> {
     let counters = status.counters;
-    vec![
+    let mut sums = guard_sums(&counters.guard);
+    sums.extend([
         figure("sip_messages", "SIP messages that were read", counters.messages),
         figure("sip_malformed", "SIP messages that could not be read", counters.malformed),
         figure(
@@ -142,6 +144,51 @@ fn switch_sums(status: &Status) -> Vec<Figure> {
         figure("sip_challenges", "Digest challenges sent", counters.challenges),
         figure("calls_shed", "INVITEs refused with 503", counters.shed),
         figure("calls_ended_by_bug", "Calls that an error in this program ended", counters.bugs),
+        figure(
+            "sip_failed_flows",
+            "Registrations that were lost with their connection or their NAT's memory",
+            counters.failed_flows,
+        ),
+    ]);
+    sums
+}
+
+fn guard_sums(guard: &GuardCounters) -> Vec<Figure> {
+    vec![
+        figure(
+            "sip_guard_storms",
+            "Messages dropped because their source sent too many",
+            guard.storms,
+        ),
+        figure(
+            "sip_guard_rate_limited",
+            "Requests dropped because their source sent too many outside of dialogs",
+            guard.rate_limited,
+        ),
+        figure("sip_guard_banned", "Requests dropped because of a ban", guard.banned),
+        figure("sip_guard_bans", "Sources banned for failing authentication", guard.bans),
+        figure("sip_guard_scanners", "Requests of scanners that were dropped", guard.scanners),
+        figure(
+            "sip_guard_amplification",
+            "Answers not given because they are too long for what came",
+            guard.amplification,
+        ),
+        figure(
+            "sip_guard_failed_authentications",
+            "Credentials that answered a challenge of ours and were wrong",
+            guard.failed_authentications,
+        ),
+        figure("sip_guard_shed_rate", "INVITEs refused because too many came", guard.shed_rate),
+        figure(
+            "sip_guard_shed_load",
+            "INVITEs refused because the signalling task was too busy",
+            guard.shed_load,
+        ),
+        figure(
+            "sip_guard_media_addresses",
+            "Session descriptions refused because of their address",
+            guard.media_addresses,
+        ),
     ]
 }
 
@@ -160,6 +207,12 @@ fn switch_levels(status: &Status) -> Vec<Figure> {
         level("switch_streams", "Streams that have not given their account", held.streams),
         level("switch_timers", "Deadlines of calls", held.timers),
         level("switch_registrations", "Contacts that are registered", status.registrations),
+        level("sip_guard_sources", "Sources of requests that are remembered", status.sources),
+        level(
+            "sip_guard_overloaded",
+            "1 while new calls are refused because the signalling task is too busy",
+            usize::from(status.is_overloaded),
+        ),
     ]
 }
 

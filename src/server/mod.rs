@@ -33,11 +33,11 @@ pub use runtime_file::{Published, RuntimeFile};
 
 use crate::config::Config;
 use crate::control::json::Timestamp;
-use crate::http::{self, CommandDoor, Gateway, TraceReader};
+use crate::http::{self, BanView, CommandDoor, Gateway, TraceReader};
 use crate::net::{self, Bound, Clock, NetHandle, Outlets, Told};
 use crate::notify::Notify;
 use crate::sink::{self, SinkHandle};
-use crate::switch::{Figures, Switch};
+use crate::switch::{Ban, Figures, Switch};
 use crate::time::Instant;
 
 /// Events of all sinks that may wait for the switch; a sink that finds it full waits.
@@ -85,6 +85,17 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
             Arc::new(move |stream| views::scope(sinks.scope(), stream))
         },
         trace: trace(net.clone(), clock),
+        bans: {
+            let net = net.clone();
+            Arc::new(move || bans(net.clone(), clock).boxed())
+        },
+        lift_ban: {
+            let net = net.clone();
+            Arc::new(move |source| {
+                let net = net.clone();
+                async move { net.lift_ban(source).await }.boxed()
+            })
+        },
         sinks: config.sinks.iter().map(views::sink).collect(),
         wall: Arc::new(move || timestamp(clock.unix(clock.now()))),
         ready: Arc::clone(&ready),
@@ -169,6 +180,15 @@ fn trace(net: NetHandle, clock: Clock) -> TraceReader {
         }),
         pcap: Arc::new(move |call| pcap.tap().pcap(call)),
     }
+}
+
+async fn bans(net: NetHandle, clock: Clock) -> Option<Vec<BanView>> {
+    let bans = net.bans().await?;
+    let view = |ban: Ban| BanView {
+        source: ban.source.to_string(),
+        until: timestamp(clock.unix(ban.until)).to_string(),
+    };
+    Some(bans.into_iter().map(view).collect())
 }
 
 fn timestamp(at: SystemTime) -> Timestamp {

@@ -37,6 +37,15 @@ impl Known {
         }
     }
 
+    /// What its INVITEs are counted by.
+    pub(super) fn limit_name(&self) -> &str {
+        match self {
+            Known::User(party) => &party.name,
+            Known::Trunk { trunk, .. } => trunk.name(),
+            Known::Peer(name, _) => name,
+        }
+    }
+
     pub(super) fn party(&self) -> &Party {
         match self {
             Known::User(party) | Known::Trunk { party, .. } | Known::Peer(_, party) => party,
@@ -122,7 +131,7 @@ impl Switch {
                 }))
             }
             Verdict::Stale => Err(true),
-            Verdict::Refused => Err(false),
+            Verdict::Wrong | Verdict::Refused => Err(false),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::guard::{GuardCounters, Load};
 use crate::call::{SinkCommand, SinkEvent, StreamFigures};
 use crate::command::{Accepted, Command, Denied};
 use crate::event::Event;
@@ -43,6 +44,8 @@ pub enum Input {
     Media(MediaEvent),
     /// A sink tells something.
     Sink(SinkEvent),
+    /// How busy the signalling task is.
+    Load(Load),
     /// Take no new calls.
     Drain,
     /// End every call.
@@ -134,6 +137,10 @@ pub struct Counters {
     pub shed: u64,
     /// Calls that were ended by an error in this program.
     pub bugs: u64,
+    /// Registrations that were lost with their flow: a closed connection, a NAT that forgot.
+    pub failed_flows: u64,
+    /// What the guard has done.
+    pub guard: GuardCounters,
 }
 
 /// What the switch holds at a moment.

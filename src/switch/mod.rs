@@ -3,10 +3,12 @@
 //! The switch decides *which* call, never *what* the call does. It owns the transaction layer, the registrar, the pools of
 //! ports and sinks, and the one table of who owns what.
 
+mod admission;
 mod callers;
 mod commands;
 mod dialled;
 mod ended_calls;
+mod guard;
 mod info;
 mod io;
 mod pings;
@@ -17,10 +19,14 @@ mod settings;
 mod tests;
 mod transfers;
 
+pub use guard::{
+    Ban, BanSettings, GuardCounters, GuardSettings, Load, PressureSettings, ScannerPolicy,
+};
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
 pub use settings::{Listener, Peer, Settings, User};
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
@@ -31,13 +37,14 @@ use crate::event::Cause;
 use crate::id::CallId;
 use crate::media::{MediaCommand, MediaEvent, PortPool};
 use crate::registrar::{BindingId, Change, Registrar, Stored};
-use crate::sip::digest::Digest;
+use crate::sip::digest::{Digest, Secret};
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
 use crate::sip::{
     Flow, Message, Response, ResponseBuilder, Transport, parse_datagram, reason_phrase,
 };
 use crate::time::{Instant, Timers};
 use ended_calls::EndedCalls;
+use guard::Guard;
 
 /// The signalling machine.
 #[derive(Debug)]
@@ -50,6 +57,9 @@ pub struct Switch {
     /// OPTIONS to phones behind a NAT that wait for their answer: at most one per binding.
     pings: HashMap<ClientKey, BindingId>,
     digest: Digest,
+    /// Of users and trunks: looked up in the same time whether a name is there or not.
+    secrets: HashMap<String, Secret>,
+    guard: Guard,
     owners: Owners,
     ports: PortPool,
     sinks: SinkPool,
@@ -74,6 +84,8 @@ impl Switch {
             registrar: Registrar::new(settings.registrar),
             pings: HashMap::new(),
             digest: Digest::new(settings.realm.clone(), tokens.key(), settings.digest.clone()),
+            secrets: admission::secrets(&settings),
+            guard: Guard::new(settings.guard.clone(), admission::known_networks(&settings)),
             owners: Owners::default(),
             ports: PortPool::new(settings.ports.clone()).shuffled(|limit| tokens.below(limit)),
             sinks: SinkPool::new(&settings.call.streaming.sinks),
@@ -115,6 +127,7 @@ impl Switch {
                     self.with_call(call, now, |call, cx| call.handle_sink(cx, event));
                 }
             }
+            Input::Load(load) => self.guard.handle_load(load),
             Input::Drain => self.draining = true,
             Input::HangUpAll => self.hang_up_all(now),
         }
@@ -155,7 +168,31 @@ impl Switch {
 
     /// What was counted.
     pub fn counters(&self) -> Counters {
-        self.counters
+        Counters {
+            guard: self.guard.counters,
+            failed_flows: self.registrar.failed_flows(),
+            ..self.counters
+        }
+    }
+
+    /// Who is banned for failing authentication, the one that is free first first.
+    pub fn bans(&mut self, now: Instant) -> Vec<Ban> {
+        self.guard.bans(now)
+    }
+
+    /// Lifts the ban of an address; returns whether there was one.
+    pub fn lift_ban(&mut self, address: IpAddr) -> bool {
+        self.guard.lift_ban(address)
+    }
+
+    /// Whether new calls are refused because the signalling task is too busy.
+    pub fn is_overloaded(&self) -> bool {
+        self.guard.is_overloaded()
+    }
+
+    /// How many sources of requests are remembered.
+    pub fn source_count(&self) -> usize {
+        self.guard.sources()
     }
 
     /// How many calls there are.
@@ -191,6 +228,7 @@ impl Switch {
     }
 
     fn handle_message(&mut self, flow: Flow, bytes: Bytes, now: Instant) {
+        let received = bytes.len();
         match parse_datagram(bytes) {
             Ok(Message::Request(request)) => {
                 self.counters.messages += 1;
@@ -214,9 +252,7 @@ impl Switch {
             }
             Err(rejected) => {
                 self.counters.malformed += 1;
-                if let Some(bytes) = rejected.answer(flow.remote) {
-                    self.outputs.push_back(Output::Send { flow, bytes });
-                }
+                self.answer_malformed(&rejected, flow, received, now);
             }
         }
     }

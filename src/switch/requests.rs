@@ -1,6 +1,7 @@
 //! Requests that come in: sorted into dialogs, checked, admitted, or answered at once.
 
 use super::Switch;
+use super::admission::asked;
 use super::dialled::{dialled_number, has_known_scheme, takes_descriptions};
 use super::routing::{Finder, Way};
 use crate::call::{ALLOW, Call, Errand, INFO_PACKAGE};
@@ -12,8 +13,6 @@ use crate::sip::transaction::{Incoming, ServerKey};
 use crate::sip::{Flow, Method, Request, ResponseBuilder, Uri, reason_phrase};
 use crate::time::Instant;
 
-/// How long a caller that is refused for load should wait, in seconds.
-const RETRY_AFTER_S: &str = "5";
 /// What the bodies of our requests and responses may be.
 const ACCEPT: &str =
     "application/sdp, application/media-stream+json, application/dtmf-relay, application/dtmf";
@@ -24,6 +23,9 @@ const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, RE
 
 impl Switch {
     pub(super) fn handle_request(&mut self, request: Request, flow: Flow, now: Instant) {
+        if !self.lets_in(&request, &flow, now) {
+            return;
+        }
         match self.transactions.handle_request(request, flow, now) {
             Incoming::New { key, request, flow } => {
                 self.handle_new_request(key, request, flow, now)
@@ -48,14 +50,14 @@ impl Switch {
         let unsupported: Vec<_> = required.into_iter().filter(|tag| !is_known(tag)).collect();
         if !unsupported.is_empty() {
             let unsupported = unsupported.join(", ");
-            return self.answer(key, &request, flow, 420, now, |response| {
+            return self.answer_stranger(key, &request, flow, 420, now, |response| {
                 response.header("Unsupported", &unsupported)
             });
         }
         match request.to_tag() {
             Some(to_tag) => match self.owners.dialog(request.call_id(), to_tag) {
                 Some((call, leg)) => self.handle_in_dialog(call, leg, key, request, flow, now),
-                None => self.refuse(key, &request, flow, 481, now),
+                None => self.turn_away(key, &request, flow, 481, now),
             },
             None => self.handle_outside_dialog(key, request, flow, now),
         }
@@ -73,7 +75,7 @@ impl Switch {
         now: Instant,
     ) {
         let Some(owner) = self.calls.get(&call) else {
-            return self.refuse(key, &request, flow, 481, now);
+            return self.turn_away(key, &request, flow, 481, now);
         };
         if !owner.leg_lives_on(leg, &flow) {
             let user = owner.party(leg).and_then(|party| party.user.clone());
@@ -89,7 +91,7 @@ impl Switch {
                 (Some(_), verdict) => {
                     return self.challenge(key, &request, flow, verdict == Verdict::Stale, now);
                 }
-                (None, _) => return self.refuse(key, &request, flow, 481, now),
+                (None, _) => return self.turn_away(key, &request, flow, 481, now),
             }
         }
         let errand = self
@@ -123,7 +125,7 @@ impl Switch {
         now: Instant,
     ) {
         let Some(invite) = invite else {
-            return self.refuse(key, request, flow, 481, now);
+            return self.turn_away(key, request, flow, 481, now);
         };
         let Some((call, leg)) = self.owners.server(invite) else {
             // Its INVITE has had its final response: the CANCEL succeeds and changes nothing.
@@ -131,7 +133,7 @@ impl Switch {
         };
         if !self.calls.get(&call).is_some_and(|call| call.leg_lives_on(leg, &flow)) {
             self.counters.foreign_requests += 1;
-            return self.refuse(key, request, flow, 481, now);
+            return self.turn_away(key, request, flow, 481, now);
         }
         self.refuse(key, request, flow, 200, now);
         self.with_call(call, now, |call, cx| call.handle_cancel(cx, leg, invite));
@@ -146,16 +148,16 @@ impl Switch {
     ) {
         // A peer that answers a challenge may keep its CSeq, which looks like a merged request and is none.
         if request.header("Authorization").is_none() && self.transactions.is_merged(key) {
-            return self.refuse(key, &request, flow, 482, now);
+            return self.turn_away(key, &request, flow, 482, now);
         }
         if !has_known_scheme(request.uri()) {
-            return self.refuse(key, &request, flow, 416, now);
+            return self.turn_away(key, &request, flow, 416, now);
         }
         let supported = self.settings.call.reliability.supported();
         match request.method() {
             Method::Invite => self.handle_invite(key, request, flow, now),
             Method::Register => self.handle_register(key, &request, flow, now),
-            Method::Options => self.answer(key, &request, flow, 200, now, |response| {
+            Method::Options => self.answer_stranger(key, &request, flow, 200, now, |response| {
                 response
                     .header("Allow", ALLOW_OUTSIDE)
                     .header("Accept", ACCEPT)
@@ -164,28 +166,25 @@ impl Switch {
             }),
             Method::Ack => {}
             Method::Bye | Method::Cancel | Method::Info | Method::Update | Method::Prack => {
-                self.refuse(key, &request, flow, 481, now);
+                self.turn_away(key, &request, flow, 481, now);
             }
             Method::Refer
             | Method::Notify
             | Method::Subscribe
             | Method::Message
             | Method::Publish => {
-                self.refuse(key, &request, flow, 405, now);
+                self.turn_away(key, &request, flow, 405, now);
             }
-            Method::Other(_) => self.refuse(key, &request, flow, 501, now),
+            Method::Other(_) => self.turn_away(key, &request, flow, 501, now),
         }
     }
 
     fn handle_invite(&mut self, key: ServerKey, request: Request, flow: Flow, now: Instant) {
-        if self.draining || self.calls.len() >= self.settings.max_calls {
-            self.counters.shed += 1;
-            return self.answer(key, &request, flow, 503, now, |response| {
-                response.header("Retry-After", RETRY_AFTER_S)
-            });
+        if !self.has_room_for_call(now) {
+            return self.shed(key, &request, flow, now);
         }
         if request.max_forwards() == Some(0) {
-            return self.refuse(key, &request, flow, 483, now);
+            return self.turn_away(key, &request, flow, 483, now);
         }
         if !takes_descriptions(&request) {
             return self.answer(key, &request, flow, 406, now, |response| {
@@ -197,12 +196,15 @@ impl Switch {
             .from_tag()
             .is_some_and(|tag| self.owners.dialog(request.call_id(), tag).is_some());
         if is_own {
-            return self.refuse(key, &request, flow, 482, now);
+            return self.turn_away(key, &request, flow, 482, now);
         }
         let caller = match self.identify(&request, &flow, now) {
             Ok(caller) => caller,
             Err(stale) => return self.challenge(key, &request, flow, stale, now),
         };
+        if !self.guard.admits_party(caller.limit_name(), caller.party().user.is_some(), now) {
+            return self.shed(key, &request, flow, now);
+        }
         let replaces = match Replaces::of(&request) {
             Ok(replaces) => replaces,
             Err(_) => return self.refuse(key, &request, flow, 400, now),
@@ -260,42 +262,23 @@ impl Switch {
     }
 
     pub(super) fn verify(&mut self, request: &Request, flow: &Flow, now: Instant) -> Verdict {
-        let (users, trunks) = (&self.settings.users, &self.settings.trunks);
-        let secret_of = |name: &str| {
-            let user = users.iter().find(|user| user.name.as_str() == name);
-            let logins = || trunks.iter().filter_map(|trunk| trunk.login.as_ref());
-            let login = || logins().find(|(login, _)| login.as_str() == name);
-            user.map(|user| user.secret.clone())
-                .or_else(|| login().map(|(_, secret)| secret.clone()))
-        };
-        let (method, uri, source) = (request.method().as_str(), request.uri(), flow.remote.ip());
+        let secrets = &self.secrets;
+        let secret_of = |name: &str| secrets.get(name).cloned();
+        let (asked, source) = (asked(request, flow), flow.remote.ip());
         let mut stale = false;
         // A phone may carry credentials for several realms.
         for authorization in request.header_values("Authorization") {
-            match self.digest.verify(authorization, method, uri, source, now, secret_of) {
-                Verdict::Accepted(user) => return Verdict::Accepted(user),
+            match self.digest.verify(authorization, &asked, now, secret_of) {
+                Verdict::Accepted(user) => {
+                    self.guard.handle_authenticated(source);
+                    return Verdict::Accepted(user);
+                }
                 Verdict::Stale => stale = true,
+                Verdict::Wrong => self.guard.handle_failed_authentication(source, now),
                 Verdict::Refused => {}
             }
         }
         if stale { Verdict::Stale } else { Verdict::Refused }
-    }
-
-    fn challenge(
-        &mut self,
-        key: ServerKey,
-        request: &Request,
-        flow: Flow,
-        stale: bool,
-        now: Instant,
-    ) {
-        self.counters.challenges += 1;
-        let challenges = self.digest.challenges(flow.remote.ip(), now, stale);
-        self.answer(key, request, flow, 401, now, |response| {
-            challenges.iter().fold(response, |response, challenge| {
-                response.header("WWW-Authenticate", challenge)
-            })
-        });
     }
 
     /// A response that needs nothing but its status.
@@ -308,8 +291,7 @@ impl Switch {
         now: Instant,
     ) {
         self.answer(key, request, flow, status, now, |response| match status {
-            405 | 501 => response
-                .header("Allow", if request.to_tag().is_some() { ALLOW } else { ALLOW_OUTSIDE }),
+            405 | 501 => response.header("Allow", allowed(request)),
             _ => response,
         });
     }
@@ -332,4 +314,9 @@ impl Switch {
         self.transactions.respond(key, status, finish(response).build(), now);
         self.drain_transactions(now);
     }
+}
+
+/// What may be asked where `request` was asked.
+pub(super) fn allowed(request: &Request) -> &'static str {
+    if request.to_tag().is_some() { ALLOW } else { ALLOW_OUTSIDE }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
+use super::guard::GuardSettings;
 use crate::call;
 use crate::dialplan::Route;
 use crate::id::UserName;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub max_calls: usize,
     /// UDP ports of the media, two per leg.
     pub ports: RangeInclusive<u16>,
+    /// Limits on strangers, and on load.
+    pub guard: GuardSettings,
     /// The registrar.
     pub registrar: registrar::Settings,
     /// The calls and their streams.

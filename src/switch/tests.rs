@@ -34,6 +34,7 @@ fn switch() -> Switch {
         test_numbers: true,
         max_calls: 10,
         ports: 20_000..=20_100,
+        guard: Default::default(),
         registrar: Default::default(),
         call: crate::call::Settings {
             streaming: Streaming { sinks: sinks.into_iter().collect(), ..Streaming::default() },

@@ -84,6 +84,8 @@ fn gateway() -> Gateway {
             }),
             pcap: Arc::new(|_| b"\xd4\xc3\xb2\xa1".to_vec()),
         },
+        bans: Arc::new(|| Box::pin(std::future::ready(Some(Vec::new())))),
+        lift_ban: Arc::new(|_| Box::pin(std::future::ready(Some(true)))),
         sinks: Arc::new([samples::sink()]),
         wall: Arc::new(|| Timestamp::from_unix_millis(0)),
         ready: Arc::new(AtomicBool::new(true)),

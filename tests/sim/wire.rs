@@ -26,6 +26,8 @@ pub struct Wire {
     pub events: Vec<Event>,
     pub media: Vec<MediaCommand>,
     pub controls: Vec<SinkCommand>,
+    /// Bytes that were sent to each address.
+    pub weights: BTreeMap<SocketAddr, usize>,
     answer: Option<Result<Accepted, Denied>>,
     commands: u32,
 }
@@ -181,6 +183,7 @@ impl Wire {
             events: Vec::new(),
             media: Vec::new(),
             controls: Vec::new(),
+            weights: BTreeMap::new(),
             answer: None,
             commands: 0,
         }
@@ -322,7 +325,10 @@ impl Wire {
     fn drain(&mut self) {
         while let Some(output) = self.switch.poll_output() {
             match output {
-                Output::Send { flow, bytes } => self.sent.push_back((flow, Text::parse(&bytes))),
+                Output::Send { flow, bytes } => {
+                    *self.weights.entry(flow.remote).or_default() += bytes.len();
+                    self.sent.push_back((flow, Text::parse(&bytes)));
+                }
                 Output::Media { command, .. } => self.take_media(command),
                 Output::Sink(command) => self.take_sink(command),
                 Output::Reply { answer, .. } => self.answer = Some(answer),

@@ -100,6 +100,7 @@ pub fn settings() -> Settings {
         test_numbers: true,
         max_calls: 100_000,
         ports: 20_000..=60_000,
+        guard: Default::default(),
         registrar: registrar::Settings::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of("10.0.0.1".parse().unwrap())],

@@ -285,6 +285,7 @@ fn settings() -> Settings {
         test_numbers: true,
         max_calls: 10,
         ports: 20_000..=20_099,
+        guard: Default::default(),
         registrar: registrar::Settings::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of(SWITCH.ip())],

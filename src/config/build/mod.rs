@@ -2,6 +2,7 @@
 //! at once.
 
 mod dialplan;
+mod guard;
 mod http;
 mod signalling;
 mod sinks;

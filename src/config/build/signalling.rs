@@ -70,6 +70,7 @@ impl Builder {
             test_numbers: sip.test_numbers,
             max_calls: self.count("sip.max_calls", sip.max_calls, 1..=1_000_000),
             ports: file.media.first_port..=file.media.last_port,
+            guard: self.guard(&sip.guard),
             registrar: self.registrar(&sip.registrar),
             call: self.calls(file, streaming)?,
         })

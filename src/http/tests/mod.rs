@@ -93,6 +93,13 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
             }),
             pcap: Arc::new(|_| b"\xd4\xc3\xb2\xa1".to_vec()),
         },
+        bans: Arc::new(|| {
+            let ban = BanView { source: "203.0.113.9".into(), until: half_past_nine().to_string() };
+            Box::pin(std::future::ready(Some(vec![ban])))
+        }),
+        lift_ban: Arc::new(|source| {
+            Box::pin(std::future::ready(Some(source.to_string() == "203.0.113.9")))
+        }),
         sinks: Arc::new([sink]),
         wall,
         ready: Arc::new(AtomicBool::new(true)),

@@ -50,6 +50,20 @@ async fn a_hang_up_is_a_command() {
 }
 
 #[tokio::test]
+async fn a_transfer_is_a_command() {
+    let bench = bench().await;
+    let path = format!("/v1/calls/{CALL}/transfer");
+    let (status, answer) = bench.send("POST", &path, r#"{"to":"300","leg":1}"#).await;
+    assert_eq!((status, answer["changed"].as_bool()), (StatusCode::OK, Some(true)));
+    let verb = bench.verbs().pop().expect("a command");
+    assert!(verb.ends_with(r#"Transfer(Transfer { to: "300", leg: Some(1) })"#), "{verb}");
+    for body in ["", "{}", r#"{"to":"ftp://x"}"#, r#"{"to":"300","who":1}"#] {
+        let (status, _) = bench.send("POST", &path, body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_start_answers_with_the_new_stream_and_where_it_is() {
     let bench = bench().await;
     let body = r#"{"sink":"asr","label":"s1","tracks":["to_customer"],"pause_as":"silence"}"#;
@@ -211,4 +225,21 @@ async fn nobody_gets_in_without_a_token() {
         StatusCode::UNAUTHORIZED,
         "no token lets nobody in"
     );
+}
+
+#[tokio::test]
+async fn bans_are_listed_and_lifted() {
+    let bench = bench().await;
+    let (status, body) = bench.send("GET", "/v1/bans", "").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(body["bans"][0]["source"], "203.0.113.9");
+    assert!(body["bans"][0]["until"].as_str().is_some_and(|until| until.starts_with("2026-11-21")));
+    for (source, expected) in [
+        ("203.0.113.9", StatusCode::OK),
+        ("203.0.113.8", StatusCode::NOT_FOUND),
+        ("x", StatusCode::BAD_REQUEST),
+    ] {
+        let (status, _) = bench.send("DELETE", &format!("/v1/bans/{source}"), "").await;
+        assert_eq!(status, expected, "{source}");
+    }
 }

@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
+use super::Asked;
 use crate::id::UserName;
 use crate::time::{Duration, Instant};
 
@@ -23,14 +24,19 @@ pub(super) struct Nonce {
 }
 
 impl Nonce {
-    /// The nonce for a source at a moment.
-    pub(super) fn issue(key: &[u8; 32], realm: &str, source: IpAddr, now: Instant) -> Nonce {
+    /// The nonce for a request at a moment.
+    pub(super) fn issue(key: &[u8; 32], realm: &str, asked: &Asked<'_>, now: Instant) -> Nonce {
         let mut hmac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
         hmac.update(&now.as_nanos().to_be_bytes());
-        match source.to_canonical() {
+        match asked.source.to_canonical() {
             IpAddr::V4(ip) => hmac.update(&ip.octets()),
             IpAddr::V6(ip) => hmac.update(&ip.octets()),
         }
+        // No part can be mistaken for the next: a method is a token, and a realm holds no line end.
+        hmac.update(asked.method.as_bytes());
+        hmac.update(b" ");
+        hmac.update(asked.resource().as_bytes());
+        hmac.update(b"\n");
         hmac.update(realm.as_bytes());
         let mut mac = [0; MAC];
         for (byte, full) in mac.iter_mut().zip(hmac.finalize().into_bytes()) {
@@ -39,12 +45,17 @@ impl Nonce {
         Nonce { issued: now, mac }
     }
 
-    /// Reads a nonce, if `key` made it for this realm and source.
-    pub(super) fn open(text: &str, key: &[u8; 32], realm: &str, source: IpAddr) -> Option<Nonce> {
+    /// Reads a nonce, if `key` made it for this realm and request.
+    pub(super) fn open(
+        text: &str,
+        key: &[u8; 32],
+        realm: &str,
+        asked: &Asked<'_>,
+    ) -> Option<Nonce> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (issued, mac) = bytes.split_first_chunk::<8>()?;
         let issued = Instant::from_nanos(u64::from_be_bytes(*issued));
-        let ours = Nonce::issue(key, realm, source, issued);
+        let ours = Nonce::issue(key, realm, asked, issued);
         bool::from(ours.mac.ct_eq(mac)).then_some(ours)
     }
 

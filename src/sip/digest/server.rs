@@ -41,8 +41,36 @@ pub enum Verdict {
     Accepted(UserName),
     /// The password is right, but the nonce is old, used up or of another place: challenge again with `stale`.
     Stale,
-    /// Malformed, of another realm, of no known user, or with a wrong password.
+    /// They answer a challenge that we sent to this source, and their password is wrong or their user is not there: a guess. It is
+    /// the same for both.
+    Wrong,
+    /// Malformed, of another realm, or wrong under a nonce that is not ours: anybody can write that under any address.
     Refused,
+}
+
+/// The request that is to be authenticated. A nonce is good for one of them only: whoever overhears one that was given for a
+/// REGISTER cannot use it for a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Its method.
+    pub method: &'a str,
+    /// Its Request-URI.
+    pub uri: &'a str,
+    /// Where it came from.
+    pub source: IpAddr,
+}
+
+impl Asked<'_> {
+    /// What is asked for: user and host. Some phones write the parameters or the port of the same URI now so, now otherwise.
+    pub(super) fn resource(&self) -> String {
+        match Uri::parse(self.uri) {
+            Ok(uri) if uri.is_sip() => {
+                let user = uri.user().unwrap_or_default();
+                format!("{user}@{}", uri.host().to_ascii_lowercase())
+            }
+            Ok(_) | Err(_) => self.uri.to_owned(),
+        }
+    }
 }
 
 /// The verifier of one realm.
@@ -77,10 +105,10 @@ impl Digest {
         self.used.len()
     }
 
-    /// The values of the WWW-Authenticate or Proxy-Authenticate headers for a source, in the order of the
+    /// The values of the WWW-Authenticate or Proxy-Authenticate headers for a request, in the order of the
     /// settings.
-    pub fn challenges(&self, source: IpAddr, now: Instant, stale: bool) -> Vec<String> {
-        let nonce = Nonce::issue(&self.key, &self.realm, source, now).to_text();
+    pub fn challenges(&self, asked: &Asked<'_>, now: Instant, stale: bool) -> Vec<String> {
+        let nonce = Nonce::issue(&self.key, &self.realm, asked, now).to_text();
         let realm = quotable(&self.realm);
         let stale = if stale { ", stale=true" } else { "" };
         self.settings
@@ -95,15 +123,14 @@ impl Digest {
             .collect()
     }
 
-    /// Judges the value of one Authorization or Proxy-Authorization header, for a request of `method` to `request_uri`.
+    /// Judges the value of one Authorization or Proxy-Authorization header.
     ///
-    /// A request is taken once: judge it after its retransmissions were absorbed.
+    /// A request is taken once: judge it after its retransmissions were absorbed. Users who are not there take as long as those
+    /// who are: everything is computed for both, and only then compared.
     pub fn verify(
         &mut self,
         authorization: &str,
-        method: &str,
-        request_uri: &str,
-        source: IpAddr,
+        asked: &Asked<'_>,
         now: Instant,
         secret_of: impl Fn(&str) -> Option<Secret>,
     ) -> Verdict {
@@ -114,12 +141,16 @@ impl Digest {
             return Verdict::Refused;
         }
         let known = secret_of(&credentials.username);
-        let expected = credentials.proof(method).response(known.as_ref().unwrap_or(&self.nobody));
+        let secret = known.as_ref().unwrap_or(&self.nobody);
+        let expected = credentials.proof(asked.method).response(secret);
         let right = bool::from(expected.as_bytes().ct_eq(credentials.response.as_bytes()));
-        if !right || known.is_none() || !same_resource(&credentials.uri, request_uri) {
+        let nonce = Nonce::open(&credentials.nonce, &self.key, &self.realm, asked);
+        if !same_resource(&credentials.uri, asked.uri) {
             return Verdict::Refused;
         }
-        let nonce = Nonce::open(&credentials.nonce, &self.key, &self.realm, source);
+        if !right || known.is_none() {
+            return if nonce.is_some() { Verdict::Wrong } else { Verdict::Refused };
+        }
         let Some(nonce) = nonce.filter(|nonce| self.is_fresh(*nonce, now)) else {
             return Verdict::Stale;
         };

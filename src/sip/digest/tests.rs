@@ -12,6 +12,14 @@ fn server(nonces: usize) -> Digest {
     Digest::new("pbx".into(), [7; 32], settings)
 }
 
+fn asked(method: &'static str, uri: &'static str) -> Asked<'static> {
+    Asked { method, uri, source: PHONE }
+}
+
+fn register() -> Asked<'static> {
+    asked("REGISTER", URI)
+}
+
 fn secret_of(user: &str) -> Option<Secret> {
     (user == "alice").then(|| Secret::from_password("alice", "pbx", "wonder"))
 }
@@ -22,7 +30,7 @@ fn at(millis: u64) -> Instant {
 
 /// Credentials of a well-behaved phone for the challenge with this hash.
 fn answer(server: &Digest, algorithm: &str, issued: Instant, password: &str, nc: u32) -> String {
-    let challenges = server.challenges(PHONE, issued, false);
+    let challenges = server.challenges(&register(), issued, false);
     let challenge = challenges
         .iter()
         .find(|challenge| challenge.contains(algorithm))
@@ -32,7 +40,7 @@ fn answer(server: &Digest, algorithm: &str, issued: Instant, password: &str, nc:
 }
 
 fn verify(server: &mut Digest, credentials: &str, now: Instant) -> Verdict {
-    server.verify(credentials, "REGISTER", URI, PHONE, now, secret_of)
+    server.verify(credentials, &register(), now, secret_of)
 }
 
 #[test]
@@ -100,7 +108,7 @@ fn a_phone_that_knows_the_password_is_accepted_with_either_hash() {
 
 #[test]
 fn the_better_hash_is_offered_first() {
-    let challenges = server(8).challenges(PHONE, at(1), true);
+    let challenges = server(8).challenges(&register(), at(1), true);
     assert!(challenges[0].contains("algorithm=SHA-256"));
     assert!(challenges[1].contains("algorithm=MD5"));
     assert!(challenges.iter().all(|c| c.ends_with("stale=true")));
@@ -113,12 +121,16 @@ fn wrong_credentials_are_refused() {
     for (what, credentials) in [
         ("password", answer(&server, "SHA-256", at(5), "wander", 1)),
         ("user", good.replace("alice", "mallory")),
+        ("count", good.replace("00000001", "00000002")),
+        ("hash", good.replace("SHA-256", "MD5")),
+    ] {
+        assert_eq!(verify(&mut server, &credentials, at(6)), Verdict::Wrong, "{what}");
+    }
+    for (what, credentials) in [
         ("realm", good.replace("realm=\"pbx\"", "realm=\"other\"")),
         ("qop", good.replace("qop=auth", "qop=auth-int")),
         ("no qop", good.replace("qop=auth, ", "")),
-        ("count", good.replace("00000001", "00000002")),
         ("short count", good.replace("00000001", "1")),
-        ("hash", good.replace("SHA-256", "MD5")),
         ("unknown hash", good.replace("SHA-256", "SHA-1")),
         ("uri", good.replace(URI, "sip:elsewhere.example.com")),
         ("twice", format!("{good}, username=\"alice\"")),
@@ -128,7 +140,7 @@ fn wrong_credentials_are_refused() {
         assert_eq!(verify(&mut server, &credentials, at(6)), Verdict::Refused, "{what}");
     }
     assert_eq!(
-        server.verify(&good, "INVITE", URI, PHONE, at(6), secret_of),
+        server.verify(&good, &asked("INVITE", URI), at(6), secret_of),
         Verdict::Refused,
         "another method"
     );
@@ -139,8 +151,8 @@ fn wrong_credentials_are_refused() {
 fn a_uri_may_differ_in_parameters_only() {
     let mut server = server(8);
     let credentials = answer(&server, "MD5", at(5), "wonder", 1);
-    let full = "sip:PBX.example.com:5060;transport=udp";
-    let verdict = server.verify(&credentials, "REGISTER", full, PHONE, at(6), secret_of);
+    let full = asked("REGISTER", "sip:PBX.example.com:5060;transport=udp");
+    let verdict = server.verify(&credentials, &full, at(6), secret_of);
     assert_eq!(verdict, Verdict::Accepted(UserName::from("alice")));
 }
 
@@ -164,10 +176,8 @@ fn nonces_that_are_old_early_foreign_or_of_another_source_are_stale() {
     assert_eq!(verify(&mut server, &credentials, at(4)), Verdict::Stale);
     assert_eq!(verify(&mut server, &credentials, at(6) + lifetime), Verdict::Stale);
     let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8));
-    assert_eq!(
-        server.verify(&credentials, "REGISTER", URI, elsewhere, at(6), secret_of),
-        Verdict::Stale
-    );
+    let elsewhere = Asked { source: elsewhere, ..register() };
+    assert_eq!(server.verify(&credentials, &elsewhere, at(6), secret_of), Verdict::Stale);
     let before_restart = Digest::new("pbx".into(), [8; 32], DigestSettings::default());
     let foreign = answer(&before_restart, "SHA-256", at(5), "wonder", 1);
     assert_eq!(verify(&mut server, &foreign, at(6)), Verdict::Stale);
@@ -203,11 +213,43 @@ fn only_the_hashes_of_the_settings_are_offered_and_taken_in_their_order() {
             DigestSettings { algorithms: algorithms.to_vec(), ..DigestSettings::default() };
         Digest::new("pbx".into(), [7; 32], settings)
     };
-    let md5_first = offered(&[Algorithm::Md5, Algorithm::Sha256]).challenges(PHONE, at(0), false);
+    let md5_first =
+        offered(&[Algorithm::Md5, Algorithm::Sha256]).challenges(&register(), at(0), false);
     assert!(md5_first[0].contains("algorithm=MD5") && md5_first[1].contains("algorithm=SHA-256"));
     let with_md5 = answer(&server(8), "MD5", at(0), "wonder", 1);
     assert_eq!(verify(&mut server(8), &with_md5, at(1)), Verdict::Accepted(UserName::new("alice")));
     let mut sha_only = offered(&[Algorithm::Sha256]);
-    assert_eq!(sha_only.challenges(PHONE, at(0), false).len(), 1);
+    assert_eq!(sha_only.challenges(&register(), at(0), false).len(), 1);
     assert_eq!(verify(&mut sha_only, &with_md5, at(1)), Verdict::Refused);
+}
+
+#[test]
+fn a_nonce_serves_the_request_that_it_was_given_for_and_no_other() {
+    let mut server = server(8);
+    for (what, method, uri) in [
+        ("another method", "INVITE", URI),
+        ("another user", "REGISTER", "sip:bob@pbx.example.com"),
+        ("another host", "REGISTER", "sip:elsewhere.example.com"),
+    ] {
+        let challenge = &server.challenges(&register(), at(5), false)[0];
+        let credentials =
+            authorize(challenge, method, uri, "alice", "wonder", "c0ffee", 1).expect("understood");
+        let verdict = server.verify(&credentials, &asked(method, uri), at(6), secret_of);
+        assert_eq!(verdict, Verdict::Stale, "{what}");
+    }
+    // The same request may use it on, counting.
+    for nc in 1..=3 {
+        let credentials = answer(&server, "SHA-256", at(5), "wonder", nc);
+        assert!(matches!(verify(&mut server, &credentials, at(6)), Verdict::Accepted(_)));
+    }
+}
+
+#[test]
+fn a_guess_is_told_from_what_anybody_can_write_under_a_foreign_address() {
+    let mut server = server(8);
+    let guess = answer(&server, "MD5", at(5), "wander", 1);
+    assert_eq!(verify(&mut server, &guess, at(6)), Verdict::Wrong);
+    let stranger = Digest::new("pbx".into(), [9; 32], DigestSettings::default());
+    let forged = answer(&stranger, "MD5", at(5), "wander", 1);
+    assert_eq!(verify(&mut server, &forged, at(6)), Verdict::Refused);
 }

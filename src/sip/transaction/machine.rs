@@ -49,6 +49,19 @@ pub(super) enum ServerTimer {
     Trying,
 }
 
+impl ServerTimer {
+    /// Every timer.
+    pub(super) const ALL: [ServerTimer; 7] = [
+        ServerTimer::F,
+        ServerTimer::G,
+        ServerTimer::H,
+        ServerTimer::I,
+        ServerTimer::J,
+        ServerTimer::L,
+        ServerTimer::Trying,
+    ];
+}
+
 /// What a step of a client machine asks of the layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ClientEffect {

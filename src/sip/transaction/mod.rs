@@ -138,6 +138,8 @@ pub struct TransactionCounts {
     pub client: usize,
     /// Server transactions held.
     pub server: usize,
+    /// Bytes that they may keep together.
+    pub kept_bytes: usize,
     /// Requests refused since the start because a table was full.
     pub refused: u64,
     /// Responses dropped since the start because no request of ours waits for them.

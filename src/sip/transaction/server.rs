@@ -17,6 +17,8 @@ pub(super) struct Server {
     naming: Naming,
     /// What it has in common with other arrivals of the same request; `None` within a dialog.
     pub(super) merged_by: Option<Arc<[u8]>>,
+    /// What it counts for in the table's limit of bytes.
+    pub(super) kept_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -29,6 +31,7 @@ impl Server {
     /// Receives `request` for the first time.
     pub(super) fn start(
         request: &Request,
+        kept_bytes: usize,
         merged_by: Option<Arc<[u8]>>,
         pace: &Pace,
         effects: &mut Effects,
@@ -39,7 +42,7 @@ impl Server {
             }
             _ => Machine::NonInvite(NonInviteServer::start(pace, effects)),
         };
-        Server { machine, naming: Naming::of(request), merged_by }
+        Server { machine, naming: Naming::of(request), merged_by, kept_bytes }
     }
 
     /// The request came again.

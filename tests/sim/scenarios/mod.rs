@@ -12,7 +12,9 @@ mod long_calls;
 mod mid_call;
 mod offer_answer;
 mod refreshes;
+mod strangers;
 mod streams;
+mod transferred_streams;
 mod transfers;
 mod transports;
 

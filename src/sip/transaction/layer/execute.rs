@@ -67,10 +67,11 @@ impl Transactions {
         outcome
     }
 
-    fn end_server(&mut self, key: ServerKey) {
+    pub(super) fn end_server(&mut self, key: ServerKey) {
         let Some(server) = self.servers.remove(key) else {
             return;
         };
+        self.kept_bytes = self.kept_bytes.saturating_sub(server.kept_bytes);
         if let Some(merged_by) = server.merged_by
             && self.first_arrivals.get(&merged_by) == Some(&key)
         {
@@ -150,7 +151,7 @@ impl Transactions {
         outcome
     }
 
-    fn send(&mut self, flow: Flow, bytes: Option<Bytes>) {
+    pub(super) fn send(&mut self, flow: Flow, bytes: Option<Bytes>) {
         if let Some(bytes) = bytes {
             self.outputs.push_back(TransactionOutput::Send { flow, bytes });
         }

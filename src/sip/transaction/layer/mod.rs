@@ -24,6 +24,11 @@ use crate::time::{Instant, Timers};
 /// How many transactions one side may have at once: 64 seconds' worth of 2,000 calls a second, each with its INVITE and BYE.
 /// The last eighth is kept for requests within dialogs, because a BYE makes room.
 const MAX_TRANSACTIONS: usize = 1 << 18;
+/// How many bytes the server transactions may keep together. Each keeps its request until it is answered, and then its answer,
+/// which repeats the request's headers: what came, and as much again as [`ANSWER_BYTES`] for what is ours in it.
+const MAX_KEPT_BYTES: usize = 1 << 28;
+/// What an answer of ours may be longer than its request: headers and a session description of our own.
+const ANSWER_BYTES: usize = 2_048;
 
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +44,9 @@ enum Due {
 pub struct Transactions {
     timers: TransactionTimers,
     limit: usize,
+    byte_limit: usize,
+    /// What the server transactions keep.
+    kept_bytes: usize,
     clients: Table<ClientKey, Client>,
     servers: Table<ServerKey, Server>,
     /// The first arrival of each request outside a dialog.
@@ -60,6 +68,8 @@ impl Transactions {
         Transactions {
             timers,
             limit: MAX_TRANSACTIONS,
+            byte_limit: MAX_KEPT_BYTES,
+            kept_bytes: 0,
             clients: Table::new(),
             servers: Table::new(),
             first_arrivals: HashMap::new(),
@@ -77,6 +87,32 @@ impl Transactions {
     pub fn with_limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
+    }
+
+    /// The same with room for so many bytes of requests that were received instead of 256 MiB.
+    pub fn with_byte_limit(mut self, byte_limit: usize) -> Self {
+        self.byte_limit = byte_limit;
+        self
+    }
+
+    /// Whether `request` belongs to a transaction that is held: a repetition, the ACK of a refusal, the CANCEL of an INVITE.
+    pub fn expects(&self, request: &Request, flow: &Flow) -> bool {
+        let is_known = self.servers.find(MatchKey::of_request(request).as_bytes()).is_some();
+        match request.method() {
+            Method::Cancel => is_known || self.cancelled_by(request, flow).is_some(),
+            _ => is_known,
+        }
+    }
+
+    /// Answers a request, or leaves it without an answer, and keeps nothing of it: a repetition comes as new, and no timer sends
+    /// the answer again (RFC 3261 §8.2.7).
+    pub fn dismiss(&mut self, key: ServerKey, answer: Option<Bytes>) {
+        let Some((_, flow)) = self.servers.get(key) else { return };
+        for timer in ServerTimer::ALL {
+            self.deadlines.cancel(&Due::Server(key, timer));
+        }
+        self.send(flow, answer);
+        self.end_server(key);
     }
 
     /// The same with requests longer than `limit` sent over TCP instead of UDP, from the address of `tcp` that is of the peer's
@@ -295,6 +331,7 @@ impl Transactions {
         TransactionCounts {
             client: self.clients.len(),
             server: self.servers.len(),
+            kept_bytes: self.kept_bytes,
             refused: self.refused,
             stray_responses: self.stray_responses,
         }
@@ -323,11 +360,12 @@ impl Transactions {
     }
 
     fn has_room(&self, request: &Request) -> bool {
-        let limit = match request.to_tag() {
-            Some(_) => self.limit,
-            None => self.limit - self.limit / 8,
+        let share = |limit: usize| match request.to_tag() {
+            Some(_) => limit,
+            None => limit - limit / 8,
         };
-        self.servers.len() < limit
+        self.servers.len() < share(self.limit)
+            && self.kept_bytes + kept_by(request) <= share(self.byte_limit)
     }
 
     fn refuse(&mut self, request: &Request, flow: Flow) -> Incoming {
@@ -347,7 +385,9 @@ impl Transactions {
         let key = ServerKey(self.next_key());
         let merged_by = MatchKey::merged(request).map(|merged| self.first_arrival(&merged, key));
         let mut effects = ServerEffects::new();
-        let server = Server::start(request, merged_by, &self.pace(&flow), &mut effects);
+        let kept_bytes = kept_by(request);
+        self.kept_bytes += kept_bytes;
+        let server = Server::start(request, kept_bytes, merged_by, &self.pace(&flow), &mut effects);
         self.servers.insert(key, matched_by.to_stored(), flow, server);
         self.execute_server(key, effects, flow, now);
         key
@@ -397,4 +437,9 @@ impl Transactions {
         self.last_key += 1;
         self.last_key
     }
+}
+
+/// How many bytes a server transaction may keep for a request.
+fn kept_by(request: &Request) -> usize {
+    request.bytes().len() + ANSWER_BYTES
 }
