@@ -8,6 +8,7 @@ mod client;
 mod demo;
 mod doctor;
 mod log;
+mod route_test;
 mod serve;
 mod sink;
 mod stream;
@@ -54,6 +55,8 @@ enum Command {
     Transfer(transfer::TransferArgs),
     /// Check a configuration file.
     Check(check::CheckArgs),
+    /// Show which way a number would go, and why not the others.
+    RouteTest(route_test::RouteTestArgs),
     /// Look for what would keep a server from working here.
     Doctor(doctor::DoctorArgs),
     /// Print the commented sample configuration, or what a file comes to.
@@ -85,6 +88,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Trace(args) => told(trace::run(args).await),
         Command::Transfer(args) => told(transfer::run(args).await),
         Command::Check(args) => told(check::check(&args)),
+        Command::RouteTest(args) => told(route_test::run(&args)),
         Command::Doctor(args) => ExitCode::from(u8::from(!doctor::run(&args))),
         Command::PrintConfig(args) => told(check::print_config(&args)),
     }

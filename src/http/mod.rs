@@ -21,6 +21,7 @@ mod sigv4;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod trunks;
 
 pub use settings::{Secret, Settings, Token};
 
@@ -147,6 +148,8 @@ pub fn router(gateway: Gateway) -> Router {
         .routes(routes!(streams::manifest))
         .routes(routes!(streams::scope))
         .routes(routes!(streams::sinks))
+        .routes(routes!(trunks::list))
+        .routes(routes!(trunks::show))
         .routes(routes!(bans::list))
         .routes(routes!(bans::lift))
         .routes(routes!(events::listen))

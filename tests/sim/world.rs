@@ -411,7 +411,7 @@ impl World {
             Output::Figures(Figures::Port { call, leg, figures }) => {
                 self.told.insert((call, leg), figures);
             }
-            Output::Figures(Figures::Stream { .. })
+            Output::Figures(Figures::Stream { .. } | Figures::Trunk { .. })
             | Output::Registration(_)
             | Output::Dialog { .. } => {}
         }

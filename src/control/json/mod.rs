@@ -8,6 +8,7 @@ mod message;
 mod sink;
 mod stream;
 mod timestamp;
+mod trunk;
 
 pub use call::{CallState, CallView, LegFiguresView, LegView};
 pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_names};
@@ -16,6 +17,7 @@ pub use message::{MessageView, MessagesView};
 pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkView};
 pub use stream::{AcceptedView, StreamFiguresView, StreamStatusView, StreamView};
 pub use timestamp::Timestamp;
+pub use trunk::{TrunkRegistrationView, TrunkView};
 
 use serde::Serialize;
 

@@ -17,6 +17,7 @@ mod streams;
 mod transferred_streams;
 mod transfers;
 mod transports;
+mod trunks;
 
 use expect_test::Expect;
 use sidestream::command::{StartStream, Verb};
