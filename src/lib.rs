@@ -19,6 +19,7 @@ pub mod sdp;
 pub mod sip;
 pub mod switch;
 pub mod time;
+pub mod trace;
 pub mod trunk;
 
 // The shell.

@@ -29,6 +29,7 @@ section!(File {
     streaming: Streaming = Streaming::default(),
     http: Http = Http::default(),
     log: Log = Log::default(),
+    trace: Trace = Trace::default(),
     users: Vec<User> = Vec::new(),
     peers: Vec<Peer> = Vec::new(),
     trunks: Vec<Trunk> = Vec::new(),
@@ -178,6 +179,16 @@ section!(Http {
 section!(Token { id: String = String::new(), secret: String = String::new() });
 
 section!(Log { level: String = "info".into(), format: LogFormat = LogFormat::Text });
+
+section!(Trace {
+    messages_per_call: u64 = 500,
+    kib_per_call: u64 = 512,
+    total_mib: u64 = 64,
+    redact: bool = true,
+    hep: Hep = Hep::default(),
+});
+
+section!(Hep { collector: Option<String> = None, agent: u64 = 1, key: Option<String> = None });
 
 section!(User {
     name: String = String::new(),

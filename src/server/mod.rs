@@ -33,7 +33,7 @@ pub use runtime_file::{Published, RuntimeFile};
 
 use crate::config::Config;
 use crate::control::json::Timestamp;
-use crate::http::{self, BanView, CommandDoor, Gateway};
+use crate::http::{self, BanView, CommandDoor, Gateway, TraceReader};
 use crate::net::{self, Bound, Clock, NetHandle, Outlets, Told};
 use crate::notify::Notify;
 use crate::sink::{self, SinkHandle};
@@ -84,6 +84,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
             let sinks = sinks.clone();
             Arc::new(move |stream| views::scope(sinks.scope(), stream))
         },
+        trace: trace(net.clone(), clock),
         bans: {
             let net = net.clone();
             Arc::new(move || bans(net.clone(), clock).boxed())
@@ -173,6 +174,17 @@ fn door(net: NetHandle) -> CommandDoor {
         let net = net.clone();
         async move { net.command(call, command).await }.boxed()
     })
+}
+
+/// The messages of calls, as HTTP shows them.
+fn trace(net: NetHandle, clock: Clock) -> TraceReader {
+    let pcap = net.clone();
+    TraceReader {
+        messages: Arc::new(move |call| {
+            views::messages(call, &net.tap().messages(call), |at| timestamp(clock.unix(at)))
+        }),
+        pcap: Arc::new(move |call| pcap.tap().pcap(call)),
+    }
 }
 
 async fn bans(net: NetHandle, clock: Clock) -> Option<Vec<BanView>> {

@@ -52,6 +52,7 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("registrar", "id time sip"),
     pure("dialplan", "command time sip"),
     pure("trunk", "id time sip dialplan"),
+    pure("trace", "id time sip"),
     pure("locate", "time sip"),
     to_come(pure("acd", "id time event")),
     pure("call", "id time command event sip sdp media codec locate trunk"),

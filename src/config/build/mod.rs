@@ -8,6 +8,7 @@ mod reaching;
 mod signalling;
 mod sinks;
 mod streaming;
+mod trace;
 mod transports;
 mod trunks;
 
@@ -54,6 +55,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let listeners = builder.listeners(&file.sip);
     let tcp = builder.tcp(&file.sip.tcp);
     let dns = builder.dns(&file.sip.dns);
+    let tap = builder.trace(&file.trace);
     let websocket = builder.sip_websocket(&file.sip.websocket);
     let tls = builder.tls(&file.sip, &listeners);
     let command_time =
@@ -65,7 +67,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     builder.check_log(&log);
     match (switch, http) {
         (Some(switch), Some(http)) if builder.flaws.is_empty() => {
-            let net = NetSettings { media, tcp, dns, websocket, tls, command_time };
+            let net = NetSettings { media, tcp, dns, websocket, tls, command_time, tap };
             Ok(Config { listen: listeners.heard, switch, net, sinks, http, board, log })
         }
         _ => Err(builder.flaws),
