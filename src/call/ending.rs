@@ -77,6 +77,7 @@ impl Call {
         );
         self.phase = Phase::Ending { status, outcome, cause, origin };
         self.timers.cancel(&Timer::Ring);
+        self.timers.cancel(&Timer::Longest);
         self.finish_provisionals();
         self.renegotiations.clear();
         self.timers.cancel(&Timer::Renegotiation);

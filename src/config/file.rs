@@ -46,6 +46,7 @@ section!(Sip {
     max_calls: u64 = 20_000,
     ring_timeout_s: u64 = 60,
     reliable_provisional: Reliable = Reliable::Supported,
+    max_call_duration_s: u64 = 43_200,
     session_expires_s: u64 = 1_800,
     min_session_expires_s: u64 = 90,
     largest_udp_request: u64 = 1_300,
@@ -85,6 +86,7 @@ section!(Registrar {
     contacts_per_user: u64 = 10,
     registers_per_minute: u64 = 60,
     path: String = "strict".into(),
+    store: Option<String> = None,
     ping_every_s: u64 = 30,
     ping_misses: u64 = 3,
 });

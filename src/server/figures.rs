@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use crate::net::{NetHandle, Status};
 use crate::notify::{Figure, FigureKind, Metrics};
 use crate::sink::{PoolFigures, SinkHandle};
+use crate::store::Store;
 use crate::switch::GuardCounters;
 
 /// How often the switch is asked how it is.
@@ -45,6 +46,28 @@ pub(super) fn attach(metrics: &Metrics, net: &NetHandle, sinks: &SinkHandle) {
 
     let pools = sinks.clone();
     metrics.attach(FigureKind::Sums, Box::new(move || sink_sums(&pools.pools())));
+}
+
+/// Attaches the figures of the store of registrations.
+pub(super) fn attach_store(metrics: &Metrics, store: &Store) {
+    let store = store.clone();
+    let sums = move || {
+        let figures = store.figures();
+        vec![
+            figure("store_written", "Changes of registrations that are on disk", figures.written()),
+            figure(
+                "store_failed",
+                "Changes of registrations that the disk did not take",
+                figures.failed(),
+            ),
+            figure(
+                "store_dropped",
+                "Changes of registrations that were not kept because too many waited",
+                figures.dropped(),
+            ),
+        ]
+    };
+    metrics.attach(FigureKind::Sums, Box::new(sums));
 }
 
 const fn figure(name: &'static str, help: &'static str, value: u64) -> Figure {
