@@ -35,3 +35,27 @@ LINES
     (cd "$work" && exec timeout 60 baresip -f "$own" "$@") >"$work/$name.log" 2>&1 </dev/null &
     started+=("$!")
 }
+
+# baresip_tell NAME COMMAND [PARAMETER]: a command of its menu, to a baresip that was started with `modules=ctrl_tcp` among others and
+# listens at ${NAME}_control, which baresip_control sets and prints as a line of configuration.
+baresip_control() {
+    declare -g "control_$1=$(free_port)"
+    local port="control_$1"
+    config_more="ctrl_tcp_listen 127.0.0.1:${!port}"
+}
+baresip_tell() {
+    local port="control_$1"
+    python3 - "${!port}" "$2" "${3:-}" <<'PYTHON' >>"$work/$1.control.log" 2>&1 || fail "baresip $1 does not take $2: $(tail -n 1 "$work/$1.control.log")"
+import json, socket, sys
+
+port, command, parameter = sys.argv[1:]
+text = json.dumps({"command": command, "params": parameter}).encode()
+with socket.create_connection(("127.0.0.1", int(port)), timeout=5) as control:
+    control.sendall(b"%d:%s," % (len(text), text))
+    while True:
+        answer = control.recv(65536).decode(errors="replace")
+        print(answer)
+        if not answer or '"response":true' in answer.replace(" ", ""):
+            sys.exit('"ok":true' not in answer.replace(" ", ""))
+PYTHON
+}

@@ -33,6 +33,20 @@ def outcome(text, expected, status=""):
     assert not status or call.get("status") == int(status), call
 
 
+def holding(text, expected):
+    """The one live call has a leg that holds the other, or none: `yes` or `no`."""
+    (call,) = json.loads(text)["calls"]
+    assert any(leg["held"] for leg in call["legs"]) == (expected == "yes"), call
+
+
+def two_way(text, minimum="100"):
+    """The last ended call was answered, and each leg that had a port heard and was heard."""
+    call = json.loads(text)["calls"][-1]
+    assert call["outcome"] == "completed", call
+    for leg in call["legs"]:
+        assert leg["figures"]["forwarded"] >= int(minimum) and leg["figures"]["sent"] >= int(minimum), leg
+
+
 def report(text, *wanted):
     """The sink's reports: each stream complete, its manifest holds, and every wanted KIND was seen (KIND:TRACK for one track)."""
     lines = [json.loads(line) for line in text.splitlines()]
@@ -75,4 +89,4 @@ def heard(text, lost="0"):
     assert call["media"]["received"] > 0, call["media"]
 
 
-{function.__name__: function for function in (relayed, unhurt, outcome, report, spans, stream, heard)}[sys.argv[1]](sys.stdin.read(), *sys.argv[2:])
+{function.__name__: function for function in (relayed, unhurt, outcome, holding, two_way, report, spans, stream, heard)}[sys.argv[1]](sys.stdin.read(), *sys.argv[2:])

@@ -31,7 +31,7 @@ configure() {
             printf '[[users]]\nname = "%s"\npassword = "%s"\nmay_control_streams = true\n' "$phone" "$password"
         done
         if [ "$trusted" = yes ]; then
-            printf '[[peers]]\nname = "loopback"\nnetworks = ["127.0.0.0/8", "::1"]\nmay_control_streams = true\n'
+            printf '[[peers]]\nname = "loopback"\nnetworks = ["127.0.0.0/8", "::1"]\nmay_control_streams = true\n%s\n' "${peer_more:-}"
         fi
         printf '[[routes]]\npattern = "7*"\ntarget = "sip:{number}@127.0.0.1:%s"\n' "$uas_port"
         cat ${1+"$@"} </dev/null
@@ -85,7 +85,7 @@ sipp_start() {
         python3 "$scenarios/ladder.py" ${routed+--routed} "$scenarios/$scenario.ladder" >"$file" || fail "the ladder $scenario cannot be read"
     fi
     (cd "$work" && exec sipp -sf "$file" -i 127.0.0.1 -mi 127.0.0.1 -nostdin -trace_err -error_file "$work/$name.errors" \
-        -m 1 -timeout "${sipp_timeout:-40}s" -timeout_error -cid_str "%u-%p-$name@%s" -key tracks '["from_customer","to_customer"]' "$@" "${through:-$sip}") >"$work/$name.screen" 2>&1 &
+        -m 1 -timeout "${sipp_timeout:-40}s" -timeout_error -cid_str "%u-%p-$name" -key tracks '["from_customer","to_customer"]' "$@" "${through:-$sip}") >"$work/$name.screen" 2>&1 &
     sipp_pid=$!
     started+=("$sipp_pid")
 }
@@ -93,7 +93,7 @@ sipp_start() {
 # sipp_wait NAME PID: until its calls are over; fails with its own words.
 sipp_wait() {
     wait "$2" && return
-    grep -aE -A 3 'Unexpected|Aborting|rror' "$work/$1.errors" "$work/$1.screen" 2>/dev/null | head -n 20 >&2 || true
+    tr -d '\r' <"$work/$1.errors" 2>/dev/null | head -n 40 >&2 || tail -n 30 "$work/$1.screen" >&2
     fail "sipp $1 failed"
 }
 

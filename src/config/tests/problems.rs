@@ -134,7 +134,7 @@ password = "1000"
                :                               ^^^^^^^^^^^^^^^^^^^^^
              4 | ring_timeout_s = 0
                `----
-              help: for example udp:127.0.0.1:5060, or tcp:[::1]:5060
+              help: udp, tcp, tls, ws or wss, and where: udp:127.0.0.1:5060, or tls:[::1]:5061
 
             Error:
               x sip.ring_timeout_s: 0 is not within 1 to 3600

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# linphone calls linphone through the registrar: speech both ways, hold and return, hang-up by the called party.
+set -euo pipefail
+. "$(dirname "$0")/lib/peers.sh"
+
+# linphone NAME [ARGUMENT…]: a linphonec that takes commands through `tell NAME`, says NAME.wav and registers as user NAME.
+linphone() {
+    local name=$1 own="$work/$1"
+    shift
+    mkdir -p "$own/.local/share/linphone"
+    cat >"$own/rc" <<LINES
+[sip]
+sip_port=$(free_port)
+sip_tcp_port=0
+sip_tls_port=0
+use_ipv6=0
+media_encryption=none
+[rtp]
+audio_rtp_port=$(python3 "$helpers/ports.py" 2)
+[sound]
+disable_record_on_mute=0
+LINES
+    mkfifo "$own/in"
+    (cd "$own" && HOME="$own" exec timeout 60 linphonec -c "$own/rc" "$@") <"$own/in" >"$work/$name.log" 2>&1 &
+    started+=("$!")
+    exec {writer}>"$own/in"
+    declare -g "writer_$name=$writer"
+    tell "$name" "soundcard use files"
+    tell "$name" "play $work/$name.wav"
+    tell "$name" "register sip:$name@$sip sip:$sip $password"
+}
+tell() {
+    local writer="writer_$1"
+    printf '%s\n' "$2" >&"${!writer}"
+}
+state_is() { "$sidestream" calls --json | grep -q "\"state\":\"$1\""; }
+# holds VALUE: for wait_for, whether a leg of the one call holds the other: yes or no.
+holds() { api GET /v1/calls | python3 "$helpers/check.py" holding "$1"; }
+
+trusted=no
+configure
+serve
+sox "$root/config/prompts/customer.wav" -b 16 -e signed-integer -r 8000 -c 1 "$work/1000.wav"
+sox "$root/config/prompts/agent.wav" -b 16 -e signed-integer -r 8000 -c 1 "$work/1001.wav"
+linphone 1001 -a
+linphone 1000
+wait_for 20 metric_is sidestream_switch_registrations 2 || fail "linphone did not register"
+tell 1000 "call sip:1001@$sip"
+wait_for 10 state_is answered || fail "the call was not answered"
+sleep 3
+tell 1000 "pause 1"
+wait_for 5 holds yes || fail "the call is not held"
+tell 1000 "resume 1"
+wait_for 5 holds no || fail "the call is still held"
+sleep 2
+tell 1001 "terminate"
+wait_for 5 test_empty || fail "linphone did not hang up"
+check_calls two_way 150
+expect_empty
