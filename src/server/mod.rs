@@ -178,6 +178,11 @@ fn outlets(sinks: &SinkHandle, notify: &Arc<Notify>, store: Option<Store>) -> Ou
             Told::Figures(Figures::Stream { stream, figures, .. }) => {
                 notify.handle_stream_figures(stream, views::stream_figures(&figures));
             }
+            Told::Figures(Figures::Trunk { status, usage }) => {
+                let view = views::trunk(&status, usage, timestamp);
+                let before = notify.trunks.handle(view.clone());
+                milestones::log_trunk(&view, before.as_ref());
+            }
             Told::Registration(change) => {
                 if let Some(store) = &store {
                     store.keep(change);
