@@ -15,6 +15,7 @@ use crate::media::{MediaCommand, PortFigures, PortPool};
 use crate::sip::Flow;
 use crate::sip::transaction::Transactions;
 use crate::time::Instant;
+use crate::trunk::Channels;
 
 /// The surroundings of a call for the time of one input.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct Context<'a> {
     pub ports: &'a mut PortPool,
     /// How many streams each sink serves.
     pub sinks: &'a mut SinkPool,
+    /// The channels of the trunks.
+    pub channels: &'a mut Channels,
     /// Chance.
     pub tokens: &'a mut Tokens,
     /// What is to be done, in order.

@@ -18,6 +18,11 @@ impl Call {
     pub(super) fn dress(&self, settings: &Settings, leg: &Leg, uri: &str) -> Dress {
         let number = Uri::parse(uri).ok().and_then(|uri| uri.user().map(|user| user.into_owned()));
         let host = leg.flow.local.to_string();
-        leg.manners(settings).dress(self.presenter(), number.as_deref().unwrap_or_default(), &host)
+        let number = number.as_deref().unwrap_or_default();
+        let mut dress = leg.manners(settings).dress(self.presenter(), number, &host);
+        if !settings.agent.is_empty() {
+            dress.headers.push(("User-Agent".to_owned(), settings.agent.clone()));
+        }
+        dress
     }
 }

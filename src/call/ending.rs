@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::leg::{Purpose, State};
+use super::owners::Farewell;
 use super::{Call, Phase, Timer};
 use crate::command::Origin;
 use crate::event::{Cause, Event, Kind, Outcome};
@@ -156,8 +157,12 @@ impl Call {
             bye = bye.header("Reason", reason);
         }
         let bye = bye.build();
-        // Its answer matters to nobody: the transaction alone sees to the repetitions.
-        cx.transactions.request(Method::Bye, &branch, bye, dialog.destination(), cx.now);
+        // Its answer matters to nobody but a trunk that asks who we are: the transaction alone sees to the repetitions.
+        let flow = dialog.destination();
+        let key = cx.transactions.request(Method::Bye, &branch, bye, flow, cx.now);
+        if let Some(line) = leg.line.clone().filter(|line| line.account.is_some()) {
+            cx.owners.add_farewell(key, Farewell { line, flow });
+        }
         self.drop_leg(cx, id);
     }
 

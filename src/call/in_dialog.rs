@@ -130,6 +130,9 @@ impl Call {
         response: &Response,
         flow: Flow,
     ) {
+        if self.prove(cx, id, key, response) {
+            return;
+        }
         let is_final = response.status() >= 200;
         let Some(leg) = self.leg_mut(id) else { return };
         let purpose = if is_final { leg.take_purpose(key) } else { leg.purpose(key).cloned() };

@@ -8,6 +8,7 @@ use super::ack::Unacknowledged;
 use super::answered::AnsweredInvites;
 use super::context::{Context, Effect};
 use super::early::EarlyDialogs;
+use super::proof::Proofs;
 use super::provisional::Provisionals;
 use super::sdp_text::LocalText;
 use super::session_timer::SessionTimer;
@@ -36,6 +37,8 @@ pub(super) struct Leg {
     pub(super) seat: Seat,
     /// The manners of the trunk at its other end.
     pub(super) line: Option<Arc<Line>>,
+    /// What we have proved to that trunk.
+    pub(super) proofs: Proofs,
     pub(super) state: State,
     /// The flow that its first message took.
     pub(super) flow: Flow,
@@ -147,6 +150,7 @@ impl Leg {
             party,
             seat: Seat::Bridge,
             line: None,
+            proofs: Proofs::default(),
             state: State::Gone,
             flow,
             call_id,
@@ -385,10 +389,14 @@ impl Leg {
         let branch = cx.tokens.branch();
         // An ACK never collides: only offers do.
         let _ = self.offers.take(Way::Sent, Carrier::Ack, body.is_some());
+        let credentials = self.proofs.of_ack().cloned();
         let Some(dialog) = self.dialog_mut() else {
             return;
         };
         let mut ack = dialog.ack(cseq, &branch);
+        if let Some((name, value)) = credentials {
+            ack = ack.header(name, value);
+        }
         if let Some(body) = body {
             ack = ack.body("application/sdp", body);
         }

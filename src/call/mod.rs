@@ -22,6 +22,7 @@ mod leg;
 mod media_path;
 mod outgoing;
 mod owners;
+mod proof;
 mod provisional;
 mod renegotiation;
 mod requests_seen;
@@ -42,7 +43,7 @@ pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::{Errand, InfoRequest};
 pub use late_answers::LateAnswers;
-pub use owners::{Estate, Owners};
+pub use owners::{Estate, Farewell, Owners};
 pub use settings::{
     MediaAddress, Party, ReferPolicy, Reliability, Settings, SinkLimits, Streaming, TransferRights,
     TransferSettings, WaitingTone,
@@ -205,6 +206,11 @@ impl Call {
                 dialog.move_to(flow);
             }
         }
+    }
+
+    /// Whether a leg is there and not over.
+    pub fn has_leg(&self, id: LegId) -> bool {
+        self.leg(id).is_some_and(|leg| !leg.is_gone())
     }
 
     /// The ids of its streams, live and ended.

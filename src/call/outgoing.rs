@@ -15,7 +15,7 @@ use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::LegId;
 use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Response, parse_datagram};
-use crate::trunk::{Dress, Line};
+use crate::trunk::{Direction, Dress, Line};
 
 impl Call {
     /// Tries the first target.
@@ -50,6 +50,10 @@ impl Call {
             leg.seat = Seat::Aside;
         }
         leg.line = line;
+        let name_of_line = leg.line.as_ref().map(|line| line.name.clone()).unwrap_or_default();
+        if cx.channels.take((call, id), &name_of_line, Direction::Out, cx.now).is_err() {
+            return self.refuse(cx, 503, Outcome::Failed);
+        }
         if !leg.open_port(cx, call) {
             return self.refuse(cx, 503, Outcome::Failed);
         }

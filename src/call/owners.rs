@@ -1,12 +1,14 @@
 //! The one table of who owns what.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::late_answers::LateAnswers;
 use crate::id::{CallId, LegId, PortId, SinkName, StreamId};
 use crate::media::LocalPort;
-use crate::sip::Request;
 use crate::sip::transaction::{ClientKey, ServerKey};
+use crate::sip::{Flow, Request};
+use crate::trunk::Line;
 
 /// Which call (and leg) a dialog, a transaction, a port or a stream belongs to.
 #[derive(Debug, Default)]
@@ -18,6 +20,17 @@ pub struct Owners {
     streams: HashMap<StreamId, (CallId, SinkName)>,
     late: LateAnswers,
     port_count: u64,
+    /// BYEs of calls that are over, to trunks that may want to know who we are.
+    farewells: HashMap<ClientKey, Farewell>,
+}
+
+/// How a BYE of a call that is over can still be proved.
+#[derive(Clone, Debug)]
+pub struct Farewell {
+    /// The manners of the trunk.
+    pub line: Arc<Line>,
+    /// Where the BYE went.
+    pub flow: Flow,
 }
 
 impl Owners {
@@ -50,6 +63,15 @@ impl Owners {
 
     pub(super) fn remove_stream(&mut self, stream: StreamId) {
         self.streams.remove(&stream);
+    }
+
+    pub(super) fn add_farewell(&mut self, key: ClientKey, farewell: Farewell) {
+        self.farewells.insert(key, farewell);
+    }
+
+    /// How this BYE can be proved, if it is one that has had no answer.
+    pub fn take_farewell(&mut self, key: ClientKey) -> Option<Farewell> {
+        self.farewells.remove(&key)
     }
 
     /// INVITEs whose legs are gone.

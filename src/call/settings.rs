@@ -37,6 +37,8 @@ pub struct Settings {
     pub transfer: TransferSettings,
     /// How requests to phones look.
     pub phones: Arc<Line>,
+    /// What we call ourselves in User-Agent and Server.
+    pub agent: String,
 }
 
 /// How transfers behave.
@@ -107,6 +109,7 @@ impl Default for Settings {
             streaming: Streaming::default(),
             transfer: TransferSettings::default(),
             phones: Arc::default(),
+            agent: "Sidestream".into(),
         }
     }
 }

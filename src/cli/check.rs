@@ -34,10 +34,11 @@ pub(super) fn load(path: &Path) -> anyhow::Result<Config> {
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<()> {
     let config = load(&args.file)?;
     println!(
-        "{} is fine: {} SIP ports, {} users, {} routes, {} sinks, {} API tokens",
+        "{} is fine: {} SIP ports, {} users, {} trunks, {} routes, {} sinks, {} API tokens",
         args.file.display(),
         config.listen.len(),
         config.switch.users.len(),
+        config.switch.trunks.len(),
         config.switch.routes.len(),
         config.sinks.len(),
         config.http.tokens.len(),

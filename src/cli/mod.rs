@@ -8,10 +8,12 @@ mod client;
 mod demo;
 mod doctor;
 mod log;
+mod route_test;
 mod serve;
 mod sink;
 mod stream;
 mod table;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -46,8 +48,12 @@ enum Command {
     Stream(stream::StreamArgs),
     /// List calls.
     Calls(calls::CallsArgs),
+    /// Connect one party of a call with somebody new.
+    Transfer(transfer::TransferArgs),
     /// Check a configuration file.
     Check(check::CheckArgs),
+    /// Show which way a number would go, and why not the others.
+    RouteTest(route_test::RouteTestArgs),
     /// Look for what would keep a server from working here.
     Doctor(doctor::DoctorArgs),
     /// Print the commented sample configuration, or what a file comes to.
@@ -76,7 +82,9 @@ async fn run(command: Command) -> ExitCode {
         Command::Sink(args) => told(sink::run(args).await),
         Command::Stream(args) => told(stream::run(args).await),
         Command::Calls(args) => told(calls::run(args).await),
+        Command::Transfer(args) => told(transfer::run(args).await),
         Command::Check(args) => told(check::check(&args)),
+        Command::RouteTest(args) => told(route_test::run(&args)),
         Command::Doctor(args) => ExitCode::from(u8::from(!doctor::run(&args))),
         Command::PrintConfig(args) => told(check::print_config(&args)),
     }

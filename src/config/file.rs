@@ -42,6 +42,7 @@ section!(Sip {
     listen: Vec<String> = vec!["udp:127.0.0.1:5060".into(), "tcp:127.0.0.1:5060".into()],
     advertise: Vec<String> = Vec::new(),
     allow_wildcard: bool = false,
+    user_agent: String = "Sidestream".into(),
     test_numbers: bool = true,
     max_calls: u64 = 20_000,
     ring_timeout_s: u64 = 60,

@@ -1,13 +1,17 @@
 //! The members of a request that every JSON door shares, checked once.
 
-use crate::command::{PauseAs, StartStream, Target};
-use crate::id::{RequestId, SinkName, StreamId, Track, Tracks};
+use crate::command::{PauseAs, StartStream, Target, Transfer};
+use crate::id::{LegId, RequestId, SinkName, StreamId, Track, Tracks};
+use crate::sip::Uri;
 
 /// Longest sink name and stream label, in bytes.
 pub const NAME_BYTES: usize = 64;
 
 /// Longest request id, in bytes. The contact API's ClientToken sets the measure.
 pub const REQUEST_ID_BYTES: usize = 500;
+
+/// Longest number or URI of a transfer, in bytes.
+pub const TO_BYTES: usize = 256;
 
 /// Longest name of a mark, in bytes.
 pub const MARK_BYTES: usize = 128;
@@ -41,6 +45,9 @@ pub enum BadMember {
     /// A mark without a name, or with an unprintable or long one.
     #[error("name must be 1 to 128 bytes without control characters")]
     MarkName,
+    /// No one to transfer to, or not as a number or address is written.
+    #[error("to must be a number, or a sip: or tel: URI, of 1 to 256 printable characters")]
+    To,
     /// An empty, long or unprintable request id.
     #[error("id must be 1 to 500 printable ASCII characters")]
     RequestId,
@@ -131,6 +138,21 @@ pub fn mark_name(name: Option<&str>) -> Result<String, BadMember> {
     Ok(name.to_owned())
 }
 
+/// A transfer: `to` is a number or a URI, `leg` the number of the leg that leaves.
+pub fn transfer(to: Option<&str>, leg: Option<u32>) -> Result<Transfer, BadMember> {
+    let to = to.ok_or(BadMember::To)?;
+    if to.is_empty() || to.len() > TO_BYTES || !to.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(BadMember::To);
+    }
+    // What has a colon is a URI; a number has none.
+    let is_callable =
+        Uri::parse(to).is_ok_and(|uri| uri.is_sip() || uri.scheme.eq_ignore_ascii_case("tel"));
+    if to.contains(':') && !is_callable {
+        return Err(BadMember::To);
+    }
+    Ok(Transfer { to: to.to_owned(), leg: leg.map(LegId) })
+}
+
 /// A request id.
 pub fn request_id(text: &str) -> Result<RequestId, BadMember> {
     let printable = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
@@ -152,6 +174,18 @@ pub fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_transfer_goes_to_a_number_or_an_address_and_nowhere_else() {
+        for to in ["300", "+4930123", "*98#", "sip:300@example.com;transport=tcp", "tel:+4930123"] {
+            assert_eq!(transfer(Some(to), Some(1)).map(|it| it.to), Ok(to.to_owned()));
+        }
+        for to in ["", "3 0", "http://example.com", "sip:", "3\r\n0", "mailto:a@b", ":"] {
+            assert_eq!(transfer(Some(to), None), Err(BadMember::To), "{to}");
+        }
+        assert_eq!(transfer(None, None), Err(BadMember::To));
+        assert_eq!(transfer(Some(&"1".repeat(257)), None), Err(BadMember::To));
+    }
 
     #[test]
     fn an_address_is_never_a_sink() {

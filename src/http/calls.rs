@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
+use super::request::Body;
 use super::{Shared, request};
 use crate::command::{Command, Denied, Origin, Verb};
+use crate::control;
 use crate::control::json::{AcceptedView, CallState, CallView};
 
 /// Which calls are listed.
@@ -63,6 +65,35 @@ pub(super) async fn show(
 ) -> Result<Json<CallView>, ApiError> {
     let view = shared.gateway.notify.board.call(request::call(&call)?);
     Ok(Json(view.ok_or(Denied::NoSuchCall)?))
+}
+
+/// Whom to transfer to.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TransferBody {
+    /// A number, or a `sip:` or `tel:` URI; the dial plan decides where it leads.
+    to: Option<String>,
+    /// The leg that leaves; without it the one that talks with the customer.
+    leg: Option<u32>,
+}
+
+/// Connects one party of a call with somebody new, in the other one's place. Events tell how it goes.
+#[utoipa::path(post, path = "/v1/calls/{call}/transfer", tag = "calls", request_body = TransferBody,
+    params(("call" = String, Path, description = "The call's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key twice is one request")),
+    responses((status = 200, body = AcceptedView), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(super) async fn transfer(
+    State(shared): State<Shared>,
+    Path(call): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<AcceptedView>, ApiError> {
+    let sent: TransferBody = body.json()?;
+    let verb = Verb::Transfer(control::request::transfer(sent.to.as_deref(), sent.leg)?);
+    let command = Command { request: request::request_id(&headers)?, origin: Origin::Rest, verb };
+    let accepted = shared.ask(request::call(&call)?, command).await?;
+    Ok(Json(AcceptedView::from(&accepted)))
 }
 
 /// Hangs a call up.

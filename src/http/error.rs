@@ -44,6 +44,8 @@ pub(super) enum ApiError {
     NoManifest,
     #[error("the stream does not go to the built-in scope, or has given it no audio")]
     NoScope,
+    #[error("there is no such trunk")]
+    NoSuchTrunk,
     #[error("this source is not banned")]
     NotBanned,
     #[error("as many listeners as may are listening to the events")]
@@ -71,6 +73,7 @@ impl ApiError {
             ApiError::NoSuchPath(_) => (404, "no_such_path"),
             ApiError::NoManifest => (404, "no_manifest"),
             ApiError::NoScope => (404, "no_scope"),
+            ApiError::NoSuchTrunk => (404, "no_such_trunk"),
             ApiError::NotBanned => (404, "not_banned"),
             ApiError::TooManyListeners => (503, "too_many_listeners"),
             ApiError::NotAcceptable => (406, "not_acceptable"),

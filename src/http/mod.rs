@@ -20,6 +20,7 @@ mod sigv4;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod trunks;
 
 pub use settings::{Secret, Settings, Token};
 
@@ -126,12 +127,15 @@ pub fn router(gateway: Gateway) -> Router {
     let (protected, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(calls::list))
         .routes(routes!(calls::show, calls::hang_up))
+        .routes(routes!(calls::transfer))
         .routes(routes!(streams::list, streams::start))
         .routes(routes!(streams::change))
         .routes(routes!(streams::show))
         .routes(routes!(streams::manifest))
         .routes(routes!(streams::scope))
         .routes(routes!(streams::sinks))
+        .routes(routes!(trunks::list))
+        .routes(routes!(trunks::show))
         .routes(routes!(bans::list))
         .routes(routes!(bans::lift))
         .routes(routes!(events::listen))

@@ -40,7 +40,7 @@ counters! {
     udp_received,
     /// SIP datagrams dropped because the switch had not taken the ones before them.
     udp_dropped,
-    /// Datagrams on a SIP port that hold nothing but line ends: keep-alives.
+    /// Datagrams on a SIP port that are keep-alives: line ends, and STUN.
     udp_keep_alives,
     /// SIP datagrams sent.
     udp_sent,

@@ -16,6 +16,7 @@ mod load;
 mod media;
 mod socket;
 mod stream;
+mod stun;
 pub mod tls;
 mod udp;
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::counters::Counters;
 use super::inbound::{Inbound, InboundSender};
-use super::socket;
+use super::{socket, stun};
 use crate::sip::{Flow, Transport};
 
 /// The longest datagram that UDP can carry.
@@ -65,6 +65,14 @@ impl UdpListener {
         counters.udp_received.count();
         if datagram.iter().all(|byte| matches!(byte, b'\r' | b'\n' | b' ' | 0)) {
             counters.udp_keep_alives.count();
+            return;
+        }
+        if stun::is_stun(datagram) {
+            counters.udp_keep_alives.count();
+            // An answer that does not leave is one of those that UDP may lose.
+            if let Some(answer) = stun::answer(datagram, remote) {
+                let _ = self.socket.try_send_to(&answer, remote);
+            }
             return;
         }
         let flow = Flow { transport: Transport::Udp, local: self.local, remote, connection: None };

@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::trunks::TrunkBoard;
 use crate::control::json::{KindView, LegFiguresView, StreamFiguresView, outcome_name};
 use crate::control::tables;
 use crate::event::{Event, Kind};
@@ -105,13 +106,13 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Metrics::new()
+        Metrics::new(&TrunkBoard::default())
     }
 }
 
 impl Metrics {
     /// Counters at zero.
-    pub fn new() -> Self {
+    pub fn new(trunks: &TrunkBoard) -> Self {
         let mut metrics = Metrics {
             registry: Registry::with_prefix("sidestream"),
             calls_active: Gauge::default(),
@@ -132,6 +133,7 @@ impl Metrics {
             attached: Attached::default(),
         };
         metrics.register();
+        trunks.register(&mut metrics.registry);
         metrics
     }
 

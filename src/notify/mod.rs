@@ -6,10 +6,12 @@ mod bus;
 mod metrics;
 #[cfg(test)]
 mod tests;
+mod trunks;
 
 pub use board::{Board, BoardLimits};
 pub use bus::{Bus, Heard, Subscription, Told};
 pub use metrics::{Figure, FigureKind, Figures, Metrics};
+pub use trunks::TrunkBoard;
 
 use std::sync::Arc;
 
@@ -27,6 +29,8 @@ pub struct Notify {
     pub bus: Bus,
     /// Last-known state.
     pub board: Board,
+    /// Last-known state of the trunks.
+    pub trunks: TrunkBoard,
     /// Counters and gauges.
     pub metrics: Metrics,
     wall: WallClock,
@@ -35,7 +39,9 @@ pub struct Notify {
 impl Notify {
     /// Consumers that read the wall's time from `wall`.
     pub fn new(wall: WallClock, limits: BoardLimits) -> Self {
-        Notify { bus: Bus::new(), board: Board::new(limits), metrics: Metrics::new(), wall }
+        let trunks = TrunkBoard::default();
+        let metrics = Metrics::new(&trunks);
+        Notify { bus: Bus::new(), board: Board::new(limits), trunks, metrics, wall }
     }
 
     /// Takes one event. The board has it before anybody is told, so that who reads on being told sees it.

@@ -2,7 +2,7 @@
 
 use tracing::{debug, info, warn};
 
-use crate::control::json::outcome_name;
+use crate::control::json::{TrunkView, outcome_name};
 use crate::event::{Cause, Event, Kind};
 
 /// Logs an event by who should be woken.
@@ -40,6 +40,27 @@ pub(super) fn log(event: &Event) {
         | Kind::StreamUnmuted(_)
         | Kind::StreamMarked(_)
         | Kind::StreamDenied(_) => debug!(%call, stream, cause, seq = event.seq, "event"),
+    }
+}
+
+/// Tells when a trunk comes, goes, is registered, or has something else wrong with it than before.
+pub(super) fn log_trunk(view: &TrunkView, before: Option<&TrunkView>) {
+    let registered = |view: &TrunkView| view.registration.as_ref().is_some_and(|it| it.registered);
+    let (trunk, state) = (&view.name, view.state);
+    if before.is_some_and(|before| before.state != state) {
+        match state {
+            "up" => info!(trunk, "trunk up"),
+            _ => warn!(trunk, "trunk down"),
+        }
+    }
+    if registered(view) && !before.is_some_and(registered) {
+        info!(trunk, "registered at trunk");
+    }
+    let error = view.last_error.as_deref();
+    if error != before.and_then(|before| before.last_error.as_deref())
+        && let Some(error) = error
+    {
+        warn!(trunk, error, "trouble with trunk");
     }
 }
 

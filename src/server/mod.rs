@@ -157,6 +157,11 @@ fn outlets(sinks: &SinkHandle, notify: &Arc<Notify>) -> Outlets {
             Told::Figures(Figures::Stream { stream, figures, .. }) => {
                 notify.handle_stream_figures(stream, views::stream_figures(&figures));
             }
+            Told::Figures(Figures::Trunk { status, usage }) => {
+                let view = views::trunk(&status, usage, timestamp);
+                let before = notify.trunks.handle(view.clone());
+                milestones::log_trunk(&view, before.as_ref());
+            }
             Told::Registration(_) => {}
         }),
     }

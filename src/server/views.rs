@@ -1,12 +1,16 @@
 //! What other rooms count and keep, as it is shown.
 
+use std::time::SystemTime;
+
 use crate::call::StreamFigures;
 use crate::control::json::{
     LegFiguresView, ScopeLevelView, ScopeTrackView, ScopeView, SinkView, StreamFiguresView,
+    Timestamp, TrunkRegistrationView, TrunkView,
 };
 use crate::id::StreamId;
 use crate::media::{Encoding, PortFigures};
 use crate::sink::{self, Kind, Scope};
+use crate::trunk::{Status, Usage};
 
 /// The scope keeps one level per this time.
 const SCOPE_LEVEL_MS: u32 = 100;
@@ -33,6 +37,30 @@ pub(super) const fn stream_figures(figures: &StreamFigures) -> StreamFiguresView
         reconnects: figures.reconnects,
         discarded_samples: figures.discarded_samples,
         lag_ms: figures.lag_ms,
+    }
+}
+
+/// A trunk, and what it carries.
+pub(super) fn trunk(
+    status: &Status,
+    usage: Usage,
+    timestamp: impl Fn(SystemTime) -> Timestamp,
+) -> TrunkView {
+    let registration = status.registration.as_ref().map(|it| TrunkRegistrationView {
+        registered: it.left.is_some(),
+        expires_at: it.left.map(|left| timestamp(SystemTime::now() + left).to_string()),
+        registrar: it.at.map(|at| at.to_string()),
+        failures: it.failures,
+    });
+    TrunkView {
+        name: status.name.clone(),
+        state: if status.is_up { "up" } else { "down" },
+        registration,
+        answers_options: status.answers,
+        calls_in: usage.calls_in,
+        calls_out: usage.calls_out,
+        calls_refused: usage.refused,
+        last_error: status.last_error.clone(),
     }
 }
 

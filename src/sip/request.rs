@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::Transport;
+use super::message::Request;
 use super::method::Method;
 use super::names::Known;
 use super::scan;
 use super::write::{put_body, put_fmt, put_header, put_line_safe};
+use super::{Flow, Transport};
 
 /// A request in the making. Headers stand in the order in which they are given; Max-Forwards is 70 unless given, and
 /// Content-Length is always there.
@@ -38,6 +39,35 @@ impl RequestBuilder {
         }
         out.put_slice(b" SIP/2.0\r\n");
         RequestBuilder { out, has_max_forwards: false, body: None }
+    }
+
+    /// `before` once more, all but what made it that request and no other: with a Via, a branch and a CSeq of its own, and without
+    /// credentials (RFC 3261 §8.1.3.5, §22.2).
+    pub fn again(before: &Request, flow: Flow, branch: &str, cseq: u32) -> RequestBuilder {
+        const OWN: [&str; 5] =
+            ["CSeq", "Content-Length", "Content-Type", "Authorization", "Proxy-Authorization"];
+        let mut builder = RequestBuilder::new(before.method().clone(), before.uri()).via(
+            flow.transport,
+            flow.local,
+            branch,
+        );
+        for (known, name, value) in before.head().fields() {
+            let is_own = |own: &&str| name.eq_ignore_ascii_case(own.as_bytes());
+            let is_short = matches!(known, Known::ContentLength | Known::ContentType);
+            if known == Known::Via || is_short || OWN.iter().any(|own| is_own(&own)) {
+                continue;
+            }
+            if let Ok(name) = std::str::from_utf8(name) {
+                builder = builder.header(name, value);
+            }
+        }
+        builder = builder.header("CSeq", format!("{cseq} {}", before.method()));
+        match before.content_type() {
+            Some(content_type) if !before.body().is_empty() => {
+                builder.body(content_type, before.body())
+            }
+            _ => builder,
+        }
     }
 
     /// Adds our Via. `rport` asks the peer to answer to the address that it sees (RFC 3581).

@@ -144,6 +144,9 @@ impl Switch {
         if let Some(trunk) = self.settings.trunks.iter().find(by_networks) {
             return Some(called_by(trunk, request));
         }
+        if let Some(trunk) = self.trunks.found_at(address) {
+            return Some(called_by(trunk, request));
+        }
         let peer = self
             .settings
             .peers

@@ -10,6 +10,7 @@ use crate::id::{CallId, LegId, StreamId};
 use crate::media::{MediaCommand, MediaEvent, PortFigures};
 use crate::registrar::Change;
 use crate::sip::Flow;
+use crate::trunk::{Status, Usage};
 
 /// One thing that happened outside.
 #[derive(Debug)]
@@ -102,6 +103,13 @@ pub enum Figures {
         /// Its counters.
         figures: PortFigures,
     },
+    /// A trunk.
+    Trunk {
+        /// Whether it is there and knows us.
+        status: Status,
+        /// What it carries.
+        usage: Usage,
+    },
     /// A stream.
     Stream {
         /// The call.
@@ -149,6 +157,8 @@ pub struct Holdings {
     pub owned_transactions: usize,
     /// Pairs of UDP ports.
     pub ports: usize,
+    /// Channels of trunks.
+    pub channels: usize,
     /// Streams that have not given their account.
     pub streams: usize,
     /// Deadlines of calls.

@@ -7,10 +7,12 @@ mod admission;
 mod callers;
 mod commands;
 mod ended_calls;
+mod errands;
 mod guard;
 mod info;
 mod io;
 mod pings;
+mod preview;
 mod requests;
 mod routing;
 mod settings;
@@ -22,6 +24,7 @@ pub use guard::{
     Ban, BanSettings, GuardCounters, GuardSettings, Load, PressureSettings, ScannerPolicy,
 };
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
+pub use preview::{Leg, Preview, Question, preview};
 pub use settings::{Listener, Peer, Settings, User};
 
 use std::collections::{HashMap, VecDeque};
@@ -42,8 +45,11 @@ use crate::sip::{
     Flow, Message, Response, ResponseBuilder, Transport, parse_datagram, reason_phrase,
 };
 use crate::time::{Instant, Timers};
+use crate::trunk::{Channels, Trunks};
 use ended_calls::EndedCalls;
+use errands::Errands;
 use guard::Guard;
+use routing::Finder;
 
 /// The signalling machine.
 #[derive(Debug)]
@@ -55,6 +61,9 @@ pub struct Switch {
     registrar: Registrar,
     /// OPTIONS to phones behind a NAT that wait for their answer: at most one per binding.
     pings: HashMap<ClientKey, BindingId>,
+    trunks: Trunks,
+    channels: Channels,
+    errands: Errands,
     digest: Digest,
     /// Of users and trunks: looked up in the same time whether a name is there or not.
     secrets: HashMap<String, Secret>,
@@ -82,6 +91,9 @@ impl Switch {
             transactions: transactions(&settings),
             registrar: Registrar::new(settings.registrar),
             pings: HashMap::new(),
+            channels: Channels::new(&settings.trunks),
+            errands: Errands::default(),
+            trunks: Trunks::new(&settings.trunks, tokens.key(), Instant::ZERO),
             digest: Digest::new(settings.realm.clone(), tokens.key(), settings.digest.clone()),
             secrets: admission::secrets(&settings),
             guard: Guard::new(settings.guard.clone(), admission::known_networks(&settings)),
@@ -127,10 +139,14 @@ impl Switch {
                 }
             }
             Input::Load(load) => self.guard.handle_load(load),
-            Input::Drain => self.draining = true,
+            Input::Drain => {
+                self.draining = true;
+                self.trunks.leave(now);
+            }
             Input::HangUpAll => self.hang_up_all(now),
         }
         self.drain_transactions(now);
+        self.run_errands(now);
         self.drain_registrar();
     }
 
@@ -146,6 +162,8 @@ impl Switch {
             self.with_call(call, now, |call, cx| call.handle_timeout(cx));
             self.drain_transactions(now);
         }
+        self.trunks.handle_timeout(now);
+        self.run_errands(now);
     }
 
     /// The next deadline.
@@ -154,6 +172,7 @@ impl Switch {
             self.timers.poll_timeout(),
             self.transactions.poll_timeout(),
             self.registrar.poll_timeout(),
+            self.trunks.poll_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -214,9 +233,14 @@ impl Switch {
             transactions: transactions.client + transactions.server,
             owned_transactions: clients + servers,
             ports: self.ports.in_use().max(ports),
+            channels: self.channels.held(),
             streams: self.sinks.live().max(streams),
             timers: self.timers.len(),
         }
+    }
+
+    fn finder(&self, now: Instant) -> Finder<'_> {
+        Finder { settings: &self.settings, registrar: &self.registrar, trunks: &self.trunks, now }
     }
 
     /// The time on the wall, for the hours of the dial plan.
@@ -237,6 +261,8 @@ impl Switch {
                 self.counters.messages += 1;
                 match self.transactions.handle_response(response, flow, now) {
                     Some((key, response, _)) if self.handle_pong(key, response.status()) => {}
+                    Some((key, response, _))
+                        if self.handle_errand_response(key, &response, now) => {}
                     Some((key, response, flow)) => {
                         if let Some((call, leg)) = self.owners.client(key) {
                             self.with_call(call, now, |call, cx| {
@@ -330,7 +356,7 @@ impl Switch {
     }
 
     fn handle_client_failure(&mut self, key: ClientKey, timed_out: bool, now: Instant) {
-        if self.handle_missed_ping(key) {
+        if self.handle_missed_ping(key) || self.handle_errand_failure(key, timed_out, now) {
             return;
         }
         if let Some((call, leg)) = self.owners.client(key) {
@@ -383,6 +409,7 @@ impl Switch {
             owners: &mut self.owners,
             ports: &mut self.ports,
             sinks: &mut self.sinks,
+            channels: &mut self.channels,
             tokens: &mut self.tokens,
             effects: &mut self.effects,
         };
@@ -421,12 +448,14 @@ impl Switch {
                 cause: Cause::Bug,
             }));
         }
+        self.channels.settle(id, |_| false);
         self.timers.cancel(&id);
     }
 
     /// Puts a call back, or forgets it when nothing of it is left.
     fn keep(&mut self, call: Call) {
         let id = call.id();
+        self.channels.settle(id, |leg| call.has_leg(leg));
         if call.is_over() {
             self.timers.cancel(&id);
             self.ended.remember(id, call.final_statuses());

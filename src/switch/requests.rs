@@ -2,7 +2,7 @@
 
 use super::Switch;
 use super::admission::asked;
-use super::routing::{Finder, Way};
+use super::routing::Way;
 use crate::call::{ALLOW, Call, Errand, INFO_PACKAGE};
 use crate::dialplan::Query;
 use crate::id::{CallId, LegId, UserName};
@@ -11,6 +11,7 @@ use crate::sip::refer::Replaces;
 use crate::sip::transaction::{Incoming, ServerKey};
 use crate::sip::{Flow, Method, Request, ResponseBuilder, Uri, reason_phrase};
 use crate::time::Instant;
+use crate::trunk::Direction;
 
 /// What the bodies of our requests and responses may be.
 const ACCEPT: &str =
@@ -213,7 +214,7 @@ impl Switch {
         }
         let query =
             Query { dialled: &dialled, caller: caller.as_caller(), at: self.wall_time(now) };
-        let finder = Finder { settings: &self.settings, registrar: &self.registrar, now };
+        let finder = self.finder(now);
         let Way { destination, start } = match finder.find_way(&query) {
             Ok(way) => way,
             Err(status) => return self.refuse(key, &request, flow, status, now),
@@ -221,10 +222,19 @@ impl Switch {
         // RFC 3261 §17.2.1: a 100 at once stops the peer's retransmissions while the call is set up.
         self.answer(key, &request, flow, 100, now, |response| response);
         let id = self.tokens.new_call(now);
+        if let Some(line) = caller.line() {
+            let holder = (id, LegId::CUSTOMER);
+            if self.channels.take(holder, &line.name, Direction::In, now).is_err() {
+                return self.shed(key, &request, flow, now);
+            }
+        }
         let invitation = caller.invitation(key, request.clone(), flow, dialled);
         match self.guarded(id, now, |cx| Call::begin(cx, id, invitation, destination, start)) {
             Some(Ok(call)) => self.keep(call),
-            Some(Err(_)) => self.refuse(key, &request, flow, 400, now),
+            Some(Err(_)) => {
+                self.channels.settle(id, |_| false);
+                self.refuse(key, &request, flow, 400, now);
+            }
             // The bug came before there was a call to end; its INVITE is among what it owned.
             None => self.bury(id, now),
         }

@@ -13,7 +13,7 @@ use crate::id::UserName;
 use crate::registrar::{Binding, Reach, Registrar};
 use crate::sip::{Flow, Transport, Uri};
 use crate::time::Instant;
-use crate::trunk;
+use crate::trunk::{self, Trunks};
 
 /// A number's way, and the stream that the dial plan wants with it.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(super) struct Way {
 pub(super) struct Finder<'a> {
     pub(super) settings: &'a Settings,
     pub(super) registrar: &'a Registrar,
+    pub(super) trunks: &'a Trunks,
     pub(super) now: Instant,
 }
 
@@ -86,7 +87,11 @@ impl Finder<'_> {
             Goal::Test(number) => TestNumber::from_dialled(number).map(Found::Test).ok_or(404),
             Goal::Trunk(name) => {
                 let trunk = self.settings.trunks.iter().find(|trunk| trunk.name() == name);
-                let target = self.trunk(trunk.ok_or(404u16)?, number).ok_or(503u16)?;
+                let trunk = trunk.ok_or(404u16)?;
+                if !self.trunks.is_up(name, self.now) {
+                    return Err(503);
+                }
+                let target = self.trunk(trunk, number).ok_or(503u16)?;
                 Ok(Found::Waves(vec![vec![target]]))
             }
             Goal::Uri(template) => {
@@ -179,7 +184,7 @@ fn stranger(name: &str) -> Party {
 }
 
 /// An address with this user part: `sip:gw.example;transport=tcp` becomes `sip:+4930@gw.example;transport=tcp`.
-fn with_user(address: &str, user: &str) -> Option<String> {
+pub(super) fn with_user(address: &str, user: &str) -> Option<String> {
     let (scheme, rest) = address.split_once(':')?;
     let host = rest.split_once('@').map_or(rest, |(_, host)| host);
     Some(format!("{scheme}:{}@{host}", Uri::escape_user(user)))

@@ -1,7 +1,7 @@
 //! REFER, INVITE with Replaces, and transfers by command: who may, where it leads, and which calls are concerned.
 
 use super::requests::dialled_number;
-use super::routing::Finder;
+
 use super::{Peer, Switch};
 use crate::call::{
     Destination, Hunt, Invitation, Meeting, Party, ReferPolicy, ReferRequest, Replacement,
@@ -181,7 +181,7 @@ impl Switch {
     /// The targets of a number for the party at a leg. A number of the switch itself is nobody that a party could be left with.
     fn hunt_for(&self, leg: (CallId, LegId), dialled: &str, now: Instant) -> Result<Hunt, u16> {
         let query = Query { dialled, caller: self.caller_at(leg), at: self.wall_time(now) };
-        let finder = Finder { settings: &self.settings, registrar: &self.registrar, now };
+        let finder = self.finder(now);
         match finder.find_way(&query)?.destination {
             Destination::Hunt(hunt) => Ok(hunt),
             Destination::Test(_) => Err(403),

@@ -22,6 +22,9 @@ pub type Credentials = (&'static str, String);
 /// Why a challenge is not answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswerable {
+    /// There is no account.
+    #[error("it asks for credentials, and the trunk has no `account`")]
+    NoAccount,
     /// The challenges are for other realms.
     #[error(
         "it asks for credentials of the realm \"{0}\", and the account is for another: set `realm`"

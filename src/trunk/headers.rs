@@ -8,7 +8,7 @@ const LONGEST_VALUE: usize = 1_024;
 const MOST_PASSED: usize = 32;
 
 /// Headers that no rule and no list may touch: they are the protocol's, and a wrong one breaks the call or opens it to others.
-const PROTOCOL: [&str; 61] = [
+const PROTOCOL: [&str; 63] = [
     "Accept",
     "Accept-Contact",
     "Accept-Encoding",
@@ -63,12 +63,14 @@ const PROTOCOL: [&str; 61] = [
     "Security-Client",
     "Security-Server",
     "Security-Verify",
+    "Server",
     "Service-Route",
     "Session-Expires",
     "Subscription-State",
     "Supported",
     "To",
     "Unsupported",
+    "User-Agent",
     "Via",
 ];
 

@@ -5,15 +5,29 @@
 //! requests are [`Errand`]s that the owner carries out and reports back.
 
 mod account;
+mod again;
+mod asking;
+mod chance;
+mod channels;
+mod errand;
 mod headers;
+mod health;
 mod identity;
 mod line;
 mod network;
+mod registration;
 mod settings;
+#[cfg(test)]
+mod tests;
+mod trunks;
 
 pub use account::{Account, Attempt, Credentials, Unanswerable};
+pub use again::{Fresh, Proved, again};
+pub use channels::{Channels, Direction, Full, Usage};
+pub use errand::{Errand, ErrandId, Outline, Purpose};
 pub use headers::{HeaderRule, HeaderRuleError, Headers, NameRule};
 pub use identity::{Assert, Identity, Presented, Privacy};
 pub use line::{Dress, FromRule, Line};
 pub use network::{Network, NetworkError};
 pub use settings::{Called, HealthSettings, Limits, RegistrationSettings, Settings};
+pub use trunks::{RegistrationStatus, Status, Trunks};

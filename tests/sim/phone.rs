@@ -53,6 +53,12 @@ pub struct Dialog {
     answer_at: Option<Instant>,
     /// Our 2xx, until its ACK.
     unacknowledged: Option<(Vec<u8>, Instant, Duration)>,
+    /// Our reliable response, until its PRACK: its bytes, when it goes again, after which wait, and since when.
+    unpracked: Option<(Vec<u8>, Instant, Duration, Instant)>,
+    /// The last RSeq that we heard.
+    heard_rseq: Option<u32>,
+    /// Whether offer and answer crossed before the 2xx, which then has no description.
+    settled: bool,
     ack: Option<(u32, Vec<u8>)>,
     dead_since: Option<Instant>,
     last_remote_cseq: u32,
@@ -80,6 +86,8 @@ pub struct Phone {
     pub manner: Manner,
     pub credentials: Option<(String, String)>,
     pub sends_rtp: bool,
+    /// Whether it sends its provisional responses reliably to those who know 100rel.
+    pub reliable: bool,
     pub dialogs: Vec<Dialog>,
     pending: Vec<Pending>,
     finals: HashMap<(String, String), u16>,
@@ -113,6 +121,7 @@ impl Phone {
             manner: Manner::AnswerAfter(Duration::from_millis(100)),
             credentials: None,
             sends_rtp: true,
+            reliable: false,
             dialogs: Vec::new(),
             pending: Vec::new(),
             finals: HashMap::new(),
@@ -210,8 +219,32 @@ impl Phone {
         });
     }
 
+    /// Asks the server to connect whoever talks in this dialog with `to`.
+    pub fn refer(&mut self, place: usize, to: &str, now: Instant) {
+        if self.dialogs[place].stage == Stage::Up {
+            let refer = self.inside(place, "REFER").with("Refer-To", to);
+            self.send_request(refer, now);
+        }
+    }
+
+    /// Asks the server to connect the other sides of two dialogs.
+    pub fn refer_to_each_other(&mut self, place: usize, other: usize, now: Instant) {
+        let dialog = &self.dialogs[other];
+        let tag = |value: &str| value.split("tag=").nth(1).unwrap_or_default().to_owned();
+        let replaces = format!(
+            "{}%3Bto-tag%3D{}%3Bfrom-tag%3D{}",
+            dialog.call_id,
+            tag(&dialog.remote),
+            tag(&dialog.local)
+        );
+        let to = format!("<sip:x@{}?Replaces={replaces}>", self.server);
+        if self.dialogs[other].stage == Stage::Up {
+            self.refer(place, &to, now);
+        }
+    }
+
     pub fn reinvite(&mut self, place: usize, direction: &'static str, now: Instant) {
-        if self.dialogs[place].stage != Stage::Up || self.is_inviting(place) {
+        if self.dialogs[place].stage != Stage::Up || self.is_offering(place) {
             return;
         }
         self.dialogs[place].direction = direction;
@@ -219,6 +252,24 @@ impl Phone {
         let body = sdp(self.rtp, self.dialogs[place].version, direction);
         let invite = self.inside(place, "INVITE").with_body("application/sdp", body);
         self.send_request(invite, now);
+    }
+
+    /// An offer by UPDATE: in a call, or before it once offer and answer have crossed.
+    pub fn update(&mut self, place: usize, direction: &'static str, now: Instant) {
+        let dialog = &self.dialogs[place];
+        let may = match dialog.stage {
+            Stage::Up => true,
+            Stage::Ringing => dialog.settled && dialog.unpracked.is_none(),
+            Stage::Calling | Stage::Failed(_) | Stage::Down => false,
+        };
+        if !may || self.is_offering(place) {
+            return;
+        }
+        self.dialogs[place].direction = direction;
+        self.dialogs[place].version += 1;
+        let body = sdp(self.rtp, self.dialogs[place].version, direction);
+        let update = self.inside(place, "UPDATE").with_body("application/sdp", body);
+        self.send_request(update, now);
     }
 
     /// Any request outside a dialog.
@@ -232,6 +283,14 @@ impl Phone {
         let call_id = self.unique("any");
         let request = change(self.outside(method, uri, &call_id, 1));
         self.send_request(request, now);
+    }
+
+    fn is_offering(&self, place: usize) -> bool {
+        let call_id = &self.dialogs[place].call_id;
+        let updates = |p: &Pending| {
+            p.method == "UPDATE" && Text::parse(&p.bytes).header("Call-ID") == call_id
+        };
+        self.is_inviting(place) || self.pending.iter().any(updates)
     }
 
     fn is_inviting(&self, place: usize) -> bool {
@@ -324,6 +383,9 @@ impl Phone {
             let request = request.with("CSeq", response.header("CSeq"));
             self.acknowledge_failure(&request, response);
         }
+        if status < 200 && response.find("RSeq").is_some() {
+            return self.handle_reliable(place, response, now);
+        }
         let dialog = &mut self.dialogs[place];
         match status {
             180..=199 if dialog.stage == Stage::Calling => {
@@ -339,6 +401,38 @@ impl Phone {
             }
             _ => {}
         }
+    }
+
+    /// A reliable provisional response: acknowledged in order, and answered if it offers.
+    fn handle_reliable(&mut self, place: usize, response: &Text, now: Instant) {
+        let invite = &self.dialogs[place].invite;
+        let asked = |name| invite.find(name).is_some_and(|value| value.contains("100rel"));
+        if !asked("Supported") && !asked("Require") {
+            self.violations.push(format!("{}: 100rel was not asked for", self.name));
+        }
+        let rseq: u32 = response.header("RSeq").parse().expect("a number");
+        let dialog = &mut self.dialogs[place];
+        if dialog.heard_rseq.is_some_and(|last| rseq != last + 1)
+            || !matches!(dialog.stage, Stage::Calling | Stage::Ringing)
+        {
+            return;
+        }
+        dialog.heard_rseq = Some(rseq);
+        dialog.stage = Stage::Ringing;
+        dialog.remote = response.header("To").to_owned();
+        dialog.target = response.contact().expect("a Contact").to_owned();
+        let offered = dialog.invite.body.is_empty() && !dialog.settled;
+        if let Some((media, direction)) = response.media() {
+            dialog.media = Some(media);
+            dialog.media_direction = direction.to_owned();
+            dialog.settled = true;
+        }
+        let rack = format!("{rseq} {}", response.header("CSeq"));
+        let mut prack = self.inside(place, "PRACK").with("RAck", rack);
+        if offered && response.media().is_some() {
+            prack = prack.with_body("application/sdp", sdp(self.rtp, 1, "sendrecv"));
+        }
+        self.send_request(prack, now);
     }
 
     fn handle_answer(&mut self, place: usize, response: &Text, now: Instant) {
@@ -361,7 +455,10 @@ impl Phone {
             }
         }
         let mut ack = self.inside_with_cseq(place, "ACK", cseq);
-        if self.dialogs[place].invite.body.is_empty() && self.dialogs[place].stage != Stage::Up {
+        if self.dialogs[place].invite.body.is_empty()
+            && self.dialogs[place].stage != Stage::Up
+            && !self.dialogs[place].settled
+        {
             ack = ack.with_body("application/sdp", sdp(self.rtp, 1, "sendrecv"));
         }
         let bytes = ack.print();
@@ -447,6 +544,10 @@ impl Phone {
                 dialog.unacknowledged = None;
                 self.respond(&request, 200);
             }
+            ("PRACK", Some(place)) => self.handle_prack(place, &request),
+            ("UPDATE", Some(place)) if !request.body.is_empty() => {
+                self.handle_update(place, &request);
+            }
             (_, Some(_)) => {
                 self.requests.push(request.clone());
                 self.respond(&request, 200);
@@ -464,7 +565,8 @@ impl Phone {
         }
         if let Some(dead) = dialog.dead_since
             && now.since(dead) > CROSSING
-            && request.method() != "BYE"
+            // What was asked for in a dialog is told in it, though it be over (RFC 5057).
+            && !matches!(request.method(), "BYE" | "NOTIFY")
         {
             self.violations.push(format!("{name}: {} in a dialog that is over", request.start));
         }
@@ -491,21 +593,82 @@ impl Phone {
             }
             Manner::RingForEver => {
                 self.dialogs.push(dialog);
-                self.respond_tagged(&request, 180, &tag, None);
+                self.progress(self.dialogs.len() - 1, 180, None, now);
             }
             Manner::AnswerAfter(wait) => {
                 dialog.answer_at = Some(now + wait);
                 self.dialogs.push(dialog);
-                self.respond_tagged(&request, 180, &tag, None);
+                self.progress(self.dialogs.len() - 1, 180, None, now);
             }
             Manner::EarlyMedia(wait) => {
                 dialog.answer_at = Some(now + wait);
                 dialog.next_rtp = self.sends_rtp.then_some(now);
                 self.dialogs.push(dialog);
                 let body = sdp(self.rtp, 1, "sendrecv");
-                self.respond_tagged(&request, 183, &tag, Some(body));
+                self.progress(self.dialogs.len() - 1, 183, Some(body), now);
             }
         }
+    }
+
+    /// A provisional response, reliable when both sides know how.
+    fn progress(&mut self, place: usize, status: u16, body: Option<String>, now: Instant) {
+        let invite = self.dialogs[place].invite.clone();
+        let tag = self.dialogs[place].local.rsplit("tag=").next().expect("a tag").to_owned();
+        let knows = |name| invite.find(name).is_some_and(|value| value.contains("100rel"));
+        if !(knows("Require") || self.reliable && knows("Supported")) {
+            // An offer needs a reliable response.
+            let body = body.filter(|_| !invite.body.is_empty());
+            self.respond_tagged(&invite, status, &tag, body);
+            return;
+        }
+        let mut response = Text::response(&invite, status, &tag)
+            .with("Contact", format!("<sip:{}>", self.sip))
+            .with("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK")
+            .with("Require", "100rel")
+            .with("RSeq", "5");
+        if let Some(body) = body {
+            response = response.with_body("application/sdp", body);
+            self.dialogs[place].settled = true;
+        }
+        let bytes = response.print();
+        self.answered.insert((invite.branch().to_owned(), "INVITE".into()), bytes.clone());
+        self.dialogs[place].unpracked = Some((bytes.clone(), now + T1, T1, now));
+        self.outbox.push_back(bytes);
+    }
+
+    fn handle_prack(&mut self, place: usize, request: &Text) {
+        let dialog = &mut self.dialogs[place];
+        let fits = request.header("RAck") == format!("5 {} INVITE", dialog.invite.cseq());
+        if !fits || dialog.unpracked.take().is_none() {
+            return self.respond(request, 481);
+        }
+        if let Some((media, direction)) = request.media() {
+            dialog.media = Some(media);
+            dialog.media_direction = direction.to_owned();
+        }
+        self.respond(request, 200);
+    }
+
+    fn handle_update(&mut self, place: usize, request: &Text) {
+        let may = match self.dialogs[place].stage {
+            Stage::Up => true,
+            Stage::Ringing => self.dialogs[place].settled,
+            Stage::Calling | Stage::Failed(_) | Stage::Down => false,
+        };
+        if !may {
+            return self.respond(request, 481);
+        }
+        if self.is_offering(place) {
+            return self.respond(request, 491);
+        }
+        let dialog = &mut self.dialogs[place];
+        if let Some((media, direction)) = request.media() {
+            dialog.media = Some(media);
+            dialog.media_direction = direction.to_owned();
+        }
+        dialog.version += 1;
+        let body = sdp(self.rtp, dialog.version, mirrored(&dialog.media_direction));
+        self.respond_tagged(request, 200, "x", Some(body));
     }
 
     fn handle_reinvite(&mut self, place: usize, request: Text, now: Instant) {
@@ -524,14 +687,8 @@ impl Phone {
             dialog.media_direction = direction.to_owned();
         }
         dialog.version += 1;
-        let answer = match dialog.media_direction.as_str() {
-            "sendonly" => "recvonly",
-            "recvonly" => "sendonly",
-            "inactive" => "inactive",
-            _ => "sendrecv",
-        };
-        let body = sdp(self.rtp, dialog.version, answer);
-        self.answer_invite(place, &request, body, now);
+        let body = sdp(self.rtp, dialog.version, mirrored(&dialog.media_direction));
+        self.answer_invite(place, &request, Some(body), now);
     }
 
     fn handle_cancel(&mut self, place: Option<usize>, request: Text, now: Instant) {
@@ -542,6 +699,7 @@ impl Phone {
             dialog.stage = Stage::Failed(487);
             dialog.dead_since = Some(now);
             dialog.answer_at = None;
+            dialog.unpracked = None;
             dialog.next_rtp = None;
             let invite = dialog.invite.clone();
             let tag = dialog.local.rsplit("tag=").next().expect("a tag").to_owned();
@@ -566,6 +724,7 @@ impl Phone {
                 d.next_rtp.filter(|_| d.media.is_some()),
                 d.answer_at,
                 d.unacknowledged.as_ref().map(|(_, next, _)| *next),
+                d.unpracked.as_ref().map(|(_, next, _, _)| *next),
             ]
         });
         let pending =
@@ -604,10 +763,15 @@ impl Phone {
 
     fn dialog_timeout(&mut self, place: usize, now: Instant) {
         if self.dialogs[place].answer_at.is_some_and(|at| at <= now) {
+            // RFC 3262 §3: a 2xx waits for the PRACK.
+            if self.dialogs[place].unpracked.is_some() {
+                self.dialogs[place].answer_at = Some(now + T1);
+                return self.repeat_unpracked(place, now);
+            }
             self.dialogs[place].answer_at = None;
             let invite = self.dialogs[place].invite.clone();
             self.dialogs[place].stage = Stage::Up;
-            let body = sdp(self.rtp, 1, "sendrecv");
+            let body = (!self.dialogs[place].settled).then(|| sdp(self.rtp, 1, "sendrecv"));
             self.answer_invite(place, &invite, body, now);
             self.dialogs[place].next_rtp =
                 self.dialogs[place].next_rtp.or(self.sends_rtp.then_some(now));
@@ -619,6 +783,7 @@ impl Phone {
             *next = now + *wait;
             self.outbox.push_back(bytes.clone());
         }
+        self.repeat_unpracked(place, now);
         let number = self.number;
         let dialog = &mut self.dialogs[place];
         if let (Some(next), Some(media)) = (dialog.next_rtp, dialog.media)
@@ -634,12 +799,34 @@ impl Phone {
         }
     }
 
+    /// A reliable response goes again until its PRACK comes, but not for ever.
+    fn repeat_unpracked(&mut self, place: usize, now: Instant) {
+        let dialog = &mut self.dialogs[place];
+        let Some((bytes, next, wait, since)) = &mut dialog.unpracked else { return };
+        if *next > now {
+            return;
+        }
+        if now.since(*since) < T1 * 64 {
+            *wait = *wait * 2;
+            *next = now + *wait;
+            return self.outbox.push_back(bytes.clone());
+        }
+        dialog.unpracked = None;
+        dialog.answer_at = None;
+        dialog.next_rtp = None;
+        dialog.stage = Stage::Failed(504);
+        dialog.dead_since = Some(now);
+        let invite = dialog.invite.clone();
+        let tag = dialog.local.rsplit("tag=").next().expect("a tag").to_owned();
+        self.respond_tagged(&invite, 504, &tag, None);
+    }
+
     // ---- writing ----
 
-    fn answer_invite(&mut self, place: usize, invite: &Text, body: String, now: Instant) {
+    fn answer_invite(&mut self, place: usize, invite: &Text, body: Option<String>, now: Instant) {
         let dialog = &self.dialogs[place];
         let tag = dialog.local.rsplit("tag=").next().expect("a tag").to_owned();
-        let bytes = self.respond_tagged(invite, 200, &tag, Some(body));
+        let bytes = self.respond_tagged(invite, 200, &tag, body);
         self.dialogs[place].unacknowledged = Some((bytes, now + T1, T1));
     }
 
@@ -739,6 +926,9 @@ impl Phone {
             rtp_sent: 0,
             answer_at: None,
             unacknowledged: None,
+            unpracked: None,
+            heard_rseq: None,
+            settled: false,
             ack: None,
             dead_since: None,
             last_remote_cseq: 0,
@@ -753,6 +943,16 @@ impl Phone {
     fn unique(&mut self, prefix: &str) -> String {
         self.counter += 1;
         format!("{prefix}{}-{}", self.name, self.counter)
+    }
+}
+
+/// The direction that answers another one.
+fn mirrored(direction: &str) -> &'static str {
+    match direction {
+        "sendonly" => "recvonly",
+        "recvonly" => "sendonly",
+        "inactive" => "inactive",
+        _ => "sendrecv",
     }
 }
 

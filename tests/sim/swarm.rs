@@ -3,8 +3,8 @@
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use sidestream::command::{PauseAs, StartStream, Target, Verb};
-use sidestream::id::{CallId, Track, Tracks};
+use sidestream::command::{PauseAs, StartStream, Target, Transfer, Verb};
+use sidestream::id::{CallId, LegId, Track, Tracks};
 use sidestream::switch::Input;
 use sidestream::time::Duration;
 
@@ -72,7 +72,7 @@ impl Swarm {
         let phone = if self.below(2) == 0 { caller } else { callee };
         let dialogs = self.world.phones[phone].dialogs.len();
         let place = if dialogs == 0 { 0 } else { dialogs - 1 - self.below(dialogs.min(3)) };
-        match self.below(10) {
+        match self.below(12) {
             0..=2 => {
                 let numbers = [
                     format!("{}", 201 + pair),
@@ -86,14 +86,32 @@ impl Swarm {
                 let choice = self.below(MANNERS.len());
                 let manner = MANNERS[choice];
                 self.world.phones[callee].manner = manner;
-                self.world.act(caller, |phone, now| phone.invite(&number, now));
+                self.world.phones[callee].reliable = self.below(2) == 0;
+                let extension = [None, Some("Supported"), Some("Require")][self.below(3)];
+                let offers = self.below(4) > 0;
+                self.world.act(caller, |phone, now| {
+                    phone.invite_with(&number, now, |mut invite| {
+                        if !offers {
+                            invite.body.clear();
+                            invite.headers.retain(|(name, _)| name != "Content-Type");
+                        }
+                        match extension {
+                            Some(extension) => invite.with(extension, "100rel"),
+                            None => invite,
+                        }
+                    })
+                });
             }
             _ if dialogs == 0 => {}
             3 => self.world.act(phone, |phone, now| phone.bye(place, now)),
             4 => self.world.act(phone, |phone, now| phone.cancel_if_calling(place, now)),
             5 => {
                 let direction = DIRECTIONS[self.below(DIRECTIONS.len())];
-                self.world.act(phone, |phone, now| phone.reinvite(place, direction, now));
+                match self.below(3) {
+                    0 => self.world.act(phone, |phone, now| phone.reinvite(place, direction, now)),
+                    1 => self.world.act(phone, |phone, now| phone.update(place, direction, now)),
+                    _ => self.collide(pair, direction),
+                }
             }
             6 => {
                 let ops = [
@@ -112,7 +130,29 @@ impl Swarm {
                 };
                 self.world.act(phone, |phone, now| phone.stream_info(place, &json, now));
             }
+            7 => {
+                // Its own number, another one's, one that nobody has, and one of the switch's.
+                let numbers = [201 + pair, 201 + (pair + 1) % PAIRS, 404, 9196];
+                let to = format!("<sip:{}@10.0.0.1>", numbers[self.below(numbers.len())]);
+                self.world.act(phone, |phone, now| phone.refer(place, &to, now));
+                if self.below(3) == 0 {
+                    self.world.act(phone, |phone, now| phone.bye(place, now));
+                }
+            }
+            8 if dialogs > 1 => {
+                let other = dialogs - 1 - self.below(dialogs.min(3));
+                self.world.act(phone, |phone, now| phone.refer_to_each_other(place, other, now));
+            }
             _ => self.command(),
+        }
+    }
+
+    /// Both sides of a pair offer at the same moment.
+    fn collide(&mut self, pair: usize, direction: &'static str) {
+        for phone in [pair * 2, pair * 2 + 1] {
+            if let Some(last) = self.world.phones[phone].dialogs.len().checked_sub(1) {
+                self.world.act(phone, |phone, now| phone.reinvite(last, direction, now));
+            }
         }
     }
 
@@ -124,7 +164,7 @@ impl Swarm {
         let back = self.below(recent);
         let call = self.calls[self.calls.len() - 1 - back];
         let target = || Target::All;
-        let verb = match self.below(9) {
+        let verb = match self.below(10) {
             0..=2 => {
                 let tracks = [Tracks::From, Tracks::To, Tracks::Both][self.below(3)];
                 let pause_as = [None, Some(PauseAs::Omit), Some(PauseAs::Silence)][self.below(3)];
@@ -136,6 +176,11 @@ impl Swarm {
             5 => Verb::Resume(target()),
             6 => Verb::Mute(target(), Track::FromCustomer),
             7 => Verb::Unmute(target(), Track::FromCustomer),
+            8 => {
+                let to = format!("{}", 201 + self.below(PAIRS));
+                let leg = [None, Some(LegId(0)), Some(LegId(1))][self.below(3)];
+                Verb::Transfer(Transfer { to, leg })
+            }
             _ => Verb::HangUp,
         };
         let request = format!("{}", self.rng.next_u64());

@@ -411,7 +411,8 @@ impl World {
             Output::Figures(Figures::Port { call, leg, figures }) => {
                 self.told.insert((call, leg), figures);
             }
-            Output::Figures(Figures::Stream { .. }) | Output::Registration(_) => {}
+            Output::Figures(Figures::Stream { .. } | Figures::Trunk { .. })
+            | Output::Registration(_) => {}
         }
     }
 

@@ -132,6 +132,7 @@ impl Builder {
             ),
             streaming,
             phones: self.phones(&sip.phones),
+            agent: self.agent(&sip.user_agent),
             transfer: TransferSettings {
                 tone: match sip.transfer.tone {
                     Tone::Ringing => WaitingTone::Ringing,

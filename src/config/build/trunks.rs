@@ -159,6 +159,15 @@ impl Builder {
         })
     }
 
+    /// What we call ourselves.
+    pub(super) fn agent(&mut self, name: &str) -> String {
+        if name.len() > 128 || !name.chars().all(|c| matches!(c, ' '..='~')) {
+            let place = Place::at("sip.user_agent");
+            self.wrong(place, "a name of at most 128 printable ASCII characters, or none");
+        }
+        name.to_owned()
+    }
+
     fn pass(&mut self, place: &Place, names: &[String]) -> Vec<NameRule> {
         self.each(place.key("pass_headers"), names, |text| text.parse::<NameRule>())
     }

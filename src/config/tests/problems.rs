@@ -15,9 +15,9 @@ fn an_unknown_key_is_told_with_its_line_and_the_nearest_known_one() {
               x test.toml has a problem
 
             Error:
-              x unknown field `lisen`, expected one of `realm`, `digest`, `listen`, `advertise`, `allow_wildcard`, `test_numbers`, `max_calls`,
-              | `ring_timeout_s`, `reliable_provisional`, `session_expires_s`, `min_session_expires_s`, `largest_udp_request`, `guard`, `phones`,
-              | `registrar`, `tcp`, `tls`, `websocket`, `transfer`
+              x unknown field `lisen`, expected one of `realm`, `digest`, `listen`, `advertise`, `allow_wildcard`, `user_agent`, `test_numbers`,
+              | `max_calls`, `ring_timeout_s`, `reliable_provisional`, `session_expires_s`, `min_session_expires_s`, `largest_udp_request`, `guard`,
+              | `phones`, `registrar`, `tcp`, `tls`, `websocket`, `transfer`
                ,-[test.toml:3:1]
              2 | realm = "x"
              3 | lisen = []
@@ -134,7 +134,7 @@ password = "1000"
                :                               ^^^^^^^^^^^^^^^^^^^^^
              4 | ring_timeout_s = 0
                `----
-              help: for example udp:127.0.0.1:5060, or tcp:[::1]:5060
+              help: udp, tcp, tls, ws or wss, and where: udp:127.0.0.1:5060, or tls:[::1]:5061
 
             Error:
               x sip.ring_timeout_s: 0 is not within 1 to 3600

@@ -7,6 +7,7 @@ mod manifest;
 mod sink;
 mod stream;
 mod timestamp;
+mod trunk;
 
 pub use call::{CallState, CallView, LegFiguresView, LegView};
 pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_names};
@@ -14,6 +15,7 @@ pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkView};
 pub use stream::{AcceptedView, StreamFiguresView, StreamStatusView, StreamView};
 pub use timestamp::Timestamp;
+pub use trunk::{TrunkRegistrationView, TrunkView};
 
 use serde::Serialize;
 

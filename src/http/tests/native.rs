@@ -28,6 +28,20 @@ async fn a_hang_up_is_a_command() {
 }
 
 #[tokio::test]
+async fn a_transfer_is_a_command() {
+    let bench = bench().await;
+    let path = format!("/v1/calls/{CALL}/transfer");
+    let (status, answer) = bench.send("POST", &path, r#"{"to":"300","leg":1}"#).await;
+    assert_eq!((status, answer["changed"].as_bool()), (StatusCode::OK, Some(true)));
+    let verb = bench.verbs().pop().expect("a command");
+    assert!(verb.ends_with(r#"Transfer(Transfer { to: "300", leg: Some(1) })"#), "{verb}");
+    for body in ["", "{}", r#"{"to":"ftp://x"}"#, r#"{"to":"300","who":1}"#] {
+        let (status, _) = bench.send("POST", &path, body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_start_answers_with_the_new_stream_and_where_it_is() {
     let bench = bench().await;
     let body = r#"{"sink":"asr","label":"s1","tracks":["to_customer"],"pause_as":"silence"}"#;

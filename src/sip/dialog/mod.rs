@@ -166,9 +166,15 @@ impl Dialog {
 
     /// The next request of ours in this dialog (§12.2.1.1), all but a body.
     pub fn request(&mut self, method: Method, branch: &str) -> RequestBuilder {
+        let cseq = self.next_cseq();
+        self.build(method, cseq, branch)
+    }
+
+    /// The number of the next request of ours, for one that is not built here (§12.2.1.1).
+    pub fn next_cseq(&mut self) -> u32 {
         // §8.1.1.5: below 2**31. A dialog that comes near it has lived 68 years at a request a second.
         self.local_cseq = self.local_cseq.saturating_add(1);
-        self.build(method, self.local_cseq, branch)
+        self.local_cseq
     }
 
     /// The ACK for a 2xx to the INVITE that had `cseq` (§13.2.2.4).

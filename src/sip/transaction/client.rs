@@ -63,6 +63,14 @@ impl Client {
         self.fallback.take().filter(|_| is_unheard)
     }
 
+    /// What was sent, while a final response may still come.
+    pub(super) fn request(&self) -> Option<&Bytes> {
+        match &self.machine {
+            Machine::Invite(machine) => machine.invite(),
+            Machine::NonInvite(machine) => machine.request(),
+        }
+    }
+
     pub(super) fn is_invite(&self) -> bool {
         matches!(self.machine, Machine::Invite(_))
     }

@@ -80,7 +80,7 @@ pub(super) fn over(request: &Bytes, flow: &Flow) -> Option<Bytes> {
     Some(Bytes::from(moved))
 }
 
-fn read_again(bytes: &Bytes) -> Option<Request> {
+pub(super) fn read_again(bytes: &Bytes) -> Option<Request> {
     match parse_datagram(bytes.clone()) {
         Ok(Message::Request(request)) => Some(request),
         Ok(Message::Response(_)) | Err(_) => None,

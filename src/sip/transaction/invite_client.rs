@@ -84,6 +84,19 @@ impl Input {
 const TIMER_D: Duration = Duration::from_secs(32);
 
 impl InviteClient {
+    /// What was sent, while a final response may still come.
+    pub(super) fn invite(&self) -> Option<&Bytes> {
+        match self {
+            InviteClient::Calling { invite, .. }
+            | InviteClient::Cancelling { invite, .. }
+            | InviteClient::Proceeding { invite }
+            | InviteClient::Cancelled { invite } => Some(invite),
+            InviteClient::Completed { .. } | InviteClient::Accepted | InviteClient::Terminated => {
+                None
+            }
+        }
+    }
+
     /// Sends `invite` for the first time.
     pub(super) fn start(invite: Bytes, pace: &Pace, effects: &mut Effects) -> Self {
         effects.push(Effect::Send(invite.clone()));

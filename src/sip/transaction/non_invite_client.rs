@@ -62,6 +62,16 @@ impl Input {
 }
 
 impl NonInviteClient {
+    /// What was sent, while a final response may still come.
+    pub(super) fn request(&self) -> Option<&Bytes> {
+        match self {
+            NonInviteClient::Trying { request, .. } | NonInviteClient::Proceeding { request } => {
+                Some(request)
+            }
+            NonInviteClient::Completed | NonInviteClient::Terminated => None,
+        }
+    }
+
     /// Sends `request` for the first time.
     pub(super) fn start(request: Bytes, pace: &Pace, effects: &mut Effects) -> Self {
         effects.push(Effect::Send(request.clone()));

@@ -492,3 +492,36 @@ fn a_cancel_that_crosses_the_held_answer_ends_both_sides() {
     assert_eq!(wire.take(bob).method(), "BYE");
     ringing.wire.assert_empty();
 }
+
+#[test]
+fn phones_that_know_100rel_talk_over_a_network_that_loses_a_fifth() {
+    use crate::phone::Manner;
+    for (seed, offers) in (0..10).map(|seed| (seed, seed % 2 == 0)) {
+        let weather = Weather { latency_ms: 5, jitter_ms: 20, loss: 200, ..Weather::default() };
+        let mut world = World::new(with_bob(|_| {}), weather, seed);
+        world.phone("alice");
+        world.phone("bob");
+        world.phones[1].manner = Manner::EarlyMedia(ms(300));
+        world.phones[1].reliable = true;
+        world.act(0, |alice, now| {
+            alice.invite_with("200", now, |mut invite| {
+                if !offers {
+                    invite.body.clear();
+                    invite.headers.retain(|(name, _)| name != "Content-Type");
+                }
+                invite.with("Supported", "100rel")
+            })
+        });
+        assert!(
+            world.run_until(s(30), |world| world.stage(0, 0) == Stage::Up),
+            "seed {seed}\n{}",
+            world.ladder.draw(&["alice", "switch", "bob"])
+        );
+        let picture = world.ladder.draw(&["alice", "switch", "bob"]);
+        assert!(picture.contains("PRACK"), "{picture}");
+        world.run_for(s(10));
+        assert_eq!(world.stage(1, 0), Stage::Up);
+        world.act(0, |alice, now| alice.bye(0, now));
+        world.assert_empty();
+    }
+}

@@ -14,8 +14,10 @@ mod offer_answer;
 mod refreshes;
 mod strangers;
 mod streams;
+mod transferred_streams;
 mod transfers;
 mod transports;
+mod trunks;
 
 use expect_test::Expect;
 use sidestream::command::{StartStream, Verb};

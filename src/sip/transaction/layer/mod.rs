@@ -1,16 +1,16 @@
 //! The transaction layer: finds the machine for a message, lets it step, and executes its effects.
 
+mod carriage;
 mod execute;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::client::{Audience, Client};
 use super::derived;
-use super::large::{Fallback, LargeRequests};
+use super::large::LargeRequests;
 use super::machine::{ClientEffects, ClientTimer, Pace, ServerEffects, ServerTimer};
 use super::matching::MatchKey;
 use super::server::Server;
@@ -57,6 +57,8 @@ pub struct Transactions {
     connections: HashSet<ConnectionId>,
     /// A few for each transaction that the last input touched.
     outputs: VecDeque<TransactionOutput>,
+    /// The request that the last 401 or 407 was for.
+    challenged: Option<(ClientKey, Bytes)>,
     last_key: u64,
     refused: u64,
     stray_responses: u64,
@@ -77,6 +79,7 @@ impl Transactions {
             large: LargeRequests::never(),
             connections: HashSet::new(),
             outputs: VecDeque::new(),
+            challenged: None,
             last_key: 0,
             refused: 0,
             stray_responses: 0,
@@ -113,19 +116,6 @@ impl Transactions {
         }
         self.send(flow, answer);
         self.end_server(key);
-    }
-
-    /// The same with requests longer than `limit` sent over TCP instead of UDP, from the address of `tcp` that is of the peer's
-    /// family; over UDP after all when that finds nobody (RFC 3261 §18.1.1).
-    pub fn with_large_requests_over_tcp(mut self, limit: usize, tcp: Vec<SocketAddr>) -> Self {
-        self.large = LargeRequests::above(limit, tcp);
-        self
-    }
-
-    /// `remote` is sent datagrams of every size until then. A phone that registers over UDP is reached over nothing else: its
-    /// flow leads through translators and walls that let no connection in (RFC 5626 §3).
-    pub fn keep_to_datagrams(&mut self, remote: SocketAddr, until: Instant) {
-        self.large.spare(remote, until);
     }
 
     /// A request came. A retransmission is answered from the transaction; a full table answers 503.
@@ -181,10 +171,20 @@ impl Transactions {
             self.clients.move_to(key, flow);
         }
         let status = response.status();
+        if matches!(status, 401 | 407) {
+            let request = self.clients.get(key).and_then(|(client, _)| client.request().cloned());
+            self.challenged = request.map(|request| (key, request));
+        }
         let passed = self.step_client(key, Some(&response), now, |client, pace, effects| {
             client.handle_response(status, pace, effects);
         });
         (passed && audience == Audience::User).then_some((key, response, flow))
+    }
+
+    /// The request that was challenged by the 401 or 407 which has just been passed up.
+    pub fn take_challenged(&mut self, key: ClientKey) -> Option<Request> {
+        let (_, request) = self.challenged.take_if(|(challenged, _)| *challenged == key)?;
+        derived::read_again(&request)
     }
 
     /// Sends a request, other than ACK, whose top Via has `branch`. A full table reports it unreachable at once.
@@ -202,16 +202,7 @@ impl Transactions {
             self.outputs.push_back(TransactionOutput::Unreachable { key });
             return key;
         }
-        let moved = self.large.carrier(&flow, bytes.len(), now);
-        let moved = moved.and_then(|tcp| Some((derived::over(&bytes, &tcp)?, tcp)));
-        let Some((moved, tcp)) = moved else {
-            return self.start_client(&method, branch, bytes, flow, Audience::User, now);
-        };
-        let key = self.start_client(&method, branch, moved, tcp, Audience::User, now);
-        if let Some((client, _)) = self.clients.get_mut(key) {
-            client.set_fallback(Fallback { method, bytes, flow });
-        }
-        key
+        self.carry(method, branch, bytes, flow, now)
     }
 
     /// Takes an INVITE back, RFC 3261 §9.1: the CANCEL waits for a provisional response, and its own transaction is kept
@@ -251,11 +242,6 @@ impl Transactions {
         self.first_arrivals.get(merged_by).is_some_and(|first| *first != key)
     }
 
-    /// Whether a message can be sent on a flow that messages came over: its connection has not closed since.
-    pub fn is_open(&self, flow: &Flow) -> bool {
-        flow.connection.is_none_or(|connection| self.connections.contains(&connection))
-    }
-
     /// The flow broke, or could not be dialled: what depends on it ends.
     pub fn handle_transport_error(&mut self, flow: &Flow, now: Instant) {
         if let Some(connection) = flow.connection {
@@ -274,27 +260,6 @@ impl Transactions {
                 server.handle_transport_error(pace, effects);
             });
         }
-    }
-
-    /// Sends a request over UDP that was tried over TCP for its size alone. Returns whether it was one.
-    fn fall_back(&mut self, key: ClientKey, now: Instant) -> bool {
-        let Some((client, _)) = self.clients.get_mut(key) else {
-            return false;
-        };
-        let audience = client.audience;
-        let Some(Fallback { method, bytes, flow }) = client.take_fallback() else {
-            return false;
-        };
-        self.large.handle_unreachable(flow.remote, now);
-        let mut effects = ClientEffects::new();
-        // Its timers are set anew: over TCP there is no other than the one that gives up.
-        let restarted = Client::start(&method, bytes, audience, &self.pace(&flow), &mut effects);
-        if let Some((client, _)) = self.clients.get_mut(key) {
-            *client = restarted;
-        }
-        self.clients.move_to(key, flow);
-        self.execute_client(key, effects, flow, audience, None, now);
-        true
     }
 
     /// Lets every timer fire whose deadline has come.

@@ -1,0 +1,140 @@
+//! The customer's stream through transfers: one id, one clock, no sample lost, whoever comes and goes.
+
+use super::*;
+
+use sidestream::event::{Manifest, SpanKind};
+use sidestream::id::Track;
+
+use crate::phone::Manner;
+
+/// Alice, Bob who answers 2xx, Carol who answers 3xx.
+fn house() -> World {
+    let settings = with_bob(|settings| settings.routes.push(route("3*", 3)));
+    let mut world = World::new(settings, Weather { latency_ms: 1, ..Weather::default() }, 1);
+    for name in ["alice", "bob", "carol"] {
+        world.phone(name);
+    }
+    world
+}
+
+/// Alice talks with Bob, and both directions are streamed.
+fn streamed() -> World {
+    let mut world = house();
+    talking(&mut world);
+    let call = world.last_call();
+    world.command(call, "start", start("good", Tracks::Both)).unwrap();
+    world.run_for(s(1));
+    world
+}
+
+fn up(world: &mut World, phone: usize) -> bool {
+    world.run_until(s(5), |world| {
+        world.phones[phone].dialogs.last().is_some_and(|dialog| dialog.stage == Stage::Up)
+    })
+}
+
+/// The only stream's account, once everybody has gone.
+fn account(world: &mut World) -> Manifest {
+    world.run_for(s(1));
+    let manifests: Vec<_> = world
+        .kinds()
+        .into_iter()
+        .filter_map(|kind| match kind {
+            Kind::StreamEnded { manifest } => Some(manifest.clone().expect("it was opened")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(manifests.len(), 1, "one stream, one end");
+    manifests[0].check().expect("the spans add up");
+    Manifest::clone(&manifests[0])
+}
+
+fn samples(manifest: &Manifest, track: Track, kind: SpanKind) -> u64 {
+    let of_track = manifest.tracks.iter().find(|it| it.track == track).expect("both tracks");
+    of_track.spans.iter().filter(|span| span.kind == kind).map(|span| span.samples).sum()
+}
+
+/// The customer has been talking all the time, and every sample of it is there.
+fn assert_whole(world: &World, manifest: &Manifest) {
+    let audio = samples(manifest, Track::FromCustomer, SpanKind::Audio);
+    let missing = manifest.clock - audio;
+    assert!(missing <= 400, "{missing} of {} samples: {manifest:?}", manifest.clock);
+    assert_eq!(samples(manifest, Track::FromCustomer, SpanKind::Lost), 0);
+    assert_eq!(samples(manifest, Track::FromCustomer, SpanKind::Discarded), 0);
+    let heard = |by: u8| world.phones[0].heard.get(&by).copied().unwrap_or_default();
+    assert!(heard(2) > 40 && heard(3) > 40, "{:?}", world.phones[0].heard);
+    let said = world.phones[2].heard.get(&1).copied().unwrap_or_default();
+    assert!(said > 40, "Carol hears Alice: {said}");
+}
+
+#[test]
+fn a_stream_goes_through_a_blind_transfer_without_losing_a_sample_of_the_customer() {
+    for bye_at_once in [false, true] {
+        let mut world = streamed();
+        world.phones[2].manner = Manner::AnswerAfter(ms(1_500));
+        world.act(1, |bob, now| bob.refer(0, "<sip:300@10.0.0.1>", now));
+        world.run_for(ms(200));
+        if bye_at_once {
+            world.act(1, |bob, now| bob.bye(0, now));
+            // Nobody talks with Alice, and she hears the ringing tone: packets of the switch's own.
+            world.run_for(s(1));
+            assert!(world.phones[0].heard.get(&0).is_some_and(|tone| *tone > 30));
+        }
+        assert!(up(&mut world, 2));
+        world.run_for(s(3));
+        assert_eq!(world.stage(1, 0), Stage::Down);
+        let told: Vec<_> = world.phones[1]
+            .requests
+            .iter()
+            .filter(|request| request.method() == "NOTIFY")
+            .map(|notify| notify.body.trim().to_owned())
+            .collect();
+        assert_eq!(told, ["SIP/2.0 100 Trying", "SIP/2.0 180 Ringing", "SIP/2.0 200 OK"]);
+        world.act(0, |alice, now| alice.bye(0, now));
+        let manifest = account(&mut world);
+        assert_whole(&world, &manifest);
+        world.assert_empty();
+    }
+}
+
+#[test]
+fn a_stream_goes_through_an_attended_transfer_with_the_customer_on_hold_before() {
+    for hold in [false, true] {
+        let mut world = streamed();
+        if hold {
+            world.act(1, |bob, now| bob.reinvite(0, "sendonly", now));
+            world.run_for(ms(300));
+        }
+        world.act(1, |bob, now| bob.invite("300", now));
+        assert!(up(&mut world, 2));
+        world.run_for(ms(500));
+        world.act(1, |bob, now| bob.refer_to_each_other(0, 1, now));
+        world.run_for(s(4));
+        assert_eq!((world.stage(1, 0), world.stage(1, 1)), (Stage::Down, Stage::Down));
+        assert_eq!(world.switch.call_count(), 1);
+        world.act(2, |carol, now| carol.bye(0, now));
+        let manifest = account(&mut world);
+        if hold {
+            let held = samples(&manifest, Track::FromCustomer, SpanKind::Held);
+            assert!(held > 0 && held < manifest.clock / 2, "{manifest:?}");
+        } else {
+            assert_whole(&world, &manifest);
+        }
+        world.assert_empty();
+    }
+}
+
+#[test]
+fn a_stream_goes_on_after_a_transfer_that_failed() {
+    let mut world = streamed();
+    world.phones[2].manner = Manner::Reject(486);
+    world.act(1, |bob, now| bob.refer(0, "<sip:300@10.0.0.1>", now));
+    world.run_for(s(1));
+    let before = world.phones[0].heard[&2];
+    world.run_for(s(1));
+    assert!(world.phones[0].heard[&2] > before + 40, "Bob is still there");
+    world.act(0, |alice, now| alice.bye(0, now));
+    let manifest = account(&mut world);
+    assert!(samples(&manifest, Track::FromCustomer, SpanKind::Audio) + 400 > manifest.clock);
+    world.assert_empty();
+}

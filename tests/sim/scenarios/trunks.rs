@@ -1,0 +1,268 @@
+//! Trunks, message by message: registering, proving who we are in calls, limits, and what crosses a call.
+
+use super::*;
+
+use std::sync::Arc;
+
+use sidestream::dialplan::{Pattern, Rewrite, Rewriting, Route};
+use sidestream::sip::Transport;
+use sidestream::switch::Input;
+use sidestream::time::Duration;
+use sidestream::trunk::{
+    Account, Assert, HeaderRule, Headers, HealthSettings, Identity, Limits, Line,
+    RegistrationSettings, Settings as Trunk,
+};
+
+use crate::text::Text;
+use crate::wire::{Party, Wire, flow};
+
+const CHALLENGE: &str = "Digest realm=\"acme.example\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
+
+fn trunk() -> Trunk {
+    let account =
+        Account { user: "4930".into(), password: "wonder".into(), realm: "acme.example".into() };
+    let line = Line { name: "acme".into(), account: Some(account), ..Line::default() };
+    Trunk { line: Arc::new(line), ..Trunk::new("acme", "sip:10.0.1.2:5060") }
+}
+
+/// Everything to 2xx goes to the trunk, which is at Bob's address.
+fn with(trunk: Trunk) -> Settings {
+    let mut settings = settings();
+    settings.trunks = vec![trunk];
+    let route = Route::new(Pattern::parse("2*").unwrap());
+    settings.routes = vec![route.to("trunk:acme".parse().unwrap())];
+    settings
+}
+
+/// Alice calls; the trunk learns its dialog and has the INVITE.
+fn called(settings: Settings) -> (Wire, Party, Party, Text) {
+    let mut wire = Wire::new(settings);
+    let (mut alice, mut bob) = (Party::alice(), Party::bob());
+    let invite = alice.invite();
+    wire.send(&alice, &invite);
+    wire.take(&alice);
+    let offer = wire.ring(&mut bob);
+    (wire, alice, bob, offer)
+}
+
+fn challenge(bob: &Party, request: &Text, status: u16) -> Text {
+    let name = if status == 407 { "Proxy-Authenticate" } else { "WWW-Authenticate" };
+    bob.reply(request, status).with(name, CHALLENGE)
+}
+
+#[test]
+fn a_challenged_invite_goes_again_with_the_trunks_account_and_its_ack_too() {
+    let (mut wire, mut alice, bob, offer) = called(with(trunk()));
+    assert!(offer.find("Proxy-Authorization").is_none());
+    wire.send(&bob, &challenge(&bob, &offer, 407));
+    assert_eq!(wire.take(&bob).method(), "ACK");
+    let again = wire.take(&bob);
+    assert_eq!((again.method(), again.cseq()), ("INVITE", offer.cseq() + 1));
+    assert_eq!(again.header("Call-ID"), offer.header("Call-ID"));
+    assert_eq!(again.body, offer.body);
+    let proof = again.header("Proxy-Authorization").to_owned();
+    assert!(proof.contains("username=\"4930\"") && proof.contains("realm=\"acme.example\""));
+    wire.send(&bob, &bob.answer(&again, 1, "sendrecv"));
+    let ack = wire.take(&bob);
+    assert_eq!((ack.method(), ack.cseq()), ("ACK", again.cseq()));
+    assert_eq!(ack.header("Proxy-Authorization"), proof);
+    let answer = wire.take(&alice);
+    assert_eq!(answer.status(), Some(200));
+    alice.learn(&answer);
+    let ack = alice.request_with_cseq("ACK", 1);
+    wire.send(&alice, &ack);
+    // The BYE is challenged too, when the call is over for everybody else.
+    let bye = alice.request("BYE");
+    wire.send(&alice, &bye);
+    assert_eq!(wire.take(&alice).status(), Some(200));
+    let bye = wire.take(&bob);
+    wire.send(&bob, &challenge(&bob, &bye, 401));
+    let again = wire.take(&bob);
+    assert_eq!((again.method(), again.cseq()), ("BYE", bye.cseq() + 1));
+    assert!(again.find("Authorization").is_some());
+    wire.send(&bob, &bob.reply(&again, 200));
+    wire.assert_empty();
+}
+
+#[test]
+fn a_realm_that_is_not_the_accounts_gets_nothing_and_refusal_is_the_end() {
+    let (mut wire, alice, bob, offer) = called(with(trunk()));
+    let other = CHALLENGE.replace("acme.example", "evil.example");
+    wire.send(&bob, &bob.reply(&offer, 401).with("WWW-Authenticate", other));
+    assert_eq!(wire.take(&bob).method(), "ACK");
+    assert_eq!(wire.take(&alice).status(), Some(480));
+    wire.nothing();
+    let (mut wire, alice, bob, offer) = called(with(trunk()));
+    wire.send(&bob, &challenge(&bob, &offer, 401));
+    wire.take(&bob);
+    let again = wire.take(&bob);
+    wire.send(&bob, &challenge(&bob, &again, 401));
+    assert_eq!(wire.take(&bob).method(), "ACK");
+    assert_eq!(wire.take(&alice).status(), Some(480));
+    wire.nothing();
+    wire.assert_empty();
+}
+
+#[test]
+fn a_phone_that_challenges_is_told_nothing() {
+    let mut settings = with(trunk());
+    let route = Route::new(Pattern::parse("2*").unwrap());
+    settings.routes = vec![route.to("sip:{number}@10.0.1.2".parse().unwrap())];
+    let (mut wire, alice, bob, offer) = called(settings);
+    wire.send(&bob, &challenge(&bob, &offer, 407));
+    assert_eq!(wire.take(&bob).method(), "ACK");
+    assert_eq!(wire.take(&alice).status(), Some(480));
+    wire.nothing();
+}
+
+#[test]
+fn a_trunk_is_registered_at_the_start_and_forgets_us_when_we_go() {
+    let registration = RegistrationSettings {
+        aor: "sip:4930@acme.example".into(),
+        expires: Duration::from_secs(600),
+        first_wait: Duration::from_secs(5),
+        longest_wait: Duration::from_secs(60),
+    };
+    let mut wire = Wire::new(with(Trunk { registration: Some(registration), ..trunk() }));
+    let bob = Party::bob();
+    wire.pass(Duration::from_millis(1));
+    let register = wire.take(&bob);
+    assert_eq!(register.start, "REGISTER sip:acme.example SIP/2.0");
+    wire.send(&bob, &challenge(&bob, &register, 401));
+    let register = wire.take(&bob);
+    assert!(register.find("Authorization").is_some());
+    let contact = register.header("Contact").to_owned();
+    let mut answer = Text::response(&register, 200, "r").with("Contact", contact);
+    answer = answer.with("Expires", "60");
+    wire.send(&bob, &answer);
+    wire.pass(Duration::from_secs(52));
+    assert_eq!(wire.take(&bob).cseq(), 3);
+    wire.input(Input::Drain);
+    let farewell = wire.take(&bob);
+    assert_eq!((farewell.method(), farewell.header("Expires")), ("REGISTER", "0"));
+}
+
+#[test]
+fn a_trunk_that_does_not_answer_is_passed_over_until_it_does() {
+    let health = HealthSettings { every: Duration::from_secs(30), failures: 1, successes: 1 };
+    let mut settings = with(Trunk { health: Some(health), ..trunk() });
+    settings.users.clear();
+    let mut wire = Wire::new(settings);
+    let (mut alice, bob) = (Party::alice(), Party::bob());
+    // Timer F is over, and nobody has answered.
+    wire.pass(Duration::from_secs(40));
+    let options = wire.take(&bob);
+    assert_eq!(options.start, "OPTIONS sip:10.0.1.2:5060 SIP/2.0");
+    wire.sent.clear();
+    let invite = alice.invite();
+    wire.send(&alice, &invite);
+    assert_eq!(wire.take(&alice).status(), Some(503));
+    let ack = alice.request_with_cseq("ACK", invite.cseq());
+    wire.send(&alice, &ack);
+    wire.pass(Duration::from_secs(30));
+    let last = std::mem::take(&mut wire.sent)
+        .into_iter()
+        .filter(|(_, text)| text.method() == "OPTIONS")
+        .last();
+    wire.send(&bob, &bob.reply(&last.unwrap().1, 404));
+    let mut carol = Party::new(
+        "carol",
+        flow(Transport::Udp, "10.0.0.1:5060", "10.0.1.3:5060", None),
+        "10.0.1.3:4000",
+    );
+    let invite = carol.invite();
+    wire.send(&carol, &invite);
+    assert_eq!(wire.take(&carol).status(), Some(100));
+    assert_eq!(wire.take(&bob).method(), "INVITE");
+}
+
+#[test]
+fn a_full_trunk_refuses_and_its_channel_is_free_after_the_call() {
+    let limits = Limits { calls_out: Some(1), ..Limits::default() };
+    let (mut wire, mut alice, bob, offer) = called(with(Trunk { limits, ..trunk() }));
+    let mut carol = Party::new(
+        "carol",
+        flow(Transport::Udp, "10.0.0.1:5060", "10.0.1.3:5060", None),
+        "10.0.1.3:4000",
+    );
+    let invite = carol.invite();
+    wire.send(&carol, &invite);
+    assert_eq!(wire.take(&carol).status(), Some(100));
+    assert_eq!(wire.take(&carol).status(), Some(503));
+    assert_eq!(wire.switch.holdings().channels, 1);
+    wire.send(&bob, &bob.reply(&offer, 486));
+    assert_eq!(wire.take(&bob).method(), "ACK");
+    assert_eq!(wire.take(&alice).status(), Some(486));
+    assert_eq!(wire.switch.holdings().channels, 0);
+    let _ = alice.request_with_cseq("ACK", 1);
+    wire.assert_empty();
+}
+
+#[test]
+fn what_a_trunk_is_told_is_what_its_line_says() {
+    let line = Line {
+        identity: Identity { assert: Assert::Asserted, trusted: true, ..Identity::default() },
+        headers: Headers {
+            pass: vec!["X-*".parse().unwrap()],
+            rules: vec![HeaderRule::set("X-Tenant", "{caller}>{number}").unwrap()],
+        },
+        callers: Rewriting::new(vec![Rewrite::expression("(.*)", "+49$1").unwrap()]),
+        ..(*trunk().line).clone()
+    };
+    let called_out = Rewriting::new(vec![Rewrite::front(Pattern::parse("2*").unwrap(), 1, "+1")]);
+    let mut wire = Wire::new(with(Trunk { line: Arc::new(line), called_out, ..trunk() }));
+    let (mut alice, mut bob) = (Party::alice(), Party::bob());
+    let invite = alice
+        .invite()
+        .with("Privacy", "id")
+        .with("X-Ticket", "17")
+        .with("Subject", "secret")
+        .with("User-Agent", "Phone/1");
+    wire.send(&alice, &invite);
+    wire.take(&alice);
+    let offer = wire.ring(&mut bob);
+    assert_eq!(offer.start, "INVITE sip:+100@10.0.1.2:5060 SIP/2.0");
+    assert!(offer.header("From").starts_with("<sip:+49alice@10.0.0.1:5060>"), "{offer:?}");
+    assert_eq!(offer.header("P-Asserted-Identity"), "<sip:+49alice@10.0.0.1:5060>");
+    assert_eq!((offer.header("Privacy"), offer.header("X-Ticket")), ("id", "17"));
+    assert_eq!(offer.header("X-Tenant"), "+49alice>+100");
+    assert_eq!(offer.header("User-Agent"), "Sidestream");
+    assert!(offer.find("Subject").is_none());
+}
+
+#[test]
+fn nothing_of_one_side_is_seen_on_the_other() {
+    let mut wire = Wire::new(with(trunk()));
+    let (mut alice, mut bob) = (Party::alice(), Party::bob());
+    alice.call_id = "alices-own-call-id".into();
+    let invite = alice
+        .invite()
+        .with("Record-Route", "<sip:10.7.7.7;lr>")
+        .with("User-Agent", "AlicePhone/1")
+        .with("X-Secret", "10.8.8.8");
+    wire.send(&alice, &invite);
+    let mut seen: Vec<Text> = Vec::new();
+    wire.take(&alice);
+    let offer = wire.ring(&mut bob);
+    seen.push(offer.clone());
+    wire.send(&bob, &bob.reply(&offer, 180).with("Server", "BobBox/2"));
+    let mut told = vec![wire.take(&alice)];
+    wire.send(&bob, &bob.answer(&offer, 1, "sendrecv").with("Server", "BobBox/2"));
+    seen.push(wire.take(&bob));
+    told.push(wire.take(&alice));
+    for text in &seen {
+        let text = text.print();
+        let text = String::from_utf8_lossy(text.as_ref());
+        for secret in ["10.0.1.1", "10.7.7.7", "alices-own", "AlicePhone", "10.8.8.8", "tag=alice"]
+        {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+    for text in &told {
+        let text = text.print();
+        let text = String::from_utf8_lossy(text.as_ref());
+        for secret in ["10.0.1.2", "BobBox", "tag=bob", offer.header("Call-ID")] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+}
