@@ -14,6 +14,7 @@ use super::handle::{Answer, Ask, Status};
 use super::inbound::Inbound;
 use super::load::{LoadMeter, Watched};
 use super::media::Workers;
+use super::resolver::{Located, Resolver};
 use super::stream::Connections;
 use super::udp::UdpListener;
 use crate::call::{SinkCommand, SinkEvent};
@@ -54,6 +55,7 @@ pub(super) struct Inputs {
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) media: mpsc::Receiver<MediaEvent>,
     pub(super) sinks: mpsc::Receiver<SinkEvent>,
+    pub(super) located: mpsc::Receiver<Located>,
 }
 
 /// The switch and the hands that carry its outputs out.
@@ -63,6 +65,7 @@ pub(super) struct Driver {
     pub(super) udp: Vec<UdpListener>,
     pub(super) connections: Connections,
     pub(super) workers: Workers,
+    pub(super) resolver: Resolver,
     pub(super) outlets: Outlets,
     pub(super) counters: Arc<Counters>,
     pub(super) tickets: Tickets,
@@ -99,6 +102,10 @@ impl Driver {
                 Some(event) = inputs.media.recv() => {
                     begun = self.clock.now();
                     self.input(Input::Media(event));
+                }
+                Some((lookup, places)) = inputs.located.recv(), if open => {
+                    begun = self.clock.now();
+                    self.input(Input::Located { lookup, places });
                 }
                 Some(event) = inputs.sinks.recv() => {
                     begun = self.clock.now();
@@ -233,6 +240,7 @@ impl Driver {
                     failed.push(flow);
                 }
             }
+            Output::Locate { lookup, search } => self.resolver.locate(lookup, search),
             Output::Media { call, command } => self.workers.send(call, command),
             Output::Sink(command) => (self.outlets.sinks)(command),
             Output::Reply { ticket, answer } => self.tickets.settle(ticket, answer),

@@ -14,6 +14,7 @@ mod handle;
 mod inbound;
 mod load;
 mod media;
+mod resolver;
 mod socket;
 mod stream;
 mod stun;
@@ -35,6 +36,7 @@ pub use counters::{Counter, Counters};
 pub use driver::{Outlets, Told};
 pub use handle::{CommandError, NetHandle, Status};
 pub use media::MediaSettings;
+pub use resolver::DnsSettings;
 pub use stream::{Origins, TcpLimits, WebSocketSettings};
 use tls::{ServerNames, TlsSettings};
 
@@ -45,6 +47,8 @@ pub struct NetSettings {
     pub media: MediaSettings,
     /// Limits of connections.
     pub tcp: TcpLimits,
+    /// How the DNS is asked.
+    pub dns: DnsSettings,
     /// WebSocket connections.
     pub websocket: WebSocketSettings,
     /// Who we are inside TLS, and whom we believe.
@@ -164,13 +168,15 @@ pub fn start(
     let (renewal, tls) = tls::Renewal::begin(settings.tls.clone()).map_err(io::Error::other)?;
     let renewal_asker = renewal.asker();
     tokio::spawn(renewal.run(Arc::clone(&counters), stop.clone()));
+    // What the resolver finds, the connections hold certificates to.
+    let names = ServerNames::default();
     let shell = stream::Shell {
         inbound: inbound_sender.clone(),
         admission: stream::Admission::new(settings.tcp),
         limits: settings.tcp,
         websocket: Arc::new(settings.websocket.clone()),
         tls,
-        names: ServerNames::default(),
+        names: names.clone(),
         counters: Arc::clone(&counters),
     };
     let addresses = |transport| {
@@ -207,7 +213,14 @@ pub fn start(
             Port::Tcp(listener) => drop(tokio::spawn(listener.run(shell.clone(), stop.clone()))),
         }
     }
+    let (located_sender, located) = mpsc::channel(resolver::LOCATED_LIMIT);
     let driver = driver::Driver {
+        resolver: resolver::Resolver::new(
+            &settings.dns,
+            names,
+            Arc::clone(&counters),
+            located_sender,
+        ),
         switch,
         clock,
         udp,
@@ -219,6 +232,6 @@ pub fn start(
         load: load::LoadMeter::new(clock.now()),
         _ended: ended.drop_guard(),
     };
-    tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks }, stop));
+    tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks, located }, stop));
     Ok(handle)
 }
