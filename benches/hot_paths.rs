@@ -13,8 +13,9 @@ use sidestream::id::{CallId, PortId, SinkName, StreamId, Track, Tracks};
 use sidestream::media::{
     Assembler, AssemblyPlan, Encoding, LocalPort, MediaCommand, PayloadMap, Relay, Settings, ring,
 };
-use sidestream::sip::{Message, parse_datagram};
+use sidestream::sip::{Flow, Message, Transport, parse_datagram};
 use sidestream::time::{Duration, Instant};
+use sidestream::trace::{Direction, Repeats, Seen, Tally, Trace, TraceLimits};
 use sidestream::{rtp, sdp};
 
 const INVITE: &str = concat!(
@@ -69,6 +70,28 @@ fn sip(c: &mut Criterion) {
                 .expect("it parses")
                 .relayed(local, origin)
                 .to_bytes()
+        });
+    });
+}
+
+/// What seeing a message costs signalling: its repetition is looked for, it is counted, and its call's ring takes it.
+fn trace(c: &mut Criterion) {
+    let flow = Flow {
+        transport: Transport::Udp,
+        local: SocketAddr::from(([127, 0, 0, 1], 5060)),
+        remote: SocketAddr::from(([127, 0, 0, 1], 5062)),
+        connection: None,
+    };
+    let (mut trace, mut tally, mut repeats) =
+        (Trace::new(TraceLimits::default()), Tally::default(), Repeats::default());
+    trace.attribute(CallId::from_u128(1), "2f1d9c4b7a6e4f0d8c3b");
+    let bytes = invite();
+    c.bench_function("trace/see an INVITE", |b| {
+        b.iter(|| {
+            let (at, direction, bytes) = (Instant::ZERO, Direction::Received, bytes.clone());
+            let seen = Seen { at, direction, flow, bytes };
+            tally.count(&seen, repeats.is_repeat(&seen));
+            trace.note(black_box(seen));
         });
     });
 }
@@ -179,5 +202,5 @@ fn timeline(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(hot_paths, sip, relay, timeline);
+criterion_group!(hot_paths, sip, trace, relay, timeline);
 criterion_main!(hot_paths);

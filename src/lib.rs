@@ -19,6 +19,7 @@ pub mod sdp;
 pub mod sip;
 pub mod switch;
 pub mod time;
+pub mod trace;
 pub mod trunk;
 
 // The shell.
@@ -38,3 +39,5 @@ pub mod phone;
 pub mod server;
 #[cfg(feature = "server")]
 pub mod sink;
+#[cfg(feature = "server")]
+pub mod store;

@@ -15,9 +15,17 @@ mod differential;
 mod framing;
 #[path = "conformance/ipv6.rs"]
 mod ipv6;
+#[path = "conformance/live.rs"]
+#[cfg(feature = "server")]
+mod live;
 #[path = "conformance/probes.rs"]
 mod probes;
 #[path = "conformance/refusals.rs"]
 mod refusals;
+#[path = "conformance/round_trip.rs"]
+mod round_trip;
 #[path = "conformance/torture.rs"]
 mod torture;
+#[path = "conformance/tracing.rs"]
+#[cfg(feature = "server")]
+mod tracing;

@@ -23,6 +23,8 @@ pub struct Owners {
     late: LateAnswers,
     port_count: u64,
     lookup_count: u64,
+    /// Dialogs that the switch has yet to tell of: a few for each input.
+    new_dialogs: Vec<(CallId, Box<str>)>,
     /// BYEs of calls that are over, to trunks that may want to know who we are.
     farewells: HashMap<ClientKey, Farewell>,
 }
@@ -38,7 +40,13 @@ pub struct Farewell {
 
 impl Owners {
     pub(super) fn add_dialog(&mut self, call_id: &str, local_tag: &str, owner: (CallId, LegId)) {
+        self.new_dialogs.push((owner.0, call_id.into()));
         self.dialogs.insert((call_id.into(), local_tag.into()), owner);
+    }
+
+    /// The calls and Call-IDs of the dialogs that were added since the last question.
+    pub fn take_new_dialogs(&mut self) -> Vec<(CallId, Box<str>)> {
+        std::mem::take(&mut self.new_dialogs)
     }
 
     pub(super) fn remove_dialog(&mut self, call_id: &str, local_tag: &str) {

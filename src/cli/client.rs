@@ -86,6 +86,13 @@ impl Request {
 impl Client {
     /// Sends the request. An answer of 400 and above is an error that tells what the server said.
     pub(super) async fn send(&self, request: &Request) -> anyhow::Result<Value> {
+        let text = self.bytes(request).await?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// As [`Client::send`], with the body as it came.
+    pub(super) async fn bytes(&self, request: &Request) -> anyhow::Result<Vec<u8>> {
         let method = reqwest::Method::from_bytes(request.method.as_bytes())?;
         let mut builder = self
             .http
@@ -100,11 +107,12 @@ impl Client {
         let response =
             builder.send().await.with_context(|| format!("no answer from {}", self.url))?;
         let status = response.status();
-        let text = response.text().await?;
-        let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        let bytes = response.bytes().await?;
         if status.is_success() {
-            return Ok(value);
+            return Ok(bytes.to_vec());
         }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
         let said = value
             .pointer("/error/message")
             .or_else(|| value.get("message"))

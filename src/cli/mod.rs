@@ -13,6 +13,7 @@ mod serve;
 mod sink;
 mod stream;
 mod table;
+mod trace;
 mod transfer;
 
 use std::process::ExitCode;
@@ -48,6 +49,8 @@ enum Command {
     Stream(stream::StreamArgs),
     /// List calls.
     Calls(calls::CallsArgs),
+    /// Show the SIP messages of a call.
+    Trace(trace::TraceArgs),
     /// Connect one party of a call with somebody new.
     Transfer(transfer::TransferArgs),
     /// Check a configuration file.
@@ -82,6 +85,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Sink(args) => told(sink::run(args).await),
         Command::Stream(args) => told(stream::run(args).await),
         Command::Calls(args) => told(calls::run(args).await),
+        Command::Trace(args) => told(trace::run(args).await),
         Command::Transfer(args) => told(transfer::run(args).await),
         Command::Check(args) => told(check::check(&args)),
         Command::RouteTest(args) => told(route_test::run(&args)),

@@ -29,6 +29,7 @@ section!(File {
     streaming: Streaming = Streaming::default(),
     http: Http = Http::default(),
     log: Log = Log::default(),
+    trace: Trace = Trace::default(),
     users: Vec<User> = Vec::new(),
     peers: Vec<Peer> = Vec::new(),
     trunks: Vec<Trunk> = Vec::new(),
@@ -51,6 +52,7 @@ section!(Sip {
     redirects: RedirectPolicy = RedirectPolicy::Off,
     redirect_domains: Vec<String> = Vec::new(),
     reliable_provisional: Reliable = Reliable::Supported,
+    max_call_duration_s: u64 = 43_200,
     session_expires_s: u64 = 1_800,
     min_session_expires_s: u64 = 90,
     largest_udp_request: u64 = 1_300,
@@ -101,6 +103,7 @@ section!(Registrar {
     contacts_per_user: u64 = 10,
     registers_per_minute: u64 = 60,
     path: String = "strict".into(),
+    store: Option<String> = None,
     ping_every_s: u64 = 30,
     ping_misses: u64 = 3,
 });
@@ -178,6 +181,16 @@ section!(Http {
 section!(Token { id: String = String::new(), secret: String = String::new() });
 
 section!(Log { level: String = "info".into(), format: LogFormat = LogFormat::Text });
+
+section!(Trace {
+    messages_per_call: u64 = 500,
+    kib_per_call: u64 = 512,
+    total_mib: u64 = 64,
+    redact: bool = true,
+    hep: Hep = Hep::default(),
+});
+
+section!(Hep { collector: Option<String> = None, agent: u64 = 1, key: Option<String> = None });
 
 section!(User {
     name: String = String::new(),

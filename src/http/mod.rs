@@ -13,6 +13,7 @@ mod calls;
 mod contact;
 mod error;
 mod events;
+mod messages;
 mod open;
 mod request;
 mod settings;
@@ -42,7 +43,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::command::{Accepted, Command};
-use crate::control::json::{ScopeView, SinkView, Timestamp};
+use crate::control::json::{MessagesView, ScopeView, SinkView, Timestamp};
 use crate::id::{CallId, StreamId};
 use crate::net::CommandError;
 use crate::notify::Notify;
@@ -60,6 +61,15 @@ pub type CommandDoor = Arc<
 
 /// Levels of a stream that goes to the built-in scope.
 pub type ScopeReader = Arc<dyn Fn(StreamId) -> Option<ScopeView> + Send + Sync>;
+
+/// The SIP messages of a call that the board knows; none when they were not kept.
+#[derive(Clone)]
+pub struct TraceReader {
+    /// As they are shown.
+    pub messages: Arc<dyn Fn(CallId) -> MessagesView + Send + Sync>,
+    /// As a capture file.
+    pub pcap: Arc<dyn Fn(CallId) -> Vec<u8> + Send + Sync>,
+}
 
 /// Who is banned; `None` when the switch is gone.
 pub type BanReader = Arc<dyn Fn() -> BoxFuture<'static, Option<Vec<BanView>>> + Send + Sync>;
@@ -88,6 +98,8 @@ pub struct Gateway {
     pub door: CommandDoor,
     /// Where the scope's levels come from.
     pub scope: ScopeReader,
+    /// Where the messages of calls come from.
+    pub trace: TraceReader,
     /// Where the bans come from.
     pub bans: BanReader,
     /// What lifts a ban.
@@ -127,6 +139,8 @@ pub fn router(gateway: Gateway) -> Router {
     let (protected, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(calls::list))
         .routes(routes!(calls::show, calls::hang_up))
+        .routes(routes!(messages::list))
+        .routes(routes!(messages::pcap))
         .routes(routes!(calls::transfer))
         .routes(routes!(streams::list, streams::start))
         .routes(routes!(streams::change))

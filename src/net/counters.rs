@@ -88,6 +88,10 @@ counters! {
     dns_late,
     /// Look-ups that were given up because too many were under way.
     dns_refused,
+    /// SIP messages given to the HEP collector.
+    hep_sent,
+    /// SIP messages that the HEP collector did not get.
+    hep_lost,
     /// Messages that had no connection or socket to leave by.
     unroutable,
     /// Commands that were given up because the switch gave no answer in time.

@@ -16,6 +16,7 @@ use super::load::{LoadMeter, Watched};
 use super::media::Workers;
 use super::resolver::{Located, Resolver};
 use super::stream::Connections;
+use super::tap::Tap;
 use super::udp::UdpListener;
 use crate::call::{SinkCommand, SinkEvent};
 use crate::event::Event;
@@ -24,6 +25,7 @@ use crate::registrar::Change;
 use crate::sip::{Flow, Transport};
 use crate::switch::{Figures, Input, Output, Switch, Ticket};
 use crate::time::{Duration, Instant};
+use crate::trace::Direction;
 
 /// Inputs that are taken at once, before the timers get their turn.
 const BATCH: usize = 64;
@@ -68,6 +70,7 @@ pub(super) struct Driver {
     pub(super) resolver: Resolver,
     pub(super) outlets: Outlets,
     pub(super) counters: Arc<Counters>,
+    pub(super) tap: Arc<Tap>,
     pub(super) tickets: Tickets,
     pub(super) load: LoadMeter,
     /// Tells whoever waits that the driver has ended, also when it ended by a bug.
@@ -158,7 +161,10 @@ impl Driver {
 
     fn take_inbound(&mut self, inbound: Inbound) {
         match inbound {
-            Inbound::Message { flow, bytes } => self.input(Input::Message { flow, bytes }),
+            Inbound::Message { flow, bytes } => {
+                self.tap.note(Direction::Received, flow, bytes.clone(), self.clock.now());
+                self.input(Input::Message { flow, bytes });
+            }
             Inbound::Opened(connection) => self.connections.insert(connection),
             Inbound::Alias { flow, port, name } => self.connections.alias(&flow, port, name),
             Inbound::Closed { flow } => self.take_closed(flow),
@@ -215,10 +221,10 @@ impl Driver {
         loop {
             let mut failed = Vec::new();
             while let Some(output) = self.switch.poll_output() {
-                self.carry_out(output, &mut failed);
+                self.carry_out(output, now, &mut failed);
             }
             if failed.is_empty() {
-                return;
+                return self.tap.export();
             }
             for flow in failed {
                 self.switch.handle_input(Input::FlowFailed { flow }, now);
@@ -226,9 +232,10 @@ impl Driver {
         }
     }
 
-    fn carry_out(&mut self, output: Output, failed: &mut Vec<Flow>) {
+    fn carry_out(&mut self, output: Output, now: Instant, failed: &mut Vec<Flow>) {
         match output {
             Output::Send { flow, bytes } => {
+                self.tap.note(Direction::Sent, flow, bytes.clone(), now);
                 let sent = match flow.transport {
                     Transport::Udp => self.send_datagram(&flow, &bytes),
                     Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
@@ -241,6 +248,7 @@ impl Driver {
                 }
             }
             Output::Locate { lookup, search } => self.resolver.locate(lookup, search),
+            Output::Dialog { call, call_id } => self.tap.attribute(call, &call_id),
             Output::Media { call, command } => self.workers.send(call, command),
             Output::Sink(command) => (self.outlets.sinks)(command),
             Output::Reply { ticket, answer } => self.tickets.settle(ticket, answer),

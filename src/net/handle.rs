@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::counters::Counters;
 use super::stream::Admission;
+use super::tap::Tap;
 use crate::command::{Accepted, Command, Denied};
 use crate::id::CallId;
 use crate::switch::{self, Ban};
@@ -74,6 +75,7 @@ pub struct NetHandle {
     pub(super) tcp: Arc<[SocketAddr]>,
     pub(super) counters: Arc<Counters>,
     pub(super) admission: Arc<Admission>,
+    pub(super) tap: Arc<Tap>,
     pub(super) renewal: Arc<Notify>,
     pub(super) stop: CancellationToken,
     pub(super) ended: CancellationToken,
@@ -154,6 +156,11 @@ impl NetHandle {
     /// What the sockets did and gave up.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// The messages of calls, and how many of which kind there were.
+    pub fn tap(&self) -> &Tap {
+        &self.tap
     }
 
     /// SIP connections that are open.

@@ -18,6 +18,7 @@ mod resolver;
 mod socket;
 mod stream;
 mod stun;
+mod tap;
 pub mod tls;
 mod udp;
 
@@ -38,6 +39,7 @@ pub use handle::{CommandError, NetHandle, Status};
 pub use media::MediaSettings;
 pub use resolver::DnsSettings;
 pub use stream::{Origins, TcpLimits, WebSocketSettings};
+pub use tap::{HepSettings, Tallied, Tap, TapSettings};
 use tls::{ServerNames, TlsSettings};
 
 /// What the shell is built from.
@@ -55,6 +57,8 @@ pub struct NetSettings {
     pub tls: TlsSettings,
     /// How long a command waits for the switch's answer.
     pub command_time: Duration,
+    /// What is kept of SIP messages, and who gets a copy.
+    pub tap: TapSettings,
 }
 
 /// A SIP port could not be taken.
@@ -162,6 +166,7 @@ pub fn start(
     let counters = Arc::new(Counters::default());
     let (workers, media) =
         media::Workers::start(&settings.media, clock, Arc::clone(&counters), seed)?;
+    let tap = Arc::new(Tap::new(&settings.tap, clock, &counters)?);
     let (inbound_sender, inbound) = mpsc::channel(inbound::INBOUND_LIMIT);
     let (asks_sender, asks) = mpsc::channel(handle::ASK_LIMIT);
     let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
@@ -195,6 +200,7 @@ pub fn start(
         tcp: tcp_addresses,
         counters: Arc::clone(&counters),
         admission: Arc::clone(&shell.admission),
+        tap: Arc::clone(&tap),
         renewal: renewal_asker,
         stop: stop.clone(),
         ended: ended.clone(),
@@ -228,6 +234,7 @@ pub fn start(
         workers,
         outlets,
         counters,
+        tap,
         tickets: driver::Tickets::new(settings.command_time),
         load: load::LoadMeter::new(clock.now()),
         _ended: ended.drop_guard(),

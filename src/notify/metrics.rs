@@ -36,6 +36,20 @@ pub struct Figure {
     pub value: u64,
 }
 
+/// Sums of one name that another room keeps, each with its labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelledSums {
+    /// Their name, without prefix and without `_total`.
+    pub name: &'static str,
+    /// What they are.
+    pub help: &'static str,
+    /// The labels of each and where it stands. The room keeps their number small.
+    pub rows: Vec<(Vec<(&'static str, String)>, u64)>,
+}
+
+/// Reads the labelled sums of another room, at every scrape.
+pub type LabelledFigures = Box<dyn Fn() -> Vec<LabelledSums> + Send + Sync>;
+
 /// Reads the figures of another room, at every scrape.
 pub type Figures = Box<dyn Fn() -> Vec<Figure> + Send + Sync>;
 
@@ -50,7 +64,13 @@ pub enum FigureKind {
 
 /// The rooms whose figures are read.
 #[derive(Clone, Default)]
-struct Attached(Arc<Mutex<Vec<(FigureKind, Figures)>>>);
+struct Attached(Arc<Mutex<Rooms>>);
+
+#[derive(Default)]
+struct Rooms {
+    plain: Vec<(FigureKind, Figures)>,
+    labelled: Vec<LabelledFigures>,
+}
 
 impl std::fmt::Debug for Attached {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -61,7 +81,14 @@ impl std::fmt::Debug for Attached {
 impl Collector for Attached {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (kind, figures) in rooms.iter() {
+        for sums in rooms.labelled.iter().flat_map(|figures| figures()) {
+            let kind = ConstCounter::new(0u64).metric_type();
+            let mut family = encoder.encode_descriptor(sums.name, sums.help, None, kind)?;
+            for (labels, value) in &sums.rows {
+                ConstCounter::new(*value).encode(family.encode_family(labels)?)?;
+            }
+        }
+        for (kind, figures) in rooms.plain.iter() {
             for Figure { name, help, value } in figures() {
                 match kind {
                     FigureKind::Sums => {
@@ -276,7 +303,13 @@ impl Metrics {
     /// Lets every scrape read the figures of another room as well.
     pub fn attach(&self, kind: FigureKind, figures: Figures) {
         let mut rooms = self.attached.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.push((kind, figures));
+        rooms.plain.push((kind, figures));
+    }
+
+    /// The same for sums with labels.
+    pub fn attach_labelled(&self, figures: LabelledFigures) {
+        let mut rooms = self.attached.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.labelled.push(figures);
     }
 
     /// The text that a scraper reads.

@@ -10,7 +10,7 @@ mod trunks;
 
 pub use board::{Board, BoardLimits};
 pub use bus::{Bus, Heard, Subscription, Told};
-pub use metrics::{Figure, FigureKind, Figures, Metrics};
+pub use metrics::{Figure, FigureKind, Figures, LabelledFigures, LabelledSums, Metrics};
 pub use trunks::TrunkBoard;
 
 use std::sync::Arc;

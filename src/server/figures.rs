@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::net::{NetHandle, Status};
-use crate::notify::{Figure, FigureKind, Metrics};
+use crate::net::{NetHandle, Status, Tallied};
+use crate::notify::{Figure, FigureKind, LabelledSums, Metrics};
 use crate::sink::{PoolFigures, SinkHandle};
+use crate::store::Store;
 use crate::switch::GuardCounters;
+use crate::trace::Row;
 
 /// How often the switch is asked how it is.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -43,8 +45,89 @@ pub(super) fn attach(metrics: &Metrics, net: &NetHandle, sinks: &SinkHandle) {
     };
     metrics.attach(FigureKind::Levels, Box::new(levels));
 
+    let tapped = net.clone();
+    metrics.attach_labelled(Box::new(move || sip_sums(&tapped.tap().tallied())));
+    let tapped = net.clone();
+    metrics.attach(
+        FigureKind::Sums,
+        Box::new(move || {
+            let dropped = tapped.tap().figures().dropped;
+            vec![figure(
+                "trace_dropped_messages",
+                "SIP messages that the limits of the trace cost",
+                dropped,
+            )]
+        }),
+    );
+    let tapped = net.clone();
+    metrics.attach(
+        FigureKind::Levels,
+        Box::new(move || {
+            let bytes = tapped.tap().figures().bytes as u64;
+            vec![figure("trace_bytes", "Bytes of SIP messages that are kept", bytes)]
+        }),
+    );
+
     let pools = sinks.clone();
     metrics.attach(FigureKind::Sums, Box::new(move || sink_sums(&pools.pools())));
+}
+
+/// SIP messages by direction and kind.
+fn sip_sums(tallied: &Tallied) -> Vec<LabelledSums> {
+    let sums = |name, help, label: Option<&'static str>, rows: &[Row]| LabelledSums {
+        name,
+        help,
+        rows: rows
+            .iter()
+            .map(|row| {
+                let direction = ("direction", row.direction.as_str().to_owned());
+                let kind = label.map(|label| (label, row.name.clone()));
+                ([direction].into_iter().chain(kind).collect(), row.count)
+            })
+            .collect(),
+    };
+    vec![
+        sums(
+            "sip_requests",
+            "SIP requests, by direction and method",
+            Some("method"),
+            &tallied.requests,
+        ),
+        sums(
+            "sip_responses",
+            "SIP responses, by direction and status",
+            Some("code"),
+            &tallied.responses,
+        ),
+        sums(
+            "sip_retransmissions",
+            "SIP messages that were on the wire before, by direction",
+            None,
+            &tallied.repeats,
+        ),
+    ]
+}
+
+/// Attaches the figures of the store of registrations.
+pub(super) fn attach_store(metrics: &Metrics, store: &Store) {
+    let store = store.clone();
+    let sums = move || {
+        let figures = store.figures();
+        vec![
+            figure("store_written", "Changes of registrations that are on disk", figures.written()),
+            figure(
+                "store_failed",
+                "Changes of registrations that the disk did not take",
+                figures.failed(),
+            ),
+            figure(
+                "store_dropped",
+                "Changes of registrations that were not kept because too many waited",
+                figures.dropped(),
+            ),
+        ]
+    };
+    metrics.attach(FigureKind::Sums, Box::new(sums));
 }
 
 const fn figure(name: &'static str, help: &'static str, value: u64) -> Figure {

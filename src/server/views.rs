@@ -4,12 +4,14 @@ use std::time::SystemTime;
 
 use crate::call::StreamFigures;
 use crate::control::json::{
-    LegFiguresView, ScopeLevelView, ScopeTrackView, ScopeView, SinkView, StreamFiguresView,
-    Timestamp, TrunkRegistrationView, TrunkView,
+    LegFiguresView, MessageView, MessagesView, ScopeLevelView, ScopeTrackView, ScopeView, SinkView,
+    StreamFiguresView, Timestamp, TrunkRegistrationView, TrunkView,
 };
-use crate::id::StreamId;
+use crate::id::{CallId, StreamId};
 use crate::media::{Encoding, PortFigures};
 use crate::sink::{self, Kind, Scope};
+use crate::time::Instant;
+use crate::trace::{Recorded, Seen};
 use crate::trunk::{Status, Usage};
 
 /// The scope keeps one level per this time.
@@ -37,6 +39,27 @@ pub(super) const fn stream_figures(figures: &StreamFigures) -> StreamFiguresView
         reconnects: figures.reconnects,
         discarded_samples: figures.discarded_samples,
         lag_ms: figures.lag_ms,
+    }
+}
+
+/// The SIP messages of a call; `wall` tells the wall's time of a moment.
+pub(super) fn messages(
+    call: CallId,
+    recorded: &Recorded,
+    wall: impl Fn(Instant) -> Timestamp,
+) -> MessagesView {
+    let message = |seen: &Seen| MessageView {
+        at: wall(seen.at).to_string(),
+        direction: seen.direction.as_str(),
+        transport: seen.flow.transport.as_str(),
+        local: seen.flow.local.to_string(),
+        remote: seen.flow.remote.to_string(),
+        text: String::from_utf8_lossy(&seen.bytes).into_owned(),
+    };
+    MessagesView {
+        call: call.to_string(),
+        messages: recorded.seen.iter().map(message).collect(),
+        dropped: recorded.dropped,
     }
 }
 

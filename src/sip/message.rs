@@ -283,6 +283,15 @@ impl Headers {
         })
     }
 
+    /// All header lines in order: names as written, values as they came, whether they are UTF-8 or not. Known or unknown, none is
+    /// left out.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        // A name is a token, and so ASCII.
+        self.head()
+            .fields()
+            .map(|(_, name, value)| (std::str::from_utf8(name).unwrap_or_default(), value))
+    }
+
     /// Record-Route in the order of the message, which is a UAS's route set (RFC 3261 §12.1.1).
     pub fn record_route(&self) -> Vec<&str> {
         self.header_values("Record-Route")

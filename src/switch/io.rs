@@ -82,6 +82,13 @@ pub enum Output {
         /// The search at its beginning.
         search: Search,
     },
+    /// Know whose messages are whose.
+    Dialog {
+        /// The call.
+        call: CallId,
+        /// The Call-ID of one of its legs, from here on and before.
+        call_id: Box<str>,
+    },
     /// Change the media plane.
     Media {
         /// The call: both its legs are on one relay.

@@ -6,6 +6,7 @@
 mod admission;
 mod callers;
 mod commands;
+mod dialled;
 mod ended_calls;
 mod errands;
 mod guard;
@@ -441,6 +442,8 @@ impl Switch {
         // A panic may leave the call's own state half changed, and what is behind these references with things of the call: the
         // callers end the call or bury it.
         let result = catch_unwind(AssertUnwindSafe(|| act(&mut cx)));
+        let dialogs = self.owners.take_new_dialogs().into_iter();
+        self.outputs.extend(dialogs.map(|(call, call_id)| Output::Dialog { call, call_id }));
         self.drain_effects(id);
         if result.is_err() {
             self.counters.bugs += 1;

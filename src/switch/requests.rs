@@ -2,6 +2,7 @@
 
 use super::Switch;
 use super::admission::asked;
+use super::dialled::{dialled_number, has_known_scheme, takes_descriptions};
 use super::routing::Way;
 use crate::call::{ALLOW, Call, Errand, INFO_PACKAGE};
 use crate::dialplan::Query;
@@ -150,6 +151,9 @@ impl Switch {
         if request.header("Authorization").is_none() && self.transactions.is_merged(key) {
             return self.turn_away(key, &request, flow, 482, now);
         }
+        if !has_known_scheme(request.uri()) {
+            return self.turn_away(key, &request, flow, 416, now);
+        }
         let supported = self.settings.call.reliability.supported();
         match request.method() {
             Method::Invite => self.handle_invite(key, request, flow, now),
@@ -182,6 +186,11 @@ impl Switch {
         }
         if request.max_forwards() == Some(0) {
             return self.turn_away(key, &request, flow, 483, now);
+        }
+        if !takes_descriptions(&request) {
+            return self.answer(key, &request, flow, 406, now, |response| {
+                response.header("Accept", ACCEPT)
+            });
         }
         // An INVITE of our own that came back to us: RFC 3261 §16.3 item 4, with the dialog as the mark.
         let is_own = request
@@ -320,18 +329,4 @@ impl Switch {
 /// What may be asked where `request` was asked.
 pub(super) fn allowed(request: &Request) -> &'static str {
     if request.to_tag().is_some() { ALLOW } else { ALLOW_OUTSIDE }
-}
-
-/// What was dialled: the user part of a `sip:` or the digits of a `tel:` Request-URI. Otherwise the status to refuse with.
-pub(super) fn dialled_number(uri: &str) -> Result<String, u16> {
-    if let Some((scheme, number)) = uri.split_once(':')
-        && scheme.eq_ignore_ascii_case("tel")
-    {
-        let digits = number.split(';').next().unwrap_or_default();
-        return if digits.is_empty() { Err(484) } else { Ok(digits.to_owned()) };
-    }
-    // RFC 3261 §8.2.2.1: a scheme that we do not understand.
-    let uri = Uri::parse(uri).ok().filter(Uri::is_sip).ok_or(416u16)?;
-    let user = uri.user().ok_or(404u16)?;
-    if user.is_empty() { Err(484) } else { Ok(user.into_owned()) }
 }

@@ -1,7 +1,6 @@
 //! REFER, INVITE with Replaces, and transfers by command: who may, where it leads, and which calls are concerned.
 
-use super::requests::dialled_number;
-
+use super::dialled::dialled_number;
 use super::{Peer, Switch};
 use crate::call::{
     Destination, Hunt, Invitation, Meeting, Party, ReferPolicy, ReferRequest, Replacement,

@@ -68,8 +68,8 @@ const VALID: [Case; 13] = [
     ),
     (
         "mpart01",
-        "verdict=read | type=multipart/mixed;boundary=7a9cbec02ceef655 | body=472",
-        "bodies are octets: NUL and empty lines are theirs",
+        "verdict=read | type=multipart/mixed;boundary=7a9cbec02ceef655 | body=553",
+        "bodies are octets: NUL bytes are theirs",
     ),
     (
         "unreason",

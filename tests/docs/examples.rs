@@ -47,6 +47,7 @@ fn json(mark: &str, text: &str) -> Checked {
         "notice" => notice(shown),
         "accepted" => fits(shown, &AcceptedView::from(&samples::accepted())),
         "call" => fits(shown, &samples::call()),
+        "messages" => fits(shown, &samples::messages()),
         "stream" => fits(shown, &samples::stream()),
         "sink" => fits(shown, &samples::sink()),
         "scope" => fits(shown, &samples::scope()),

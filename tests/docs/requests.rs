@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use sidestream::control::json::Timestamp;
+use sidestream::control::json::{MessagesView, Timestamp};
 use sidestream::event::{Cause, Event, Kind};
-use sidestream::http::{self, Gateway, Secret, Settings, Token};
+use sidestream::http::{self, Gateway, Secret, Settings, Token, TraceReader};
 use sidestream::notify::{BoardLimits, Notify};
 use sidestream::time::Instant;
 use tokio::net::TcpListener;
@@ -76,6 +76,14 @@ fn gateway() -> Gateway {
         notify: Arc::new(notify()),
         door: Arc::new(|_, _| Box::pin(std::future::ready(Ok(samples::accepted())))),
         scope: Arc::new(|_| Some(samples::scope())),
+        trace: TraceReader {
+            messages: Arc::new(|call| MessagesView {
+                call: call.to_string(),
+                messages: Vec::new(),
+                dropped: 0,
+            }),
+            pcap: Arc::new(|_| b"\xd4\xc3\xb2\xa1".to_vec()),
+        },
         bans: Arc::new(|| Box::pin(std::future::ready(Some(Vec::new())))),
         lift_ban: Arc::new(|_| Box::pin(std::future::ready(Some(true)))),
         sinks: Arc::new([samples::sink()]),

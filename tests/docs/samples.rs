@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sidestream::command::{Accepted, Denied, Origin, StreamState, StreamStatus};
 use sidestream::control::json::{
-    CallState, CallView, LegFiguresView, LegView, ScopeLevelView, ScopeTrackView, ScopeView,
-    SinkView, StreamFiguresView, StreamView,
+    CallState, CallView, LegFiguresView, LegView, MessageView, MessagesView, ScopeLevelView,
+    ScopeTrackView, ScopeView, SinkView, StreamFiguresView, StreamView,
 };
 use sidestream::event::{Cause, Event, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest};
 use sidestream::id::{CallId, LegId, SinkName, StreamId, Track, Tracks};
@@ -35,6 +35,19 @@ pub(crate) fn accepted() -> Accepted {
         media_time: MediaTime::from_micros(1_240_000),
     };
     Accepted { streams: vec![status], changed: true }
+}
+
+/// A call's messages.
+pub(crate) fn messages() -> MessagesView {
+    let message = MessageView {
+        at: "2026-11-21T06:02:02.936Z".into(),
+        direction: "received",
+        transport: "TLS",
+        local: "192.0.2.10:5061".into(),
+        remote: "198.51.100.7:40122".into(),
+        text: "INVITE sip:9000@192.0.2.10 SIP/2.0\r\n\r\n".into(),
+    };
+    MessagesView { call: CALL.into(), messages: vec![message], dropped: 0 }
 }
 
 /// A manifest that adds up.

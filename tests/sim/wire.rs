@@ -396,7 +396,7 @@ impl Wire {
                 Output::Reply { answer, .. } => self.answer = Some(answer),
                 Output::Event(event) => self.events.push(event),
                 Output::Locate { lookup, search } => self.lookups.push((lookup, search)),
-                Output::Figures(_) | Output::Registration(_) => {}
+                Output::Figures(_) | Output::Registration(_) | Output::Dialog { .. } => {}
             }
         }
     }

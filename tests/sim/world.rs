@@ -417,7 +417,8 @@ impl World {
                 self.told.insert((call, leg), figures);
             }
             Output::Figures(Figures::Stream { .. } | Figures::Trunk { .. })
-            | Output::Registration(_) => {}
+            | Output::Registration(_)
+            | Output::Dialog { .. } => {}
             // There is no DNS in this world.
             Output::Locate { lookup, .. } => {
                 self.switch.handle_input(Input::Located { lookup, places: Vec::new() }, self.now);

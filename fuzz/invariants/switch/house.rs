@@ -184,7 +184,7 @@ impl House {
                     }
                 }
                 Output::Reply { .. } | Output::Figures(_) => {}
-                Output::Registration(_) | Output::Locate { .. } => {}
+                Output::Registration(_) | Output::Locate { .. } | Output::Dialog { .. } => {}
             }
         }
         assert_eq!(self.switch.counters().bugs, 0, "a call was ended by an error");

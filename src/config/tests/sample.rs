@@ -85,6 +85,7 @@ fn everything_that_the_sample_shows_is_accepted() {
     let secrets = [
         ("SIDESTREAM_API_SECRET", "f3b0c1d2e3f4a5b6c7d8e9f0"),
         ("ASR_TOKEN", "t0k3n"),
+        ("HEP_KEY", "k3y"),
         ("PHONE", "correct-horse-battery"),
     ];
     let config = read(&text, &secrets).unwrap_or_else(|error| panic!("{}", report(&error)));

@@ -4,6 +4,7 @@
 mod call;
 mod event;
 mod manifest;
+mod message;
 mod sink;
 mod stream;
 mod timestamp;
@@ -12,6 +13,7 @@ mod trunk;
 pub use call::{CallState, CallView, LegFiguresView, LegView};
 pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_names};
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
+pub use message::{MessageView, MessagesView};
 pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkView};
 pub use stream::{AcceptedView, StreamFiguresView, StreamStatusView, StreamView};
 pub use timestamp::Timestamp;

@@ -85,6 +85,14 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
                 }],
             })
         }),
+        trace: TraceReader {
+            messages: Arc::new(|call| MessagesView {
+                call: call.to_string(),
+                messages: Vec::new(),
+                dropped: 0,
+            }),
+            pcap: Arc::new(|_| b"\xd4\xc3\xb2\xa1".to_vec()),
+        },
         bans: Arc::new(|| {
             let ban = BanView { source: "203.0.113.9".into(), until: half_past_nine().to_string() };
             Box::pin(std::future::ready(Some(vec![ban])))

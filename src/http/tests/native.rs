@@ -19,6 +19,28 @@ async fn calls_are_listed_while_they_live_and_shown_for_a_while_after() {
 }
 
 #[tokio::test]
+async fn the_messages_of_a_call_are_shown_and_given_as_a_capture_as_long_as_the_call_is_known() {
+    let bench = bench().await;
+    let path = format!("/v1/calls/{CALL}/messages");
+    for suffix in ["", ".pcap"] {
+        let (status, answer) = bench.send("GET", &format!("{path}{suffix}"), "").await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert_eq!(answer["error"]["code"], "no_such_call");
+    }
+    bench.tell_call();
+    bench.tell(None, Kind::CallEnded { status: 200, outcome: Outcome::Completed });
+    let (status, answer) = bench.send("GET", &path, "").await;
+    assert_eq!((status, answer["call"].as_str()), (StatusCode::OK, Some(CALL)));
+    let key = format!("Bearer {TOKEN}");
+    let headers = [("authorization", key.as_str())];
+    let pcap = bench.response("GET", &format!("{path}.pcap"), "", &headers).await;
+    assert_eq!(pcap.headers()["content-type"], "application/vnd.tcpdump.pcap");
+    let name = format!("attachment; filename=\"{CALL}.pcap\"");
+    assert_eq!(pcap.headers()["content-disposition"], name.as_str());
+    assert_eq!(bench.response("GET", &path, "", &[]).await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn a_hang_up_is_a_command() {
     let bench = bench().await;
     let key = format!("Bearer {TOKEN}");

@@ -50,6 +50,8 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "GET /readyz",
         "GET /v1/calls",
         "GET /v1/calls/{call}",
+        "GET /v1/calls/{call}/messages",
+        "GET /v1/calls/{call}/messages.pcap",
         "GET /v1/calls/{call}/streams",
         "GET /v1/events",
         "GET /v1/sinks",
