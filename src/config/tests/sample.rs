@@ -52,7 +52,7 @@ fn the_sample_shows_every_key() {
                 (way.first().map(String::as_str), key),
                 (Some("sinks"), "directory")
                     | (Some("routes"), "targets")
-                    | (Some("routes" | "trunks"), "replace")
+                    | (Some("routes" | "trunks"), "replace" | "strip" | "prefix")
             );
             assert!(
                 have.iter().any(|have| have == key) || is_elsewhere,
