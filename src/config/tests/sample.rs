@@ -53,6 +53,7 @@ fn the_sample_shows_every_key() {
                 (Some("sinks"), "directory")
                     | (Some("routes"), "targets")
                     | (Some("routes" | "trunks"), "replace" | "strip" | "prefix")
+                    | (Some("trunks"), "add" | "set" | "remove")
             );
             assert!(
                 have.iter().any(|have| have == key) || is_elsewhere,
