@@ -1,11 +1,11 @@
 //! The other party answers: its 2xx picks one of the early dialogs (RFC 3261 §13.2.2.4), and becomes the customer's 2xx.
 
+use super::Call;
 use super::context::Context;
 use super::early::{EarlyDialog, has_session_description_of};
 use super::leg::{Remote, State};
 use super::renegotiation::Why;
 use super::setup::takes_notices;
-use super::{Call, Timer};
 use crate::command::Origin;
 use crate::event::{Cause, Outcome};
 use crate::id::LegId;
@@ -22,12 +22,7 @@ impl Call {
         flow: Flow,
     ) {
         let Some((role, early, cseq)) = self.confirm_leg(id, response, flow) else { return };
-        self.timers.cancel(&Timer::Ring);
-        if self.is_ending() {
-            // RFC 3261 §9.1: the answer crossed our CANCEL.
-            self.acknowledge(cx, id, cseq, None);
-            return self.say_bye(cx, id);
-        }
+        self.win_hunt(cx, id);
         self.forget_early_exchange(cx, id);
         let remote = match role {
             Role::Offer | Role::Answer => self.read_answer(id, response.body()).ok(),

@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::owners::Owners;
+use super::redirect::{Contact, Redirector};
 use super::settings::{Settings, SinkLimits};
 use super::sink_port::{SinkCommand, StreamFigures};
+use super::target::Redirects;
 use super::tokens::Tokens;
 use crate::command::Denied;
 use crate::event::Event;
 use crate::id::{LegId, SinkName, StreamId};
+use crate::locate::{Failures, LookupId};
 use crate::media::{MediaCommand, PortFigures, PortPool};
 use crate::sip::Flow;
 use crate::sip::transaction::Transactions;
@@ -32,6 +35,8 @@ pub struct Context<'a> {
     pub ports: &'a mut PortPool,
     /// How many streams each sink serves.
     pub sinks: &'a mut SinkPool,
+    /// The places that failed a short while ago.
+    pub failures: &'a mut Failures,
     /// The channels of the trunks.
     pub channels: &'a mut Channels,
     /// Chance.
@@ -49,6 +54,25 @@ pub enum Effect {
         flow: Flow,
         /// The message.
         bytes: Bytes,
+    },
+    /// Find where a URI leads; the answer comes by [`Call::handle_located`](super::Call::handle_located).
+    Locate {
+        /// Comes back with the answer.
+        lookup: LookupId,
+        /// The URI.
+        uri: String,
+    },
+    /// Find which Contacts of a 3xx may be tried; the answer comes by
+    /// [`Call::handle_redirected`](super::Call::handle_redirected).
+    Redirect {
+        /// Comes back with the answer.
+        lookup: LookupId,
+        /// The Contacts, the preferred first.
+        contacts: Vec<Contact>,
+        /// Who sent them.
+        by: Redirector,
+        /// Which of them may be followed.
+        policy: Redirects,
     },
     /// Change the media plane.
     Media(MediaCommand),

@@ -199,6 +199,9 @@ impl Call {
             return self.handle_target_progress(cx, status);
         }
         let has_media = text.is_some();
+        if !has_media && !self.is_news(id, status) {
+            return;
+        }
         let kind = if has_media { Kind::CallEarlyMedia } else { Kind::CallRinging };
         let status = if has_media { 183 } else { status.min(183) };
         self.progress_customer(cx, status, text, reliably);
@@ -210,7 +213,8 @@ impl Call {
         }
     }
 
-    /// Takes a fork's answer to the customer's offer, and gives it as the customer sees it. `None` when it is unusable.
+    /// Takes a fork's answer to the customer's offer, and gives it as the customer sees it. `None` when it is unusable, or
+    /// when the caller hears another leg.
     fn take_early_answer(
         &mut self,
         cx: &mut Context<'_>,
@@ -221,6 +225,14 @@ impl Call {
         let remote = self.read_answer(id, body).ok()?;
         if self.is_target(id) {
             self.follow_fork(cx, id, tag, remote);
+            return None;
+        }
+        if !self.hears(id) {
+            // Kept for the case that this leg answers without repeating it.
+            let leg = self.leg_mut(id)?;
+            if let State::Outgoing { early, .. } = &mut leg.state {
+                early.follow(tag, remote);
+            }
             return None;
         }
         let text = self.customer_mut().local.relay(&remote.description);
@@ -252,8 +264,10 @@ impl Call {
             self.send_prack(cx, id, &tag, &rack, None);
             return self.tell_progress(cx, id, response.status(), None, true);
         };
+        let is_heard = self.hears(id);
         let customer = self.customer_mut();
-        let can_ask = customer.provisional.is_supported()
+        let can_ask = is_heard
+            && customer.provisional.is_supported()
             && customer.offers == OfferAnswer::Owed(Way::Received)
             && self.exchange.is_none();
         if can_ask {

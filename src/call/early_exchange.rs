@@ -74,7 +74,7 @@ impl Call {
         if id != LegId::CUSTOMER {
             return Some(LegId::CUSTOMER);
         }
-        let others = || self.legs.iter().filter(|leg| leg.id != id && !leg.is_gone());
+        let others = || self.legs.iter().filter(|leg| leg.id != id && !leg.has_left());
         others().rfind(|leg| leg.remote.is_some()).or_else(|| others().next()).map(|leg| leg.id)
     }
 
@@ -112,6 +112,23 @@ impl Call {
             }
             other => self.exchange = other,
         }
+    }
+
+    /// A leg is taken back: what was under way with it comes to nothing.
+    pub(super) fn forget_early_offers_of(&mut self, cx: &mut Context<'_>, id: LegId) {
+        match self.exchange.take() {
+            Some(Exchange { from, stage: Stage::Offered(offered) }) if offered.to == id => {
+                self.forget_offers_to(cx, id);
+                self.refuse_offer(cx, from, offered.key, &offered.request, 500);
+            }
+            Some(Exchange { from, stage: Stage::Offered(offered) }) if from == id => {
+                // The customer's answer is on its way; who it was for has lost the call.
+                self.respond(cx, from, offered.key, &offered.request, 487);
+                self.exchange = Some(offered.into_settling(from, cx.now));
+            }
+            other => self.exchange = other,
+        }
+        self.forget_exchange_with(cx, id);
     }
 
     fn forget_offers_to(&mut self, cx: &mut Context<'_>, id: LegId) {

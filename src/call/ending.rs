@@ -77,7 +77,8 @@ impl Call {
             origin,
         );
         self.phase = Phase::Ending { status, outcome, cause, origin };
-        self.timers.cancel(&Timer::Ring);
+        // Its legs are taken down in their turn.
+        self.end_hunt(cx);
         self.finish_provisionals();
         self.renegotiations.clear();
         self.timers.cancel(&Timer::Renegotiation);
@@ -108,12 +109,9 @@ impl Call {
                 self.respond(cx, id, key, &invite, status);
                 self.drop_leg(cx, id);
             }
-            // The leg stays until its INVITE has a final response, in case that is an answer which crosses our CANCEL.
-            State::Outgoing { key, .. } => {
-                cx.transactions.cancel(*key, cx.now);
-            }
+            State::Outgoing { .. } => self.withdraw_leg(cx, id, Cause::HangUp),
             State::Talking { .. } => self.say_bye(cx, id),
-            State::Leaving { .. } | State::Gone => {}
+            State::Withdrawn | State::Leaving { .. } | State::Gone => {}
             State::Builtin => self.drop_leg(cx, id),
         }
     }
@@ -186,17 +184,24 @@ impl Call {
         if leg.is_gone() {
             return;
         }
-        let answered = leg.dialog().map(|dialog| dialog.id().remote_tag.clone());
+        // Of a leg that was withdrawn, everybody has been told, and no answer to its INVITE is welcome.
+        let is_news = !matches!(leg.state, State::Withdrawn);
+        let answered = match &leg.state {
+            State::Withdrawn => Some(String::new()),
+            _ => leg.dialog().map(|dialog| dialog.id().remote_tag.clone()),
+        };
         leg.state = State::Gone;
         leg.unacknowledged = None;
         leg.close_port(cx);
         cx.owners.remove_dialog(&leg.call_id, &leg.local_tag);
-        for (key, _) in &leg.requests {
+        for (key, purpose) in &leg.requests {
             cx.owners.remove_client(*key);
             // An INVITE that was answered provisionally waits without end unless it is cancelled (RFC 3261 §9.1); anything else is
             // not sent again in a dialog that is over.
             cx.transactions.cancel(*key, cx.now);
-            cx.transactions.abandon(*key);
+            if !matches!(purpose, Purpose::Invite) {
+                cx.transactions.abandon(*key);
+            }
         }
         for (key, cseq, until) in leg.answered.drain() {
             cx.owners.remove_client(key);
@@ -207,8 +212,9 @@ impl Call {
                 cx.owners.late_answers().remember(key, invite.clone(), tag.clone(), until);
             }
         }
-        let party_origin = Origin::Leg(id);
-        self.tell(cx, Kind::LegRemoved { leg: id }, Cause::HangUp, party_origin);
+        if is_news {
+            self.tell(cx, Kind::LegRemoved { leg: id }, Cause::HangUp, Origin::Leg(id));
+        }
     }
 
     /// The call's last event, once every stream has given its account.

@@ -80,7 +80,7 @@ impl Call {
             State::Incoming { .. } | State::Outgoing { .. } => {
                 return self.respond(cx, id, key, &request, 491);
             }
-            State::Leaving { .. } | State::Builtin | State::Gone => {
+            State::Leaving { .. } | State::Withdrawn | State::Builtin | State::Gone => {
                 return self.respond(cx, id, key, &request, 491);
             }
         };

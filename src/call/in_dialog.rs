@@ -6,6 +6,7 @@ use super::Call;
 use super::context::{Context, Effect};
 use super::early::has_session_description_of;
 use super::exchange::carrier_of;
+use super::failure::Failure;
 use super::late_answers::dismiss;
 use super::leg::{ALLOW, Purpose, SUPPORTED, State};
 use super::transfer::ReferRequest;
@@ -96,13 +97,12 @@ impl Call {
             }
             // The called party answered and hung up, and its 2xx was lost on the way. Our INVITE still needs its end: the CANCEL
             // brings it, or the time.
-            Some(State::Outgoing { .. }) if self.is_target(id) => {
-                self.end_leg(cx, id, 480);
-                self.handle_no_target(cx, 480, Cause::HangUp);
-            }
             Some(State::Outgoing { .. }) => {
-                self.end(cx, 480, Outcome::Failed, Cause::HangUp, origin)
+                self.withdraw_leg(cx, id, Cause::HangUp);
+                let failure = Failure { status: 480, cause: Cause::HangUp, origin };
+                self.handle_branch_failure(cx, id, failure);
             }
+            Some(State::Withdrawn) => {}
             Some(State::Talking { .. } | State::Leaving { .. } | State::Builtin | State::Gone)
             | None => {
                 self.drop_leg(cx, id);
@@ -197,7 +197,18 @@ impl Call {
             }
             return;
         }
-        if let Some(invite) = &leg.invite {
+        self.decline_answer(cx, id, response, flow);
+    }
+
+    /// Acknowledges a 2xx that nobody waits for, and ends its dialog at once.
+    pub(super) fn decline_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        response: &Response,
+        flow: Flow,
+    ) {
+        if let Some(invite) = self.leg(id).and_then(|leg| leg.invite.as_ref()) {
             let (flow, bytes) = dismiss(invite, response, flow, cx.transactions, cx.tokens, cx.now);
             cx.effects.push_back(Effect::Send { flow, bytes });
         }
@@ -218,14 +229,10 @@ impl Call {
         let cause = if timed_out { Cause::Timeout } else { Cause::ConnectFailed };
         match purpose {
             Purpose::Invite => {
-                let is_target = self.is_target(id);
                 self.drop_leg(cx, id);
-                let (status, outcome) =
-                    if timed_out { (408, Outcome::NoAnswer) } else { (503, Outcome::Failed) };
-                if is_target {
-                    return self.handle_no_target(cx, status, cause);
-                }
-                self.end(cx, status, outcome, cause, Origin::Leg(id));
+                let status = if timed_out { 408 } else { 503 };
+                let failure = Failure { status, cause, origin: Origin::Leg(id) };
+                self.handle_branch_failure(cx, id, failure);
             }
             Purpose::Exchange | Purpose::Refresh { .. } => self.lose_leg(cx, id, cause),
             Purpose::RelayedInfo { from, key, request }

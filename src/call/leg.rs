@@ -45,6 +45,8 @@ pub(super) struct Leg {
     pub(super) call_id: String,
     pub(super) local_tag: String,
     pub(super) port: Option<Port>,
+    /// How many ports another program had taken.
+    pub(super) ports_taken: u8,
     /// The session descriptions that we sent.
     pub(super) local: LocalText,
     /// The last session description that the peer sent.
@@ -88,6 +90,8 @@ pub(super) enum State {
     Incoming { key: ServerKey, invite: Request, dialog: Dialog },
     /// Our INVITE went out and has no final response.
     Outgoing { key: ClientKey, invite: Request, early: EarlyDialogs },
+    /// Our INVITE was taken back, and for everybody the leg is over; it has no final response.
+    Withdrawn,
     /// Confirmed.
     Talking { dialog: Dialog },
     /// It is to be ended, but its 2xx has no ACK yet (RFC 3261 §15).
@@ -156,6 +160,7 @@ impl Leg {
             call_id,
             local_tag,
             port: None,
+            ports_taken: 0,
             local: LocalText::default(),
             remote: None,
             offers: OfferAnswer::Stable,
@@ -185,7 +190,7 @@ impl Leg {
             | State::Talking { dialog }
             | State::Leaving { dialog } => Some(dialog),
             State::Outgoing { early, .. } => early.current_mut().map(|fork| &mut fork.dialog),
-            State::Builtin | State::Gone => None,
+            State::Withdrawn | State::Builtin | State::Gone => None,
         }
     }
 
@@ -196,7 +201,7 @@ impl Leg {
             | State::Talking { dialog }
             | State::Leaving { dialog } => Some(dialog),
             State::Outgoing { early, .. } => early.current().map(|fork| &fork.dialog),
-            State::Builtin | State::Gone => None,
+            State::Withdrawn | State::Builtin | State::Gone => None,
         }
     }
 
@@ -208,7 +213,7 @@ impl Leg {
             | State::Talking { dialog }
             | State::Leaving { dialog } => Some(dialog).filter(|d| d.id().remote_tag == tag),
             State::Outgoing { early, .. } => early.of_mut(tag).map(|fork| &mut fork.dialog),
-            State::Builtin | State::Gone => None,
+            State::Withdrawn | State::Builtin | State::Gone => None,
         }
     }
 
@@ -221,7 +226,7 @@ impl Leg {
             State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => {
                 &mut self.offers
             }
-            State::Builtin | State::Gone => &mut self.offers,
+            State::Withdrawn | State::Builtin | State::Gone => &mut self.offers,
         }
     }
 
@@ -234,7 +239,7 @@ impl Leg {
             State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => {
                 &mut self.offers
             }
-            State::Builtin | State::Gone => &mut self.offers,
+            State::Withdrawn | State::Builtin | State::Gone => &mut self.offers,
         }
     }
 
@@ -256,7 +261,7 @@ impl Leg {
             State::Outgoing { early, .. } => {
                 early.current().is_some_and(|fork| fork.allows_update && fork.offers.is_stable())
             }
-            State::Leaving { .. } | State::Builtin | State::Gone => false,
+            State::Leaving { .. } | State::Withdrawn | State::Builtin | State::Gone => false,
         };
         early_too && self.request_of(|purpose| matches!(purpose, Purpose::Exchange)).is_none()
     }
@@ -274,12 +279,17 @@ impl Leg {
         matches!(self.state, State::Gone)
     }
 
+    /// Whether its party is of no more account to the call.
+    pub(super) fn has_left(&self) -> bool {
+        matches!(self.state, State::Withdrawn | State::Gone)
+    }
+
     /// Whether its party is in the call: it called, it has answered, or it lives here.
     pub(super) fn has_joined(&self) -> bool {
         match self.state {
             State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => true,
             State::Builtin => true,
-            State::Outgoing { .. } | State::Gone => false,
+            State::Outgoing { .. } | State::Withdrawn | State::Gone => false,
         }
     }
 

@@ -3,13 +3,17 @@
 use bytes::Bytes;
 
 use super::context::{Context, Effect};
-use super::leg::{Leg, Remote, Seat};
+use super::hunt::Hunting;
+use super::leg::{Leg, Remote, Seat, State};
 use super::{Call, Phase};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
-use crate::id::{LegId, Track};
+use crate::id::{LegId, PortId, Track};
 use crate::media::{Control, MediaCommand, MediaEvent, PayloadMap};
 use crate::sdp::{Description, Direction};
+
+/// How many ports of one leg may be other programs' before the call is given up.
+const MOST_TAKEN: u8 = 4;
 
 /// Why a session description is of no use to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +89,7 @@ impl Call {
         self.tell_sinks_of_hold(cx);
     }
 
-    /// Joins the two legs' media.
+    /// Joins the media of the two legs that hear each other.
     pub(super) fn bridge_media(&mut self, cx: &mut Context<'_>) {
         let mut ports =
             self.at_bridge().filter(|leg| leg.remote.is_some()).filter_map(|leg| leg.port);
@@ -109,8 +113,11 @@ impl Call {
         }
     }
 
-    fn at_bridge(&self) -> impl Iterator<Item = &Leg> {
-        self.legs.iter().filter(|leg| leg.seat == Seat::Bridge)
+    pub(super) fn at_bridge(&self) -> impl Iterator<Item = &Leg> {
+        let heard = self.hunting.as_ref().and_then(Hunting::heard);
+        self.legs.iter().filter(move |leg| {
+            leg.seat == Seat::Bridge && (leg.has_joined() || heard == Some(leg.id))
+        })
     }
 
     pub(super) fn tell_sinks_of_hold(&mut self, cx: &mut Context<'_>) {
@@ -130,12 +137,7 @@ impl Call {
     /// Takes what the media plane tells of one leg.
     pub fn handle_media(&mut self, cx: &mut Context<'_>, leg: LegId, event: MediaEvent) {
         match event {
-            MediaEvent::OpenFailed { .. } if self.phase == Phase::Talking => {
-                self.lose_leg(cx, leg, Cause::Policy)
-            }
-            MediaEvent::OpenFailed { .. } => {
-                self.end(cx, 503, Outcome::Failed, Cause::Policy, Origin::Switch)
-            }
+            MediaEvent::OpenFailed { port, .. } => self.handle_port_taken(cx, leg, port),
             MediaEvent::Silent { .. } => self.handle_silent(cx, leg),
             MediaEvent::Recovered { .. } => self.handle_recovered(cx, leg),
             MediaEvent::Dtmf { digit, duration_ms, .. } => {
@@ -155,11 +157,43 @@ impl Call {
         }
     }
 
+    /// Another program has the port. As long as no description of ours has named it, another one takes its place.
+    fn handle_port_taken(&mut self, cx: &mut Context<'_>, id: LegId, taken: PortId) {
+        let call = self.id;
+        let Some(leg) = self.leg_mut(id) else { return };
+        let Some(port) = leg.port.take_if(|port| port.id == taken) else { return };
+        cx.ports.free(port.local, cx.now);
+        match &leg.state {
+            State::Outgoing { .. } => return self.ring_again(cx, id),
+            State::Incoming { .. }
+                if leg.local.last().is_none() && leg.ports_taken < MOST_TAKEN =>
+            {
+                leg.ports_taken += 1;
+                let remote = leg.remote.clone();
+                if leg.open_port(cx, call) {
+                    if let Some(remote) = remote {
+                        self.apply_remote(cx, id, remote);
+                    }
+                    return;
+                }
+            }
+            State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => {}
+            State::Builtin | State::Withdrawn | State::Gone => {}
+        }
+        if self.phase == Phase::Talking {
+            return self.lose_leg(cx, id, Cause::Policy);
+        }
+        self.end(cx, 503, Outcome::Failed, Cause::Policy, Origin::Switch);
+    }
+
     fn handle_silent(&mut self, cx: &mut Context<'_>, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
         leg.is_silent = true;
         self.tell_of_track(cx, id, &Kind::StreamPaused, Cause::MediaTimeout);
-        let all_silent = self.at_bridge().filter(|leg| leg.port.is_some()).all(|leg| leg.is_silent);
+        // Those who ring count too: nobody has to speak as long as nobody has answered.
+        let mut sitting =
+            self.legs.iter().filter(|leg| leg.seat == Seat::Bridge && !leg.has_left());
+        let all_silent = sitting.all(|leg| leg.is_silent || leg.port.is_none());
         if all_silent && cx.settings.hang_up_on_media_timeout {
             self.hang_up(cx, Cause::MediaTimeout, Origin::Switch);
         }

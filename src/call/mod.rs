@@ -16,6 +16,8 @@ mod early;
 mod early_exchange;
 mod ending;
 mod exchange;
+mod failure;
+mod hunt;
 mod in_dialog;
 mod late_answers;
 mod leg;
@@ -24,6 +26,7 @@ mod outgoing;
 mod owners;
 mod proof;
 mod provisional;
+mod redirect;
 mod renegotiation;
 mod requests_seen;
 mod sdp_text;
@@ -44,6 +47,7 @@ pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::{Errand, InfoRequest};
 pub use late_answers::LateAnswers;
 pub use owners::{Estate, Farewell, Owners};
+pub use redirect::{Contact, Redirector};
 pub use settings::{
     MediaAddress, Party, ReferPolicy, Reliability, Settings, SinkLimits, Streaming, TransferRights,
     TransferSettings, WaitingTone,
@@ -55,6 +59,7 @@ pub use tokens::Tokens;
 pub use transfer::{Meeting, Movers, ReferRequest, Replacement, TransferPlan};
 
 use exchange::Exchange;
+use hunt::Hunting;
 use leg::{Leg, Seat};
 use renegotiation::Renegotiation;
 use requests_seen::RequestsSeen;
@@ -86,6 +91,8 @@ pub struct Call {
     presented: Presented,
     phase: Phase,
     legs: Vec<Leg>,
+    /// The targets that are being tried, until one has answered.
+    hunting: Option<Hunting>,
     /// The leg whose audio is the customer's: the first one, until its party has transferred the call to others.
     customer: LegId,
     /// The exchange of one party for another.
@@ -121,8 +128,10 @@ enum Phase {
 /// The deadlines of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Timer {
-    /// The called party has been alerted long enough.
+    /// The targets that are tried at present have been alerted long enough.
     Ring,
+    /// The hop of this leg has been silent for long enough to try the next one, RFC 3263 §4.3.
+    Attempt(LegId),
     /// A reliable provisional response is due again, RFC 3262 §3.
     Provisional,
     /// The 2xx of this leg's INVITE is due again, RFC 3261 §13.3.1.4.
@@ -223,6 +232,7 @@ impl Call {
         while let Some(timer) = self.timers.poll_expired(cx.now) {
             match timer {
                 Timer::Ring => self.handle_ring_timeout(cx),
+                Timer::Attempt(leg) => self.handle_attempt_timeout(cx, leg),
                 Timer::Repeat2xx(leg) => self.handle_repeat_2xx(cx, leg),
                 Timer::Answered(leg) => self.handle_answered_timeout(cx, leg),
                 Timer::Provisional => self.handle_provisional_timeout(cx),
@@ -264,13 +274,12 @@ impl Call {
         LegId(self.legs.iter().map(|leg| leg.id.0 + 1).max().unwrap_or_default())
     }
 
-    /// The leg that is bridged with `id`: with two legs, the other one.
+    /// The leg that is bridged with `id`: the other one that is in the call; while nobody has answered, the one that is heard.
     fn other_leg(&self, id: LegId) -> Option<LegId> {
         if self.leg(id).is_some_and(|leg| leg.seat == Seat::Aside) {
             return None;
         }
-        let at_bridge = |leg: &&Leg| leg.id != id && !leg.is_gone() && leg.seat == Seat::Bridge;
-        self.legs.iter().find(at_bridge).map(|leg| leg.id)
+        self.at_bridge().find(|leg| leg.id != id).map(|leg| leg.id)
     }
 
     /// Tells the world, in order.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::late_answers::LateAnswers;
 use crate::id::{CallId, LegId, PortId, SinkName, StreamId};
+use crate::locate::LookupId;
 use crate::media::LocalPort;
 use crate::sip::transaction::{ClientKey, ServerKey};
 use crate::sip::{Flow, Request};
@@ -18,8 +19,10 @@ pub struct Owners {
     servers: HashMap<ServerKey, ((CallId, LegId), Request)>,
     ports: HashMap<PortId, ((CallId, LegId), LocalPort)>,
     streams: HashMap<StreamId, (CallId, SinkName)>,
+    lookups: HashMap<LookupId, CallId>,
     late: LateAnswers,
     port_count: u64,
+    lookup_count: u64,
     /// Dialogs that the switch has yet to tell of: a few for each input.
     new_dialogs: Vec<(CallId, Box<str>)>,
     /// BYEs of calls that are over, to trunks that may want to know who we are.
@@ -63,6 +66,19 @@ impl Owners {
         let port = PortId(self.port_count);
         self.ports.insert(port, (owner, local));
         port
+    }
+
+    /// A look-up whose answer is for this call.
+    pub(super) fn new_lookup(&mut self, call: CallId) -> LookupId {
+        let lookup = self.next_lookup();
+        self.lookups.insert(lookup, call);
+        lookup
+    }
+
+    /// A look-up whose answer is for no call.
+    pub fn next_lookup(&mut self) -> LookupId {
+        self.lookup_count += 1;
+        LookupId(self.lookup_count)
     }
 
     pub(super) fn add_stream(&mut self, stream: StreamId, call: CallId, sink: SinkName) {
@@ -112,6 +128,11 @@ impl Owners {
         self.streams.get(&stream).map(|(call, _)| *call)
     }
 
+    /// The call that waits for this look-up, which is over then.
+    pub fn take_lookup(&mut self, lookup: LookupId) -> Option<CallId> {
+        self.lookups.remove(&lookup)
+    }
+
     /// Forgets a client transaction that has had its last word.
     pub fn remove_client(&mut self, key: ClientKey) {
         self.clients.remove(&key);
@@ -131,6 +152,7 @@ impl Owners {
     /// not clean up behind itself.
     pub fn take_estate(&mut self, call: CallId) -> Estate {
         self.dialogs.retain(|_, owner| owner.0 != call);
+        self.lookups.retain(|_, owner| *owner != call);
         let mut estate = Estate {
             clients: self
                 .clients
@@ -161,14 +183,15 @@ impl Owners {
         estate
     }
 
-    /// How many dialogs, client and server transactions, ports and streams have an owner.
-    pub fn counts(&self) -> [usize; 5] {
+    /// How many dialogs, client and server transactions, ports, streams and look-ups have an owner.
+    pub fn counts(&self) -> [usize; 6] {
         [
             self.dialogs.len(),
             self.clients.len(),
             self.servers.len(),
             self.ports.len(),
             self.streams.len(),
+            self.lookups.len(),
         ]
     }
 }

@@ -144,7 +144,7 @@ impl Call {
                 State::Talking { .. } => !leg.is_negotiating() && leg.offers.is_stable(),
                 State::Builtin => true,
                 State::Incoming { .. } | State::Outgoing { .. } => false,
-                State::Leaving { .. } | State::Gone => false,
+                State::Leaving { .. } | State::Withdrawn | State::Gone => false,
             })
         };
         if cx.now < next.not_before

@@ -19,6 +19,8 @@ pub struct Settings {
     pub media_addresses: Vec<MediaAddress>,
     /// How long a called party may be alerted before the call ends as not answered.
     pub ring_timeout: Duration,
+    /// How long a place may be silent before the next place of the same target is tried (RFC 3263 §4.3).
+    pub attempt_timeout: Duration,
     /// Whether provisional responses are acknowledged, RFC 3262.
     pub reliability: Reliability,
     /// Session timers, RFC 4028.
@@ -100,6 +102,7 @@ impl Default for Settings {
         Settings {
             media_addresses: vec![MediaAddress::of(IpAddr::from([127, 0, 0, 1]))],
             ring_timeout: Duration::from_secs(60),
+            attempt_timeout: Duration::from_secs(4),
             reliability: Reliability::default(),
             session: SessionTimerSettings::default(),
             timers: TransactionTimers::DEFAULT,

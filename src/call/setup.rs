@@ -80,6 +80,7 @@ impl Call {
             presented,
             phase: Phase::Setup { alerted: false },
             legs: vec![customer],
+            hunting: None,
             customer: LegId::CUSTOMER,
             transfer: None,
             referrals: Referrals::default(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::builtin::TestNumber;
 use super::settings::Party;
-use crate::sip::Flow;
+use crate::sip::{Address, Flow};
 use crate::time::Duration;
 use crate::trunk::Line;
 
@@ -74,12 +74,20 @@ pub enum Redirects {
     Follow,
 }
 
-impl Hunt {
-    /// A hunt for one target, which rings as long as any.
-    pub fn one(target: Target) -> Hunt {
-        Hunt {
-            stages: vec![Stage { targets: vec![target], ring: None }],
-            redirects: Redirects::default(),
+impl Target {
+    /// A target that is looked for where its first Route leads, or its Request-URI.
+    pub fn located(uri: String, routes: Vec<String>, party: Party) -> Target {
+        let first = routes.first().and_then(|route| Address::parse(route).ok());
+        let hop = Hop::Locate { uri: first.map_or(uri.as_str(), |route| route.uri).to_owned() };
+        Target { uri, hop, routes, party, line: None }
+    }
+
+    /// Sends a target that is looked for through the outbound proxy with this URI (RFC 3261 §8.1.2). One that has routes of its
+    /// own, or a flow, goes where it went.
+    pub fn go_through(&mut self, proxy: &str) {
+        if let (Hop::Locate { uri }, true) = (&mut self.hop, self.routes.is_empty()) {
+            proxy.clone_into(uri);
+            self.routes.push(format!("<{proxy}>"));
         }
     }
 }

@@ -47,10 +47,15 @@ section!(Sip {
     test_numbers: bool = true,
     max_calls: u64 = 20_000,
     ring_timeout_s: u64 = 60,
+    hop_timeout_ms: u64 = 4_000,
+    outbound_proxy: Option<String> = None,
+    redirects: RedirectPolicy = RedirectPolicy::Off,
+    redirect_domains: Vec<String> = Vec::new(),
     reliable_provisional: Reliable = Reliable::Supported,
     session_expires_s: u64 = 1_800,
     min_session_expires_s: u64 = 90,
     largest_udp_request: u64 = 1_300,
+    dns: Dns = Dns::default(),
     guard: Guard = Guard::default(),
     phones: Phones = Phones::default(),
     registrar: Registrar = Registrar::default(),
@@ -58,6 +63,16 @@ section!(Sip {
     tls: Tls = Tls::default(),
     websocket: WebSocket = WebSocket::default(),
     transfer: Transfer = Transfer::default(),
+});
+
+section!(Dns {
+    nameservers: Vec<String> = Vec::new(),
+    timeout_ms: u64 = 2_000,
+    attempts: u64 = 2,
+    lookup_time_ms: u64 = 8_000,
+    cached_answers: u64 = 8_192,
+    max_ttl_s: u64 = 3_600,
+    max_negative_ttl_s: u64 = 30,
 });
 
 section!(Guard {
@@ -305,6 +320,14 @@ section!(Sink {
 });
 
 section!(Reconnect { attempts: u64 = 8, first_delay_ms: u64 = 100, max_delay_ms: u64 = 5_000 });
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RedirectPolicy {
+    Off,
+    Known,
+    On,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -80,6 +80,14 @@ counters! {
     tls_reload_failed,
     /// Connections that came and asked for no WebSocket, or for none with the sub-protocol sip, or as a page that may not.
     ws_refused,
+    /// Questions put to the DNS or its cache.
+    dns_questions,
+    /// Questions that the DNS failed to answer; that a name has no such record is an answer.
+    dns_failed,
+    /// Look-ups that took too long with all their questions.
+    dns_late,
+    /// Look-ups that were given up because too many were under way.
+    dns_refused,
     /// SIP messages given to the HEP collector.
     hep_sent,
     /// SIP messages that the HEP collector did not get.

@@ -14,6 +14,7 @@ use super::handle::{Answer, Ask, Status};
 use super::inbound::Inbound;
 use super::load::{LoadMeter, Watched};
 use super::media::Workers;
+use super::resolver::{Located, Resolver};
 use super::stream::Connections;
 use super::tap::Tap;
 use super::udp::UdpListener;
@@ -56,6 +57,7 @@ pub(super) struct Inputs {
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) media: mpsc::Receiver<MediaEvent>,
     pub(super) sinks: mpsc::Receiver<SinkEvent>,
+    pub(super) located: mpsc::Receiver<Located>,
 }
 
 /// The switch and the hands that carry its outputs out.
@@ -65,6 +67,7 @@ pub(super) struct Driver {
     pub(super) udp: Vec<UdpListener>,
     pub(super) connections: Connections,
     pub(super) workers: Workers,
+    pub(super) resolver: Resolver,
     pub(super) outlets: Outlets,
     pub(super) counters: Arc<Counters>,
     pub(super) tap: Arc<Tap>,
@@ -102,6 +105,10 @@ impl Driver {
                 Some(event) = inputs.media.recv() => {
                     begun = self.clock.now();
                     self.input(Input::Media(event));
+                }
+                Some((lookup, places)) = inputs.located.recv(), if open => {
+                    begun = self.clock.now();
+                    self.input(Input::Located { lookup, places });
                 }
                 Some(event) = inputs.sinks.recv() => {
                     begun = self.clock.now();
@@ -241,6 +248,7 @@ impl Driver {
                 }
             }
             Output::Dialog { call, call_id } => self.tap.attribute(call, &call_id),
+            Output::Locate { lookup, search } => self.resolver.locate(lookup, search),
             Output::Media { call, command } => self.workers.send(call, command),
             Output::Sink(command) => (self.outlets.sinks)(command),
             Output::Reply { ticket, answer } => self.tickets.settle(ticket, answer),

@@ -14,6 +14,7 @@ mod handle;
 mod inbound;
 mod load;
 mod media;
+mod resolver;
 mod socket;
 mod stream;
 mod stun;
@@ -36,6 +37,7 @@ pub use counters::{Counter, Counters};
 pub use driver::{Outlets, Told};
 pub use handle::{CommandError, NetHandle, Status};
 pub use media::MediaSettings;
+pub use resolver::DnsSettings;
 pub use stream::{Origins, TcpLimits, WebSocketSettings};
 pub use tap::{HepSettings, Tallied, Tap, TapSettings};
 use tls::{ServerNames, TlsSettings};
@@ -47,6 +49,8 @@ pub struct NetSettings {
     pub media: MediaSettings,
     /// Limits of connections.
     pub tcp: TcpLimits,
+    /// How the DNS is asked.
+    pub dns: DnsSettings,
     /// WebSocket connections.
     pub websocket: WebSocketSettings,
     /// Who we are inside TLS, and whom we believe.
@@ -169,13 +173,15 @@ pub fn start(
     let (renewal, tls) = tls::Renewal::begin(settings.tls.clone()).map_err(io::Error::other)?;
     let renewal_asker = renewal.asker();
     tokio::spawn(renewal.run(Arc::clone(&counters), stop.clone()));
+    // What the resolver finds, the connections hold certificates to.
+    let names = ServerNames::default();
     let shell = stream::Shell {
         inbound: inbound_sender.clone(),
         admission: stream::Admission::new(settings.tcp),
         limits: settings.tcp,
         websocket: Arc::new(settings.websocket.clone()),
         tls,
-        names: ServerNames::default(),
+        names: names.clone(),
         counters: Arc::clone(&counters),
     };
     let addresses = |transport| {
@@ -213,7 +219,14 @@ pub fn start(
             Port::Tcp(listener) => drop(tokio::spawn(listener.run(shell.clone(), stop.clone()))),
         }
     }
+    let (located_sender, located) = mpsc::channel(resolver::LOCATED_LIMIT);
     let driver = driver::Driver {
+        resolver: resolver::Resolver::new(
+            &settings.dns,
+            names,
+            Arc::clone(&counters),
+            located_sender,
+        ),
         switch,
         clock,
         udp,
@@ -226,6 +239,6 @@ pub fn start(
         load: load::LoadMeter::new(clock.now()),
         _ended: ended.drop_guard(),
     };
-    tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks }, stop));
+    tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks, located }, stop));
     Ok(handle)
 }

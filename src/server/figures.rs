@@ -142,6 +142,18 @@ fn switch_sums(status: &Status) -> Vec<Figure> {
             counters.foreign_requests,
         ),
         figure("sip_challenges", "Digest challenges sent", counters.challenges),
+        figure("sip_lookups", "Names that the DNS was asked for", counters.lookups),
+        figure("sip_lookups_in_vain", "URIs that led nowhere", counters.not_found),
+        figure(
+            "sip_redirections",
+            "Contacts of redirections that were followed",
+            counters.redirections,
+        ),
+        figure(
+            "sip_redirections_refused",
+            "Contacts of redirections that policy left alone",
+            counters.redirections_refused,
+        ),
         figure("calls_shed", "INVITEs refused with 503", counters.shed),
         figure("calls_ended_by_bug", "Calls that an error in this program ended", counters.bugs),
         figure(
@@ -205,6 +217,7 @@ fn switch_levels(status: &Status) -> Vec<Figure> {
         ),
         level("switch_ports", "Pairs of media ports in use", held.ports),
         level("switch_streams", "Streams that have not given their account", held.streams),
+        level("switch_lookups", "Look-ups that calls wait for", held.lookups),
         level("switch_timers", "Deadlines of calls", held.timers),
         level("switch_registrations", "Contacts that are registered", status.registrations),
         level("sip_guard_sources", "Sources of requests that are remembered", status.sources),

@@ -7,6 +7,7 @@ use crate::call::{SinkCommand, SinkEvent, StreamFigures};
 use crate::command::{Accepted, Command, Denied};
 use crate::event::Event;
 use crate::id::{CallId, LegId, StreamId};
+use crate::locate::{LookupId, Place, Search};
 use crate::media::{MediaCommand, MediaEvent, PortFigures};
 use crate::registrar::Change;
 use crate::sip::Flow;
@@ -31,6 +32,13 @@ pub enum Input {
     FlowFailed {
         /// The flow.
         flow: Flow,
+    },
+    /// Where a URI leads.
+    Located {
+        /// The question's.
+        lookup: LookupId,
+        /// The places, the preferred first; none when the name leads nowhere.
+        places: Vec<Place>,
     },
     /// A command for a call, from a door other than SIP.
     Command {
@@ -73,6 +81,13 @@ pub enum Output {
         call: CallId,
         /// The Call-ID of one of its legs, from here on and before.
         call_id: Box<str>,
+    },
+    /// Find where a URI leads: ask the search's questions, and give back what it finds as [`Input::Located`].
+    Locate {
+        /// Comes back with the answer.
+        lookup: LookupId,
+        /// The search at its beginning.
+        search: Search,
     },
     /// Change the media plane.
     Media {
@@ -141,6 +156,14 @@ pub struct Counters {
     pub foreign_requests: u64,
     /// Challenges sent.
     pub challenges: u64,
+    /// Names that the DNS was asked for.
+    pub lookups: u64,
+    /// URIs that led nowhere.
+    pub not_found: u64,
+    /// Contacts of redirections that were followed.
+    pub redirections: u64,
+    /// Contacts of redirections that policy left alone.
+    pub redirections_refused: u64,
     /// INVITEs refused with 503.
     pub shed: u64,
     /// Calls that were ended by an error in this program.
@@ -168,6 +191,8 @@ pub struct Holdings {
     pub channels: usize,
     /// Streams that have not given their account.
     pub streams: usize,
+    /// Look-ups that calls wait for.
+    pub lookups: usize,
     /// Deadlines of calls.
     pub timers: usize,
 }

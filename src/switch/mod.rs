@@ -12,6 +12,7 @@ mod errands;
 mod guard;
 mod info;
 mod io;
+mod lookups;
 mod pings;
 mod preview;
 mod requests;
@@ -26,7 +27,7 @@ pub use guard::{
 };
 pub use io::{Counters, Figures, Holdings, Input, Output, Ticket};
 pub use preview::{Leg, Preview, Question, preview};
-pub use settings::{Listener, Peer, Settings, User};
+pub use settings::{Listener, Peer, Reaching, Settings, User};
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -38,6 +39,7 @@ use crate::call::{Call, Context, Effect, Estate, Owners, SinkCommand, SinkPool, 
 use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::CallId;
+use crate::locate::{Failures, Reach};
 use crate::media::{MediaCommand, MediaEvent, PortPool};
 use crate::registrar::{BindingId, Change, Registrar, Stored};
 use crate::sip::digest::{Digest, Secret};
@@ -50,6 +52,7 @@ use crate::trunk::{Channels, Trunks};
 use ended_calls::EndedCalls;
 use errands::Errands;
 use guard::Guard;
+use lookups::Wish;
 use routing::Finder;
 
 /// The signalling machine.
@@ -74,6 +77,11 @@ pub struct Switch {
     sinks: SinkPool,
     tokens: Tokens,
     timers: Timers<CallId>,
+    /// The ways that places can be spoken to.
+    reach: Reach,
+    failures: Failures,
+    /// What calls want to know before they go on.
+    questions: VecDeque<Wish>,
     effects: VecDeque<Effect>,
     outputs: VecDeque<Output>,
     draining: bool,
@@ -103,6 +111,11 @@ impl Switch {
             sinks: SinkPool::new(&settings.call.streaming.sinks),
             tokens,
             timers: Timers::new(),
+            reach: Reach::new(
+                settings.listeners.iter().map(|listener| (listener.transport, listener.address)),
+            ),
+            failures: Failures::default(),
+            questions: VecDeque::new(),
             effects: VecDeque::new(),
             outputs: VecDeque::new(),
             draining: false,
@@ -130,6 +143,7 @@ impl Switch {
                 self.transactions.handle_transport_error(&flow, now);
             }
             Input::FlowFailed { flow } => self.transactions.handle_transport_error(&flow, now),
+            Input::Located { lookup, places } => self.handle_located(lookup, &places, now),
             Input::Command { call, command, ticket } => {
                 self.handle_command(call, command, ticket, now)
             }
@@ -146,7 +160,7 @@ impl Switch {
             }
             Input::HangUpAll => self.hang_up_all(now),
         }
-        self.drain_transactions(now);
+        self.settle(now);
         self.run_errands(now);
         self.drain_registrar();
     }
@@ -158,13 +172,22 @@ impl Switch {
         self.owners.late_answers().handle_timeout(now);
         self.send_pings(now);
         self.drain_registrar();
-        self.drain_transactions(now);
+        self.settle(now);
         while let Some(call) = self.timers.poll_expired(now) {
             self.with_call(call, now, |call, cx| call.handle_timeout(cx));
-            self.drain_transactions(now);
+            self.settle(now);
         }
         self.trunks.handle_timeout(now);
         self.run_errands(now);
+    }
+
+    /// Carries on until nobody inside has anything more to say to anybody inside.
+    fn settle(&mut self, now: Instant) {
+        self.drain_transactions(now);
+        while !self.questions.is_empty() {
+            self.drain_questions(now);
+            self.drain_transactions(now);
+        }
     }
 
     /// The next deadline.
@@ -227,7 +250,7 @@ impl Switch {
     /// What the switch holds. Of an idle one, nothing; registrations and resting ports do not count.
     pub fn holdings(&self) -> Holdings {
         let transactions = self.transactions.counts();
-        let [dialogs, clients, servers, ports, streams] = self.owners.counts();
+        let [dialogs, clients, servers, ports, streams, lookups] = self.owners.counts();
         Holdings {
             calls: self.calls.len(),
             dialogs,
@@ -236,6 +259,7 @@ impl Switch {
             ports: self.ports.in_use().max(ports),
             channels: self.channels.held(),
             streams: self.sinks.live().max(streams),
+            lookups,
             timers: self.timers.len(),
         }
     }
@@ -409,6 +433,7 @@ impl Switch {
             transactions: &mut self.transactions,
             owners: &mut self.owners,
             ports: &mut self.ports,
+            failures: &mut self.failures,
             sinks: &mut self.sinks,
             channels: &mut self.channels,
             tokens: &mut self.tokens,
@@ -475,7 +500,15 @@ impl Switch {
 
     fn drain_effects(&mut self, call: CallId) {
         while let Some(effect) = self.effects.pop_front() {
-            self.outputs.push_back(match effect {
+            let output = match effect {
+                Effect::Locate { lookup, uri } => {
+                    self.questions.push_back(Wish::Locate { lookup, uri });
+                    continue;
+                }
+                Effect::Redirect { lookup, contacts, by, policy } => {
+                    self.questions.push_back(Wish::Redirect { lookup, contacts, by, policy });
+                    continue;
+                }
                 Effect::Send { flow, bytes } => Output::Send { flow, bytes },
                 Effect::Media(command) => Output::Media { call, command },
                 Effect::Sink(command) => Output::Sink(command),
@@ -486,7 +519,8 @@ impl Switch {
                 Effect::StreamFigures { stream, figures } => {
                     Output::Figures(Figures::Stream { call, stream, figures })
                 }
-            });
+            };
+            self.outputs.push_back(output);
         }
     }
 }

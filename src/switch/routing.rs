@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::settings::{Listener, Settings};
-use crate::call::{
-    Destination, Hop, Hunt, Party, Redirects, Stage, Target, TestNumber, TransferRights,
-};
+use crate::call::{Destination, Hop, Hunt, Party, Stage, Target, TestNumber, TransferRights};
 use crate::command::StartStream;
 use crate::dialplan::{self, Goal, Query, Route};
 use crate::id::UserName;
@@ -53,7 +51,7 @@ impl Finder<'_> {
             Some(test) => Ok(Destination::Test(test)),
             None => {
                 let stages = self.user(number)?.into_iter();
-                Ok(hunt(stages.map(|targets| Stage { targets, ring: None }).collect()))
+                Ok(self.hunt(stages.map(|targets| Stage { targets, ring: None }).collect()))
             }
         }
     }
@@ -78,7 +76,7 @@ impl Finder<'_> {
             }
             stages.extend(waves.into_iter().map(|targets| Stage { targets, ring: stage.ring }));
         }
-        if stages.is_empty() { Err(refused.unwrap_or(404)) } else { Ok(hunt(stages)) }
+        if stages.is_empty() { Err(refused.unwrap_or(404)) } else { Ok(self.hunt(stages)) }
     }
 
     fn goal(&self, goal: &Goal, number: &str) -> Result<Found, u16> {
@@ -96,9 +94,7 @@ impl Finder<'_> {
             }
             Goal::Uri(template) => {
                 let uri = template.uri(number);
-                let hop = self.hop(&uri).ok_or(503u16)?;
-                let party = stranger(number);
-                let target = Target { uri, hop, routes: Vec::new(), party, line: None };
+                let target = self.server(uri, stranger(number));
                 Ok(Found::Waves(vec![vec![target]]))
             }
         }
@@ -136,20 +132,22 @@ impl Finder<'_> {
         let address = trunk.addresses.first()?;
         let number = trunk.called_out.apply(number);
         let uri = with_user(address, &number)?;
-        let hop = self.hop(&uri)?;
         let may_control_streams = trunk.may_control_streams;
         let party = Party { may_control_streams, ..stranger(&number) };
-        Some(Target { uri, hop, routes: Vec::new(), party, line: Some(Arc::clone(&trunk.line)) })
+        Some(Target { line: Some(Arc::clone(&trunk.line)), ..self.server(uri, party) })
     }
 
-    /// Where requests to a URI go: a literal address needs no locating.
-    fn hop(&self, uri: &str) -> Option<Hop> {
-        let parsed = Uri::parse(uri).ok()?;
-        let Some(remote) = parsed.socket_addr(5060) else {
-            return Some(Hop::Locate { uri: uri.to_owned() });
-        };
-        let transport = parsed.transport().unwrap_or(Transport::Udp);
-        flow_to(&self.settings.listeners, transport, remote).map(Hop::Flow)
+    /// Another server, through the outbound proxy if there is one.
+    pub(super) fn server(&self, uri: String, party: Party) -> Target {
+        let mut target = Target::located(uri, Vec::new(), party);
+        if let Some(proxy) = &self.settings.reaching.outbound_proxy {
+            target.go_through(proxy);
+        }
+        target
+    }
+
+    fn hunt(&self, stages: Vec<Stage>) -> Destination {
+        Destination::Hunt(Hunt { stages, redirects: self.settings.reaching.redirects })
     }
 }
 
@@ -170,11 +168,7 @@ fn merge(waves: &mut Vec<Vec<Target>>, more: Vec<Vec<Target>>) {
     }
 }
 
-fn hunt(stages: Vec<Stage>) -> Destination {
-    Destination::Hunt(Hunt { stages, redirects: Redirects::default() })
-}
-
-fn stranger(name: &str) -> Party {
+pub(super) fn stranger(name: &str) -> Party {
     Party {
         name: name.to_owned(),
         user: None,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use super::guard::GuardSettings;
-use crate::call;
+use crate::call::{self, Redirects};
 use crate::dialplan::Route;
 use crate::id::UserName;
 use crate::registrar;
@@ -29,6 +29,8 @@ pub struct Settings {
     pub trunks: Vec<trunk::Settings>,
     /// The dial plan, tried in this order before the test numbers and the users.
     pub routes: Vec<Route>,
+    /// How other servers are reached.
+    pub reaching: Reaching,
     /// Whether the test numbers answer.
     pub test_numbers: bool,
     /// How many calls may exist at once; more get 503.
@@ -41,6 +43,18 @@ pub struct Settings {
     pub registrar: registrar::Settings,
     /// The calls and their streams.
     pub call: call::Settings,
+}
+
+/// How other servers are reached, and where called parties may send a call on to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reaching {
+    /// The proxy that requests to other servers go through, a URI like `sip:192.0.2.1;lr`; a target with routes of its own goes
+    /// by those.
+    pub outbound_proxy: Option<String>,
+    /// What a 3xx of a called party is worth.
+    pub redirects: Redirects,
+    /// Foreign domains that a 3xx may lead to under [`Redirects::Known`].
+    pub redirect_domains: Vec<String>,
 }
 
 /// One address that peers reach us at.

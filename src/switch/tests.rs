@@ -32,6 +32,7 @@ fn switch() -> Switch {
                 .to("sip:{number}@10.0.1.2".parse().expect("a goal")),
         ],
         test_numbers: true,
+        reaching: Default::default(),
         max_calls: 10,
         ports: 20_000..=20_100,
         guard: Default::default(),

@@ -807,7 +807,7 @@ impl Phone {
             return;
         }
         if now.since(*since) < T1 * 64 {
-            *wait = *wait * 2;
+            *wait *= 2;
             *next = now + *wait;
             return self.outbox.push_back(bytes.clone());
         }

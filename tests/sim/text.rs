@@ -57,6 +57,16 @@ impl Text {
         self
     }
 
+    /// The same under the Via of `other`: the ACK of a refusal is part of its INVITE's transaction.
+    pub fn with_branch_of(mut self, other: &Text) -> Text {
+        for (name, value) in &mut self.headers {
+            if name == "Via" {
+                other.header("Via").clone_into(value);
+            }
+        }
+        self
+    }
+
     pub fn with_body(mut self, content_type: &str, body: impl Into<String>) -> Text {
         self.body = body.into();
         self.with("Content-Type", content_type)

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use sidestream::call::{SinkCommand, SinkEvent};
 use sidestream::command::{Accepted, Command, Denied, Origin, Verb};
 use sidestream::event::{Event, Kind};
-use sidestream::id::{CallId, RequestId};
+use sidestream::id::{CallId, PortId, RequestId};
+use sidestream::locate::{LookupId, Search};
 use sidestream::media::{MediaCommand, MediaEvent, PortFigures};
+use sidestream::sip::digest;
 use sidestream::sip::{ConnectionId, Flow, Transport};
 use sidestream::switch::{Holdings, Input, Output, Settings, Switch, Ticket};
 use sidestream::time::{Duration, Instant};
@@ -26,6 +28,8 @@ pub struct Wire {
     pub events: Vec<Event>,
     pub media: Vec<MediaCommand>,
     pub controls: Vec<SinkCommand>,
+    /// Names that the switch wants looked up.
+    pub lookups: Vec<(LookupId, Search)>,
     /// Bytes that were sent to each address.
     pub weights: BTreeMap<SocketAddr, usize>,
     answer: Option<Result<Accepted, Denied>>,
@@ -183,6 +187,7 @@ impl Wire {
             events: Vec::new(),
             media: Vec::new(),
             controls: Vec::new(),
+            lookups: Vec::new(),
             weights: BTreeMap::new(),
             answer: None,
             commands: 0,
@@ -224,6 +229,63 @@ impl Wire {
         called.local = format!("{};tag={tag}", offer.header("To"));
         called.target = offer.contact().expect("a Contact").to_owned();
         offer
+    }
+
+    /// The INVITE that the switch sent to this party among others; the party learns its dialog from it.
+    #[track_caller]
+    pub fn ring_at(&mut self, called: &mut Party) -> Text {
+        let to = |(flow, text): &(Flow, Text)| {
+            flow.remote == called.flow.remote && text.start.starts_with("INVITE")
+        };
+        let place = self.sent.iter().position(to);
+        let place =
+            place.unwrap_or_else(|| panic!("no INVITE to {}: {:?}", called.local, self.sent));
+        let ring = self.sent.remove(place).expect("found above");
+        self.sent.push_front(ring);
+        self.ring(called)
+    }
+
+    /// Registers a phone of a user whose password is its name, with this preference if it is not empty.
+    pub fn register(&mut self, phone: &Party, user: &str, q: &str) {
+        let uri = format!("sip:{}", phone.flow.local);
+        let address = format!("<sip:{user}@{}>", phone.flow.local);
+        let q = if q.is_empty() { String::new() } else { format!(";q={q}") };
+        let tag = phone.local.split("tag=").nth(1).unwrap_or_default();
+        let attempt = |cseq: u32| {
+            Text::request("REGISTER", &uri)
+                .with(
+                    "Via",
+                    format!("SIP/2.0/UDP {};branch=z9hG4bK-{tag}-r{cseq}", phone.flow.remote),
+                )
+                .with("Max-Forwards", "70")
+                .with("From", format!("{address};tag={tag}"))
+                .with("To", address.clone())
+                .with("Call-ID", format!("registration-of-{tag}"))
+                .with("CSeq", format!("{cseq} REGISTER"))
+                .with("Contact", format!("<sip:{tag}@{}>{q}", phone.flow.remote))
+        };
+        let (first, second) = (attempt(1), attempt(2));
+        self.send(phone, &first);
+        let challenged = self.take(phone);
+        let challenge = challenged.header("WWW-Authenticate");
+        let proof = digest::authorize(challenge, "REGISTER", &uri, user, user, "c0ffee", 1);
+        let proof = proof.expect("a challenge that can be met");
+        self.send(phone, &second.with("Authorization", proof));
+        let answer = self.take(phone);
+        assert_eq!(answer.status(), Some(200), "{answer:?}");
+    }
+
+    /// The ports that are open, in the order in which they were opened.
+    pub fn opened(&self) -> Vec<PortId> {
+        let mut open = Vec::new();
+        for command in &self.media {
+            match command {
+                MediaCommand::Open { port, .. } => open.push(*port),
+                MediaCommand::Close { port } => open.retain(|other| other != port),
+                _ => {}
+            }
+        }
+        open
     }
 
     pub fn send(&mut self, from: &Party, text: &Text) {
@@ -333,6 +395,7 @@ impl Wire {
                 Output::Sink(command) => self.take_sink(command),
                 Output::Reply { answer, .. } => self.answer = Some(answer),
                 Output::Event(event) => self.events.push(event),
+                Output::Locate { lookup, search } => self.lookups.push((lookup, search)),
                 Output::Figures(_) | Output::Registration(_) | Output::Dialog { .. } => {}
             }
         }
@@ -356,6 +419,14 @@ impl Wire {
 }
 
 impl Party {
+    /// Takes the other side's tag from its answer, and its Contact if it has one.
+    pub fn learn_tag(&mut self, answer: &Text) {
+        self.remote = answer.header("To").to_owned();
+        if let Some(contact) = answer.contact() {
+            self.target = contact.to_owned();
+        }
+    }
+
     /// Takes the other side's tag and Contact from its answer.
     pub fn learn(&mut self, answer: &Text) {
         self.remote = answer.header("To").to_owned();

@@ -98,6 +98,7 @@ pub fn settings() -> Settings {
         trunks: Vec::new(),
         routes: Vec::new(),
         test_numbers: true,
+        reaching: Default::default(),
         max_calls: 100_000,
         ports: 20_000..=60_000,
         guard: Default::default(),
@@ -126,7 +127,11 @@ pub fn user(name: &str, may_control_streams: bool) -> User {
 
 /// A route to the phone with this number in the address plan of the simulation.
 pub fn route(pattern: &str, phone: u8) -> Route {
-    let target = format!("sip:{{number}}@10.0.1.{phone}:5060");
+    route_to(pattern, &format!("sip:{{number}}@10.0.1.{phone}:5060"))
+}
+
+/// A route to another server.
+pub fn route_to(pattern: &str, target: &str) -> Route {
     Route::new(Pattern::parse(pattern).unwrap()).to(target.parse().unwrap())
 }
 
@@ -414,6 +419,10 @@ impl World {
             Output::Figures(Figures::Stream { .. } | Figures::Trunk { .. })
             | Output::Registration(_)
             | Output::Dialog { .. } => {}
+            // There is no DNS in this world.
+            Output::Locate { lookup, .. } => {
+                self.switch.handle_input(Input::Located { lookup, places: Vec::new() }, self.now);
+            }
         }
     }
 

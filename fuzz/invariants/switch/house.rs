@@ -183,10 +183,8 @@ impl House {
                         self.call = Some(event.call);
                     }
                 }
-                Output::Reply { .. }
-                | Output::Figures(_)
-                | Output::Dialog { .. }
-                | Output::Registration(_) => {}
+                Output::Reply { .. } | Output::Figures(_) => {}
+                Output::Registration(_) | Output::Locate { .. } | Output::Dialog { .. } => {}
             }
         }
         assert_eq!(self.switch.counters().bugs, 0, "a call was ended by an error");
@@ -283,6 +281,7 @@ fn settings() -> Settings {
         trunks: Vec::new(),
         routes: vec![route],
         test_numbers: true,
+        reaching: Default::default(),
         max_calls: 10,
         ports: 20_000..=20_099,
         guard: Default::default(),

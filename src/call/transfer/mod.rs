@@ -63,6 +63,9 @@ use crate::trunk::Presented;
 /// How long a transferor that was told of success may take to say BYE before we do.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How many legs a call may have had when another transfer begins: each attempt adds some, and the list keeps them.
+const MOST_LEGS: usize = 64;
+
 /// A party is being exchanged.
 #[derive(Debug)]
 pub(super) struct Transfer {
@@ -149,7 +152,8 @@ impl Call {
         {
             return Err(Denied::NoSuchLeg);
         }
-        if self.phase != Phase::Talking || self.transfer.is_some() {
+        let is_free = self.transfer.is_none() && self.legs.len() < MOST_LEGS;
+        if self.phase != Phase::Talking || !is_free {
             return Err(Denied::NotTransferable);
         }
         let transferor = leg.or_else(|| self.other_leg(self.customer)).ok_or(Denied::NoSuchLeg)?;

@@ -56,7 +56,7 @@ impl Call {
             State::Outgoing { .. } | State::Incoming { .. } => Err(481),
             // The dialog has ended.
             State::Leaving { .. } => Err(603),
-            State::Builtin | State::Gone => Err(481),
+            State::Withdrawn | State::Builtin | State::Gone => Err(481),
         }
     }
 
@@ -172,7 +172,7 @@ impl Call {
         self.apply_remote(cx, id, offer);
         if self.is_target(replaced) {
             // It takes a target's place, which was not in the call yet.
-            self.end_hunt(cx, None);
+            self.cancel_hunt(cx);
             return self.handle_target_answered(cx, id);
         }
         let kind = Kind::TransferStarted { leg: replaced, to };
@@ -201,7 +201,7 @@ impl Call {
             .audio()
             .map(|audio| audio.payloads.iter().filter_map(|payload| payload.codec).collect())
             .unwrap_or_default();
-        self.end_hunt(cx, None);
+        self.cancel_hunt(cx);
         if let Some(leg) = self.leg_mut(id) {
             leg.seat = Seat::Bridge;
         }

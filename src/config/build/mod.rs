@@ -4,6 +4,7 @@
 mod dialplan;
 mod guard;
 mod http;
+mod reaching;
 mod signalling;
 mod sinks;
 mod streaming;
@@ -54,6 +55,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let listeners = builder.listeners(&file.sip);
     let tcp = builder.tcp(&file.sip.tcp);
     let tap = builder.trace(&file.trace);
+    let dns = builder.dns(&file.sip.dns);
     let websocket = builder.sip_websocket(&file.sip.websocket);
     let tls = builder.tls(&file.sip, &listeners);
     let command_time =
@@ -65,7 +67,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     builder.check_log(&log);
     match (switch, http) {
         (Some(switch), Some(http)) if builder.flaws.is_empty() => {
-            let net = NetSettings { media, tcp, websocket, tls, command_time, tap };
+            let net = NetSettings { media, tcp, dns, websocket, tls, command_time, tap };
             Ok(Config { listen: listeners.heard, switch, net, sinks, http, board, log })
         }
         _ => Err(builder.flaws),

@@ -67,6 +67,7 @@ impl Builder {
             peers,
             trunks,
             routes,
+            reaching: self.reaching(sip),
             test_numbers: sip.test_numbers,
             max_calls: self.count("sip.max_calls", sip.max_calls, 1..=1_000_000),
             ports: file.media.first_port..=file.media.last_port,
@@ -112,6 +113,7 @@ impl Builder {
         Some(call::Settings {
             media_addresses: self.media_addresses(&file.media)?,
             ring_timeout: self.seconds("sip.ring_timeout_s", sip.ring_timeout_s, 1..=3_600),
+            attempt_timeout: self.millis("sip.hop_timeout_ms", sip.hop_timeout_ms, 500..=32_000),
             reliability: match sip.reliable_provisional {
                 Reliable::Off => Reliability::Off,
                 Reliable::Supported => Reliability::Supported,

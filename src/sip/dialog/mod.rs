@@ -25,7 +25,8 @@ pub use session_timer::{
 
 use crate::sip::names::Known;
 use crate::sip::{Flow, Headers, Method, Request, RequestBuilder, Response};
-use route::{RouteSet, dialled_flow, literal_flow};
+pub use route::RouteSet;
+use route::{dialled_flow, literal_flow};
 
 /// What names a dialog, RFC 3261 §12: "the Call-ID value, a local tag and a remote tag".
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,7 +6,7 @@ use crate::sip::{Address, Flow, Headers, Transport, Uri};
 
 /// The proxies that requests of a dialog go through, each as a Route writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct RouteSet(Vec<String>);
+pub struct RouteSet(Vec<String>);
 
 impl RouteSet {
     /// Of a request that opens a dialog with us.
@@ -19,6 +19,12 @@ impl RouteSet {
         RouteSet(headers.record_route().into_iter().rev().map(str::to_owned).collect())
     }
 
+    /// Of a request that opens a dialog of ours through proxies that we were told of: a Path, an outbound proxy (RFC 3261 §8.1.2,
+    /// RFC 3327 §5.1).
+    pub fn preloaded(routes: &[String]) -> Self {
+        RouteSet(routes.to_vec())
+    }
+
     /// The URI of the first proxy.
     pub(super) fn first(&self) -> Option<&str> {
         Address::parse(self.0.first()?).ok().map(|address| address.uri)
@@ -26,7 +32,7 @@ impl RouteSet {
 
     /// The Request-URI and the Route headers of a request to `target`. A first proxy without `lr` routes strictly: it wants to
     /// be the Request-URI itself and finds the target at the end.
-    pub(super) fn apply<'a>(&'a self, target: &'a str) -> (&'a str, Vec<Cow<'a, str>>) {
+    pub fn apply<'a>(&'a self, target: &'a str) -> (&'a str, Vec<Cow<'a, str>>) {
         let all = self.0.iter().map(|route| Cow::Borrowed(route.as_str()));
         let strict = self.first().filter(|first| {
             Uri::parse(first).is_ok_and(|uri| uri.is_sip() && uri.param("lr").is_none())

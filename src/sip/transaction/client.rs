@@ -63,16 +63,21 @@ impl Client {
         self.fallback.take().filter(|_| is_unheard)
     }
 
+    /// Whether nothing is owed to anybody when the transaction is forgotten: of an INVITE, as long as no response has come.
+    pub(super) fn is_forgettable(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(InviteClient::Calling { .. } | InviteClient::Cancelling { .. }) => true,
+            Machine::Invite(_) => false,
+            Machine::NonInvite(_) => true,
+        }
+    }
+
     /// What was sent, while a final response may still come.
     pub(super) fn request(&self) -> Option<&Bytes> {
         match &self.machine {
             Machine::Invite(machine) => machine.invite(),
             Machine::NonInvite(machine) => machine.request(),
         }
-    }
-
-    pub(super) fn is_invite(&self) -> bool {
-        matches!(self.machine, Machine::Invite(_))
     }
 
     /// A response came.

@@ -8,6 +8,7 @@ mod early_dialogs;
 mod forgery;
 mod forks;
 mod holds;
+mod hunting;
 mod long_calls;
 mod mid_call;
 mod offer_answer;

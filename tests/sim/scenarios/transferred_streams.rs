@@ -6,6 +6,7 @@ use sidestream::event::{Manifest, SpanKind};
 use sidestream::id::Track;
 
 use crate::phone::Manner;
+use crate::world::user;
 
 /// Alice, Bob who answers 2xx, Carol who answers 3xx.
 fn house() -> World {
@@ -137,4 +138,40 @@ fn a_stream_goes_on_after_a_transfer_that_failed() {
     let manifest = account(&mut world);
     assert!(samples(&manifest, Track::FromCustomer, SpanKind::Audio) + 400 > manifest.clock);
     world.assert_empty();
+}
+
+#[test]
+fn a_user_that_has_gone_after_its_refer_is_called_back_when_nobody_answers() {
+    for recall in [false, true] {
+        let settings = with_bob(|settings| {
+            settings.users = vec![user("bob", false)];
+            settings.routes.push(route("3*", 3));
+            settings.call.transfer.recall = recall;
+        });
+        let mut world = World::new(settings, Weather { latency_ms: 1, ..Weather::default() }, 1);
+        for name in ["alice", "bob", "carol"] {
+            world.phone(name);
+        }
+        world.phones[1].credentials = Some(("bob".into(), "bob".into()));
+        world.phones[2].manner = Manner::Reject(486);
+        world.act(1, |bob, now| bob.register(now));
+        world.run_for(s(1));
+        world.act(0, |alice, now| alice.invite("bob", now));
+        assert!(world.run_until(s(5), |world| world.stage(0, 0) == Stage::Up));
+        world.run_for(ms(200));
+        world.act(1, |bob, now| bob.refer(0, "<sip:300@10.0.0.1>", now));
+        world.act(1, |bob, now| bob.bye(0, now));
+        world.run_for(s(2));
+        if recall {
+            assert_eq!((world.stage(0, 0), world.stage(1, 1)), (Stage::Up, Stage::Up));
+            let kinds = world.kinds();
+            let count = |wanted: fn(&Kind) -> bool| kinds.iter().filter(|k| wanted(k)).count();
+            assert_eq!(count(|kind| *kind == Kind::TransferFailed { status: 486 }), 1);
+            assert_eq!(count(|kind| matches!(kind, Kind::TransferCompleted { .. })), 1);
+            world.act(0, |alice, now| alice.bye(0, now));
+        }
+        world.run_for(s(1));
+        assert_eq!(world.stage(0, 0), Stage::Down);
+        world.assert_empty();
+    }
 }

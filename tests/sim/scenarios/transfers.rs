@@ -311,6 +311,31 @@ fn who_declines_notices_gets_none_and_who_asks_for_them_again_gets_the_state() {
     wire.assert_empty();
 }
 
+#[test]
+fn a_call_is_not_transferred_without_end() {
+    let (mut wire, _, _) = Wire::bridged(four(|_| {}));
+    let mut refused = None;
+    for number in 0..100 {
+        let mut carol = carol();
+        match wire.command(transfer("300", None)) {
+            Ok(_) => {
+                let invite = wire.ring(&mut carol);
+                let mut busy = carol.reply(&invite, 486);
+                busy.headers.retain(|(name, _)| name != "Allow");
+                wire.send(&carol, &busy);
+                assert_eq!(wire.take_of(&carol).method(), "ACK");
+            }
+            Err(denied) => {
+                refused = Some((number, denied));
+                break;
+            }
+        }
+    }
+    assert_eq!(refused, Some((62, Denied::NotTransferable)));
+    assert!(!wire.is_ending());
+    wire.assert_empty();
+}
+
 fn transfer(to: &str, leg: Option<u32>) -> Verb {
     Verb::Transfer(Transfer { to: to.into(), leg: leg.map(sidestream::id::LegId) })
 }

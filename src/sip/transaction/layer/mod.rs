@@ -216,10 +216,10 @@ impl Transactions {
         cancelled
     }
 
-    /// Forgets a request other than INVITE: its dialog is over, and nothing is sent in it any more. An INVITE is left alone, for it
-    /// needs its end. Returns whether something was forgotten.
+    /// Forgets a request inside a dialog: that is over, and nothing is sent in it any more. An INVITE that has had a response is left
+    /// alone, for it needs its end. Returns whether something was forgotten.
     pub fn abandon(&mut self, key: ClientKey) -> bool {
-        let is_open = self.clients.get(key).is_some_and(|(client, _)| !client.is_invite());
+        let is_open = self.clients.get(key).is_some_and(|(client, _)| client.is_forgettable());
         is_open && self.clients.remove(key).is_some()
     }
 

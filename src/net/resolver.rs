@@ -1,0 +1,198 @@
+//! The DNS: asks what a [`Search`] wants to know, and keeps the answers for as long as they live.
+//!
+//! Each look-up is a task of its own, so that a slow nameserver makes nobody wait but the call that asked. What it finds comes
+//! back to the driver.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::{Resolver as Hickory, TokioResolver};
+use rand::RngExt;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::Counters;
+use super::tls::ServerNames;
+use crate::locate::{Family, LookupId, Naptr, Place, Question, Record, Search, Srv};
+
+/// Look-ups at once: a call that finds all of them under way is told that nothing was found.
+const LOOKUPS_AT_ONCE: usize = 2_048;
+/// Answers that wait for the driver; the look-up that finds it full waits.
+pub(super) const LOCATED_LIMIT: usize = 1_024;
+
+/// How the DNS is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// The nameservers; none means those of the operating system.
+    pub nameservers: Vec<SocketAddr>,
+    /// How long one question waits for its answer before it is asked again.
+    pub timeout: Duration,
+    /// How often a question is asked.
+    pub attempts: usize,
+    /// How long one look-up may take with all its questions.
+    pub lookup_time: Duration,
+    /// How many answers are kept.
+    pub cache: u64,
+    /// How long an answer is kept at most, whatever its time to live says.
+    pub max_ttl: Duration,
+    /// How long it is kept at most that there is no answer.
+    pub max_negative_ttl: Duration,
+}
+
+impl Default for DnsSettings {
+    fn default() -> Self {
+        DnsSettings {
+            nameservers: Vec::new(),
+            timeout: Duration::from_secs(2),
+            attempts: 2,
+            lookup_time: Duration::from_secs(8),
+            cache: 8_192,
+            max_ttl: Duration::from_secs(3_600),
+            max_negative_ttl: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What a look-up found.
+pub(super) type Located = (LookupId, Vec<Place>);
+
+/// The way to the DNS.
+#[derive(Clone)]
+pub(super) struct Resolver {
+    /// None where the operating system names no nameserver.
+    dns: Option<TokioResolver>,
+    settings: DnsSettings,
+    names: ServerNames,
+    permits: Arc<Semaphore>,
+    counters: Arc<Counters>,
+    located: mpsc::Sender<Located>,
+}
+
+impl Resolver {
+    pub(super) fn new(
+        settings: &DnsSettings,
+        names: ServerNames,
+        counters: Arc<Counters>,
+        located: mpsc::Sender<Located>,
+    ) -> Resolver {
+        let dns = client(settings)
+            .inspect_err(|error| tracing::warn!(%error, "no DNS: names lead nowhere"))
+            .ok();
+        let permits = Arc::new(Semaphore::new(LOOKUPS_AT_ONCE));
+        Resolver { dns, settings: settings.clone(), names, permits, counters, located }
+    }
+
+    /// Begins a look-up; its end comes by the channel.
+    pub(super) fn locate(&self, lookup: LookupId, search: Search) {
+        let resolver = self.clone();
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        if permit.is_err() {
+            self.counters.dns_refused.count();
+        }
+        tokio::spawn(async move {
+            let places = match permit {
+                Ok(_permit) => resolver.find(search).await,
+                Err(_) => Vec::new(),
+            };
+            // The driver may have ended.
+            let _ = resolver.located.send((lookup, places)).await;
+        });
+    }
+
+    async fn find(&self, mut search: Search) -> Vec<Place> {
+        let searching = async {
+            loop {
+                let questions = search.questions();
+                if questions.is_empty() {
+                    break;
+                }
+                let asked = questions.iter().map(|question| self.ask(question));
+                let answers = futures_util::future::join_all(asked).await;
+                search.answer(answers, &mut |limit| rand::rng().random_range(0..limit.max(1)));
+            }
+        };
+        if tokio::time::timeout(self.settings.lookup_time, searching).await.is_err() {
+            self.counters.dns_late.count();
+        }
+        let places = search.places().unwrap_or_default().to_vec();
+        for place in &places {
+            if let Some(name) = place.name.as_deref().filter(|_| place.transport.is_secure()) {
+                self.names.learn(place.remote, name);
+            }
+        }
+        places
+    }
+
+    async fn ask(&self, question: &Question) -> Vec<Record> {
+        let (name, kind) = match question {
+            Question::Naptr(name) => (name, RecordType::NAPTR),
+            Question::Srv(name) => (name, RecordType::SRV),
+            Question::Address(name, Family::V4) => (name, RecordType::A),
+            Question::Address(name, Family::V6) => (name, RecordType::AAAA),
+        };
+        let Some(dns) = &self.dns else { return Vec::new() };
+        self.counters.dns_questions.count();
+        // A name in a SIP URI is a whole name: no search list is appended to it.
+        let whole = format!("{}.", name.trim_end_matches('.'));
+        match dns.lookup(whole, kind).await {
+            Ok(found) => found.answers().iter().filter_map(|record| read(&record.data)).collect(),
+            Err(error) if error.is_no_records_found() => Vec::new(),
+            Err(error) => {
+                self.counters.dns_failed.count();
+                tracing::debug!(%error, "a question to the DNS failed");
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn client(settings: &DnsSettings) -> Result<TokioResolver, hickory_resolver::net::NetError> {
+    let mut builder = if settings.nameservers.is_empty() {
+        TokioResolver::builder_tokio()?
+    } else {
+        let servers = settings.nameservers.iter().map(server).collect();
+        let config = ResolverConfig::from_parts(None, Vec::new(), servers);
+        Hickory::builder_with_config(config, TokioRuntimeProvider::default())
+    };
+    let options: &mut ResolverOpts = builder.options_mut();
+    options.timeout = settings.timeout;
+    options.attempts = settings.attempts;
+    options.cache_size = settings.cache;
+    options.positive_max_ttl = Some(settings.max_ttl);
+    options.negative_max_ttl = Some(settings.max_negative_ttl);
+    builder.build()
+}
+
+fn server(address: &SocketAddr) -> NameServerConfig {
+    let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+    for connection in &mut connections {
+        connection.port = address.port();
+    }
+    NameServerConfig::new(address.ip(), true, connections)
+}
+
+/// A record as the search knows it; an alias on the way to it is none.
+fn read(data: &RData) -> Option<Record> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match data {
+        RData::A(address) => Some(Record::Address(address.0.into())),
+        RData::AAAA(address) => Some(Record::Address(address.0.into())),
+        RData::SRV(srv) => Some(Record::Srv(Srv {
+            priority: srv.priority,
+            weight: srv.weight,
+            port: srv.port,
+            target: srv.target.to_ascii(),
+        })),
+        RData::NAPTR(naptr) => Some(Record::Naptr(Naptr {
+            order: naptr.order,
+            preference: naptr.preference,
+            flags: text(&naptr.flags),
+            service: text(&naptr.services),
+            replacement: naptr.replacement.to_ascii(),
+        })),
+        _ => None,
+    }
+}
