@@ -39,3 +39,5 @@ pub mod phone;
 pub mod server;
 #[cfg(feature = "server")]
 pub mod sink;
+#[cfg(feature = "server")]
+pub mod store;

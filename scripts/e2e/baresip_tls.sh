@@ -1,12 +1,9 @@
 #!/usr/bin/env bash
-# baresip over TLS, with a certificate that it verifies, calls baresip over UDP: hold and return, then a blind transfer to the agent.
+# baresip over TLS, with a certificate that it verifies, calls baresip over UDP: hold and return, then a blind transfer to SIPp.
 set -euo pipefail
 . "$(dirname "$0")/lib/peers.sh"
 . "$(dirname "$0")/lib/baresip.sh"
 
-# holds VALUE: for wait_for, whether a leg of the one call holds the other: yes or no.
-holds() { api GET /v1/calls | python3 "$helpers/check.py" holding "$1"; }
-legs_are() { [ "$(api GET /v1/calls | grep -o "\"party\":\"$1\"" | wc -l)" = "$2" ]; }
 
 trusted=no
 sip_port=$(free_port)
@@ -34,17 +31,17 @@ sip_verify_server yes"
 baresip_phone 1000 "127.0.0.1:$tls_port;transport=tls"
 wait_for 15 metric_is sidestream_switch_registrations 2 || fail "baresip did not register over TLS"
 baresip_tell 1000 dial "sip:1001@127.0.0.1:$tls_port;transport=tls"
-wait_for 10 legs_are 1001 1 || fail "the call was not answered"
+wait_for 10 has_leg 1001 || fail "the call was not answered"
 sleep 2
 baresip_tell 1000 hold
 wait_for 5 holds yes || fail "the call is not held"
 baresip_tell 1000 resume
 wait_for 5 holds no || fail "the call is still held"
 sleep 2
-baresip_tell 1000 transfer "sip:9000@127.0.0.1:$tls_port"
-wait_for 10 legs_are 9000 1 || fail "the call was not transferred: $(api GET /v1/calls)"
-sleep 2
-baresip_tell 1001 hangup
+answer_with called_is_target
+baresip_tell 1000 transfer "sip:7001@127.0.0.1:$tls_port"
+wait_for 10 has_leg 7001 || fail "the call was not transferred: $(api GET /v1/calls)"
+answered
 wait_for 5 test_empty || fail "the transferred call did not end: $(left)"
-api GET '/v1/calls?state=ended' >&2
+check_calls outcome completed
 expect_empty

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# linphone calls linphone through the registrar: speech both ways, hold and return, hang-up by the called party.
+# linphone calls linphone through the registrar: speech both ways, hold and return, blind transfer, hang-up by the called party.
 set -euo pipefail
 . "$(dirname "$0")/lib/peers.sh"
 
@@ -34,8 +34,6 @@ tell() {
     printf '%s\n' "$2" >&"${!writer}"
 }
 state_is() { "$sidestream" calls --json | grep -q "\"state\":\"$1\""; }
-# holds VALUE: for wait_for, whether a leg of the one call holds the other: yes or no.
-holds() { api GET /v1/calls | python3 "$helpers/check.py" holding "$1"; }
 
 trusted=no
 configure
@@ -53,7 +51,16 @@ wait_for 5 holds yes || fail "the call is not held"
 tell 1000 "resume 1"
 wait_for 5 holds no || fail "the call is still held"
 sleep 2
+answer_with called_is_target
+tell 1000 "transfer 1 sip:7001@$sip"
+wait_for 10 has_leg 7001 || fail "the call was not transferred: $(api GET /v1/calls)"
+answered
+wait_for 5 test_empty || fail "the transferred call did not end: $(left)"
+check_calls outcome completed
+tell 1000 "call sip:1001@$sip"
+wait_for 10 state_is answered || fail "the second call was not answered"
+sleep 3
 tell 1001 "terminate"
 wait_for 5 test_empty || fail "linphone did not hang up"
-check_calls two_way 150
+check_calls two_way 100
 expect_empty

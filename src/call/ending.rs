@@ -79,6 +79,7 @@ impl Call {
         self.phase = Phase::Ending { status, outcome, cause, origin };
         // Its legs are taken down in their turn.
         self.end_hunt(cx);
+        self.timers.cancel(&Timer::Longest);
         self.finish_provisionals();
         self.renegotiations.clear();
         self.timers.cancel(&Timer::Renegotiation);

@@ -150,6 +150,8 @@ enum Timer {
     Farewell(LegId),
     /// A subscription to the outcome of a REFER runs out.
     Referral,
+    /// The call has talked as long as a call may.
+    Longest,
     /// The accounts of the closed streams are overdue.
     Accounts,
 }
@@ -242,6 +244,7 @@ impl Call {
                 Timer::Session(leg) => self.handle_session_timer(cx, leg),
                 Timer::Farewell(leg) => self.dismiss(cx, leg),
                 Timer::Referral => self.handle_referral_timeout(cx),
+                Timer::Longest => self.hang_up(cx, Cause::Timeout, Origin::Switch),
                 Timer::Accounts => self.handle_accounts_overdue(cx),
             }
         }

@@ -29,6 +29,8 @@ pub struct Settings {
     pub timers: TransactionTimers,
     /// The longest request, in bytes, that goes over UDP when TCP is there, too (RFC 3261 §18.1.1).
     pub largest_udp_request: usize,
+    /// The longest that a call may talk. No timer of its peers is needed to end it.
+    pub max_duration: Duration,
     /// Whether a call ends when no leg of it has sent RTP for the media room's inactivity time.
     pub hang_up_on_media_timeout: bool,
     /// How long the account of a closed stream is awaited before the call ends without it.
@@ -107,6 +109,7 @@ impl Default for Settings {
             session: SessionTimerSettings::default(),
             timers: TransactionTimers::DEFAULT,
             largest_udp_request: LARGEST_DATAGRAM,
+            max_duration: Duration::from_secs(43_200),
             hang_up_on_media_timeout: true,
             account_timeout: Duration::from_secs(5),
             streaming: Streaming::default(),

@@ -13,7 +13,7 @@ use super::session_timer::SessionTimer;
 use super::settings::{Party, TransferRights};
 use super::target::Destination;
 use super::transfer::Referrals;
-use super::{Call, Phase, has_session_description};
+use super::{Call, Phase, Timer, has_session_description};
 use crate::command::{Origin, StartStream};
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::{CallId, LegId};
@@ -185,6 +185,7 @@ impl Call {
         self.finish_provisionals();
         self.accept_customer(cx, text);
         self.phase = Phase::Talking;
+        self.timers.set(Timer::Longest, cx.now + cx.settings.max_duration);
         self.arm_session_timer(cx, LegId::CUSTOMER);
         self.tell(cx, Kind::CallAnswered, Cause::Request, origin);
         self.open_waiting_streams(cx);

@@ -52,6 +52,7 @@ section!(Sip {
     redirects: RedirectPolicy = RedirectPolicy::Off,
     redirect_domains: Vec<String> = Vec::new(),
     reliable_provisional: Reliable = Reliable::Supported,
+    max_call_duration_s: u64 = 43_200,
     session_expires_s: u64 = 1_800,
     min_session_expires_s: u64 = 90,
     largest_udp_request: u64 = 1_300,
@@ -102,6 +103,7 @@ section!(Registrar {
     contacts_per_user: u64 = 10,
     registers_per_minute: u64 = 60,
     path: String = "strict".into(),
+    store: Option<String> = None,
     ping_every_s: u64 = 30,
     ping_misses: u64 = 3,
 });

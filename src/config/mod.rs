@@ -26,6 +26,7 @@ use crate::http;
 use crate::net::NetSettings;
 use crate::notify::BoardLimits;
 use crate::sink;
+use crate::store;
 use crate::switch::{self, Listener};
 use error::Source;
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub net: NetSettings,
     /// Where streams can go.
     pub sinks: Vec<sink::Settings>,
+    /// Where registrations are kept over a restart.
+    pub store: Option<store::Settings>,
     /// The API.
     pub http: http::Settings,
     /// How long ended calls stay readable.

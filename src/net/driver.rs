@@ -247,8 +247,8 @@ impl Driver {
                     failed.push(flow);
                 }
             }
-            Output::Dialog { call, call_id } => self.tap.attribute(call, &call_id),
             Output::Locate { lookup, search } => self.resolver.locate(lookup, search),
+            Output::Dialog { call, call_id } => self.tap.attribute(call, &call_id),
             Output::Media { call, command } => self.workers.send(call, command),
             Output::Sink(command) => (self.outlets.sinks)(command),
             Output::Reply { ticket, answer } => self.tickets.settle(ticket, answer),

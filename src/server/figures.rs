@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use crate::net::{NetHandle, Status, Tallied};
 use crate::notify::{Figure, FigureKind, LabelledSums, Metrics};
 use crate::sink::{PoolFigures, SinkHandle};
+use crate::store::Store;
 use crate::switch::GuardCounters;
 use crate::trace::Row;
 
@@ -105,6 +106,28 @@ fn sip_sums(tallied: &Tallied) -> Vec<LabelledSums> {
             &tallied.repeats,
         ),
     ]
+}
+
+/// Attaches the figures of the store of registrations.
+pub(super) fn attach_store(metrics: &Metrics, store: &Store) {
+    let store = store.clone();
+    let sums = move || {
+        let figures = store.figures();
+        vec![
+            figure("store_written", "Changes of registrations that are on disk", figures.written()),
+            figure(
+                "store_failed",
+                "Changes of registrations that the disk did not take",
+                figures.failed(),
+            ),
+            figure(
+                "store_dropped",
+                "Changes of registrations that were not kept because too many waited",
+                figures.dropped(),
+            ),
+        ]
+    };
+    metrics.attach(FigureKind::Sums, Box::new(sums));
 }
 
 const fn figure(name: &'static str, help: &'static str, value: u64) -> Figure {

@@ -37,6 +37,7 @@ use crate::http::{self, BanView, CommandDoor, Gateway, TraceReader};
 use crate::net::{self, Bound, Clock, NetHandle, Outlets, Told};
 use crate::notify::Notify;
 use crate::sink::{self, SinkHandle};
+use crate::store::{self, Store};
 use crate::switch::{Ban, Figures, Switch};
 use crate::time::Instant;
 
@@ -50,6 +51,7 @@ pub struct Running {
     http: SocketAddr,
     http_stop: CancellationToken,
     ready: Arc<AtomicBool>,
+    store: Option<Store>,
 }
 
 /// Binds every port, then starts every room. Nothing runs when it fails.
@@ -69,13 +71,25 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     let notify = Arc::new(Notify::new(Arc::new(move |at| timestamp(clock.unix(at))), config.board));
     let origin_ms = timestamp(clock.unix(Instant::ZERO)).as_unix_millis();
     let mut chance = rand::rng();
-    let switch = Switch::new(config.switch.clone(), chance.random(), origin_ms);
-    let outlets = outlets(&sinks, &notify);
+    let mut switch = Switch::new(config.switch.clone(), chance.random(), origin_ms);
+    let store = match &config.store {
+        Some(settings) => {
+            let (store, stored) = store::open(settings, clock)?;
+            let restored = switch.restore(stored, clock.now());
+            tracing::info!(registrations = restored, "registrations are back");
+            Some(store)
+        }
+        None => None,
+    };
+    let outlets = outlets(&sinks, &notify, store.clone());
     let seen = &config.switch.listeners;
     let net =
         net::start(bound, seen, &config.net, switch, clock, chance.random(), sink_events, outlets)?;
 
     figures::attach(&notify.metrics, &net, &sinks);
+    if let Some(store) = &store {
+        figures::attach_store(&notify.metrics, store);
+    }
     let (http_stop, ready) = (CancellationToken::new(), Arc::new(AtomicBool::new(true)));
     let gateway = Gateway {
         notify,
@@ -107,7 +121,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
             tracing::error!(%error, "http ended");
         }
     });
-    Ok(Running { net, http: http_address, http_stop, ready })
+    Ok(Running { net, http: http_address, http_stop, ready, store })
 }
 
 impl Running {
@@ -139,11 +153,18 @@ impl Running {
     /// Takes no new calls, waits `patience` for those that are up to end by themselves, hangs up the rest, ends.
     pub async fn shutdown(&self, patience: Duration) {
         stop::stop(&self.net, &self.ready, &self.http_stop, patience).await;
+        if let Some(store) = self.store.clone() {
+            // The disk is waited for on a thread that may wait.
+            let flushed = tokio::task::spawn_blocking(move || store.flush()).await;
+            if !flushed.unwrap_or(false) {
+                tracing::warn!("the last registrations are not on disk");
+            }
+        }
     }
 }
 
 /// Where the switch's outputs go.
-fn outlets(sinks: &SinkHandle, notify: &Arc<Notify>) -> Outlets {
+fn outlets(sinks: &SinkHandle, notify: &Arc<Notify>, store: Option<Store>) -> Outlets {
     let (sinks, notify) = (sinks.clone(), Arc::clone(notify));
     Outlets {
         sinks: Box::new(move |command| sinks.send(command)),
@@ -163,7 +184,11 @@ fn outlets(sinks: &SinkHandle, notify: &Arc<Notify>) -> Outlets {
                 let before = notify.trunks.handle(view.clone());
                 milestones::log_trunk(&view, before.as_ref());
             }
-            Told::Registration(_) => {}
+            Told::Registration(change) => {
+                if let Some(store) = &store {
+                    store.keep(change);
+                }
+            }
         }),
     }
 }

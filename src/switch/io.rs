@@ -75,19 +75,19 @@ pub enum Output {
         /// The message.
         bytes: Bytes,
     },
-    /// Know whose messages are whose.
-    Dialog {
-        /// The call.
-        call: CallId,
-        /// The Call-ID of one of its legs, from here on and before.
-        call_id: Box<str>,
-    },
     /// Find where a URI leads: ask the search's questions, and give back what it finds as [`Input::Located`].
     Locate {
         /// Comes back with the answer.
         lookup: LookupId,
         /// The search at its beginning.
         search: Search,
+    },
+    /// Know whose messages are whose.
+    Dialog {
+        /// The call.
+        call: CallId,
+        /// The Call-ID of one of its legs, from here on and before.
+        call_id: Box<str>,
     },
     /// Change the media plane.
     Media {

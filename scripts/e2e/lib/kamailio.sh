@@ -2,7 +2,8 @@
 
 # kamailio_start SERVER_PORT CALLED_PORT: on a free port, which it sets as kamailio_port. Requests of the server under test go to the phone
 # that registered here, else to CALLED_PORT; everybody else's go to the first live server of its list: one that is dead, and ours. It
-# records its route. Users 2000 and 2001 register here with $password.
+# records its route. Everybody may register here with $password; with `challenges=yes` the server under test has to prove itself for
+# its calls, too, and a number that registered is called where it is.
 kamailio_start() {
     kamailio_port=$(free_port)
     printf '1 sip:127.0.0.1:%s 0 10\n1 sip:127.0.0.1:%s 0 5\n' "$(free_port)" "$1" >"$work/dispatcher.list"
@@ -15,12 +16,13 @@ children=2
 auto_aliases=no
 disable_tcp=yes
 listen=udp:127.0.0.1:$kamailio_port
-$(for module in tm tmx sl rr pv maxfwd textops siputils auth usrloc registrar dispatcher; do echo "loadmodule \"$module.so\""; done)
+$(for module in tm tmx sl rr pv maxfwd textops siputils auth usrloc registrar dispatcher ctl; do echo "loadmodule \"$module.so\""; done)
 modparam("dispatcher", "list_file", "$work/dispatcher.list")
 modparam("dispatcher", "ds_ping_interval", 1)
 modparam("dispatcher", "ds_probing_mode", 1)
 modparam("dispatcher", "ds_probing_threshold", 1)
 modparam("tm", "fr_timer", 2000)
+modparam("ctl", "binrpc", "unix:$work/kamailio.socket")
 request_route {
     if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
     if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
@@ -38,10 +40,13 @@ request_route {
     if (is_method("OPTIONS")) { sl_send_reply("200", "OK"); exit; }
     record_route();
     if (\$sp == $1) {
+        $([ "${challenges:-}" = yes ] && echo "if (!pv_proxy_authenticate(\"kamailio.test\", \"$password\", \"0\")) { proxy_challenge(\"kamailio.test\", \"0\"); exit; }
+        consume_credentials();")
         if (!lookup("location")) \$du = "sip:127.0.0.1:$2";
         t_relay();
         exit;
     }
+    if (lookup("location")) { t_relay(); exit; }
     if (!ds_select_dst("1", "8")) { sl_send_reply("503", "No server"); exit; }
     t_relay();
 }

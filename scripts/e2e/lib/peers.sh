@@ -156,6 +156,10 @@ last_error() { grep -aE '^[A-Za-z.]*(Error|Exception|Exit)\b' "$1" | tail -n 1 |
 # check NAME [ARGUMENT…] <JSON: one of the checks of check.py.
 check() { python3 "$helpers/check.py" "$@" 2>"$work/check.log" || fail "$1: $(last_error "$work/check.log")"; }
 
+# holds VALUE, has_leg PARTY: for wait_for, whether a leg of the one live call holds the other (yes or no), and whether PARTY is in a call.
+holds() { api GET /v1/calls | python3 "$helpers/check.py" holding "$1"; }
+has_leg() { api GET /v1/calls | grep -q "\"party\":\"$1\""; }
+
 # check_calls NAME [ARGUMENT…]: the same over the calls that have ended. Their last figures come a moment after their end.
 check_calls() { wait_for 5 try_calls "$@" || fail "$1: $(last_error "$work/check.log")"; }
 try_calls() { api GET '/v1/calls?state=ended' | python3 "$helpers/check.py" "$@" 2>"$work/check.log"; }

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::Flaw;
@@ -25,6 +26,7 @@ use super::{Config, LogSettings};
 use crate::media;
 use crate::net::{MediaSettings, NetSettings};
 use crate::notify::BoardLimits;
+use crate::store;
 pub(super) use transports::missing_files;
 
 /// Whom the configuration is for.
@@ -54,8 +56,8 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let streaming = builder.streaming(&file.streaming, &sinks, &names);
     let listeners = builder.listeners(&file.sip);
     let tcp = builder.tcp(&file.sip.tcp);
-    let tap = builder.trace(&file.trace);
     let dns = builder.dns(&file.sip.dns);
+    let tap = builder.trace(&file.trace);
     let websocket = builder.sip_websocket(&file.sip.websocket);
     let tls = builder.tls(&file.sip, &listeners);
     let command_time =
@@ -68,7 +70,9 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     match (switch, http) {
         (Some(switch), Some(http)) if builder.flaws.is_empty() => {
             let net = NetSettings { media, tcp, dns, websocket, tls, command_time, tap };
-            Ok(Config { listen: listeners.heard, switch, net, sinks, http, board, log })
+            let path = file.sip.registrar.store.map(PathBuf::from);
+            let store = path.map(|path| store::Settings { path });
+            Ok(Config { listen: listeners.heard, switch, net, sinks, store, http, board, log })
         }
         _ => Err(builder.flaws),
     }

@@ -126,6 +126,11 @@ impl Builder {
                 sip.largest_udp_request,
                 500..=65_535,
             ),
+            max_duration: self.seconds(
+                "sip.max_call_duration_s",
+                sip.max_call_duration_s,
+                1..=30 * DAY_S,
+            ),
             hang_up_on_media_timeout: file.media.hang_up_on_inactivity,
             account_timeout: self.seconds(
                 "streaming.account_timeout_s",
