@@ -21,6 +21,7 @@ key = \"$work/sip-key.pem\"
 origins = [\"http://127.0.0.1:$page_port\"]"
 # A browser on the loopback shows its password as any other phone does.
 trusted=no
+media_ports=80
 configure
 serve
 
