@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::routing::flow_to;
 use super::{Figures, Output, Switch};
 use crate::call::Farewell;
+use crate::locate::LookupId;
 use crate::sip::transaction::ClientKey;
-use crate::sip::{Flow, Method, RequestBuilder, Response, Transport, Uri};
+use crate::sip::{Flow, Method, RequestBuilder, Response};
 use crate::time::Instant;
 use crate::trunk::{Errand, ErrandId, Fresh, Outline, again};
 
@@ -14,6 +14,15 @@ use crate::trunk::{Errand, ErrandId, Fresh, Outline, again};
 #[derive(Debug, Default)]
 pub(super) struct Errands {
     requests: HashMap<ClientKey, ErrandId>,
+    /// What the DNS is asked for them: one question of each machine of a trunk at most.
+    lookups: HashMap<LookupId, ErrandId>,
+}
+
+impl Errands {
+    /// The errand that waits for this look-up, which is over then.
+    pub(super) fn take_lookup(&mut self, lookup: LookupId) -> Option<ErrandId> {
+        self.lookups.remove(&lookup)
+    }
 }
 
 impl Switch {
@@ -22,8 +31,9 @@ impl Switch {
         while let Some(errand) = self.trunks.poll_errand() {
             match errand {
                 Errand::Locate { id, uri } => {
-                    let flows: Vec<Flow> = self.literal(&uri).into_iter().collect();
-                    self.trunks.handle_located(id, &flows, now);
+                    let lookup = self.owners.next_lookup();
+                    self.errands.lookups.insert(lookup, id);
+                    self.locate(lookup, &uri, now);
                 }
                 Errand::Send { id, flow, request } => self.send_errand(id, flow, request, now),
             }
@@ -36,13 +46,6 @@ impl Switch {
             let usage = self.channels.usage(&status.name);
             self.outputs.push_back(Output::Figures(Figures::Trunk { status, usage }));
         }
-    }
-
-    fn literal(&self, uri: &str) -> Option<Flow> {
-        let uri = Uri::parse(uri).ok()?;
-        let transport = uri.transport().unwrap_or(Transport::Udp);
-        let remote = uri.socket_addr(transport.default_port())?;
-        flow_to(&self.settings.listeners, transport, remote)
     }
 
     fn send_errand(&mut self, id: ErrandId, flow: Flow, outline: Outline, now: Instant) {

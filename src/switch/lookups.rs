@@ -1,4 +1,4 @@
-//! What calls want to know before they go on: where a URI leads (RFC 3263), and which Contacts of a 3xx may be tried.
+//! What calls and trunks want to know before they go on: where a URI leads (RFC 3263), and which Contacts of a 3xx may be tried.
 
 use std::net::IpAddr;
 
@@ -57,7 +57,9 @@ impl Switch {
         if flows.is_empty() {
             self.counters.not_found += 1;
         }
-        if let Some(call) = self.owners.take_lookup(lookup) {
+        if let Some(errand) = self.errands.take_lookup(lookup) {
+            self.trunks.handle_located(errand, &flows, now);
+        } else if let Some(call) = self.owners.take_lookup(lookup) {
             self.with_call(call, now, |call, cx| call.handle_located(cx, lookup, flows));
         }
     }
