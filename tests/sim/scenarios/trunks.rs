@@ -296,6 +296,37 @@ fn a_trunk_is_offered_its_codecs_in_its_order_at_first_and_in_mid_call() {
 }
 
 #[test]
+fn the_reason_of_an_end_crosses_where_policy_lets_it_and_no_private_one_does() {
+    let reasons = |text: &Text| {
+        let headers = text.headers.iter().filter(|(name, _)| name == "Reason");
+        headers.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+    };
+    let acme = "X-Acme;cause=7;text=\"10.9.9.9\"";
+    for passes in [true, false] {
+        let identity = Identity { reason: passes, ..Identity::default() };
+        let line = Line { identity, ..(*trunk().line).clone() };
+        let settings = with(Trunk { line: Arc::new(line), ..trunk() });
+        let expected = |reason: &str| if passes { vec![reason.to_owned()] } else { Vec::new() };
+        let mut wire = Wire::new(settings.clone());
+        let (mut alice, mut bob) = (Party::alice(), Party::bob());
+        wire.connect(&mut alice, &mut bob);
+        let bye = alice.request("BYE").with("Reason", acme).with("Reason", "Q.850;cause=16");
+        wire.send(&alice, &bye);
+        wire.take(&alice);
+        assert_eq!(reasons(&wire.take(&bob)), expected("Q.850;cause=16"));
+        let (mut wire, alice, bob, offer) = called(settings);
+        wire.send(&bob, &bob.reply(&offer, 180));
+        wire.take(&alice);
+        let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
+        let mut other = Party::alice();
+        let cancel = other.invite();
+        wire.send(&alice, &alice.cancel(&cancel).with("Reason", elsewhere));
+        let cancel = wire.take(&bob);
+        assert_eq!((cancel.method(), reasons(&cancel)), ("CANCEL", expected(elsewhere)));
+    }
+}
+
+#[test]
 fn what_a_trunk_is_told_is_what_its_line_says() {
     let line = Line {
         identity: Identity { assert: Assert::Asserted, trusted: true, ..Identity::default() },
