@@ -97,7 +97,10 @@ impl Call {
             // Either the answer to the customer's offer, or our offer, which the ACK answers.
             OfferAnswer::Open(Way::Received, _) | OfferAnswer::Owed(Way::Received) => {
                 let is_offer = customer.offers == OfferAnswer::Owed(Way::Received);
-                let text = customer.local.relay(&remote.description);
+                let text = match is_offer {
+                    true => customer.offer(&remote.description),
+                    false => customer.local.relay(&remote.description),
+                };
                 let surprises = customer.provisional.showed_other_than(&text);
                 self.answer_customer(cx, Some(&text), Origin::Leg(id));
                 if is_offer {
@@ -110,7 +113,7 @@ impl Call {
             OfferAnswer::Stable
             | OfferAnswer::Owed(Way::Sent)
             | OfferAnswer::Open(Way::Sent, _) => {
-                let is_known = customer.local.says(&remote.description);
+                let is_known = customer.has_said(&remote.description);
                 let own = customer.remote.clone();
                 if let (Some(cseq), Some(own)) = (unacknowledged, own)
                     && let Some(leg) = self.leg_mut(id)

@@ -69,7 +69,7 @@ impl Call {
     ) {
         let Some(leg) = self.leg_mut(to) else { return };
         let before = leg.local.last().cloned();
-        let text = offer.as_ref().map(|offer| leg.local.relay(&offer.description));
+        let text = offer.as_ref().map(|offer| leg.offer(&offer.description));
         // RFC 3311 §5.1: UPDATE only to a peer that lists it; a re-INVITE serves as well in a confirmed dialog.
         let is_early = !leg.is_talking();
         let method = if is_early || *request.method() != Method::Invite && leg.allows_update {
@@ -176,6 +176,7 @@ impl Call {
             return self.hang_up(cx, Cause::Rejected, Origin::Leg(to));
         };
         let text = match self.leg_mut(from) {
+            Some(leg) if offer.is_none() => leg.offer(&remote.description),
             Some(leg) => leg.local.relay(&remote.description),
             None => return,
         };

@@ -271,7 +271,7 @@ impl Call {
             && customer.offers == OfferAnswer::Owed(Way::Received)
             && self.exchange.is_none();
         if can_ask {
-            let text = self.customer_mut().local.relay(&remote.description);
+            let text = self.customer_mut().offer(&remote.description);
             self.follow_fork(cx, id, &tag, remote);
             let stage = Stage::AnswerInPrack { to: id, tag, rack };
             self.exchange = Some(Exchange { from: LegId::CUSTOMER, stage });

@@ -137,10 +137,7 @@ impl Call {
 
     /// Ends a confirmed dialog: at once, or when the ACK that it is waiting for has come (RFC 3261 §15).
     pub(super) fn say_bye(&mut self, cx: &mut Context<'_>, id: LegId) {
-        let reason = match self.phase {
-            Phase::Ending { cause, .. } => reason_of(cause),
-            Phase::Setup { .. } | Phase::Talking | Phase::Over => None,
-        };
+        let reasons = self.reasons_for(cx.settings, id);
         let Some(leg) = self.leg_mut(id) else { return };
         leg.leave_closed_connection(cx);
         let (State::Talking { dialog } | State::Leaving { dialog }) = &mut leg.state else {
@@ -152,7 +149,7 @@ impl Call {
         }
         let branch = cx.tokens.branch();
         let mut bye = dialog.request(Method::Bye, &branch);
-        if let Some(reason) = reason {
+        for reason in &reasons {
             bye = bye.header("Reason", reason);
         }
         let bye = bye.build();
@@ -229,21 +226,5 @@ impl Call {
         self.timers.cancel(&Timer::Accounts);
         self.tell(cx, Kind::CallEnded { status, outcome }, cause, origin);
         self.phase = Phase::Over;
-    }
-}
-
-/// Why we hang up, RFC 3326, where it is more than that somebody did.
-fn reason_of(cause: Cause) -> Option<&'static str> {
-    match cause {
-        // ITU-T Q.850: 102 "recovery on timer expiry", 41 "temporary failure", 31 "normal, unspecified".
-        Cause::MediaTimeout => Some("Q.850;cause=102;text=\"No RTP\""),
-        Cause::Timeout => Some("Q.850;cause=102;text=\"A SIP timer ran out\""),
-        Cause::Shutdown => Some("Q.850;cause=41;text=\"The server is stopping\""),
-        Cause::Bug => Some("Q.850;cause=41;text=\"Internal error\""),
-        Cause::Rejected | Cause::ConnectFailed => {
-            Some("Q.850;cause=31;text=\"The other side failed\"")
-        }
-        Cause::Request | Cause::HangUp | Cause::Policy | Cause::NotUsed => None,
-        Cause::SinkProtocol | Cause::SinkLost | Cause::MediaRecovered => None,
     }
 }

@@ -377,7 +377,7 @@ impl Call {
         let State::Outgoing { key, .. } = &leg.state else { return };
         let key = *key;
         self.forget_early_offers_of(cx, id);
-        cx.transactions.cancel(key, cx.now);
+        cx.transactions.cancel_because(key, &self.reasons_for(cx.settings, id), cx.now);
         let Some(leg) = self.leg_mut(id) else { return };
         leg.state = State::Withdrawn;
         leg.close_port(cx);

@@ -89,6 +89,12 @@ impl Call {
 
     fn handle_bye(&mut self, cx: &mut Context<'_>, id: LegId, key: ServerKey, request: &Request) {
         self.respond(cx, id, key, request, 200);
+        self.note_reasons(request);
+        self.sort_bye(cx, id);
+        self.forget_reasons_if_going_on();
+    }
+
+    fn sort_bye(&mut self, cx: &mut Context<'_>, id: LegId) {
         let origin = Origin::Leg(id);
         match self.leg(id).map(|leg| &leg.state) {
             // RFC 3261 §15.1.2: the caller of an early dialog hangs up; the INVITE gets its 487.
@@ -112,9 +118,16 @@ impl Call {
     }
 
     /// The caller gives up: RFC 3261 §9.2. The CANCEL itself has been answered.
-    pub fn handle_cancel(&mut self, cx: &mut Context<'_>, id: LegId, key: ServerKey) {
+    pub fn handle_cancel(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        key: ServerKey,
+        cancel: &Request,
+    ) {
         let is_first = matches!(self.leg(id).map(|leg| &leg.state), Some(State::Incoming { key: first, .. }) if *first == key);
         if is_first {
+            self.note_reasons(cancel);
             self.end(cx, 487, Outcome::Cancelled, Cause::Request, Origin::Leg(id));
         } else {
             self.cancel_exchange(cx, key);

@@ -26,6 +26,7 @@ mod outgoing;
 mod owners;
 mod proof;
 mod provisional;
+mod reason;
 mod redirect;
 mod renegotiation;
 mod requests_seen;
@@ -93,6 +94,8 @@ pub struct Call {
     legs: Vec<Leg>,
     /// The targets that are being tried, until one has answered.
     hunting: Option<Hunting>,
+    /// What the peer that ends the call says of the reason.
+    reasons: Vec<String>,
     /// The leg whose audio is the customer's: the first one, until its party has transferred the call to others.
     customer: LegId,
     /// The exchange of one party for another.

@@ -39,10 +39,12 @@ impl Call {
         }
         leg.line = target.line.clone();
         let name_of_line = leg.line.as_ref().map(|line| line.name.clone()).unwrap_or_default();
-        if cx.channels.take((call, id), &name_of_line, Direction::Out, cx.now).is_err() {
+        if !leg.open_port(cx, call) {
             return Err(Failure::NO_ROOM);
         }
-        if !leg.open_port(cx, call) {
+        // The port first: a call that has none counts against no limit of the trunk.
+        if cx.channels.take((call, id), &name_of_line, Direction::Out, cx.now).is_err() {
+            leg.close_port(cx);
             return Err(Failure::NO_ROOM);
         }
         let offer = self.offer_for(&mut leg);

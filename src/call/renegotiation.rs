@@ -168,10 +168,8 @@ impl Call {
         let (step, text) = match (one.plan, said) {
             (Plan::Show, Some(said)) => {
                 let text = match one.why {
-                    Why::Settle => leg.local.relay(&said.description),
-                    Why::Meet | Why::MeetAnew | Why::Join => {
-                        leg.local.relay_both_ways(&said.description)
-                    }
+                    Why::Settle => leg.offer(&said.description),
+                    Why::Meet | Why::MeetAnew | Why::Join => leg.offer_both_ways(&said.description),
                 };
                 (Step::Shown { before }, Some(text))
             }
@@ -244,7 +242,7 @@ impl Call {
             return self.finish_renegotiation(cx, one, refused);
         };
         let before = b.local.last().cloned();
-        let text = b.local.relay(&offer.description);
+        let text = b.offer(&offer.description);
         self.send_offer(cx, one.b, Method::Invite, Some(&text));
         let step = Step::Carried { offer: Box::new(offer), cseq, before };
         self.exchange = Some(Exchange { from: one.a, stage: Stage::Third(one, step) });

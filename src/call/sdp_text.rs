@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 
+use super::leg::Leg;
 use crate::codec::Codec;
 use crate::media::LocalPort;
 use crate::sdp::{Description, Direction, LocalMedia, Origin, Payload, SdpError};
@@ -59,7 +60,7 @@ impl LocalText {
     }
 
     /// Whether the last description that we sent is what `other` says.
-    pub(super) fn says(&self, other: &Description) -> bool {
+    fn says(&self, other: &Description) -> bool {
         let text = other.relayed(self.media, self.origin).to_bytes();
         self.last.as_ref().is_some_and(|last| *last == text)
     }
@@ -73,7 +74,7 @@ impl LocalText {
         self.settle(|media, origin| other.relayed(media, origin))
     }
 
-    /// The same, both ways whatever was held: what two parties that are new to each other begin with.
+    /// The same, both ways whatever was held.
     pub(super) fn relay_both_ways(&mut self, other: &Description) -> Bytes {
         self.settle(|media, origin| {
             other.relayed(media, origin).with_direction(Direction::SendRecv, origin)
@@ -111,5 +112,29 @@ impl LocalText {
         };
         self.last = Some(text.clone());
         text
+    }
+}
+
+impl Leg {
+    /// The other party's description as an offer to this leg's peer: with the codecs that its trunk wants to be offered.
+    pub(super) fn offer(&mut self, other: &Description) -> Bytes {
+        let offer = self.in_its_codecs(other);
+        self.local.relay(&offer)
+    }
+
+    /// The same, both ways whatever was held: what two parties that are new to each other begin with.
+    pub(super) fn offer_both_ways(&mut self, other: &Description) -> Bytes {
+        let offer = self.in_its_codecs(other);
+        self.local.relay_both_ways(&offer)
+    }
+
+    /// Whether the last description that we sent is what `other` says, offered or answered.
+    pub(super) fn has_said(&self, other: &Description) -> bool {
+        self.local.says(other) || self.local.says(&self.in_its_codecs(other))
+    }
+
+    fn in_its_codecs(&self, other: &Description) -> Description {
+        let codecs = self.line.as_ref().map_or(&[][..], |line| &line.codecs);
+        other.with_codecs(codecs)
     }
 }

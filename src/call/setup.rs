@@ -81,6 +81,7 @@ impl Call {
             phase: Phase::Setup { alerted: false },
             legs: vec![customer],
             hunting: None,
+            reasons: Vec::new(),
             customer: LegId::CUSTOMER,
             transfer: None,
             referrals: Referrals::default(),

@@ -10,6 +10,7 @@
 mod audio;
 mod description;
 mod negotiation;
+mod preference;
 mod relayed;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What calls want to know before they go on: where a URI leads (RFC 3263), and which Contacts of a 3xx may be tried.
+//! What calls and trunks want to know before they go on: where a URI leads (RFC 3263), and which Contacts of a 3xx may be tried.
 
 use std::net::IpAddr;
 

@@ -137,7 +137,7 @@ impl Switch {
             return self.turn_away(key, request, flow, 481, now);
         }
         self.refuse(key, request, flow, 200, now);
-        self.with_call(call, now, |call, cx| call.handle_cancel(cx, leg, invite));
+        self.with_call(call, now, |call, cx| call.handle_cancel(cx, leg, invite, request));
     }
 
     fn handle_outside_dialog(

@@ -55,10 +55,10 @@ impl Call {
     pub(in crate::call) fn offer_for(&self, leg: &mut Leg) -> Option<Bytes> {
         let Some(Transfer { party, .. }) = &self.transfer else {
             let remote = self.customer().remote.as_ref()?;
-            return Some(leg.local.relay(&remote.description));
+            return Some(leg.offer(&remote.description));
         };
         let remote = self.leg(*party)?.remote.as_ref()?;
-        Some(leg.local.relay_both_ways(&remote.description))
+        Some(leg.offer_both_ways(&remote.description))
     }
 
     /// Whether this leg is called in the course of a transfer, and not for the customer's INVITE.

@@ -1,6 +1,7 @@
 //! The descriptions of the field (`tests/corpus/sdp`) and what becomes of them.
 
 mod negotiating;
+mod preferring;
 mod reading;
 mod relaying;
 

@@ -16,6 +16,8 @@ pub(super) struct Client {
     pub(super) audience: Audience,
     /// The request for UDP, while it is tried over TCP for its size alone.
     fallback: Option<Fallback>,
+    /// What its CANCEL will say of the reason.
+    pub(super) cancel_reasons: Box<[String]>,
 }
 
 /// Who started a client transaction.
@@ -46,7 +48,7 @@ impl Client {
             Method::Invite => Machine::Invite(InviteClient::start(request, pace, effects)),
             _ => Machine::NonInvite(NonInviteClient::start(request, pace, effects)),
         };
-        Client { machine, audience, fallback: None }
+        Client { machine, audience, fallback: None, cancel_reasons: Box::default() }
     }
 
     /// The request goes over TCP for its size alone; this is sent if that finds nobody.

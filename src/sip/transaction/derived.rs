@@ -25,11 +25,12 @@ pub(super) fn acknowledgement(invite: &Bytes, response: &Response) -> Option<Byt
 }
 
 /// The CANCEL of an INVITE and its branch, RFC 3261 §9.1: everything that counts is the INVITE's.
-pub(super) fn cancellation(invite: &Bytes) -> Option<(String, Bytes)> {
+pub(super) fn cancellation(invite: &Bytes, reasons: &[String]) -> Option<(String, Bytes)> {
     let invite = read_again(invite)?;
     let branch = invite.branch()?.to_owned();
-    let cancel = same_hop(&invite, Method::Cancel, invite.head().known(Known::To).next()?)?.build();
-    Some((branch, cancel))
+    let cancel = same_hop(&invite, Method::Cancel, invite.head().known(Known::To).next()?)?;
+    let cancel = reasons.iter().fold(cancel, |cancel, reason| cancel.header("Reason", reason));
+    Some((branch, cancel.build()))
 }
 
 /// The 100 for an INVITE that the user has not answered, RFC 3261 §8.2.6.1.

@@ -5,6 +5,7 @@ use super::*;
 use std::sync::Arc;
 
 use sidestream::dialplan::{Pattern, Rewrite, Rewriting, Route};
+use sidestream::locate::Place;
 use sidestream::sip::Transport;
 use sidestream::switch::Input;
 use sidestream::time::Duration;
@@ -142,9 +143,52 @@ fn a_trunk_is_registered_at_the_start_and_forgets_us_when_we_go() {
         waited += 100;
     }
     assert_eq!(wire.take(&bob).cseq(), 3);
+    // It may have been repeated meanwhile.
+    wire.sent.clear();
     wire.input(Input::Drain);
     let farewell = wire.take(&bob);
     assert_eq!((farewell.method(), farewell.header("Expires")), ("REGISTER", "0"));
+}
+
+#[test]
+fn a_trunk_with_a_name_is_looked_up_and_its_second_place_is_tried_when_the_first_has_no_room() {
+    let registration = RegistrationSettings {
+        aor: "sip:4930@acme.example".into(),
+        expires: Duration::from_secs(600),
+        first_wait: Duration::from_secs(5),
+        longest_wait: Duration::from_secs(60),
+    };
+    let named = Trunk {
+        registration: Some(registration),
+        addresses: vec!["sip:gw.acme.example".into()],
+        ..trunk()
+    };
+    let mut wire = Wire::new(with(named));
+    let place = |remote: &str| Place {
+        transport: Transport::Udp,
+        remote: remote.parse().unwrap(),
+        name: Some("gw.acme.example".into()),
+    };
+    wire.pass(Duration::from_millis(1));
+    let (lookup, _) = wire.lookups.pop().expect("a question to the DNS");
+    wire.nothing();
+    let places = vec![place("10.0.1.3:5060"), place("10.0.1.2:5060")];
+    wire.input(Input::Located { lookup, places });
+    let (bob, carol) = (
+        Party::bob(),
+        Party::new(
+            "carol",
+            flow(Transport::Udp, "10.0.0.1:5060", "10.0.1.3:5060", None),
+            "10.0.1.3:4000",
+        ),
+    );
+    let register = wire.take(&carol);
+    assert_eq!(register.start, "REGISTER sip:acme.example SIP/2.0");
+    wire.send(&carol, &carol.reply(&register, 503));
+    assert_eq!(wire.take(&bob).method(), "REGISTER");
+    // The same answer a second time is nobody's.
+    wire.input(Input::Located { lookup, places: vec![place("10.0.1.3:5060")] });
+    wire.nothing();
 }
 
 #[test]
@@ -201,6 +245,90 @@ fn a_full_trunk_refuses_and_its_channel_is_free_after_the_call() {
     assert_eq!(wire.switch.holdings().channels, 0);
     let _ = alice.request_with_cseq("ACK", 1);
     wire.assert_empty();
+}
+
+#[test]
+fn a_call_without_a_media_port_takes_no_channel_of_its_trunk() {
+    let limits = Limits { per_second: Some(1), ..Limits::default() };
+    let mut settings = with(Trunk { limits, ..trunk() });
+    // One pair for Alice, none for her call.
+    settings.ports = 30_000..=30_001;
+    let mut wire = Wire::new(settings);
+    let mut alice = Party::alice();
+    let invite = alice.invite();
+    wire.send(&alice, &invite);
+    assert_eq!(wire.take(&alice).status(), Some(100));
+    assert_eq!(wire.take(&alice).status(), Some(503));
+    assert_eq!(wire.switch.holdings().channels, 0);
+    wire.nothing();
+}
+
+#[test]
+fn a_trunk_is_offered_its_codecs_in_its_order_at_first_and_in_mid_call() {
+    let line = Line { codecs: vec!["PCMA".into(), "PCMU".into()], ..(*trunk().line).clone() };
+    let mut wire = Wire::new(with(Trunk { line: Arc::new(line), ..trunk() }));
+    let (mut alice, mut bob) = (Party::alice(), Party::bob());
+    let many = |direction: &str| {
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18 0 101 8\r\n\
+            a=rtpmap:101 telephone-event/8000\r\na=fmtp:18 annexb=no\r\na={direction}\r\n"
+        )
+    };
+    let audio = |text: &Text| {
+        let body = String::from_utf8_lossy(text.body.as_ref()).into_owned();
+        let line = body.lines().find(|line| line.starts_with("m=audio")).unwrap_or_default();
+        assert!(
+            body.contains("a=rtpmap:101 telephone-event") && !body.contains("annexb"),
+            "{body}"
+        );
+        line.split_once("RTP/AVP ").map(|(_, formats)| formats.to_owned())
+    };
+    let invite = Text { body: many("sendrecv"), ..alice.invite() };
+    wire.send(&alice, &invite);
+    wire.take(&alice);
+    let offer = wire.ring(&mut bob);
+    assert_eq!(audio(&offer).as_deref(), Some("8 0 101"));
+    wire.send(&bob, &bob.answer(&offer, 1, "sendrecv"));
+    assert_eq!(wire.take(&bob).method(), "ACK");
+    let answer = wire.take(&alice);
+    alice.learn(&answer);
+    let ack = alice.request_with_cseq("ACK", invite.cseq());
+    wire.send(&alice, &ack);
+    wire.nothing();
+    let hold = alice.request("INVITE").with_body("application/sdp", many("sendonly"));
+    wire.send(&alice, &hold);
+    assert_eq!(audio(&wire.take(&bob)).as_deref(), Some("8 0 101"));
+}
+
+#[test]
+fn the_reason_of_an_end_crosses_where_policy_lets_it_and_no_private_one_does() {
+    let reasons = |text: &Text| {
+        let headers = text.headers.iter().filter(|(name, _)| name == "Reason");
+        headers.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+    };
+    let acme = "X-Acme;cause=7;text=\"10.9.9.9\"";
+    for passes in [true, false] {
+        let identity = Identity { reason: passes, ..Identity::default() };
+        let line = Line { identity, ..(*trunk().line).clone() };
+        let settings = with(Trunk { line: Arc::new(line), ..trunk() });
+        let expected = |reason: &str| if passes { vec![reason.to_owned()] } else { Vec::new() };
+        let mut wire = Wire::new(settings.clone());
+        let (mut alice, mut bob) = (Party::alice(), Party::bob());
+        wire.connect(&mut alice, &mut bob);
+        let bye = alice.request("BYE").with("Reason", acme).with("Reason", "Q.850;cause=16");
+        wire.send(&alice, &bye);
+        wire.take(&alice);
+        assert_eq!(reasons(&wire.take(&bob)), expected("Q.850;cause=16"));
+        let (mut wire, alice, bob, offer) = called(settings);
+        wire.send(&bob, &bob.reply(&offer, 180));
+        wire.take(&alice);
+        let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
+        let mut other = Party::alice();
+        let cancel = other.invite();
+        wire.send(&alice, &alice.cancel(&cancel).with("Reason", elsewhere));
+        let cancel = wire.take(&bob);
+        assert_eq!((cancel.method(), reasons(&cancel)), ("CANCEL", expected(elsewhere)));
+    }
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl Transactions {
                     let ack = response.and_then(|r| derived::acknowledgement(&invite, r));
                     self.send(flow, ack);
                 }
-                ClientEffect::Cancel { invite } => self.send_cancel(&invite, flow, now),
+                ClientEffect::Cancel { invite } => self.send_cancel(key, &invite, flow, now),
                 ClientEffect::Pass => passed = true,
                 ClientEffect::Start(timer, wait) => {
                     self.deadlines.set(Due::Client(key, timer), now + wait)
@@ -158,8 +158,12 @@ impl Transactions {
     }
 
     /// One CANCEL for each INVITE of a bounded table: it needs no limit of its own.
-    fn send_cancel(&mut self, invite: &Bytes, flow: Flow, now: Instant) {
-        if let Some((branch, cancel)) = derived::cancellation(invite) {
+    fn send_cancel(&mut self, key: ClientKey, invite: &Bytes, flow: Flow, now: Instant) {
+        let reasons = match self.clients.get_mut(key) {
+            Some((client, _)) => std::mem::take(&mut client.cancel_reasons),
+            None => Box::default(),
+        };
+        if let Some((branch, cancel)) = derived::cancellation(invite, &reasons) {
             self.start_client(&Method::Cancel, &branch, cancel, flow, Audience::Layer, now);
         }
     }

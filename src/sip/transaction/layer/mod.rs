@@ -216,6 +216,14 @@ impl Transactions {
         cancelled
     }
 
+    /// The same, with Reason header values for the CANCEL (RFC 3326 §2).
+    pub fn cancel_because(&mut self, key: ClientKey, reasons: &[String], now: Instant) -> bool {
+        if let Some((client, _)) = self.clients.get_mut(key) {
+            client.cancel_reasons = reasons.into();
+        }
+        self.cancel(key, now)
+    }
+
     /// Forgets a request inside a dialog: that is over, and nothing is sent in it any more. An INVITE that has had a response is left
     /// alone, for it needs its end. Returns whether something was forgotten.
     pub fn abandon(&mut self, key: ClientKey) -> bool {
