@@ -228,8 +228,10 @@ fn the_customer_s_streams_go_through_a_transfer_and_end_when_the_customer_itself
 
 #[test]
 fn a_refer_that_may_not_or_cannot_be_followed_is_refused_and_changes_nothing() {
+    /// Refer-To, the answer, and what is other than usual.
+    type Case = (&'static str, u16, fn(&mut Settings));
     let to = "<sip:300@10.0.0.1>";
-    let cases: [(&str, u16, fn(&mut Settings)); 9] = [
+    let cases: [Case; 9] = [
         ("", 400, |_| {}),
         ("<mailto:carol@example.com>", 416, |_| {}),
         ("<sip:300@10.0.0.1;method=BYE>", 403, |_| {}),
@@ -241,10 +243,8 @@ fn a_refer_that_may_not_or_cannot_be_followed_is_refused_and_changes_nothing() {
         (to, 202, |_| {}),
     ];
     for (to, status, change) in cases {
-        let (mut wire, alice, mut bob) = Wire::bridged(four(change));
-        let _ = alice;
         // Bob is called by a route, so he is a party without a name of his own; the peer's rights are Alice's.
-        let mut alice = alice;
+        let (mut wire, mut alice, mut bob) = Wire::bridged(four(change));
         let request = match to {
             "" => alice.request("REFER"),
             to => refer(&mut alice, to),

@@ -209,10 +209,8 @@ fn a_trunk_that_does_not_answer_is_passed_over_until_it_does() {
     let ack = alice.request_with_cseq("ACK", invite.cseq());
     wire.send(&alice, &ack);
     wire.pass(Duration::from_secs(30));
-    let last = std::mem::take(&mut wire.sent)
-        .into_iter()
-        .filter(|(_, text)| text.method() == "OPTIONS")
-        .last();
+    let last =
+        std::mem::take(&mut wire.sent).into_iter().rfind(|(_, text)| text.method() == "OPTIONS");
     wire.send(&bob, &bob.reply(&last.unwrap().1, 404));
     let mut carol = Party::new(
         "carol",
