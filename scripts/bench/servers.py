@@ -19,7 +19,7 @@ class Direct:
     version = machine.version_of(["sipp", "-v"])
     process = None
     calls_at_most = 200_000
-    first_guess = 8000
+    first_guess = 12_000
 
     def start(self, directory, called_port):
         return called_port
@@ -67,6 +67,9 @@ class Sidestream(Server):
             f"""
 [sip]
 listen = ["udp:127.0.0.1:{port}"]
+[sip.guard]
+invites_per_s = 0
+invites_per_peer_per_s = 0
 [media]
 first_port = {PORTS[0]}
 last_port = {PORTS[1]}

@@ -4,7 +4,7 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
 start_server
-"$sidestream" call --server "$sip" --user 1000 --password "$password" --duration 1 9196 >"$work/call.log" 2>&1 || fail "the call failed"
+"$sidestream" call --server "$sip" --user 1000 --password "$password" --duration 1 9197 >"$work/call.log" 2>&1 || fail "the call failed"
 call=$(api GET '/v1/calls?state=all' | python3 -c 'import json,sys; print(json.load(sys.stdin)["calls"][-1]["call"])')
 "$sidestream" trace "$call" >"$work/trace.log"
 for line in '<- .* INVITE sip:' '-> .* SIP/2.0 401' '<- .* ACK sip:' '-> .* SIP/2.0 200' 'BYE sip:'; do

@@ -30,7 +30,7 @@ realm = "kamailio.test"
 [trunks.register]
 aor = "sip:2001@127.0.0.1:$kamailio_port"
 [trunks.health]
-every_s = 2
+every_s = 5
 LINES
 serve
 sox -n -b 16 -r 8000 -c 1 "$work/tone.wav" synth 2 sine 440 vol 0.5

@@ -43,7 +43,7 @@ mod tokens;
 mod transfer;
 mod withdrawal;
 
-pub use crate::trunk::Line;
+pub use crate::trunk::{Line, ReferPolicy, TransferRights};
 pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::{Errand, InfoRequest};
@@ -51,8 +51,8 @@ pub use late_answers::LateAnswers;
 pub use owners::{Estate, Farewell, Owners};
 pub use redirect::{Contact, Redirector};
 pub use settings::{
-    MediaAddress, Party, ReferPolicy, Reliability, Settings, SinkLimits, Streaming, TransferRights,
-    TransferSettings, WaitingTone,
+    MediaAddress, Party, Reliability, Settings, SinkLimits, Streaming, TransferSettings,
+    WaitingTone,
 };
 pub use setup::Invitation;
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};

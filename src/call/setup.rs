@@ -10,7 +10,7 @@ use super::leg::{INFO_PACKAGE, Leg, State, contact_of};
 use super::media_path::{Unusable, read_description};
 use super::provisional::Provisionals;
 use super::session_timer::SessionTimer;
-use super::settings::{Party, TransferRights};
+use super::settings::Party;
 use super::target::Destination;
 use super::transfer::Referrals;
 use super::{Call, Phase, Timer, has_session_description};
@@ -147,7 +147,7 @@ impl Call {
             name: number.number().into(),
             user: None,
             may_control_streams: false,
-            transfer: TransferRights::default(),
+            transfer: Default::default(),
         };
         let customer = self.customer_mut();
         let flow = customer.flow;

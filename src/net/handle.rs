@@ -73,6 +73,7 @@ pub struct NetHandle {
     pub(super) asks: mpsc::Sender<Ask>,
     pub(super) udp: Arc<[SocketAddr]>,
     pub(super) tcp: Arc<[SocketAddr]>,
+    pub(super) tls: Arc<[SocketAddr]>,
     pub(super) counters: Arc<Counters>,
     pub(super) admission: Arc<Admission>,
     pub(super) tap: Arc<Tap>,
@@ -151,6 +152,11 @@ impl NetHandle {
     /// The TCP addresses as bound.
     pub fn tcp(&self) -> &[SocketAddr] {
         &self.tcp
+    }
+
+    /// The TLS addresses as bound.
+    pub fn tls(&self) -> &[SocketAddr] {
+        &self.tls
     }
 
     /// What the sockets did and gave up.

@@ -191,13 +191,15 @@ pub fn start(
             .filter(move |port| port.transport == transport)
             .map(|port| port.address)
     };
-    let (udp_addresses, tcp_addresses) =
-        (addresses(Transport::Udp).collect(), addresses(Transport::Tcp).collect());
+    let [udp_addresses, tcp_addresses, tls_addresses] =
+        [Transport::Udp, Transport::Tcp, Transport::Tls]
+            .map(|transport| addresses(transport).collect());
     bound.advertise(seen);
     let handle = NetHandle {
         asks: asks_sender,
         udp: udp_addresses,
         tcp: tcp_addresses,
+        tls: tls_addresses,
         counters: Arc::clone(&counters),
         admission: Arc::clone(&shell.admission),
         tap: Arc::clone(&tap),

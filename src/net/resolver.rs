@@ -196,3 +196,106 @@ fn read(data: &RData) -> Option<Record> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::proto::op::{Message, ResponseCode};
+    use hickory_resolver::proto::rr::rdata::{A, NAPTR, SRV};
+    use hickory_resolver::proto::rr::{Name, Record as Resource};
+    use tokio::net::UdpSocket;
+
+    use super::*;
+    use crate::locate::Reach;
+    use crate::sip::{Transport, Uri};
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).expect("a name")
+    }
+
+    /// The records of a domain whose first server is dead and whose second lives.
+    fn zone() -> Vec<Resource> {
+        let record = |owner: &str, data| Resource::from_rdata(name(owner), 300, data);
+        let naptr = |preference, service: &[u8], next: &str| {
+            let (flags, service, pattern) = (b"s"[..].into(), service.into(), b""[..].into());
+            RData::NAPTR(NAPTR::new(10, preference, flags, service, pattern, name(next)))
+        };
+        let srv = |priority, port, host: &str| RData::SRV(SRV::new(priority, 0, port, name(host)));
+        vec![
+            record("carrier.test.", naptr(10, b"SIPS+D2T", "_sips._tcp.carrier.test.")),
+            record("carrier.test.", naptr(20, b"SIP+D2U", "_sip._udp.carrier.test.")),
+            record("_sips._tcp.carrier.test.", srv(1, 5061, "first.carrier.test.")),
+            record("_sip._udp.carrier.test.", srv(20, 5070, "second.carrier.test.")),
+            record("_sip._udp.carrier.test.", srv(10, 5060, "first.carrier.test.")),
+            record("first.carrier.test.", RData::A(A::new(192, 0, 2, 1))),
+            record("second.carrier.test.", RData::A(A::new(192, 0, 2, 2))),
+        ]
+    }
+
+    /// A nameserver on a free port of this host that knows the zone and nothing else.
+    async fn nameserver() -> SocketAddr {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        let address = socket.local_addr().expect("bound");
+        tokio::spawn(async move {
+            let mut buffer = [0; 1_500];
+            while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+                let Ok(asked) = Message::from_vec(&buffer[..length]) else { continue };
+                let query = asked.queries.first().cloned().expect("one question");
+                let mut answer = asked.into_response();
+                let fits = |record: &Resource| {
+                    record.name == *query.name() && record.record_type() == query.query_type()
+                };
+                answer.answers = zone().into_iter().filter(fits).collect();
+                if answer.answers.is_empty() {
+                    answer.metadata.response_code = ResponseCode::NXDomain;
+                }
+                let bytes = answer.to_vec().expect("an answer");
+                socket.send_to(&bytes, from).await.expect("sent");
+            }
+        });
+        address
+    }
+
+    async fn find(settings: DnsSettings, uri: &str, ways: &[(Transport, &str)]) -> Vec<String> {
+        let (sender, mut located) = mpsc::channel(1);
+        let names = ServerNames::default();
+        let resolver = Resolver::new(&settings, names.clone(), Arc::default(), sender);
+        let ways = ways.iter().map(|(transport, address)| (*transport, address.parse().unwrap()));
+        let search = Search::new(&Uri::parse(uri).expect("a URI"), &Reach::new(ways));
+        resolver.locate(LookupId(7), search);
+        let (lookup, places) = located.recv().await.expect("an answer");
+        assert_eq!(lookup, LookupId(7));
+        let shown = places.iter().map(|place| {
+            let held_to = names.expected(place.remote).to_str().into_owned();
+            format!("{} {} {held_to}", place.transport.as_param(), place.remote)
+        });
+        shown.collect()
+    }
+
+    const UDP: (Transport, &str) = (Transport::Udp, "127.0.0.1:5060");
+    const TLS: (Transport, &str) = (Transport::Tls, "127.0.0.1:5061");
+
+    #[tokio::test]
+    async fn a_domain_leads_through_naptr_and_srv_to_its_servers_in_their_order() {
+        let settings = DnsSettings { nameservers: vec![nameserver().await], ..Default::default() };
+        let uri = "sip:100@carrier.test";
+        let udp = ["udp 192.0.2.1:5060 192.0.2.1", "udp 192.0.2.2:5070 192.0.2.2"];
+        assert_eq!(find(settings.clone(), uri, &[UDP]).await, udp);
+        // Inside TLS the server is held to the name that was asked for.
+        let tls = "tls 192.0.2.1:5061 carrier.test";
+        assert_eq!(find(settings.clone(), uri, &[UDP, TLS]).await, [tls, udp[0], udp[1]]);
+        assert_eq!(find(settings.clone(), "sips:100@carrier.test", &[UDP, TLS]).await, [tls]);
+        assert!(find(settings, "sip:100@nowhere.test", &[UDP]).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_dns_that_does_not_answer_ends_the_look_up_and_nothing_else() {
+        let silent = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        let settings = DnsSettings {
+            nameservers: vec![silent.local_addr().expect("bound")],
+            timeout: Duration::from_millis(50),
+            lookup_time: Duration::from_millis(200),
+            ..Default::default()
+        };
+        assert!(find(settings, "sip:100@carrier.test", &[UDP]).await.is_empty());
+    }
+}

@@ -135,6 +135,11 @@ impl Running {
         self.net.tcp()
     }
 
+    /// The SIP addresses over TLS, as bound.
+    pub fn tls(&self) -> &[SocketAddr] {
+        self.net.tls()
+    }
+
     /// The HTTP address, as bound.
     pub fn http(&self) -> SocketAddr {
         self.http

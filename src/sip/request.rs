@@ -54,7 +54,7 @@ impl RequestBuilder {
         for (known, name, value) in before.head().fields() {
             let is_own = |own: &&str| name.eq_ignore_ascii_case(own.as_bytes());
             let is_short = matches!(known, Known::ContentLength | Known::ContentType);
-            if known == Known::Via || is_short || OWN.iter().any(|own| is_own(&own)) {
+            if known == Known::Via || is_short || OWN.iter().any(is_own) {
                 continue;
             }
             if let Ok(name) = std::str::from_utf8(name) {

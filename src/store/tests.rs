@@ -95,10 +95,10 @@ fn a_corrupted_store_is_moved_aside_and_a_new_one_begun() {
 fn a_place_that_cannot_be_written_is_an_error_and_moves_nothing() {
     let directory = tempfile::tempdir().expect("a directory");
     let settings = Settings { path: directory.path().join("missing/registrations.redb") };
-    let error = open(&settings, Clock::start()).err().expect("the directory is not there");
+    let error = open(&settings, Clock::start()).map(drop).expect_err("the directory is not there");
     assert!(matches!(error, OpenError::Unreachable { .. }), "{error}");
     let settings = Settings { path: directory.path().join("registrations.redb") };
     let (_store, _) = open(&settings, Clock::start()).expect("a new store");
-    let second = open(&settings, Clock::start()).err().expect("it is taken");
+    let second = open(&settings, Clock::start()).map(drop).expect_err("it is taken");
     assert!(matches!(second, OpenError::Taken(_)), "{second}");
 }

@@ -14,15 +14,8 @@ use crate::trunk::{Errand, ErrandId, Fresh, Outline, again};
 #[derive(Debug, Default)]
 pub(super) struct Errands {
     requests: HashMap<ClientKey, ErrandId>,
-    /// What the DNS is asked for them: one question of each machine of a trunk at most.
+    /// One for each trunk at most: the next waits for the answer.
     lookups: HashMap<LookupId, ErrandId>,
-}
-
-impl Errands {
-    /// The errand that waits for this look-up, which is over then.
-    pub(super) fn take_lookup(&mut self, lookup: LookupId) -> Option<ErrandId> {
-        self.lookups.remove(&lookup)
-    }
 }
 
 impl Switch {
@@ -45,6 +38,13 @@ impl Switch {
         while let Some(status) = self.trunks.poll_status(now) {
             let usage = self.channels.usage(&status.name);
             self.outputs.push_back(Output::Figures(Figures::Trunk { status, usage }));
+        }
+    }
+
+    /// Where a trunk is that wanted to know.
+    pub(super) fn handle_errand_located(&mut self, lookup: LookupId, flows: &[Flow], now: Instant) {
+        if let Some(id) = self.errands.lookups.remove(&lookup) {
+            self.trunks.handle_located(id, flows, now);
         }
     }
 

@@ -57,10 +57,11 @@ impl Switch {
         if flows.is_empty() {
             self.counters.not_found += 1;
         }
-        if let Some(errand) = self.errands.take_lookup(lookup) {
-            self.trunks.handle_located(errand, &flows, now);
-        } else if let Some(call) = self.owners.take_lookup(lookup) {
-            self.with_call(call, now, |call, cx| call.handle_located(cx, lookup, flows));
+        match self.owners.take_lookup(lookup) {
+            Some(call) => {
+                self.with_call(call, now, |call, cx| call.handle_located(cx, lookup, flows));
+            }
+            None => self.handle_errand_located(lookup, &flows, now),
         }
     }
 

@@ -12,6 +12,7 @@ mod errands;
 mod guard;
 mod info;
 mod io;
+mod lending;
 mod lookups;
 mod pings;
 mod preview;
@@ -31,22 +32,19 @@ pub use settings::{Listener, Peer, Reaching, Settings, User};
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
-use crate::call::{Call, Context, Effect, Estate, Owners, SinkCommand, SinkPool, Tokens};
+use crate::call::{Call, Effect, Owners, SinkPool, Tokens};
 use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::CallId;
 use crate::locate::{Failures, Reach};
-use crate::media::{MediaCommand, MediaEvent, PortPool};
+use crate::media::{MediaEvent, PortPool};
 use crate::registrar::{BindingId, Change, Registrar, Stored};
 use crate::sip::digest::{Digest, Secret};
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
-use crate::sip::{
-    Flow, Message, Response, ResponseBuilder, Transport, parse_datagram, reason_phrase,
-};
+use crate::sip::{Flow, Message, Response, Transport, parse_datagram};
 use crate::time::{Instant, Timers};
 use crate::trunk::{Channels, Trunks};
 use ended_calls::EndedCalls;
@@ -388,139 +386,6 @@ impl Switch {
             self.with_call(call, now, |call, cx| {
                 call.handle_request_failure(cx, leg, key, timed_out)
             });
-        }
-    }
-
-    /// Lends a call its surroundings for one input. A bug ends that call, and no other: this is the one place that catches it.
-    fn with_call<T>(
-        &mut self,
-        id: CallId,
-        now: Instant,
-        act: impl FnOnce(&mut Call, &mut Context<'_>) -> T,
-    ) -> Option<T> {
-        let mut call = self.calls.remove(&id)?;
-        let result = self.guarded(id, now, |cx| {
-            let result = act(&mut call, cx);
-            info::send_notices(&mut call, cx);
-            result
-        });
-        // After a bug the call is ended in good order; if it cannot even end, what it owned is taken from it.
-        if result.is_some() || self.ends_after_bug(&mut call, now) {
-            self.keep(call);
-        } else {
-            let last_words = call.last_words(now);
-            self.bury(id, now);
-            self.outputs.extend(last_words.map(Output::Event));
-        }
-        result
-    }
-
-    fn ends_after_bug(&mut self, call: &mut Call, now: Instant) -> bool {
-        !call.is_beyond_repair()
-            && self.guarded(call.id(), now, |cx| call.end_after_bug(cx)).is_some()
-    }
-
-    /// Runs `act` with the surroundings of call `id`, and takes its effects. `None` after a panic.
-    fn guarded<T>(
-        &mut self,
-        id: CallId,
-        now: Instant,
-        act: impl FnOnce(&mut Context<'_>) -> T,
-    ) -> Option<T> {
-        let mut cx = Context {
-            now,
-            settings: &self.settings.call,
-            transactions: &mut self.transactions,
-            owners: &mut self.owners,
-            ports: &mut self.ports,
-            failures: &mut self.failures,
-            sinks: &mut self.sinks,
-            channels: &mut self.channels,
-            tokens: &mut self.tokens,
-            effects: &mut self.effects,
-        };
-        // A panic may leave the call's own state half changed, and what is behind these references with things of the call: the
-        // callers end the call or bury it.
-        let result = catch_unwind(AssertUnwindSafe(|| act(&mut cx)));
-        let dialogs = self.owners.take_new_dialogs().into_iter();
-        self.outputs.extend(dialogs.map(|(call, call_id)| Output::Dialog { call, call_id }));
-        self.drain_effects(id);
-        if result.is_err() {
-            self.counters.bugs += 1;
-            tracing::error!(call = %id, "a bug ended this call");
-        }
-        result.ok()
-    }
-
-    /// Takes from a call all that it owned: whoever waits for an answer gets one, every port, sink and timer is free again.
-    fn bury(&mut self, id: CallId, now: Instant) {
-        let Estate { clients, servers, ports, streams } = self.owners.take_estate(id);
-        for key in clients {
-            self.transactions.cancel(key, now);
-        }
-        for (key, request) in servers {
-            let tag = self.tokens.tag();
-            let answer = ResponseBuilder::new(&request, 500, reason_phrase(500)).to_tag(&tag);
-            self.transactions.respond(key, 500, answer.build(), now);
-        }
-        for (port, local) in ports {
-            self.ports.free(local, now);
-            self.outputs
-                .push_back(Output::Media { call: id, command: MediaCommand::Close { port } });
-        }
-        for (stream, sink) in streams {
-            self.sinks.release(&sink);
-            self.outputs.push_back(Output::Sink(SinkCommand::Close {
-                stream,
-                at: now,
-                cause: Cause::Bug,
-            }));
-        }
-        self.channels.settle(id, |_| false);
-        self.timers.cancel(&id);
-    }
-
-    /// Puts a call back, or forgets it when nothing of it is left.
-    fn keep(&mut self, call: Call) {
-        let id = call.id();
-        self.channels.settle(id, |leg| call.has_leg(leg));
-        if call.is_over() {
-            self.timers.cancel(&id);
-            self.ended.remember(id, call.final_statuses());
-            return;
-        }
-        match call.poll_timeout() {
-            Some(deadline) => self.timers.set(id, deadline),
-            None => {
-                self.timers.cancel(&id);
-            }
-        }
-        self.calls.insert(id, call);
-    }
-
-    fn drain_effects(&mut self, call: CallId) {
-        while let Some(effect) = self.effects.pop_front() {
-            let output = match effect {
-                Effect::Locate { lookup, uri } => {
-                    self.questions.push_back(Wish::Locate { lookup, uri });
-                    continue;
-                }
-                Effect::Redirect { lookup, contacts, by, policy } => {
-                    self.questions.push_back(Wish::Redirect { lookup, contacts, by, policy });
-                    continue;
-                }
-                Effect::Send { flow, bytes } => Output::Send { flow, bytes },
-                Effect::Media(command) => Output::Media { call, command },
-                Effect::Sink(command) => Output::Sink(command),
-                Effect::Event(event) => Output::Event(event),
-                Effect::PortFigures { leg, figures } => {
-                    Output::Figures(Figures::Port { call, leg, figures })
-                }
-                Effect::StreamFigures { stream, figures } => {
-                    Output::Figures(Figures::Stream { call, stream, figures })
-                }
-            };
-            self.outputs.push_back(output);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! A bug ends its call and no other.
 
 use super::*;
-use crate::call::{SinkLimits, Streaming};
+use crate::call::{SinkCommand, SinkLimits, Streaming};
 use crate::command::{Command, StartStream, Verb};
 use crate::dialplan::{Pattern, Route};
 use crate::id::{RequestId, Tracks};
+use crate::media::MediaCommand;
 use crate::sip::Transport;
 use crate::time::Duration;
 

@@ -125,12 +125,12 @@ impl Switch {
         is_own || self.rights_of(leg.0, leg.1).may_pick_up
     }
 
-    /// What the party at a leg may do. One that was called by a route has the rights of the peer whose address it is.
+    /// What the party at a leg may do. Who is no user has the rights of its trunk, or of the peer whose address it has.
     fn rights_of(&self, id: CallId, leg: LegId) -> TransferRights {
         let party = self.calls.get(&id).and_then(|call| call.party(leg));
         match party.filter(|p| p.user.is_some() || p.transfer != TransferRights::default()) {
             Some(party) => party.transfer,
-            None => self.peer_at((id, leg)).map(|peer| peer.transfer).unwrap_or_default(),
+            None => self.rights_of_server((id, leg)),
         }
     }
 
@@ -184,6 +184,16 @@ impl Switch {
         match finder.find_way(&query)?.destination {
             Destination::Hunt(hunt) => Ok(hunt),
             Destination::Test(_) => Err(403),
+        }
+    }
+
+    fn rights_of_server(&self, leg: (CallId, LegId)) -> TransferRights {
+        let line = self.calls.get(&leg.0).and_then(|call| call.line_of(leg.1));
+        let trunk = line
+            .and_then(|line| self.settings.trunks.iter().find(|trunk| trunk.name() == line.name));
+        match trunk {
+            Some(trunk) => trunk.transfer,
+            None => self.peer_at(leg).map(|peer| peer.transfer).unwrap_or_default(),
         }
     }
 

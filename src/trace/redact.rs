@@ -93,7 +93,7 @@ fn hide_params(text: &[u8], hide: &mut impl FnMut(&[u8])) {
         let end = memchr(b'=', param).unwrap_or(0);
         let (name, value) = param.split_at(end);
         if !SHOWN.iter().any(|shown| shown.eq_ignore_ascii_case(name.trim_ascii())) {
-            hide(value);
+            hide(value.strip_prefix(b"=").unwrap_or(value));
         }
     }
 }

@@ -133,7 +133,8 @@ fn status_name(status: u16) -> String {
     let class = status / 100;
     let of_class = reason_phrase(class * 100 + 98);
     // The phrase of the class is what a status without one of its own has; x00 and 183 have it by right.
-    let is_registered = status % 100 == 0 || status == 183 || reason_phrase(status) != of_class;
+    let is_registered =
+        status.is_multiple_of(100) || status == 183 || reason_phrase(status) != of_class;
     if is_registered { status.to_string() } else { format!("{class}xx") }
 }
 

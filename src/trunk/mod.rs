@@ -16,6 +16,7 @@ mod identity;
 mod line;
 mod network;
 mod registration;
+mod rights;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -29,5 +30,6 @@ pub use headers::{HeaderRule, HeaderRuleError, Headers, NameRule};
 pub use identity::{Assert, Identity, Presented, Privacy};
 pub use line::{Dress, FromRule, Line};
 pub use network::{Network, NetworkError};
+pub use rights::{ReferPolicy, TransferRights};
 pub use settings::{Called, HealthSettings, Limits, RegistrationSettings, Settings};
 pub use trunks::{RegistrationStatus, Status, Trunks};

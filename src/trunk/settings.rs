@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::line::Line;
 use super::network::Network;
+use super::rights::TransferRights;
 use crate::dialplan::Rewriting;
 use crate::id::UserName;
 use crate::sip::digest::Secret;
@@ -22,6 +23,8 @@ pub struct Settings {
     pub login: Option<(UserName, Secret)>,
     /// Whether its SIP INFO may control streams.
     pub may_control_streams: bool,
+    /// What it may do with calls by REFER and Replaces.
+    pub transfer: TransferRights,
     /// Where the number stands that its calls are for.
     pub called: Called,
     /// What becomes of the called numbers of its calls.
@@ -47,6 +50,7 @@ impl Settings {
             networks: Vec::new(),
             login: None,
             may_control_streams: false,
+            transfer: TransferRights::default(),
             called: Called::default(),
             called_in: Rewriting::default(),
             callers_in: Rewriting::default(),

@@ -73,9 +73,12 @@ const LADDER: [&str; 6] =
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_messages_of_an_ended_call_are_given_as_json_and_as_a_capture() {
-    for (transport, listen) in
-        [(Transport::Udp, "127.0.0.1"), (Transport::Tcp, "127.0.0.1"), (Transport::Udp, "[::1]")]
-    {
+    for (transport, listen) in [
+        (Transport::Udp, "127.0.0.1"),
+        (Transport::Tcp, "127.0.0.1"),
+        (Transport::Tls, "127.0.0.1"),
+        (Transport::Udp, "[::1]"),
+    ] {
         let server = Server::listening(listen, "").await;
         Peer::new(transport, &server).await.call().await.expect("a call");
         let call = last_call(&server).await;

@@ -10,7 +10,8 @@ export HOME="$own" XDG_RUNTIME_DIR="$own" XDG_CONFIG_HOME="$own/config" XDG_DATA
 # Without a sound card: silence goes out in time, what comes is dropped.
 printf 'pcm.!default { type null }\nctl.!default { type null }\n' >"$own/.asoundrc"
 /usr/libexec/jamid -p -c >"$own/jamid.log" 2>&1 &
-trap 'kill %1 2>/dev/null; wait' EXIT
+echo "$!" >"$own/pid"
+trap 'kill "$(cat "$own/pid")" 2>/dev/null; wait' EXIT
 
 ask() {
     local object=$1 method=$2

@@ -148,7 +148,7 @@ impl Call {
     /// When there is no such leg, or the call is not in a state to be transferred.
     pub fn parts_for_transfer(&self, leg: Option<LegId>) -> Result<(LegId, LegId), Denied> {
         if let Some(id) = leg
-            && !self.leg(id).is_some_and(|leg| !leg.is_gone())
+            && self.leg(id).is_none_or(|leg| leg.is_gone())
         {
             return Err(Denied::NoSuchLeg);
         }

@@ -306,7 +306,7 @@ impl Builder {
     }
 }
 
-const fn refer_policy(refer: Refer) -> ReferPolicy {
+pub(super) const fn refer_policy(refer: Refer) -> ReferPolicy {
     match refer {
         Refer::Handle => ReferPolicy::Handle,
         Refer::Pass => ReferPolicy::Pass,

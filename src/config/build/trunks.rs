@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::signalling::refer_policy;
 use super::transports::Listeners;
 use super::{Builder, DAY_S};
 use crate::config::error::Flaw;
@@ -13,7 +14,7 @@ use crate::sip::digest::Secret;
 use crate::time::Duration;
 use crate::trunk::{
     self, Assert, Called, FromRule, HeaderRule, HeaderRuleError, Headers, HealthSettings, Identity,
-    Line, NameRule, RegistrationSettings,
+    Line, NameRule, RegistrationSettings, TransferRights,
 };
 
 /// Carriers choose the passwords of our accounts; ours for their logins are held to more.
@@ -68,6 +69,11 @@ impl Builder {
             networks: self.networks(&place, &trunk.networks),
             login,
             may_control_streams: trunk.may_control_streams,
+            transfer: TransferRights {
+                may_transfer: trunk.may_transfer,
+                may_pick_up: trunk.may_pick_up,
+                refer: refer_policy(trunk.refer),
+            },
             called: match trunk.called {
                 CalledIn::Uri => Called::RequestUri,
                 CalledIn::To => Called::To,

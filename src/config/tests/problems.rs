@@ -16,8 +16,9 @@ fn an_unknown_key_is_told_with_its_line_and_the_nearest_known_one() {
 
             Error:
               x unknown field `lisen`, expected one of `realm`, `digest`, `listen`, `advertise`, `allow_wildcard`, `user_agent`, `test_numbers`,
-              | `max_calls`, `ring_timeout_s`, `reliable_provisional`, `max_call_duration_s`, `session_expires_s`, `min_session_expires_s`,
-              | `largest_udp_request`, `guard`, `phones`, `registrar`, `tcp`, `tls`, `websocket`, `transfer`
+              | `max_calls`, `ring_timeout_s`, `hop_timeout_ms`, `outbound_proxy`, `redirects`, `redirect_domains`, `reliable_provisional`,
+              | `max_call_duration_s`, `session_expires_s`, `min_session_expires_s`, `largest_udp_request`, `dns`, `guard`, `phones`, `registrar`,
+              | `tcp`, `tls`, `websocket`, `transfer`
                ,-[test.toml:3:1]
              2 | realm = "x"
              3 | lisen = []

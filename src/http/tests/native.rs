@@ -56,7 +56,7 @@ async fn a_transfer_is_a_command() {
     let (status, answer) = bench.send("POST", &path, r#"{"to":"300","leg":1}"#).await;
     assert_eq!((status, answer["changed"].as_bool()), (StatusCode::OK, Some(true)));
     let verb = bench.verbs().pop().expect("a command");
-    assert!(verb.ends_with(r#"Transfer(Transfer { to: "300", leg: Some(1) })"#), "{verb}");
+    assert!(verb.ends_with(r#"Transfer(Transfer { to: "300", leg: Some(LegId(1)) })"#), "{verb}");
     for body in ["", "{}", r#"{"to":"ftp://x"}"#, r#"{"to":"300","who":1}"#] {
         let (status, _) = bench.send("POST", &path, body).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");

@@ -35,8 +35,12 @@ async fn every_route_is_described_and_every_description_is_a_route() {
     for (path, methods) in api["paths"].as_object().expect("paths are an object") {
         for method in methods.as_object().expect("methods are an object").keys() {
             described.push(format!("{} {path}", method.to_uppercase()));
-            let url =
-                path.replace("{call}", "x").replace("{stream}", "x").replace("{verb}", "stop");
+            let url = path
+                .replace("{call}", "x")
+                .replace("{stream}", "x")
+                .replace("{trunk}", "x")
+                .replace("{source}", "192.0.2.1")
+                .replace("{verb}", "stop");
             let status = bench.send_with(&method.to_uppercase(), &url, "", &[]).await.0;
             // Unauthorized where a token is needed, so the route exists; never "no such path" or "no such method".
             assert!(!matches!(status.as_u16(), 404 | 405), "{method} {url}: {status}");
@@ -44,10 +48,12 @@ async fn every_route_is_described_and_every_description_is_a_route() {
     }
     described.sort();
     let expected = [
+        "DELETE /v1/bans/{source}",
         "DELETE /v1/calls/{call}",
         "GET /healthz",
         "GET /metrics",
         "GET /readyz",
+        "GET /v1/bans",
         "GET /v1/calls",
         "GET /v1/calls/{call}",
         "GET /v1/calls/{call}/messages",
@@ -55,15 +61,16 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "GET /v1/calls/{call}/streams",
         "GET /v1/events",
         "GET /v1/sinks",
-        "GET /v1/trunks",
-        "GET /v1/trunks/{trunk}",
         "GET /v1/streams/{stream}",
         "GET /v1/streams/{stream}/manifest",
         "GET /v1/streams/{stream}/scope",
+        "GET /v1/trunks",
+        "GET /v1/trunks/{trunk}",
         "POST /contact/start-streaming",
         "POST /contact/stop-streaming",
         "POST /v1/calls/{call}/streams",
         "POST /v1/calls/{call}/streams/{stream}/{verb}",
+        "POST /v1/calls/{call}/transfer",
     ];
     assert_eq!(described, expected);
     assert_eq!(api["openapi"], "3.1.0");

@@ -25,7 +25,7 @@ impl Budget {
         let earned = elapsed_ms.saturating_mul(per_s);
         // The rest of a millisecond is not lost: the clock goes on only by whole ones.
         if elapsed_ms > 0 {
-            self.at = self.at + crate::time::Duration::from_millis(elapsed_ms);
+            self.at += crate::time::Duration::from_millis(elapsed_ms);
         }
         self.spent = self.spent.saturating_sub(earned);
         if self.spent + TOKEN > per_s * BURST_S * TOKEN {

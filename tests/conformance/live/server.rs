@@ -3,15 +3,19 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use sidestream::config;
 use sidestream::server::{Running, run};
 use sidestream::sip::{
     Framed, Framer, Message, Method, ResponseBuilder, Transport, parse_datagram,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio_rustls::TlsConnector;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -22,6 +26,9 @@ pub(crate) const TOKEN: &str = "kX7wq2m9adkX7wq2m9ad";
 /// The running server.
 pub(crate) struct Server {
     running: Running,
+    certificate: CertificateDer<'static>,
+    /// Where the certificate and its key lie.
+    _files: tempfile::TempDir,
 }
 
 impl Server {
@@ -32,18 +39,44 @@ impl Server {
 
     /// The same on another address, with `more` in its configuration.
     pub(crate) async fn listening(host: &str, more: &str) -> Server {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a key");
+        let files = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| files.path().join(name);
+        std::fs::write(path("cert.pem"), made.cert.pem()).expect("room");
+        std::fs::write(path("key.pem"), made.signing_key.serialize_pem()).expect("room");
         let phone = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
         let address = phone.local_addr().expect("bound");
         tokio::spawn(busy(phone));
         let text = format!(
-            "[sip]\nlisten = [\"udp:{host}:0\", \"tcp:{host}:0\"]\n[sip.tcp]\nmessage_time_s = 1\n\
+            "[sip]\nlisten = [\"udp:{host}:0\", \"tcp:{host}:0\", \"tls:{host}:0\"]\n[sip.tcp]\nmessage_time_s = 1\n\
+             [sip.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\
              [http]\nlisten = \"127.0.0.1:0\"\n[[http.tokens]]\nid = \"test\"\nsecret = \"{TOKEN}\"\n\
              [[peers]]\nname = \"torture\"\nnetworks = [\"127.0.0.1/32\", \"::1\"]\n\
-             [[routes]]\npattern = \"9196\"\n[[routes]]\npattern = \"*\"\ntarget = \"sip:busy@{address}\"\n{more}"
+             [[routes]]\npattern = \"9196\"\n[[routes]]\npattern = \"*\"\ntarget = \"sip:busy@{address}\"\n{more}",
+            path("cert.pem").display(),
+            path("key.pem").display(),
         );
         let config =
             config::parse("test", &text, Path::new(""), Vec::new()).expect("a sound configuration");
-        Server { running: run(config).await.expect("free ports") }
+        Server {
+            running: run(config).await.expect("free ports"),
+            certificate: made.cert.der().clone(),
+            _files: files,
+        }
+    }
+
+    /// TLS towards this server, whose certificate is trusted.
+    async fn secure(&self, stream: TcpStream) -> impl Stream + use<> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a name");
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake")
     }
 
     /// Where the API is heard.
@@ -75,14 +108,19 @@ async fn busy(socket: UdpSocket) {
 /// Somebody who talks to the server.
 pub(crate) struct Peer {
     way: Way,
+    transport: Transport,
     local: SocketAddr,
     remote: SocketAddr,
 }
 
 enum Way {
     Udp(UdpSocket),
-    Tcp(TcpStream, Box<Framer>),
+    Stream(Box<dyn Stream>, Box<Framer>),
 }
+
+/// A connection, inside TLS or not.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// What comes back.
 enum Heard {
@@ -119,26 +157,26 @@ impl Answer {
 
 impl Peer {
     pub(crate) async fn new(transport: Transport, server: &Server) -> Peer {
-        match transport {
-            Transport::Udp => Peer::udp(server).await,
-            _ => Peer::tcp(server).await,
+        let running = &server.running;
+        let heard = match transport {
+            Transport::Udp => running.udp(),
+            Transport::Tcp => running.tcp(),
+            Transport::Tls => running.tls(),
+            Transport::Ws | Transport::Wss => panic!("{transport} is not spoken here"),
+        };
+        let remote = heard.first().copied().expect("it listens");
+        if transport == Transport::Udp {
+            let socket = UdpSocket::bind((remote.ip(), 0)).await.expect("a free port");
+            let local = socket.local_addr().expect("bound");
+            return Peer { local, way: Way::Udp(socket), transport, remote };
         }
-    }
-
-    async fn udp(server: &Server) -> Peer {
-        let remote = server.running.udp().first().copied().expect("it listens");
-        let socket = UdpSocket::bind((remote.ip(), 0)).await.expect("a free port");
-        Peer { local: socket.local_addr().expect("bound"), way: Way::Udp(socket), remote }
-    }
-
-    async fn tcp(server: &Server) -> Peer {
-        let remote = server.running.tcp().first().copied().expect("it listens");
         let stream = TcpStream::connect(remote).await.expect("it listens");
-        Peer {
-            local: stream.local_addr().expect("connected"),
-            way: Way::Tcp(stream, Box::default()),
-            remote,
-        }
+        let local = stream.local_addr().expect("connected");
+        let stream: Box<dyn Stream> = match transport {
+            Transport::Tls => Box::new(server.secure(stream).await),
+            _ => Box::new(stream),
+        };
+        Peer { local, way: Way::Stream(stream, Box::default()), transport, remote }
     }
 
     /// Sends `bytes` and, when `due` final responses have come, an OPTIONS of its own. Tells what came for the bytes: final
@@ -231,15 +269,12 @@ impl Peer {
 
     fn request(&self, method: &str, user: &str, cseq: u32, to_tag: &str, call_id: &str) -> String {
         let (local, remote) = (self.local, self.remote);
-        let (name, param) = match &self.way {
-            Way::Udp(_) => ("UDP", ""),
-            Way::Tcp(..) => ("TCP", ";transport=tcp"),
-        };
+        let (name, param) = (self.transport, self.transport.as_param());
         let tag = if to_tag.is_empty() { String::new() } else { format!(";tag={to_tag}") };
         format!(
             "{method} sip:{user}@{remote} SIP/2.0\r\nVia: SIP/2.0/{name} {local};rport;branch=z9hG4bK-{call_id}-{cseq}{method}\r\n\
              Max-Forwards: 70\r\nFrom: <sip:caller@{local}>;tag=c\r\nTo: <sip:{user}@{remote}>{tag}\r\nCall-ID: {call_id}\r\n\
-             CSeq: {cseq} {method}\r\nContact: <sip:caller@{local}{param}>\r\nContent-Length: 0\r\n\r\n"
+             CSeq: {cseq} {method}\r\nContact: <sip:caller@{local};transport={param}>\r\nContent-Length: 0\r\n\r\n"
         )
     }
 
@@ -247,7 +282,7 @@ impl Peer {
         match &mut self.way {
             Way::Udp(socket) => drop(socket.send_to(bytes, self.remote).await.expect("it fits")),
             // A connection that the server has closed is found out by reading.
-            Way::Tcp(stream, _) => drop(stream.write_all(bytes).await),
+            Way::Stream(stream, _) => drop(stream.write_all(bytes).await),
         }
     }
 
@@ -271,7 +306,7 @@ impl Peer {
                 buffer.truncate(length);
                 Some(buffer)
             }
-            Way::Tcp(stream, framer) => loop {
+            Way::Stream(stream, framer) => loop {
                 match framer.next().expect("the server frames well") {
                     Some(Framed::Message(bytes)) => return Some(bytes.to_vec()),
                     Some(Framed::Ping) => {}

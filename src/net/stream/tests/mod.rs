@@ -1,5 +1,6 @@
 //! Connections against plain sockets on the loopback.
 
+mod found;
 mod framing;
 mod tls;
 mod websocket;

@@ -13,17 +13,17 @@ use super::*;
 use crate::net::tls::{CertificateFiles, ClientCertificates};
 
 /// An authority with a directory for its files.
-struct Authority {
+pub(super) struct Authority {
     directory: TempDir,
     issuer: Issuer<'static, KeyPair>,
     certificate: rcgen::Certificate,
 }
 
 /// A certificate and its key, as a client holds them.
-type Pair = (CertificateDer<'static>, PrivateKeyDer<'static>);
+pub(super) type Pair = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 impl Authority {
-    fn new() -> Authority {
+    pub(super) fn new() -> Authority {
         let key = KeyPair::generate().expect("chance");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -33,12 +33,12 @@ impl Authority {
         Authority { directory, issuer: Issuer::new(params, key), certificate }
     }
 
-    fn ca(&self) -> PathBuf {
+    pub(super) fn ca(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
     }
 
     /// Issues a certificate for `names` and leaves it in files called `file`.
-    fn issue(&self, file: &str, names: &[&str]) -> (CertificateFiles, Pair) {
+    pub(super) fn issue(&self, file: &str, names: &[&str]) -> (CertificateFiles, Pair) {
         let key = KeyPair::generate().expect("chance");
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let params = CertificateParams::new(names).expect("names");
@@ -70,7 +70,7 @@ impl Authority {
     }
 }
 
-fn plan(certificates: Vec<CertificateFiles>) -> Plan {
+pub(super) fn plan(certificates: Vec<CertificateFiles>) -> Plan {
     let plan = Plan::over(Transport::Tls);
     Plan { tls: TlsSettings { certificates, ..plan.tls.clone() }, ..plan }
 }
@@ -234,6 +234,33 @@ async fn a_server_that_we_dial_has_to_be_whom_we_looked_up() {
         }
     }
     // A connection is for whom it was dialled: another name at the same address gets one of its own.
+    near.names.learn(remote, "b.example");
+    near.connections.send(flow, Bytes::from_static(OPTIONS)).expect("dialling");
+    assert!(matches!(near.next().await, Inbound::DialFailed { .. }));
+}
+
+#[tokio::test]
+async fn a_server_is_heard_and_dialled_over_ipv6() {
+    let authority = Authority::new();
+    let (files, _) = authority.issue("server", &["a.example", "::1"]);
+    let address = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
+    let mut far = Plan { address, ..plan(vec![files]) }.start();
+    let mut peer = secure(&far, &authority.client(None), "a.example").await.expect("fits");
+    let flow = assert_talks(&mut far, &mut peer).await;
+    assert!(flow.local.is_ipv6() && flow.remote.is_ipv6(), "{flow:?}");
+
+    let mut near = Plan { address, ..Plan::over(Transport::Tls) };
+    near.tls.trusted_ca = Some(authority.ca());
+    let mut near = near.start();
+    let (local, remote) = (near.address, far.address);
+    let flow = Flow { transport: Transport::Tls, local, remote, connection: None };
+    // Nobody gave it a name: the certificate is for its address.
+    near.connections.send(flow, Bytes::from_static(OPTIONS)).expect("dialling");
+    let (heard, bytes) = far.next_message().await;
+    assert_eq!(bytes, OPTIONS);
+    far.connections.send(heard, Bytes::from_static(OPTIONS)).expect("open");
+    assert_eq!(near.next_message().await.0.remote, remote);
+    // And for no other name.
     near.names.learn(remote, "b.example");
     near.connections.send(flow, Bytes::from_static(OPTIONS)).expect("dialling");
     assert!(matches!(near.next().await, Inbound::DialFailed { .. }));

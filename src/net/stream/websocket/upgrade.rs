@@ -46,6 +46,7 @@ impl Callback for Check<'_> {
     }
 }
 
+#[expect(clippy::result_large_err, reason = "the shape that tungstenite's handshake asks for")]
 fn judge(
     request: &Request,
     mut response: Response,
