@@ -96,6 +96,7 @@ impl Call {
         text: Option<&Bytes>,
     ) {
         let call = self.id;
+        let reliability = cx.settings.reliability;
         let Some(leg) = self.leg_mut(to) else { return };
         let carrier = if method == Method::Update { Carrier::Update } else { Carrier::Invite };
         // Whoever offers has made sure that nothing is open.
@@ -103,8 +104,9 @@ impl Call {
         let session = leg.session.clone();
         let is_talking = leg.is_talking();
         leg.send_request(cx, call, method, Purpose::Exchange, |builder| {
-            let builder =
-                builder.header("Allow", super::ALLOW).header("Supported", super::SUPPORTED);
+            let builder = builder
+                .header("Allow", reliability.allow())
+                .header("Supported", reliability.supported());
             // A session has an interval once it is there.
             let builder = if is_talking { session.write_offer(builder) } else { builder };
             match text {

@@ -218,8 +218,8 @@ impl Call {
         let mut response = leg
             .response(request, 200)
             .header("Contact", leg.contact())
-            .header("Allow", super::ALLOW)
-            .header("Supported", super::SUPPORTED)
+            .header("Allow", cx.settings.reliability.allow())
+            .header("Supported", cx.settings.reliability.supported())
             .header("Recv-Info", super::INFO_PACKAGE);
         if is_talking {
             response = leg.session.write_answer(response);

@@ -207,6 +207,7 @@ impl Call {
         let Some(mut quest) = hunting.take_quest(At::Locating(lookup)) else { return };
         if flows.is_empty() {
             hunting.note(Failure::NOT_FOUND);
+            self.try_next_address(cx, quest);
         } else {
             cx.failures.sort(&mut flows, cx.now);
             quest.hops = flows.into();
@@ -219,11 +220,11 @@ impl Call {
     fn try_next_hop(&mut self, cx: &mut Context<'_>, mut quest: Quest) {
         let Some(hunting) = &self.hunting else { return };
         let Some(flow) = quest.hops.pop_front().filter(|_| quest.attempts < MOST_ATTEMPTS) else {
-            return;
+            return self.try_next_address(cx, quest);
         };
         quest.attempts += 1;
         let invite = hunting.invite.clone();
-        let rung = self.ring(cx, &invite, &quest.target, flow);
+        let rung = self.ring(cx, &invite, &quest.target, &quest.history, flow);
         if let (Ok(leg), false) = (&rung, quest.hops.is_empty()) {
             self.timers.set(Timer::Attempt(*leg), cx.now + cx.settings.attempt_timeout);
         }
@@ -231,6 +232,14 @@ impl Call {
         match rung {
             Ok(leg) => hunting.keep(At::Calling(leg), quest),
             Err(failure) => hunting.note(failure),
+        }
+    }
+
+    /// No hop of this address is left: the party's next address is looked up, if it has one.
+    fn try_next_address(&mut self, cx: &mut Context<'_>, quest: Quest) {
+        let Quest { target, history, .. } = quest;
+        if let Some(target) = target.at_next_address() {
+            self.begin_branch(cx, target, history);
         }
     }
 

@@ -8,7 +8,7 @@ use super::early::has_session_description_of;
 use super::exchange::carrier_of;
 use super::failure::Failure;
 use super::late_answers::dismiss;
-use super::leg::{ALLOW, Purpose, SUPPORTED, State};
+use super::leg::{Purpose, State};
 use super::transfer::ReferRequest;
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
@@ -72,8 +72,10 @@ impl Call {
             Method::Prack => self.handle_prack(cx, id, key, request),
             Method::Info => return Some(Errand::Info(InfoRequest { key, request })),
             Method::Options => {
-                let headers =
-                    [("Accept", "application/sdp".to_owned()), ("Supported", SUPPORTED.to_owned())];
+                let headers = [
+                    ("Accept", "application/sdp".to_owned()),
+                    ("Supported", cx.settings.reliability.supported().to_owned()),
+                ];
                 self.respond_with(cx, id, key, &request, 200, &headers, None);
             }
             Method::Refer => return Some(Errand::Refer(ReferRequest { key, request })),
@@ -348,7 +350,7 @@ impl Call {
         let Some(leg) = self.leg(id) else { return };
         let mut response = leg.response(request, status);
         match status {
-            200 | 405 | 501 => response = response.header("Allow", ALLOW),
+            200 | 405 | 501 => response = response.header("Allow", cx.settings.reliability.allow()),
             415 => response = response.header("Accept", "application/sdp, application/media-stream+json, application/dtmf-relay, application/dtmf"),
             // RFC 3261 §14.2: between 0 and 10 seconds, by chance.
             500 => response = response.header("Retry-After", cx.tokens.below(11).to_string()),

@@ -24,6 +24,9 @@ use crate::trunk::Line;
 /// What we tell peers that we can do.
 pub(super) const ALLOW: &str =
     "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, SUBSCRIBE";
+/// The same, when provisional responses are never acknowledged.
+pub(super) const ALLOW_WITHOUT_PRACK: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, SUBSCRIBE";
 /// The option tags that we support.
 pub(super) const SUPPORTED: &str = "timer, 100rel, replaces, norefersub";
 /// The INFO package that we take (RFC 6086).

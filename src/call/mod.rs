@@ -10,6 +10,7 @@ mod answered;
 mod builtin;
 mod carried;
 mod context;
+mod diverted;
 mod door;
 mod dress;
 mod early;

@@ -6,7 +6,8 @@ use super::Call;
 use super::context::Context;
 use super::early::EarlyDialogs;
 use super::failure::Failure;
-use super::leg::{ALLOW, INFO_PACKAGE, Leg, Purpose, Seat, State};
+use super::leg::{INFO_PACKAGE, Leg, Purpose, Seat, State};
+use super::redirect::Redirection;
 use super::session_timer::SessionTimer;
 use super::settings::Reliability;
 use super::target::Target;
@@ -24,6 +25,7 @@ impl Call {
         cx: &mut Context<'_>,
         invite: &Request,
         target: &Target,
+        history: &[Redirection],
         flow: Flow,
     ) -> Result<LegId, Failure> {
         let id = self.next_leg_id();
@@ -43,6 +45,8 @@ impl Call {
             return Err(Failure::NO_ROOM);
         }
         // The port first: a call that has none counts against no limit of the trunk.
+        // One of an earlier hop or address that came to nothing is free again.
+        cx.channels.settle(call, |leg| self.has_leg(leg));
         if cx.channels.take((call, id), &name_of_line, Direction::Out, cx.now).is_err() {
             leg.close_port(cx);
             return Err(Failure::NO_ROOM);
@@ -51,7 +55,8 @@ impl Call {
         // An offer in a reliable response is answered in its PRACK: only a caller who knows PRACK can do that in time.
         let can_answer = offer.is_some() || self.customer().provisional.is_supported();
         let reliability = if can_answer { cx.settings.reliability } else { Reliability::Off };
-        let dress = self.dress(cx.settings, &leg, &target.uri);
+        let mut dress = self.dress(cx.settings, &leg, &target.uri);
+        self.tell_of_redirections(cx.settings, &leg, target, history, &mut dress);
         let bytes =
             outgoing_invite(invite, &leg, &dress, target, &branch, offer.as_ref(), reliability);
         let bytes = self
@@ -218,7 +223,7 @@ fn invite_to(
         .header("Call-ID", &leg.call_id)
         .header("CSeq", format!("{cseq} INVITE"))
         .header("Contact", leg.contact())
-        .header("Allow", ALLOW)
+        .header("Allow", reliability.allow())
         .header("Supported", reliability.supported())
         .header("Recv-Info", INFO_PACKAGE);
     if reliability == Reliability::Required {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::context::{Context, Effect};
 use super::exchange::{Exchange, Stage};
-use super::leg::{ALLOW, State};
+use super::leg::State;
 use super::settings::Reliability;
 use super::{Call, Timer, has_session_description};
 use crate::command::Origin;
@@ -151,7 +151,7 @@ impl Call {
         let mut response = customer
             .response(invite, status)
             .header("Contact", customer.contact())
-            .header("Allow", ALLOW);
+            .header("Allow", cx.settings.reliability.allow());
         if let Some(rseq) = rseq {
             response = response.header("Require", "100rel").header("RSeq", rseq.to_string());
         }

@@ -20,8 +20,8 @@ const MOST_CONTACTS: usize = 5;
 /// A target that sent the call elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Redirection {
-    /// Its Request-URI.
-    pub(super) uri: String,
+    /// Who was expected there.
+    pub(super) name: String,
     /// Its 3xx.
     pub(super) status: u16,
 }
@@ -119,8 +119,8 @@ impl Call {
         let call = self.id;
         let Some(hunting) = &mut self.hunting else { return false };
         let Some(mut quest) = hunting.take_quest(At::Calling(id)) else { return false };
-        let (uri, by) = (quest.target.uri.clone(), Redirector::of(&quest.target));
-        quest.history.push(Redirection { uri, status: response.status() });
+        let (name, by) = (quest.target.party.name.clone(), Redirector::of(&quest.target));
+        quest.history.push(Redirection { name, status: response.status() });
         let lookup = cx.owners.new_lookup(call);
         hunting.keep(At::Redirected(lookup), quest);
         cx.effects.push_back(Effect::Redirect { lookup, contacts, by, policy });

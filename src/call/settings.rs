@@ -79,10 +79,18 @@ pub enum Reliability {
 }
 
 impl Reliability {
+    /// The methods that we take in a dialog: PRACK only if anything of ours may ask for one.
+    pub const fn allow(self) -> &'static str {
+        match self {
+            Reliability::Off => super::leg::ALLOW_WITHOUT_PRACK,
+            Reliability::Supported | Reliability::Required => super::ALLOW,
+        }
+    }
+
     /// The option tags that we support with it, as the Supported header lists them.
     pub const fn supported(self) -> &'static str {
         match self {
-            Reliability::Off => "timer",
+            Reliability::Off => "timer, replaces, norefersub",
             Reliability::Supported | Reliability::Required => super::SUPPORTED,
         }
     }

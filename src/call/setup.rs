@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::builtin::TestNumber;
 use super::context::{Context, Effect};
-use super::leg::{ALLOW, INFO_PACKAGE, Leg, State, contact_of};
+use super::leg::{INFO_PACKAGE, Leg, State, contact_of};
 use super::media_path::{Unusable, read_description};
 use super::provisional::Provisionals;
 use super::session_timer::SessionTimer;
@@ -205,7 +205,7 @@ impl Call {
         let mut response = customer
             .response(invite, 200)
             .header("Contact", customer.contact())
-            .header("Allow", ALLOW)
+            .header("Allow", cx.settings.reliability.allow())
             .header("Supported", cx.settings.reliability.supported())
             .header("Recv-Info", INFO_PACKAGE);
         response = customer.session.write_answer(response);

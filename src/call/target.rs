@@ -1,5 +1,6 @@
 //! Where a call goes: the places where the other party may be, and in which order they are tried.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::builtin::TestNumber;
@@ -48,6 +49,8 @@ pub struct Target {
     pub party: Party,
     /// The manners of the trunk that it is reached by; `None` for phones.
     pub line: Option<Arc<Line>>,
+    /// Request-URIs of the same party at other addresses, in order: for when the way to this one is at fault.
+    pub elsewhere: VecDeque<String>,
 }
 
 /// Where a request is sent.
@@ -79,7 +82,17 @@ impl Target {
     pub fn located(uri: String, routes: Vec<String>, party: Party) -> Target {
         let first = routes.first().and_then(|route| Address::parse(route).ok());
         let hop = Hop::Locate { uri: first.map_or(uri.as_str(), |route| route.uri).to_owned() };
-        Target { uri, hop, routes, party, line: None }
+        Target { uri, hop, routes, party, line: None, elsewhere: VecDeque::new() }
+    }
+
+    /// The same party at its next address, if it has one.
+    pub(super) fn at_next_address(mut self) -> Option<Target> {
+        self.uri = self.elsewhere.pop_front()?;
+        // What goes through a proxy goes there whatever its address.
+        if self.routes.is_empty() {
+            self.hop = Hop::Locate { uri: self.uri.clone() };
+        }
+        Some(self)
     }
 
     /// Sends a target that is looked for through the outbound proxy with this URI (RFC 3261 §8.1.2). One that has routes of its

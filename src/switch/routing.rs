@@ -1,5 +1,6 @@
 //! Where a dialled number goes.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -116,7 +117,14 @@ impl Finder<'_> {
                 Reach::Locate(uri) => Hop::Locate { uri },
             };
             let Binding { contact: uri, path: routes, .. } = binding;
-            Target { uri, hop, routes, party: party.clone(), line: None }
+            Target {
+                uri,
+                hop,
+                routes,
+                party: party.clone(),
+                line: None,
+                elsewhere: VecDeque::new(),
+            }
         };
         let waves: Vec<Vec<Target>> = self
             .registrar
@@ -129,12 +137,15 @@ impl Finder<'_> {
 
     /// A trunk, for a number as it wants it.
     fn trunk(&self, trunk: &trunk::Settings, number: &str) -> Option<Target> {
-        let address = trunk.addresses.first()?;
         let number = trunk.called_out.apply(number);
-        let uri = with_user(address, &number)?;
+        let addresses = trunk.addresses.iter();
+        let mut elsewhere: VecDeque<String> =
+            addresses.filter_map(|address| with_user(address, &number)).collect();
+        let uri = elsewhere.pop_front()?;
         let may_control_streams = trunk.may_control_streams;
         let party = Party { may_control_streams, ..stranger(&number) };
-        Some(Target { line: Some(Arc::clone(&trunk.line)), ..self.server(uri, party) })
+        let line = Some(Arc::clone(&trunk.line));
+        Some(Target { line, elsewhere, ..self.server(uri, party) })
     }
 
     /// Another server, through the outbound proxy if there is one.

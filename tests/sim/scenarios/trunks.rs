@@ -4,6 +4,7 @@ use super::*;
 
 use std::sync::Arc;
 
+use sidestream::call::Redirects;
 use sidestream::dialplan::{Pattern, Rewrite, Rewriting, Route};
 use sidestream::locate::Place;
 use sidestream::sip::Transport;
@@ -326,6 +327,66 @@ fn the_reason_of_an_end_crosses_where_policy_lets_it_and_no_private_one_does() {
         wire.send(&alice, &alice.cancel(&cancel).with("Reason", elsewhere));
         let cancel = wire.take(&bob);
         assert_eq!((cancel.method(), reasons(&cancel)), ("CANCEL", expected(elsewhere)));
+    }
+}
+
+#[test]
+fn a_trunks_second_address_is_called_when_the_first_has_no_room_and_not_when_somebody_is_busy() {
+    let limits = Limits { calls_out: Some(1), ..Limits::default() };
+    let addresses = vec!["sip:10.0.1.2:5060".to_owned(), "sip:10.0.1.3:5060".to_owned()];
+    for (status, elsewhere) in [(503, true), (486, false)] {
+        let trunk = Trunk { addresses: addresses.clone(), limits, ..trunk() };
+        let (mut wire, alice, bob, offer) = called(with(trunk));
+        assert_eq!(offer.start, "INVITE sip:200@10.0.1.2:5060 SIP/2.0");
+        wire.send(&bob, &bob.reply(&offer, status));
+        assert_eq!(wire.take(&bob).method(), "ACK");
+        if elsewhere {
+            let mut carol = Party::new(
+                "carol",
+                flow(Transport::Udp, "10.0.0.1:5060", "10.0.1.3:5060", None),
+                "10.0.1.3:4000",
+            );
+            let offer = wire.ring(&mut carol);
+            assert_eq!(offer.start, "INVITE sip:200@10.0.1.3:5060 SIP/2.0");
+            assert_eq!(wire.switch.holdings().channels, 1);
+            wire.send(&carol, &carol.reply(&offer, 503));
+            assert_eq!(wire.take(&carol).method(), "ACK");
+        }
+        assert_eq!(wire.take(&alice).status(), Some(status));
+        assert_eq!(wire.switch.holdings().channels, 0);
+        wire.nothing();
+    }
+}
+
+#[test]
+fn whoever_a_redirection_leads_to_is_told_who_redirected_where_policy_says_so() {
+    for tells in [true, false] {
+        let mut settings = with(trunk());
+        settings.reaching.redirects = Redirects::Follow;
+        let identity = Identity { diversion: tells, history: tells, ..Identity::default() };
+        settings.call.phones = Arc::new(Line { identity, ..Line::default() });
+        let (mut wire, _, bob, offer) = called(settings);
+        let moved = Text::response(&offer, 302, "bob").with("Contact", "<sip:300@10.0.1.3:5060>");
+        wire.send(&bob, &moved);
+        assert_eq!(wire.take(&bob).method(), "ACK");
+        let mut carol = Party::new(
+            "carol",
+            flow(Transport::Udp, "10.0.0.1:5060", "10.0.1.3:5060", None),
+            "10.0.1.3:4000",
+        );
+        let offer = wire.ring(&mut carol);
+        let told: Vec<String> = offer
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "Diversion" || name == "History-Info")
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
+        let expected = [
+            "Diversion: <sip:200@10.0.0.1:5060>;reason=deflection;counter=1",
+            "History-Info: <sip:200@10.0.0.1:5060?Reason=SIP%3Bcause%3D302>;index=1",
+            "History-Info: <sip:300@10.0.0.1:5060>;index=1.1",
+        ];
+        assert_eq!(told, if tells { &expected[..] } else { &[] });
     }
 }
 
