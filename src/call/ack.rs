@@ -91,7 +91,7 @@ impl Call {
         cseq: Option<u32>,
         request: &Request,
     ) {
-        let Ok(remote) = self.read_answer(from, request.body()) else {
+        let Ok(remote) = self.read_answer(cx, from, request.body()) else {
             if let Some(cseq) = cseq {
                 self.acknowledge(cx, to, cseq, None);
             }
@@ -118,7 +118,7 @@ impl Call {
         number: TestNumber,
         request: &Request,
     ) {
-        let Ok(remote) = read_description(request.body()) else {
+        let Ok(remote) = read_description(cx, request.body()) else {
             return self.hang_up(cx, Cause::Rejected, Origin::Leg(from));
         };
         let payloads = remote.description.audio().map(|audio| audio.payloads).unwrap_or_default();

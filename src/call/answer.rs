@@ -25,7 +25,7 @@ impl Call {
         self.win_hunt(cx, id);
         self.forget_early_exchange(cx, id);
         let remote = match role {
-            Role::Offer | Role::Answer => self.read_answer(id, response.body()).ok(),
+            Role::Offer | Role::Answer => self.read_answer(cx, id, response.body()).ok(),
             // The answer came early, reliably or not.
             Role::Missing | Role::Nothing | Role::Repeat | Role::Preview | Role::Withdrawn => early,
         };

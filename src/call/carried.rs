@@ -170,7 +170,7 @@ impl Call {
         let Offered { key, request, offer, to, .. } = offered;
         let is_invite = response.cseq_method() == Method::Invite;
         self.settle_leg(cx, to, response);
-        let Ok(remote) = self.read_answer(to, response.body()) else {
+        let Ok(remote) = self.read_answer(cx, to, response.body()) else {
             if is_invite {
                 self.acknowledge(cx, to, response.cseq(), None);
             }

@@ -80,6 +80,8 @@ pub enum Effect {
     Sink(SinkCommand),
     /// Tell the world.
     Event(Event),
+    /// Count a session description that was refused because of the address that it names.
+    MediaAddressRefused,
     /// Show how a leg's media is doing.
     PortFigures {
         /// The leg.

@@ -222,7 +222,7 @@ impl Call {
         tag: &str,
         body: &Bytes,
     ) -> Option<Bytes> {
-        let remote = self.read_answer(id, body).ok()?;
+        let remote = self.read_answer(cx, id, body).ok()?;
         if self.is_target(id) {
             self.follow_fork(cx, id, tag, remote);
             return None;
@@ -260,7 +260,7 @@ impl Call {
         response: &Response,
     ) {
         let tag = response.to_tag().unwrap_or_default().to_owned();
-        let Ok(remote) = self.read_answer(id, response.body()) else {
+        let Ok(remote) = self.read_answer(cx, id, response.body()) else {
             self.send_prack(cx, id, &tag, &rack, None);
             return self.tell_progress(cx, id, response.status(), None, true);
         };

@@ -23,7 +23,7 @@ impl Call {
         key: ServerKey,
         request: Request,
     ) {
-        match read_offer(&request) {
+        match read_offer(cx, &request) {
             Ok(Some(offer)) => self.ask_or_speak_for_other(cx, id, key, request, offer),
             Ok(None) => self.accept_offer(cx, id, key, &request, None),
             Err(status) => self.refuse_offer(cx, id, key, &request, status),

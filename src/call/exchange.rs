@@ -20,7 +20,7 @@ use super::builtin::TestNumber;
 use super::carried::Offered;
 use super::context::{Context, Effect};
 use super::leg::{Remote, State};
-use super::media_path::{Unusable, read_description};
+use super::media_path::read_description;
 use super::renegotiation::{Renegotiation, Step};
 use super::{Call, has_session_description};
 use crate::id::LegId;
@@ -87,7 +87,7 @@ impl Call {
         if let Err(status) = leg.session.check(&request) {
             return self.respond(cx, id, key, &request, status);
         }
-        let offer = match read_offer(&request) {
+        let offer = match read_offer(cx, &request) {
             Ok(offer) => offer,
             Err(status) => return self.respond(cx, id, key, &request, status),
         };
@@ -240,14 +240,13 @@ impl Call {
 }
 
 /// The offer in a request. Otherwise the status to refuse with.
-pub(super) fn read_offer(request: &Request) -> Result<Option<Remote>, u16> {
+pub(super) fn read_offer(cx: &mut Context<'_>, request: &Request) -> Result<Option<Remote>, u16> {
     match has_session_description(request) {
         Err(_) => Err(415),
         Ok(false) => Ok(None),
-        Ok(true) => match read_description(request.body()) {
+        Ok(true) => match read_description(cx, request.body()) {
             Ok(remote) => Ok(Some(remote)),
-            Err(Unusable::Malformed) => Err(400),
-            Err(Unusable::NoAudio) => Err(488),
+            Err(unusable) => Err(unusable.status()),
         },
     }
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::context::{Context, Effect};
 use super::hunt::Hunting;
 use super::leg::{Leg, Remote, Seat, State};
+use super::media_screen::MediaScreen;
 use super::{Call, Phase};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
@@ -22,19 +23,43 @@ pub(super) enum Unusable {
     Malformed,
     /// It offers no audio that we can relay: 488.
     NoAudio,
+    /// Its media would go where we send none: 488.
+    Address,
+}
+
+impl Unusable {
+    /// What an offer is refused with.
+    pub(super) fn status(self) -> u16 {
+        match self {
+            Unusable::Malformed => 400,
+            Unusable::NoAudio | Unusable::Address => 488,
+        }
+    }
 }
 
 /// Reads a session description that a peer sent.
-pub(super) fn read_description(body: &Bytes) -> Result<Remote, Unusable> {
+pub(super) fn read_description(cx: &mut Context<'_>, body: &Bytes) -> Result<Remote, Unusable> {
     let description = Description::parse(body).map_err(|_| Unusable::Malformed)?;
-    let direction = description.audio().ok_or(Unusable::NoAudio)?.direction;
+    let audio = description.audio().ok_or(Unusable::NoAudio)?;
+    let own = &cx.settings.media_addresses;
+    let screen = MediaScreen { own, allowed: &cx.settings.allowed_media };
+    if !screen.admits(&audio, |port| cx.ports.holds(port)) {
+        cx.effects.push_back(Effect::MediaAddressRefused);
+        return Err(Unusable::Address);
+    }
+    let direction = audio.direction;
     Ok(Remote { body: body.clone(), description, direction, asked: None })
 }
 
 impl Call {
     /// Reads the answer of a leg's peer to what we offered it.
-    pub(super) fn read_answer(&self, id: LegId, body: &Bytes) -> Result<Remote, Unusable> {
-        let mut remote = read_description(body)?;
+    pub(super) fn read_answer(
+        &self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        body: &Bytes,
+    ) -> Result<Remote, Unusable> {
+        let mut remote = read_description(cx, body)?;
         if let Some(leg) = self.leg(id) {
             remote.description = leg.local.align(&remote.description);
             remote.asked = leg.local.direction();

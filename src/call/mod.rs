@@ -23,6 +23,7 @@ mod in_dialog;
 mod late_answers;
 mod leg;
 mod media_path;
+mod media_screen;
 mod outgoing;
 mod owners;
 mod proof;

@@ -253,7 +253,7 @@ impl Call {
             self.exchange = taken;
             return;
         };
-        let Ok(remote) = self.read_answer(from, request.body()) else {
+        let Ok(remote) = self.read_answer(cx, from, request.body()) else {
             return self.end(cx, 488, Outcome::Failed, Cause::Rejected, Origin::Leg(from));
         };
         let Some(leg) = self.leg_mut(to) else { return };

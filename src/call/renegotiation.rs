@@ -196,7 +196,7 @@ impl Call {
         }
         self.settle_leg(cx, leg, response);
         let is_invite = response.cseq_method() == Method::Invite;
-        let remote = self.read_answer(leg, response.body());
+        let remote = self.read_answer(cx, leg, response.body());
         match (step, remote) {
             (Step::Asked, Ok(offer)) => self.carry_asked_offer(cx, one, offer, response.cseq()),
             (Step::Carried { offer, cseq, .. }, Ok(answer)) => {

@@ -146,7 +146,7 @@ impl Call {
                 leg.refresh_target(response.contact());
                 if response.cseq_method() == Method::Invite {
                     leg.acknowledge(cx, response.cseq(), None);
-                    if let Ok(remote) = self.read_answer(id, response.body()) {
+                    if let Ok(remote) = self.read_answer(cx, id, response.body()) {
                         self.apply_remote(cx, id, remote);
                     }
                 }

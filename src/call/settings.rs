@@ -10,13 +10,15 @@ use crate::sip::Flow;
 use crate::sip::dialog::SessionTimerSettings;
 use crate::sip::transaction::{LARGEST_DATAGRAM, TransactionTimers};
 use crate::time::Duration;
-use crate::trunk::{Line, TransferRights};
+use crate::trunk::{Line, Network, TransferRights};
 
 /// Settings that every call shares.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where media is; a leg gets the address of its own family.
     pub media_addresses: Vec<MediaAddress>,
+    /// Networks that a session description may name though no address there is a peer's by default.
+    pub allowed_media: Vec<Network>,
     /// How long a called party may be alerted before the call ends as not answered.
     pub ring_timeout: Duration,
     /// How long a place may be silent before the next place of the same target is tried (RFC 3263 §4.3).
@@ -110,6 +112,7 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
+            allowed_media: Vec::new(),
             media_addresses: vec![MediaAddress::of(IpAddr::from([127, 0, 0, 1]))],
             ring_timeout: Duration::from_secs(60),
             attempt_timeout: Duration::from_secs(4),

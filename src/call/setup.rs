@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::builtin::TestNumber;
 use super::context::{Context, Effect};
 use super::leg::{INFO_PACKAGE, Leg, State, contact_of};
-use super::media_path::{Unusable, read_description};
+use super::media_path::read_description;
 use super::provisional::Provisionals;
 use super::session_timer::SessionTimer;
 use super::settings::Party;
@@ -109,10 +109,9 @@ impl Call {
     fn route(&mut self, cx: &mut Context<'_>, invite: &Request, destination: Destination) {
         let offer = match has_session_description(invite) {
             Ok(false) => None,
-            Ok(true) => match read_description(invite.body()) {
+            Ok(true) => match read_description(cx, invite.body()) {
                 Ok(remote) => Some(remote),
-                Err(Unusable::Malformed) => return self.refuse(cx, 400, Outcome::Failed),
-                Err(Unusable::NoAudio) => return self.refuse(cx, 488, Outcome::Failed),
+                Err(unusable) => return self.refuse(cx, unusable.status(), Outcome::Failed),
             },
             Err(_) => return self.refuse(cx, 415, Outcome::Failed),
         };

@@ -141,6 +141,7 @@ section!(Media {
     bind: String = "127.0.0.1".into(),
     addresses: Vec<String> = Vec::new(),
     allow_wildcard: bool = false,
+    allowed_networks: Vec<String> = Vec::new(),
     first_port: u16 = 20_000,
     last_port: u16 = 29_999,
     workers: u64 = 0,

@@ -41,6 +41,7 @@ pub struct PortPool {
     resting: VecDeque<(Instant, LocalPort)>,
     /// Sorted by port.
     used: Vec<LocalPort>,
+    range: RangeInclusive<u16>,
 }
 
 impl PortPool {
@@ -48,7 +49,12 @@ impl PortPool {
     pub fn new(range: RangeInclusive<u16>) -> Self {
         let (low, high) = (*range.start(), *range.end());
         let free = (low..high).filter_map(LocalPort::new).collect();
-        PortPool { free, resting: VecDeque::new(), used: Vec::new() }
+        PortPool { free, resting: VecDeque::new(), used: Vec::new(), range }
+    }
+
+    /// Whether `port` is one that may be opened here.
+    pub fn holds(&self, port: u16) -> bool {
+        self.range.contains(&port)
     }
 
     /// The same pool, in an order that nobody outside can foretell: an attacker who guesses the next call's port could be there

@@ -131,6 +131,10 @@ impl Switch {
                     self.questions.push_back(Wish::Redirect { lookup, contacts, by, policy });
                     continue;
                 }
+                Effect::MediaAddressRefused => {
+                    self.guard.counters.media_addresses += 1;
+                    continue;
+                }
                 Effect::Send { flow, bytes } => Output::Send { flow, bytes },
                 Effect::Media(command) => Output::Media { call, command },
                 Effect::Sink(command) => Output::Sink(command),

@@ -128,7 +128,7 @@ impl Call {
     ) -> Result<(Leg, Remote, bytes::Bytes), u16> {
         let Invitation { request, flow, caller, line, .. } = invitation;
         // An answer needs an offer, and the party that is to answer ours has not been asked yet.
-        let offer = read_offer(request)?.ok_or(488u16)?;
+        let offer = read_offer(cx, request)?.ok_or(488u16)?;
         let local_tag = cx.tokens.tag();
         let dialog = Dialog::uas(request, local_tag.clone(), *flow, contact_of(flow));
         let dialog = dialog.map_err(|_| 400u16)?;

@@ -112,6 +112,8 @@ impl Builder {
         }
         Some(call::Settings {
             media_addresses: self.media_addresses(&file.media)?,
+            allowed_media: self
+                .networks(&Place::at("media.allowed_networks"), &file.media.allowed_networks),
             ring_timeout: self.seconds("sip.ring_timeout_s", sip.ring_timeout_s, 1..=3_600),
             attempt_timeout: self.millis("sip.hop_timeout_ms", sip.hop_timeout_ms, 500..=32_000),
             reliability: match sip.reliable_provisional {
