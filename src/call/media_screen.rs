@@ -18,12 +18,12 @@ const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 pub(super) struct MediaScreen<'a> {
     /// Our own media addresses.
     pub(super) own: &'a [MediaAddress],
-    /// Networks that may be named all the same; our own ports never.
+    /// Networks that may be named all the same; our own open ports never.
     pub(super) allowed: &'a [Network],
 }
 
 impl MediaScreen<'_> {
-    /// Whether media may be sent where `audio` says. `is_ours` tells the ports that may be opened here.
+    /// Whether media may be sent where `audio` says. `is_ours` tells the ports that are open here.
     pub(super) fn admits(&self, audio: &Audio, is_ours: impl Fn(u16) -> bool) -> bool {
         [audio.rtp, audio.rtcp].into_iter().all(|place| self.admits_place(place, &is_ours))
     }

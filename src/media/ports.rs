@@ -41,7 +41,6 @@ pub struct PortPool {
     resting: VecDeque<(Instant, LocalPort)>,
     /// Sorted by port.
     used: Vec<LocalPort>,
-    range: RangeInclusive<u16>,
 }
 
 impl PortPool {
@@ -49,12 +48,12 @@ impl PortPool {
     pub fn new(range: RangeInclusive<u16>) -> Self {
         let (low, high) = (*range.start(), *range.end());
         let free = (low..high).filter_map(LocalPort::new).collect();
-        PortPool { free, resting: VecDeque::new(), used: Vec::new(), range }
+        PortPool { free, resting: VecDeque::new(), used: Vec::new() }
     }
 
-    /// Whether `port` is one that may be opened here.
+    /// Whether `port` is of a pair that is in use.
     pub fn holds(&self, port: u16) -> bool {
-        self.range.contains(&port)
+        LocalPort::new(port & !1).is_some_and(|pair| self.used.binary_search(&pair).is_ok())
     }
 
     /// The same pool, in an order that nobody outside can foretell: an attacker who guesses the next call's port could be there

@@ -341,3 +341,36 @@ fn a_phone_whose_connection_is_gone_is_not_called() {
     let address: SocketAddr = "203.0.113.9:41234".parse().unwrap();
     assert!(wire.weights.contains_key(&address));
 }
+
+#[test]
+fn an_offer_that_names_an_address_no_peer_has_is_refused_and_counted() {
+    for place in ["127.0.0.1:4000", "169.254.169.254:80", "[fd00:ec2::254]:80"] {
+        let mut wire = Wire::new(with_bob(|_| {}));
+        let mut alice = Party::alice();
+        alice.media = place.parse().unwrap();
+        let invite = alice.invite();
+        wire.send(&alice, &invite);
+        assert_eq!(wire.take(&alice).status(), Some(100));
+        assert_eq!(wire.take(&alice).status(), Some(488), "{place}");
+        let ack = alice.request_with_cseq("ACK", invite.cseq());
+        wire.send(&alice, &ack);
+        assert_eq!(wire.switch.counters().guard.media_addresses, 1, "{place}");
+        wire.assert_empty();
+    }
+}
+
+#[test]
+fn media_is_never_sent_to_a_port_of_ours_that_is_open() {
+    let mut wire = Wire::new(with_bob(|_| {}));
+    let (mut alice, mut bob) = (Party::alice(), Party::bob());
+    let invite = alice.invite();
+    wire.send(&alice, &invite);
+    assert_eq!(wire.take(&alice).status(), Some(100));
+    let offer = wire.ring(&mut bob);
+    // What Bob was offered is a place of ours; he gives it back as his own.
+    let (ours, _) = offer.media().expect("an offer");
+    bob.media = ours;
+    wire.send(&bob, &bob.answer(&offer, 1, "sendrecv"));
+    assert!(wire.take_of(&alice).status().is_some_and(|status| status >= 400));
+    assert_eq!(wire.switch.counters().guard.media_addresses, 1);
+}
