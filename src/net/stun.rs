@@ -1,6 +1,7 @@
 //! STUN on SIP's own UDP port, RFC 5626 §3.5.2: a phone asks for the address that it is seen by, which keeps its way through
 //! translators open and tells it when that way has changed. Binding requests (RFC 5389) alone, and without attributes that would
-//! have to be understood.
+//! have to be understood. Anybody is answered and nothing is kept: to the shortest request, with the headers of IP and UDP, the
+//! answer is 60 to 48 bytes over IPv4 and 92 to 68 over IPv6, so it amplifies less than any answer to a stranger may.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -69,9 +69,11 @@ impl UdpListener {
         }
         if stun::is_stun(datagram) {
             counters.udp_keep_alives.count();
-            // An answer that does not leave is one of those that UDP may lose.
-            if let Some(answer) = stun::answer(datagram, remote) {
-                let _ = self.socket.try_send_to(&answer, remote);
+            // An answer that does not leave is counted, and is one of those that UDP may lose.
+            if let Some(Err(error)) =
+                stun::answer(datagram, remote).map(|answer| self.send(&answer, remote, counters))
+            {
+                tracing::debug!(%remote, %error, "stun answer not sent");
             }
             return;
         }

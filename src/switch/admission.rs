@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::guard::Arrival;
+use super::requests::with_allow;
 use super::{Settings, Switch};
 use crate::sip::digest::{Asked, Secret};
 use crate::sip::transaction::ServerKey;
@@ -122,9 +123,8 @@ impl Switch {
         if self.guard.is_exempt(flow.remote.ip()) {
             return self.refuse(key, request, flow, status, now);
         }
-        self.answer_stranger(key, request, flow, status, now, |response| match status {
-            405 | 501 => response.header("Allow", super::requests::allowed(request)),
-            _ => response,
+        self.answer_stranger(key, request, flow, status, now, |response| {
+            with_allow(response, request, status)
         });
     }
 

@@ -300,9 +300,8 @@ impl Switch {
         status: u16,
         now: Instant,
     ) {
-        self.answer(key, request, flow, status, now, |response| match status {
-            405 | 501 => response.header("Allow", allowed(request)),
-            _ => response,
+        self.answer(key, request, flow, status, now, |response| {
+            with_allow(response, request, status)
         });
     }
 
@@ -326,7 +325,12 @@ impl Switch {
     }
 }
 
-/// What may be asked where `request` was asked.
-pub(super) fn allowed(request: &Request) -> &'static str {
-    if request.to_tag().is_some() { ALLOW } else { ALLOW_OUTSIDE }
+/// A refusal of a method says which ones may be asked where `request` was asked, RFC 3261 §21.4.6.
+pub(super) fn with_allow<'a>(
+    response: ResponseBuilder<'a>,
+    request: &Request,
+    status: u16,
+) -> ResponseBuilder<'a> {
+    let allowed = if request.to_tag().is_some() { ALLOW } else { ALLOW_OUTSIDE };
+    if matches!(status, 405 | 501) { response.header("Allow", allowed) } else { response }
 }

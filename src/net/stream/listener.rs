@@ -47,7 +47,11 @@ impl TcpListener {
                 Err(error) => {
                     shell.counters.tcp_accept_failed.count();
                     tracing::warn!(local = %self.local, %error, "tcp accept failed");
-                    tokio::time::sleep(ACCEPT_REST).await;
+                    // What is short (files, memory) tells nobody when it is there again.
+                    tokio::select! {
+                        () = tokio::time::sleep(ACCEPT_REST) => {}
+                        () = stop.cancelled() => return,
+                    }
                 }
             }
         }
