@@ -61,7 +61,8 @@ class Sidestream(Server):
             raise SystemExit("no release build: cargo build --release")
         self.version = machine.version_of([self.binary, "--version"])
 
-    def start(self, directory, called_port):
+    def start(self, directory, called_port, more="", silence_ends_calls=True):
+        """`more` is appended to the configuration."""
         port = machine.free_port()
         (directory / "sidestream.toml").write_text(
             f"""
@@ -73,6 +74,7 @@ invites_per_peer_per_s = 0
 [media]
 first_port = {PORTS[0]}
 last_port = {PORTS[1]}
+hang_up_on_inactivity = {str(silence_ends_calls).lower()}
 [http]
 listen = "127.0.0.1:{machine.free_port()}"
 [log]
@@ -86,7 +88,7 @@ networks = ["127.0.0.0/8"]
 [[routes]]
 pattern = "7*"
 target = "sip:{{number}}@127.0.0.1:{called_port}"
-"""
+{more}"""
         )
         return self.run([self.binary, "serve", "--config", "sidestream.toml", "--drain-seconds", "0"], directory, port)
 

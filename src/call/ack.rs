@@ -121,7 +121,8 @@ impl Call {
         let Ok(remote) = read_description(cx, request.body()) else {
             return self.hang_up(cx, Cause::Rejected, Origin::Leg(from));
         };
-        let payloads = remote.description.audio().map(|audio| audio.payloads).unwrap_or_default();
+        let payloads =
+            remote.description.audio().map(|audio| audio.payloads.clone()).unwrap_or_default();
         self.apply_remote(cx, from, remote);
         let port = self.leg(from).and_then(|leg| leg.port);
         if let Some(command) = port.and_then(|port| number.begin(port.id, &payloads)) {

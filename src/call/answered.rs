@@ -36,6 +36,8 @@ impl AnsweredInvites {
     fn add(&mut self, key: ClientKey, cseq: u32, until: Instant) -> Option<ClientKey> {
         let forgotten =
             if self.invites.len() == REMEMBERED { self.invites.pop_front() } else { None };
+        // Most legs have one.
+        self.invites.reserve_exact(1);
         self.invites.push_back(Answered { key, cseq, until, ack: None });
         forgotten.map(|answered| answered.key)
     }

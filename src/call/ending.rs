@@ -140,11 +140,16 @@ impl Call {
         let reasons = self.reasons_for(cx.settings, id);
         let Some(leg) = self.leg_mut(id) else { return };
         leg.leave_closed_connection(cx);
+        let is_news = leg.is_talking();
         let (State::Talking { dialog } | State::Leaving { dialog }) = &mut leg.state else {
             return;
         };
         if leg.unacknowledged.is_some() {
             leg.state = State::Leaving { dialog: dialog.clone() };
+            // The call may tell its end before the ACK comes, and its legs are told of before that.
+            if is_news {
+                self.tell(cx, Kind::LegRemoved { leg: id }, Cause::HangUp, Origin::Leg(id));
+            }
             return;
         }
         let branch = cx.tokens.branch();
@@ -182,8 +187,9 @@ impl Call {
         if leg.is_gone() {
             return;
         }
-        // Of a leg that was withdrawn, everybody has been told, and no answer to its INVITE is welcome.
-        let is_news = !matches!(leg.state, State::Withdrawn);
+        // Of a leg that was withdrawn, or that waits for the ACK before its BYE, everybody has been told. No answer to the INVITE of a
+        // withdrawn one is welcome.
+        let is_news = !matches!(leg.state, State::Withdrawn | State::Leaving { .. });
         let answered = match &leg.state {
             State::Withdrawn => Some(String::new()),
             _ => leg.dialog().map(|dialog| dialog.id().remote_tag.clone()),

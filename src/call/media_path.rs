@@ -43,7 +43,7 @@ pub(super) fn read_description(cx: &mut Context<'_>, body: &Bytes) -> Result<Rem
     let audio = description.audio().ok_or(Unusable::NoAudio)?;
     let own = &cx.settings.media_addresses;
     let screen = MediaScreen { own, allowed: &cx.settings.allowed_media };
-    if !screen.admits(&audio, |port| cx.ports.holds(port)) {
+    if !screen.admits(audio, |port| cx.ports.holds(port)) {
         cx.effects.push_back(Effect::MediaAddressRefused);
         return Err(Unusable::Address);
     }
@@ -78,18 +78,20 @@ impl Call {
 
     /// Takes a peer's description into force: where its media goes, which way it flows, what its payload types mean.
     pub(super) fn apply_remote(&mut self, cx: &mut Context<'_>, id: LegId, remote: Remote) {
-        let old_payloads = self.stream_payloads();
+        let has_streams = self.live_streams().next().is_some();
+        let old_payloads = if has_streams { self.stream_payloads() } else { PayloadMap::EMPTY };
         let Some(leg) = self.leg_mut(id) else { return };
         let (Some(audio), Some(port)) = (remote.description.audio(), leg.port) else {
             return;
         };
         let (direction, asked) = (remote.direction, remote.asked);
+        let (rtp, rtcp) = (audio.rtp, audio.rtcp);
         leg.remote = Some(remote);
         let payloads = leg.payloads();
         cx.effects.push_back(Effect::Media(MediaCommand::Remote {
             port: port.id,
-            rtp: audio.rtp,
-            rtcp: audio.rtcp,
+            rtp,
+            rtcp,
             payloads,
             receive: direction.receives(),
             send: direction.sends(),
@@ -107,9 +109,11 @@ impl Call {
             let kind = if holds { Kind::LegHeld { leg: id } } else { Kind::LegResumed { leg: id } };
             self.tell(cx, kind, Cause::Request, Origin::Leg(id));
         }
-        let payloads = self.stream_payloads();
-        if payloads != old_payloads {
-            self.control_all(cx, &Control::Payloads(payloads));
+        if has_streams {
+            let payloads = self.stream_payloads();
+            if payloads != old_payloads {
+                self.control_all(cx, &Control::Payloads(payloads));
+            }
         }
         self.tell_sinks_of_hold(cx);
     }

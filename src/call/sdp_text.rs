@@ -15,7 +15,34 @@ use crate::sdp::{Description, Direction, LocalMedia, Origin, Payload, SdpError};
 pub(super) struct LocalText {
     media: LocalMedia,
     origin: Origin,
-    last: Option<Bytes>,
+    last: Option<Said>,
+}
+
+/// A description that we sent, and as much of it as most answers are measured by.
+#[derive(Debug)]
+struct Said {
+    text: Bytes,
+    media_lines: usize,
+    /// Of its audio.
+    direction: Option<Direction>,
+}
+
+impl Said {
+    fn new(text: Bytes, description: &Description) -> Said {
+        let direction = description.audio().map(|audio| audio.direction);
+        Said { text, media_lines: description.media_lines(), direction }
+    }
+
+    /// Whether an answer is one to it as it stands, see [`LocalText::align`].
+    fn is_fit(&self, answer: &Description) -> bool {
+        let allowed = match (self.direction, answer.audio()) {
+            (Some(offered), Some(audio)) => {
+                audio.direction.within(offered.reversed()) == audio.direction
+            }
+            (None, _) | (_, None) => true,
+        };
+        allowed && answer.media_lines() == self.media_lines
+    }
 }
 
 impl Default for LocalText {
@@ -40,33 +67,36 @@ impl LocalText {
 
     /// The last description that we sent.
     pub(super) fn last(&self) -> Option<&Bytes> {
-        self.last.as_ref()
+        self.last.as_ref().map(|said| &said.text)
     }
 
     /// The peer refused the last one: an earlier one is in force again.
     pub(super) fn restore(&mut self, earlier: Option<Bytes>) {
-        self.last = earlier;
+        self.last = earlier.and_then(|text| {
+            let description = Description::parse(&text).ok()?;
+            Some(Said::new(text, &description))
+        });
     }
 
     /// The peer's answer as it should be: with a line for every media line that we offered, for some phones leave out those that
     /// they refuse; in a direction that the offered one allows, for some answer a hold as if it were none (RFC 3264 §6.1).
     pub(super) fn align(&self, answer: &Description) -> Description {
-        self.offer_sent().map_or_else(|| answer.clone(), |offer| answer.aligned_with(&offer))
+        let misfit = self.last.as_ref().filter(|said| !said.is_fit(answer));
+        match misfit.and_then(|said| Description::parse(&said.text).ok()) {
+            Some(offer) => answer.aligned_with(&offer),
+            None => answer.clone(),
+        }
     }
 
     /// The direction of the audio in the last description that we sent.
     pub(super) fn direction(&self) -> Option<Direction> {
-        Some(self.offer_sent()?.audio()?.direction)
+        self.last.as_ref()?.direction
     }
 
     /// Whether the last description that we sent is what `other` says.
     fn says(&self, other: &Description) -> bool {
         let text = other.relayed(self.media, self.origin).to_bytes();
-        self.last.as_ref().is_some_and(|last| *last == text)
-    }
-
-    fn offer_sent(&self) -> Option<Description> {
-        self.last.as_ref().and_then(|text| Description::parse(text).ok())
+        self.last().is_some_and(|last| *last == text)
     }
 
     /// The other party's description as this leg's peer sees it.
@@ -102,15 +132,14 @@ impl LocalText {
 
     /// Writes the description, under the next version when it differs from the last one.
     fn settle(&mut self, write: impl Fn(LocalMedia, Origin) -> Description) -> Bytes {
-        let same = Bytes::from(write(self.media, self.origin).to_bytes());
-        let text = match &self.last {
-            Some(last) if *last != same => {
-                self.origin.version += 1;
-                Bytes::from(write(self.media, self.origin).to_bytes())
-            }
-            _ => same,
-        };
-        self.last = Some(text.clone());
+        let mut description = write(self.media, self.origin);
+        let mut text = Bytes::from(description.to_bytes());
+        if self.last().is_some_and(|last| *last != text) {
+            self.origin.version += 1;
+            description = write(self.media, self.origin);
+            text = Bytes::from(description.to_bytes());
+        }
+        self.last = Some(Said::new(text.clone(), &description));
         text
     }
 }

@@ -33,7 +33,8 @@ pub struct Relay {
     settings: Settings,
     random: StdRng,
     speech: Arc<[i16]>,
-    ports: PortTable<Port>,
+    /// Boxed, because the table has room for more ports than are open.
+    ports: PortTable<Box<Port>>,
     timers: Timers<(PortId, Timer)>,
     events: VecDeque<MediaEvent>,
     transmits: VecDeque<Transmit>,
@@ -191,7 +192,7 @@ impl Relay {
 
     fn open(&mut self, port: PortId, now: Instant) -> Option<()> {
         let state = Port::new(port, self.settings.latch_packets, now);
-        self.ports.insert(port, state);
+        self.ports.insert(port, Box::new(state));
         self.timers.set((port, Timer::Figures), now + self.settings.figures_every);
         Some(())
     }
@@ -212,7 +213,7 @@ impl Relay {
             return;
         };
         let b = *b;
-        let payloads = |id| self.ports.get(&id).map(Port::payloads).unwrap_or_default();
+        let payloads = |id| self.ports.get(&id).map(|port| port.payloads()).unwrap_or_default();
         let (of_a, of_b) = (payloads(a), payloads(b));
         for (id, other) in [(a, of_b), (b, of_a)] {
             if let Some(port) = self.ports.get_mut(&id) {

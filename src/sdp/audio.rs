@@ -115,7 +115,7 @@ fn rtcp(media: &Media, rtp: SocketAddr) -> SocketAddr {
 
 fn payloads(media: &Media) -> Vec<Payload> {
     let mut seen = [false; 128];
-    let mut payloads = Vec::new();
+    let mut payloads = Vec::with_capacity(media.fmt.split_ascii_whitespace().count());
     for number in media.fmt.split_ascii_whitespace().filter_map(|number| number.parse::<u8>().ok())
     {
         match seen.get_mut(usize::from(number)) {

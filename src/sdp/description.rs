@@ -4,6 +4,7 @@ use super::{Audio, Direction, LocalMedia, Origin, tidy};
 use sdp_types::{Attribute, Connection, Media, Session, Time};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Why there is no description, or no answer to one.
@@ -23,11 +24,21 @@ pub enum SdpError {
 /// One session description, RFC 8866.
 ///
 /// Two descriptions are equal when they say the same, so the origin's version is due for a step when a description differs
-/// from the last one sent.
-#[derive(Clone, PartialEq, Eq)]
+/// from the last one sent. A clone shares what was read.
+#[derive(Clone)]
 pub struct Description {
-    pub(super) session: Session,
+    pub(super) session: Arc<Session>,
+    /// The first usable audio line and its index among the media lines.
+    audio: Option<Arc<(usize, Audio)>>,
 }
+
+impl PartialEq for Description {
+    fn eq(&self, other: &Description) -> bool {
+        self.session == other.session
+    }
+}
+
+impl Eq for Description {}
 
 impl Description {
     /// Reads a description as phones really send it.
@@ -45,7 +56,15 @@ impl Description {
         if session.times.is_empty() {
             session.times.push(Time::new(0, 0));
         }
-        Description { session }
+        // Most have one media line and a handful of attributes, and a call keeps them as long as it lives.
+        session.times.shrink_to_fit();
+        session.medias.shrink_to_fit();
+        for media in &mut session.medias {
+            media.attributes.shrink_to_fit();
+        }
+        let mut lines = session.medias.iter().enumerate();
+        let audio = lines.find_map(|(index, media)| Some((index, Audio::read(&session, media)?)));
+        Description { audio: audio.map(Arc::new), session: Arc::new(session) }
     }
 
     /// The description as a message body.
@@ -54,7 +73,7 @@ impl Description {
     }
 
     /// The first usable audio line: RTP/AVP or RTP/AVPF, a port that is not zero, a literal unicast address.
-    pub fn audio(&self) -> Option<Audio> {
+    pub fn audio(&self) -> Option<&Audio> {
         self.audio_line().map(|(_, audio)| audio)
     }
 
@@ -71,7 +90,7 @@ impl Description {
 
     /// The same description with another direction of its audio and a new `o=` version: hold and resume of our own.
     pub fn with_direction(&self, direction: Direction, origin: Origin) -> Description {
-        let mut session = self.session.clone();
+        let mut session = Session::clone(&self.session);
         session.origin.sess_id = origin.session_id.to_string();
         session.origin.sess_version = origin.version;
         if let Some((index, _)) = self.audio_line() {
@@ -82,13 +101,12 @@ impl Description {
                 set_direction(media, direction);
             }
         }
-        Description { session }
+        Description::of(session)
     }
 
     /// The first usable audio line and its index among the media lines.
-    pub(super) fn audio_line(&self) -> Option<(usize, Audio)> {
-        let mut lines = self.session.medias.iter().enumerate();
-        lines.find_map(|(index, media)| Some((index, Audio::read(&self.session, media)?)))
+    pub(super) fn audio_line(&self) -> Option<(usize, &Audio)> {
+        self.audio.as_deref().map(|(index, audio)| (*index, audio))
     }
 }
 

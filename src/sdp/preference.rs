@@ -2,7 +2,7 @@
 
 use super::Description;
 use crate::codec::Codec;
-use sdp_types::{Attribute, Media};
+use sdp_types::{Attribute, Media, Session};
 
 /// Formats that go with any codec: key presses (RFC 4733) and silence (RFC 3389).
 const COMPANIONS: [&str; 2] = ["telephone-event", "CN"];
@@ -25,13 +25,14 @@ impl Description {
     /// presses and comfort noise stay, behind them. Without names, or when it has none of the named, it stays as it is: whoever is
     /// offered it can then say itself what is wrong with it.
     pub fn with_codecs(&self, names: &[String]) -> Description {
-        let mut session = self.session.clone();
-        if let Some((line, _)) = self.audio_line()
-            && let Some(media) = session.medias.get_mut(line)
-        {
+        let Some((line, _)) = self.audio_line().filter(|_| !names.is_empty()) else {
+            return self.clone();
+        };
+        let mut session = Session::clone(&self.session);
+        if let Some(media) = session.medias.get_mut(line) {
             keep(media, names);
         }
-        Description { session }
+        Description::of(session)
     }
 }
 

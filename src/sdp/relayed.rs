@@ -90,24 +90,27 @@ impl Description {
             attributes: kept(&self.session.attributes, &addresses),
             medias: medias.collect(),
         };
-        Description { session }
+        Description::of(session)
     }
 
     /// This answer, made to fit the offer that it answers: RFC 3264 §6 wants the same media lines in the same order, and
     /// some phones leave out those that they refuse; §6.1 wants a direction that the offered one allows, and some phones answer
     /// `sendonly` by `sendrecv`.
     pub fn aligned_with(&self, offer: &Description) -> Description {
-        let mut answer = self.with_lines_of(offer);
-        let offered = offer.audio_line().map(|(_, audio)| audio.direction);
-        if let (Some(offered), Some((line, audio))) = (offered, answer.audio_line()) {
-            let direction = audio.direction.within(offered.reversed());
-            if direction != audio.direction
-                && let Some(media) = answer.session.medias.get_mut(line)
-            {
-                set_direction(media, direction);
-            }
+        let answer = self.with_lines_of(offer);
+        let offered = offer.audio().map(|audio| audio.direction);
+        let (Some(offered), Some((line, audio))) = (offered, answer.audio_line()) else {
+            return answer;
+        };
+        let direction = audio.direction.within(offered.reversed());
+        if direction == audio.direction {
+            return answer;
         }
-        answer
+        let mut session = Session::clone(&answer.session);
+        if let Some(media) = session.medias.get_mut(line) {
+            set_direction(media, direction);
+        }
+        Description::of(session)
     }
 
     fn with_lines_of(&self, offer: &Description) -> Description {
@@ -123,7 +126,7 @@ impl Description {
             answers.next_if(fits).map_or_else(|| refused(offered), Media::clone)
         });
         let medias = medias.collect();
-        Description { session: Session { medias, ..self.session.clone() } }
+        Description::of(Session { medias, ..Session::clone(&self.session) })
     }
 
     /// The peer's own addresses, by which an attribute that we do not know could give it away.
@@ -164,12 +167,16 @@ fn relayed_audio(
 /// The attributes that cross: not the dropped ones, and none that quotes an address of the peer.
 fn kept(attributes: &[Attribute], addresses: &[&str]) -> Vec<Attribute> {
     let is_among = |attribute: &Attribute, names: &[&str]| {
-        names.iter().any(|name| attribute.attribute.trim().eq_ignore_ascii_case(name))
+        let attribute = attribute.attribute.trim();
+        names.iter().any(|name| attribute.eq_ignore_ascii_case(name))
     };
-    // The whole line: an address may lie in the name, or on both sides of its own first colon.
+    // The whole line: an address may lie in the name, or on both sides of its own first colon. Without a dot, and without a colon
+    // beside that one, there is none.
     let quotes_address = |attribute: &Attribute| {
         let value = attribute.value.as_deref().unwrap_or_default();
-        quotes_any(&format!("{}:{value}", attribute.attribute), addresses)
+        let may_quote = |part: &str| part.contains(['.', ':']);
+        (may_quote(&attribute.attribute) || may_quote(value))
+            && quotes_any(&format!("{}:{value}", attribute.attribute), addresses)
     };
     let crosses = |attribute: &&Attribute| {
         is_among(attribute, &UNTOUCHED)

@@ -1,6 +1,6 @@
 //! What phones get wrong in ways that do not matter, put right before parsing.
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
 /// The text with one `\r\n` per line and only lines that the parser understands.
 ///
@@ -8,23 +8,26 @@ use std::fmt::Write;
 /// times, time zones and keys go (`r=`, `z=`, `k=`): a call has no schedule, and RFC 8866 §5.12 forbids keys.
 pub(super) fn tidy(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let text = text.trim_start_matches('\u{feff}').replace('\0', "");
+    let mut text = Cow::Borrowed(text.trim_start_matches('\u{feff}'));
+    if text.contains('\0') {
+        text = Cow::Owned(text.replace('\0', ""));
+    }
     let mut out = String::with_capacity(text.len() + 16);
-    for line in text.split(['\r', '\n']).map(str::trim) {
+    for line in text.split('\n').flat_map(|line| line.split('\r')).map(str::trim) {
         let Some((key, value)) = line.split_once('=') else {
             continue;
         };
-        let line = match key {
-            "o" => origin(value),
-            "m" => media(value),
-            "b" => bandwidth(value),
-            "t" => Some(time(value)),
-            "a" => (!value.is_empty()).then(|| value.to_owned()),
-            "v" | "s" | "i" | "u" | "e" | "p" | "c" => Some(value.to_owned()),
+        let mended = match key {
+            "o" => origin(value).map(Cow::Owned),
+            "m" => Some(Cow::Owned(media(value))),
+            "b" => bandwidth(value).map(Cow::Owned),
+            "t" => Some(Cow::Owned(time(value))),
+            "a" => (!value.is_empty()).then_some(Cow::Borrowed(value)),
+            "v" | "s" | "i" | "u" | "e" | "p" | "c" => Some(Cow::Borrowed(value)),
             _ => None,
         };
-        if let Some(line) = line {
-            let _ = write!(out, "{key}={line}\r\n");
+        if let Some(value) = mended {
+            out.extend([key, "=", &*value, "\r\n"]);
         }
     }
     out
@@ -41,12 +44,17 @@ fn origin(value: &str) -> Option<String> {
 }
 
 /// Runs of spaces become one. A refused line without a format gets one, as the grammar wants it.
-fn media(value: &str) -> Option<String> {
-    let mut fields: Vec<&str> = value.split_ascii_whitespace().collect();
-    if fields.len() == 3 {
-        fields.push("0");
+fn media(value: &str) -> String {
+    let mut line = String::with_capacity(value.len() + 2);
+    let mut count = 0;
+    for field in value.split_ascii_whitespace() {
+        line.extend([if count == 0 { "" } else { " " }, field]);
+        count += 1;
     }
-    Some(fields.join(" "))
+    if count == 3 {
+        line.push_str(" 0");
+    }
+    line
 }
 
 fn bandwidth(value: &str) -> Option<String> {

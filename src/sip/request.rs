@@ -8,7 +8,7 @@ use super::message::Request;
 use super::method::Method;
 use super::names::Known;
 use super::scan;
-use super::write::{put_body, put_fmt, put_header, put_line_safe};
+use super::write::{finished, put_body, put_fmt, put_header, put_line_safe};
 use super::{Flow, Transport};
 
 /// A request in the making. Headers stand in the order in which they are given; Max-Forwards is 70 unless given, and
@@ -113,6 +113,6 @@ impl RequestBuilder {
         let body =
             self.body.as_ref().map(|(content_type, body)| (content_type.as_str(), &body[..]));
         put_body(&mut self.out, body);
-        self.out.freeze()
+        finished(&self.out)
     }
 }

@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::message::Request;
 use super::method::Method;
 use super::names::Known;
-use super::write::{put_body, put_fmt, put_header, put_line_safe, put_vias};
+use super::write::{finished, put_body, put_fmt, put_header, put_line_safe, put_vias};
 
 /// A response in the making. It has the request's Via, From, To, Call-ID and CSeq, Timestamp on a 100, and Record-Route on the
 /// provisional and success responses to a request that may form a dialog.
@@ -93,7 +93,7 @@ impl<'a> ResponseBuilder<'a> {
         }
         out.put_slice(&self.headers);
         put_body(&mut out, self.body);
-        out.freeze()
+        finished(&out)
     }
 
     /// RFC 3261 §12.1.1: in responses that establish a dialog the route set goes back as it came.

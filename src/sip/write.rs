@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::scan::{self, Elements};
 use super::via::Via;
@@ -46,6 +46,12 @@ pub(super) fn put_body(out: &mut BytesMut, body: Option<(&str, &[u8])>) {
     }
     put_fmt(out, format_args!("Content-Length: {}\r\n\r\n", body.len()));
     out.put_slice(body);
+}
+
+/// The message as it is kept: by its transaction, by whoever may send it again, and by the trace. It has the room that it takes and
+/// no more, unlike the buffer that it was written in.
+pub(super) fn finished(out: &BytesMut) -> Bytes {
+    Bytes::copy_from_slice(out)
 }
 
 /// Appends a request's Vias to its response: each as it came, but the topmost completed when the source is known. One that cannot

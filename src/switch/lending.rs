@@ -103,7 +103,7 @@ impl Switch {
     }
 
     /// Puts a call back, or forgets it when nothing of it is left.
-    pub(super) fn keep(&mut self, call: Call) {
+    pub(super) fn keep(&mut self, call: Box<Call>) {
         let id = call.id();
         self.channels.settle(id, |leg| call.has_leg(leg));
         if call.is_over() {

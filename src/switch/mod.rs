@@ -57,7 +57,8 @@ use routing::Finder;
 #[derive(Debug)]
 pub struct Switch {
     settings: Settings,
-    calls: HashMap<CallId, Call>,
+    /// Boxed: an input takes a call out and puts it back, and the table has room for more calls than there are.
+    calls: HashMap<CallId, Box<Call>>,
     ended: EndedCalls,
     transactions: Transactions,
     registrar: Registrar,

@@ -239,7 +239,7 @@ impl Switch {
         }
         let invitation = caller.invitation(key, request.clone(), flow, dialled);
         match self.guarded(id, now, |cx| Call::begin(cx, id, invitation, destination, start)) {
-            Some(Ok(call)) => self.keep(call),
+            Some(Ok(call)) => self.keep(Box::new(call)),
             Some(Err(_)) => {
                 self.channels.settle(id, |_| false);
                 self.refuse(key, &request, flow, 400, now);

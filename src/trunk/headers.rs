@@ -259,7 +259,7 @@ fn check_value(name: &str, value: &str) -> Result<(), HeaderRuleError> {
     Ok(())
 }
 
-fn is_protocol(name: &str) -> bool {
+pub(super) fn is_protocol(name: &str) -> bool {
     name.len() < 2 || PROTOCOL.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 

@@ -1,5 +1,6 @@
 //! Who calls, as one side told it and as the other may know it: RFC 3323, RFC 3325, RFC 5806, RFC 7044.
 
+use super::headers::is_protocol;
 use super::line::address;
 use crate::sip::{Address, Request, Uri};
 
@@ -143,7 +144,7 @@ impl Presented {
             history: lines("History-Info"),
             passed: request
                 .headers()
-                .filter(|(name, _)| name.len() > 1)
+                .filter(|(name, _)| name.len() > 1 && !is_protocol(name))
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
         }

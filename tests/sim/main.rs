@@ -8,6 +8,7 @@
 mod ladder;
 mod link;
 mod phone;
+mod recent;
 mod scenarios;
 mod sinks;
 mod swarm;

@@ -1,11 +1,12 @@
 //! A phone that writes SIP as text: registers, calls, answers, holds, sends INFO and RTP, and notices what a server must not do.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use sidestream::sip::digest;
 use sidestream::time::{Duration, Instant};
 
+use crate::recent::Recent;
 use crate::text::{Text, sdp};
 
 const T1: Duration = Duration::from_millis(500);
@@ -22,6 +23,21 @@ pub enum Manner {
     EarlyMedia(Duration),
     Reject(u16),
     RingForEver,
+    /// Says nothing at all.
+    Deaf,
+    /// 302 to a number of the server.
+    SendOn(u32),
+}
+
+/// What a phone does about session timers, RFC 4028.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionHabit {
+    /// It does not know them.
+    Ignorant,
+    /// It refreshes whenever it has to.
+    Refreshes,
+    /// It says that it will refresh, and never does.
+    Forgets,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +66,8 @@ pub struct Dialog {
     media_direction: String,
     next_rtp: Option<Instant>,
     rtp_sent: u64,
+    /// When we have to refresh the session, and how often.
+    refresh: Option<(Instant, Duration)>,
     answer_at: Option<Instant>,
     /// Our 2xx, until its ACK.
     unacknowledged: Option<(Vec<u8>, Instant, Duration)>,
@@ -86,12 +104,17 @@ pub struct Phone {
     pub manner: Manner,
     pub credentials: Option<(String, String)>,
     pub sends_rtp: bool,
+    /// How far its packets are apart.
+    pub pace: Duration,
+    pub session: SessionHabit,
     /// Whether it sends its provisional responses reliably to those who know 100rel.
     pub reliable: bool,
     pub dialogs: Vec<Dialog>,
     pending: Vec<Pending>,
-    finals: HashMap<(String, String), u16>,
-    answered: HashMap<(String, String), Vec<u8>>,
+    finals: Recent<u16>,
+    answered: Recent<Vec<u8>>,
+    /// When each request to it was sent for the first time.
+    first_sent: Recent<Instant>,
     /// Responses to requests that are not INVITEs, in order.
     pub responses: Vec<Text>,
     /// Requests of the server inside dialogs, in order.
@@ -101,6 +124,8 @@ pub struct Phone {
     /// RTP heard, by the number of the phone that sent it.
     pub heard: HashMap<u8, u64>,
     pub violations: Vec<String>,
+    /// Messages that came, by method, or by status and method.
+    pub came: BTreeMap<String, u64>,
     counter: u32,
 }
 
@@ -121,17 +146,21 @@ impl Phone {
             manner: Manner::AnswerAfter(Duration::from_millis(100)),
             credentials: None,
             sends_rtp: true,
+            pace: FRAME,
+            session: SessionHabit::Ignorant,
             reliable: false,
             dialogs: Vec::new(),
             pending: Vec::new(),
-            finals: HashMap::new(),
-            answered: HashMap::new(),
+            finals: Recent::default(),
+            answered: Recent::default(),
+            first_sent: Recent::default(),
             responses: Vec::new(),
             requests: Vec::new(),
             outbox: VecDeque::new(),
             rtp_outbox: VecDeque::new(),
             heard: HashMap::new(),
             violations: Vec::new(),
+            came: BTreeMap::new(),
             counter: 0,
         }
     }
@@ -139,10 +168,17 @@ impl Phone {
     // ---- what a person does with it ----
 
     pub fn register(&mut self, now: Instant) {
+        self.register_for("3600", now);
+    }
+
+    /// Registers, or takes its registration back with `0`.
+    pub fn register_for(&mut self, expires: &str, now: Instant) {
         let call_id = format!("reg-{}", self.name);
+        // Every message takes at least one number, so that a later registration has a higher CSeq.
+        self.counter += 1;
         let request = self
-            .outside("REGISTER", &format!("sip:{}", self.server), &call_id, 1)
-            .with("Expires", "3600");
+            .outside("REGISTER", &format!("sip:{}", self.server), &call_id, self.counter)
+            .with("Expires", expires);
         self.send_request(request, now);
     }
 
@@ -227,16 +263,17 @@ impl Phone {
         }
     }
 
+    /// What Replaces says of a dialog, as the server knows it.
+    pub fn replaces(&self, place: usize) -> String {
+        let dialog = &self.dialogs[place];
+        let tag = |value: &str| value.split("tag=").nth(1).unwrap_or_default().to_owned();
+        let (to, from) = (tag(&dialog.remote), tag(&dialog.local));
+        format!("{};to-tag={to};from-tag={from}", dialog.call_id)
+    }
+
     /// Asks the server to connect the other sides of two dialogs.
     pub fn refer_to_each_other(&mut self, place: usize, other: usize, now: Instant) {
-        let dialog = &self.dialogs[other];
-        let tag = |value: &str| value.split("tag=").nth(1).unwrap_or_default().to_owned();
-        let replaces = format!(
-            "{}%3Bto-tag%3D{}%3Bfrom-tag%3D{}",
-            dialog.call_id,
-            tag(&dialog.remote),
-            tag(&dialog.local)
-        );
+        let replaces = self.replaces(other).replace(';', "%3B").replace('=', "%3D");
         let to = format!("<sip:x@{}?Replaces={replaces}>", self.server);
         if self.dialogs[other].stage == Stage::Up {
             self.refer(place, &to, now);
@@ -248,8 +285,20 @@ impl Phone {
             return;
         }
         self.dialogs[place].direction = direction;
+        self.offer_anew(place, self.rtp, direction, now);
+    }
+
+    /// A hold as phones made it before there were directions (RFC 2543 §B.5): media is wanted nowhere.
+    pub fn hold_by_address(&mut self, place: usize, now: Instant) {
+        if self.dialogs[place].stage == Stage::Up && !self.is_offering(place) {
+            let nowhere = SocketAddr::from(([0, 0, 0, 0], self.rtp.port()));
+            self.offer_anew(place, nowhere, "sendrecv", now);
+        }
+    }
+
+    fn offer_anew(&mut self, place: usize, media: SocketAddr, direction: &str, now: Instant) {
         self.dialogs[place].version += 1;
-        let body = sdp(self.rtp, self.dialogs[place].version, direction);
+        let body = sdp(media, self.dialogs[place].version, direction);
         let invite = self.inside(place, "INVITE").with_body("application/sdp", body);
         self.send_request(invite, now);
     }
@@ -304,8 +353,21 @@ impl Phone {
 
     // ---- what comes from the network ----
 
+    /// The server sends it a message, which has not arrived and may never.
+    pub fn foresee(&mut self, bytes: &[u8], now: Instant) {
+        if !bytes.starts_with(b"SIP/2.0") {
+            let message = Text::parse(bytes);
+            self.first_sent.get_or_insert(message.branch(), message.method(), now);
+        }
+    }
+
     pub fn handle(&mut self, bytes: &[u8], now: Instant) {
         let message = Text::parse(bytes);
+        let kind = match message.status() {
+            Some(status) => format!("{status} {}", message.method()),
+            None => message.method().to_owned(),
+        };
+        *self.came.entry(kind).or_default() += 1;
         match message.status() {
             Some(status) => self.handle_response(message, status, now),
             None => self.handle_request(message, now),
@@ -329,7 +391,7 @@ impl Phone {
         let method = response.method().to_owned();
         let branch = response.branch().to_owned();
         if status >= 200 {
-            let known = *self.finals.entry((branch.clone(), method.clone())).or_insert(status);
+            let known = *self.finals.get_or_insert(&branch, &method, status);
             if known != status {
                 self.violations.push(format!(
                     "{}: two final responses to one {method}: {known} and {status}",
@@ -466,6 +528,8 @@ impl Phone {
         let sends_rtp = self.sends_rtp;
         let dialog = &mut self.dialogs[place];
         dialog.ack = Some((cseq, bytes));
+        self.agree_on_session(place, "uac", response, now);
+        let dialog = &mut self.dialogs[place];
         if matches!(dialog.stage, Stage::Calling | Stage::Ringing) {
             dialog.stage = Stage::Up;
             dialog.next_rtp = sends_rtp.then_some(now);
@@ -519,8 +583,7 @@ impl Phone {
 
     fn handle_request(&mut self, request: Text, now: Instant) {
         let method = request.method().to_owned();
-        let key = (request.branch().to_owned(), method.clone());
-        if let Some(bytes) = self.answered.get(&key) {
+        if let Some(bytes) = self.answered.get(request.branch(), &method) {
             self.outbox.push_back(bytes.clone());
             return;
         }
@@ -548,6 +611,9 @@ impl Phone {
             ("UPDATE", Some(place)) if !request.body.is_empty() => {
                 self.handle_update(place, &request);
             }
+            ("UPDATE", Some(_)) if self.session != SessionHabit::Ignorant => {
+                self.respond(&request, 200);
+            }
             (_, Some(_)) => {
                 self.requests.push(request.clone());
                 self.respond(&request, 200);
@@ -563,8 +629,10 @@ impl Phone {
         if matches!(request.method(), "ACK" | "CANCEL") {
             return;
         }
+        let first_sent = self.first_sent.get(request.branch(), request.method());
         if let Some(dead) = dialog.dead_since
-            && now.since(dead) > CROSSING
+            // A network that loses much may let through no more than a late repetition of what was sent in time.
+            && first_sent.copied().unwrap_or(now).since(dead) > CROSSING
             // What was asked for in a dialog is told in it, though it be over (RFC 5057).
             && !matches!(request.method(), "BYE" | "NOTIFY")
         {
@@ -586,6 +654,14 @@ impl Phone {
         }
         let manner = self.manner;
         match manner {
+            Manner::Deaf => {}
+            Manner::SendOn(number) => {
+                dialog.stage = Stage::Failed(302);
+                self.dialogs.push(dialog);
+                let response = Text::response(&request, 302, &tag)
+                    .with("Contact", format!("<sip:{number}@{}>", self.server));
+                self.reply(&request, &response);
+            }
             Manner::Reject(status) => {
                 dialog.stage = Stage::Failed(status);
                 self.dialogs.push(dialog);
@@ -631,7 +707,7 @@ impl Phone {
             self.dialogs[place].settled = true;
         }
         let bytes = response.print();
-        self.answered.insert((invite.branch().to_owned(), "INVITE".into()), bytes.clone());
+        self.answered.insert(invite.branch(), "INVITE", bytes.clone());
         self.dialogs[place].unpracked = Some((bytes.clone(), now + T1, T1, now));
         self.outbox.push_back(bytes);
     }
@@ -723,6 +799,7 @@ impl Phone {
             [
                 d.next_rtp.filter(|_| d.media.is_some()),
                 d.answer_at,
+                d.refresh.map(|(at, _)| at),
                 d.unacknowledged.as_ref().map(|(_, next, _)| *next),
                 d.unpracked.as_ref().map(|(_, next, _, _)| *next),
             ]
@@ -732,8 +809,13 @@ impl Phone {
         dialogs.chain(pending).flatten().min()
     }
 
-    /// Forgets dialogs that are long over, which only keep a swarm waiting.
+    /// Forgets dialogs that are long over, which only keep a swarm waiting, and what only scenarios read.
     pub fn forget(&mut self, now: Instant) {
+        self.responses.clear();
+        self.requests.clear();
+        self.finals.forget(now);
+        self.answered.forget(now);
+        self.first_sent.forget(now);
         self.dialogs
             .retain(|dialog| dialog.dead_since.is_none_or(|dead| now.since(dead) < T1 * 80));
     }
@@ -784,12 +866,13 @@ impl Phone {
             self.outbox.push_back(bytes.clone());
         }
         self.repeat_unpracked(place, now);
-        let number = self.number;
+        self.refresh_session(place, now);
+        let (number, pace) = (self.number, self.pace);
         let dialog = &mut self.dialogs[place];
         if let (Some(next), Some(media)) = (dialog.next_rtp, dialog.media)
             && next <= now
         {
-            dialog.next_rtp = Some(next + FRAME);
+            dialog.next_rtp = Some(next + pace);
             let may_send = matches!(dialog.media_direction.as_str(), "sendrecv" | "recvonly");
             let wants_to = matches!(dialog.direction, "sendrecv" | "sendonly");
             if may_send && wants_to {
@@ -821,13 +904,49 @@ impl Phone {
         self.respond_tagged(&invite, 504, &tag, None);
     }
 
+    // ---- session timers, RFC 4028 ----
+
+    /// The session that a 2xx of ours agrees to.
+    fn session_answer(&self, request: &Text, status: u16) -> Option<String> {
+        let asked = request.find("Session-Expires")?;
+        let may = self.session != SessionHabit::Ignorant
+            && (200..300).contains(&status)
+            && matches!(request.method(), "INVITE" | "UPDATE");
+        let named = if asked.contains("refresher=") { "" } else { ";refresher=uas" };
+        may.then(|| format!("{asked}{named}"))
+    }
+
+    /// Takes what a 2xx says of the session; `us` is our role in its transaction.
+    fn agree_on_session(&mut self, place: usize, us: &str, response: &Text, now: Instant) {
+        let Some((interval, refresher)) =
+            response.find("Session-Expires").and_then(|value| value.split_once(";refresher="))
+        else {
+            return;
+        };
+        let half = Duration::from_secs(interval.parse::<u64>().expect("seconds")) / 2;
+        let ours = refresher == us && self.session == SessionHabit::Refreshes;
+        self.dialogs[place].refresh = ours.then_some((now + half, half));
+    }
+
+    fn refresh_session(&mut self, place: usize, now: Instant) {
+        let dialog = &mut self.dialogs[place];
+        let Some((_, half)) = dialog.refresh.filter(|(at, _)| *at <= now) else { return };
+        dialog.refresh = (dialog.stage == Stage::Up).then_some((now + half, half));
+        if dialog.stage == Stage::Up && !self.is_offering(place) {
+            let expires = format!("{};refresher=uac", half.as_secs() * 2);
+            let update = self.inside(place, "UPDATE").with("Supported", "timer");
+            self.send_request(update.with("Session-Expires", expires), now);
+        }
+    }
+
     // ---- writing ----
 
     fn answer_invite(&mut self, place: usize, invite: &Text, body: Option<String>, now: Instant) {
         let dialog = &self.dialogs[place];
         let tag = dialog.local.rsplit("tag=").next().expect("a tag").to_owned();
         let bytes = self.respond_tagged(invite, 200, &tag, body);
-        self.dialogs[place].unacknowledged = Some((bytes, now + T1, T1));
+        self.dialogs[place].unacknowledged = Some((bytes.clone(), now + T1, T1));
+        self.agree_on_session(place, "uas", &Text::parse(&bytes), now);
     }
 
     fn respond(&mut self, request: &Text, status: u16) {
@@ -845,12 +964,18 @@ impl Phone {
             .with("Contact", format!("<sip:{}>", self.sip))
             .with("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE")
             .with("Recv-Info", "media-stream");
+        if let Some(session) = self.session_answer(request, status) {
+            response = response.with("Session-Expires", session);
+        }
         if let Some(body) = body {
             response = response.with_body("application/sdp", body);
         }
+        self.reply(request, &response)
+    }
+
+    fn reply(&mut self, request: &Text, response: &Text) -> Vec<u8> {
         let bytes = response.print();
-        self.answered
-            .insert((request.branch().to_owned(), request.method().to_owned()), bytes.clone());
+        self.answered.insert(request.branch(), request.method(), bytes.clone());
         self.outbox.push_back(bytes.clone());
         bytes
     }
@@ -924,6 +1049,7 @@ impl Phone {
             media_direction: "sendrecv".into(),
             next_rtp: None,
             rtp_sent: 0,
+            refresh: None,
             answer_at: None,
             unacknowledged: None,
             unpracked: None,

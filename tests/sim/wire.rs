@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sidestream::call::{SinkCommand, SinkEvent};
 use sidestream::command::{Accepted, Command, Denied, Origin, Verb};
 use sidestream::event::{Event, Kind};
-use sidestream::id::{CallId, PortId, RequestId};
+use sidestream::id::{CallId, LegId, PortId, RequestId};
 use sidestream::locate::{LookupId, Search};
 use sidestream::media::{MediaCommand, MediaEvent, PortFigures};
 use sidestream::sip::digest;
@@ -356,6 +356,11 @@ impl Wire {
         self.answer.take().expect("every command is answered at once")
     }
 
+    /// What was told, in order.
+    pub fn kinds(&self) -> impl DoubleEndedIterator<Item = &Kind> {
+        self.events.iter().map(|event| &event.kind)
+    }
+
     pub fn told(&self, wanted: impl Fn(&Kind) -> bool) -> usize {
         self.events.iter().filter(|event| wanted(&event.kind)).count()
     }
@@ -379,6 +384,20 @@ impl Wire {
             for (number, event) in events.iter().enumerate() {
                 assert_eq!(event.seq, number as u64 + 1);
             }
+            let legs = |wanted: fn(&Kind) -> Option<LegId>| {
+                let mut legs: Vec<_> = events.iter().filter_map(|e| wanted(&e.kind)).collect();
+                legs.sort_unstable();
+                legs
+            };
+            let came = legs(|kind| match kind {
+                Kind::LegAdded { leg, .. } => Some(*leg),
+                _ => None,
+            });
+            let went = legs(|kind| match kind {
+                Kind::LegRemoved { leg } => Some(*leg),
+                _ => None,
+            });
+            assert_eq!(came, went, "{events:?}");
             let last = events.last().map(|event| &event.kind);
             assert!(matches!(last, Some(Kind::CallEnded { .. })), "{last:?}");
         }

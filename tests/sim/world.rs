@@ -1,11 +1,12 @@
 //! Switch, relay, phones and sinks under one virtual clock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sidestream::call::{self, MediaAddress, SinkLimits, Streaming, TransferRights};
 use sidestream::command::{Accepted, Command, Denied, Origin, Verb};
+use sidestream::control::json::KindView;
 use sidestream::dialplan::{Pattern, Route};
 use sidestream::event::{Event, Kind};
 use sidestream::id::{CallId, LegId, PortId, RequestId, SinkName, UserName};
@@ -54,9 +55,15 @@ pub struct World {
     /// Draw ladders and keep events; off in swarms, where they would only be memory.
     pub detailed: bool,
     pub violations: Vec<String>,
-    /// Calls that have begun; a swarm takes them away.
-    pub new_calls: Vec<CallId>,
+    /// Calls that have begun, and who called; a swarm takes them away.
+    pub new_calls: Vec<(CallId, String)>,
     pub event_count: u64,
+    /// Events by their kind.
+    pub told_of: BTreeMap<&'static str, u64>,
+    /// When each phone wants to be woken, as of the last time that it did something.
+    wakes: Vec<Option<Instant>>,
+    /// When the phones last forgot what is long over.
+    forgot: Instant,
     ports: HashMap<u16, PortId>,
     grammar: BTreeMap<CallId, Grammar>,
     tickets: u64,
@@ -75,6 +82,7 @@ struct Grammar {
     open_streams: usize,
     armed: usize,
     ended: usize,
+    legs: BTreeSet<LegId>,
     over: bool,
 }
 
@@ -155,6 +163,9 @@ impl World {
             violations: Vec::new(),
             new_calls: Vec::new(),
             event_count: 0,
+            told_of: BTreeMap::new(),
+            wakes: Vec::new(),
+            forgot: Instant::ZERO,
             ports: HashMap::new(),
             grammar: BTreeMap::new(),
             tickets: 0,
@@ -167,6 +178,7 @@ impl World {
         let sip = format!("10.0.1.{number}:5060").parse().unwrap();
         let rtp = format!("10.0.1.{number}:4000").parse().unwrap();
         self.phones.push(Phone::new(name, number, sip, rtp, SWITCH.parse().unwrap()));
+        self.wakes.push(None);
         self.phones.len() - 1
     }
 
@@ -280,7 +292,7 @@ impl World {
     }
 
     fn step(&mut self, end: Instant) -> bool {
-        let phones = self.phones.iter().filter_map(Phone::poll_timeout).min();
+        let phones = self.wakes.iter().flatten().min().copied();
         let next = [
             self.link.0.poll_timeout(),
             self.switch.poll_timeout(),
@@ -295,11 +307,9 @@ impl World {
         while let Some(ParcelBox(parcel)) = self.link.0.poll(self.now) {
             self.deliver(parcel);
         }
+        self.forget();
         for place in 0..self.phones.len() {
-            if !self.detailed {
-                self.phones[place].forget(self.now);
-            }
-            if self.phones[place].poll_timeout().is_some_and(|at| at <= self.now) {
+            if self.wakes[place].is_some_and(|at| at <= self.now) {
                 self.phones[place].handle_timeout(self.now);
                 self.flush(place);
             }
@@ -313,6 +323,17 @@ impl World {
         self.sinks.handle_timeout(self.now);
         self.drain();
         true
+    }
+
+    /// A swarm's phones need not remember what scenarios look at.
+    fn forget(&mut self) {
+        if !self.detailed && self.now.since(self.forgot) >= Duration::from_secs(1) {
+            self.forgot = self.now;
+            for phone in 0..self.phones.len() {
+                self.phones[phone].forget(self.now);
+                self.wakes[phone] = self.phones[phone].poll_timeout();
+            }
+        }
     }
 
     fn deliver(&mut self, parcel: Parcel) {
@@ -358,6 +379,7 @@ impl World {
                 .0
                 .send(ParcelBox(Parcel::RtpToRelay { from, to, bytes: bytes.into() }), self.now);
         }
+        self.wakes[place] = self.phones[place].poll_timeout();
     }
 
     fn drain(&mut self) {
@@ -398,6 +420,9 @@ impl World {
                 {
                     self.ladder.add("switch", &phone.name.clone(), summary(&bytes));
                 }
+                if let Some(phone) = self.phones.iter_mut().find(|phone| phone.sip == flow.remote) {
+                    phone.foresee(&bytes, self.now);
+                }
                 self.link.0.send(ParcelBox(Parcel::ToPhone { to: flow.remote, bytes }), self.now);
             }
             Output::Media { command, .. } => {
@@ -435,9 +460,10 @@ impl World {
     /// Events of a call count without a gap; each stream ends once; nothing follows the call's end.
     fn take_event(&mut self, event: Event) {
         self.event_count += 1;
-        if matches!(event.kind, Kind::CallInitiated { .. }) {
-            self.new_calls.push(event.call);
+        if let Kind::CallInitiated { from, .. } = &event.kind {
+            self.new_calls.push((event.call, from.clone()));
         }
+        *self.told_of.entry(KindView::from(&event.kind).name()).or_default() += 1;
         let grammar = self.grammar.entry(event.call).or_default();
         grammar.seq += 1;
         if event.seq != grammar.seq {
@@ -447,6 +473,13 @@ impl World {
             self.violations.push(format!("{:?} after the end of its call", event.kind));
         }
         match &event.kind {
+            Kind::LegAdded { leg, .. } if !grammar.legs.insert(*leg) => {
+                self.violations.push(format!("call {}: {leg:?} came twice", event.call));
+            }
+            Kind::LegRemoved { leg } if !grammar.legs.remove(leg) => {
+                self.violations
+                    .push(format!("call {}: {leg:?} went without having come", event.call));
+            }
             Kind::StreamArmed { .. } => {
                 grammar.armed += 1;
                 grammar.open_streams += 1;
@@ -460,6 +493,10 @@ impl World {
             }
             Kind::CallEnded { .. } => {
                 grammar.over = true;
+                if !grammar.legs.is_empty() {
+                    let legs = std::mem::take(&mut grammar.legs);
+                    self.violations.push(format!("call {} ended with {legs:?}", event.call));
+                }
                 if grammar.open_streams != 0 {
                     self.violations.push(format!("call {} ended with open streams", event.call));
                 }

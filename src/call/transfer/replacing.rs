@@ -168,7 +168,8 @@ impl Call {
     ) {
         let origin = Origin::Leg(id);
         let to = self.leg(id).map(|leg| leg.party.name.clone()).unwrap_or_default();
-        let payloads = offer.description.audio().map(|audio| audio.payloads).unwrap_or_default();
+        let payloads =
+            offer.description.audio().map(|audio| audio.payloads.clone()).unwrap_or_default();
         self.apply_remote(cx, id, offer);
         if self.is_target(replaced) {
             // It takes a target's place, which was not in the call yet.

@@ -27,8 +27,8 @@ impl Call {
         };
         let Some(leg) = self.leg(party) else { return };
         let payloads = leg.remote.as_ref().and_then(|remote| remote.description.audio());
-        let payloads = payloads.map(|audio| audio.payloads).unwrap_or_default();
-        let play = leg.port.and_then(|port| builtin::play(port.id, &payloads, prompt, true));
+        let payloads = payloads.map(|audio| &audio.payloads[..]).unwrap_or_default();
+        let play = leg.port.and_then(|port| builtin::play(port.id, payloads, prompt, true));
         cx.effects.extend(play.map(Effect::Media));
     }
 }

@@ -22,8 +22,13 @@ fn summary(audio: Option<Audio>) -> String {
 fn the_descriptions_of_the_field_are_understood() {
     let mut table = String::new();
     for (name, description) in good() {
-        writeln!(table, "{}: {}", name.trim_end_matches(".sdp"), summary(description.audio()))
-            .unwrap();
+        writeln!(
+            table,
+            "{}: {}",
+            name.trim_end_matches(".sdp"),
+            summary(description.audio().cloned())
+        )
+        .unwrap();
     }
     expect![[r#"
         address-as-attribute-name: [2001:db8::1]:6050 6051 sendrecv 0=PCMU/8000
@@ -120,7 +125,7 @@ proptest! {
             if let Ok((answer, payloads)) = description.answer(LOCAL, ORIGIN, &[Codec::Pcmu, Codec::Pcma, Codec::Opus]) {
                 prop_assert_eq!(answer.media_lines(), description.media_lines());
                 prop_assert_eq!(&Description::parse(&answer.to_bytes()).unwrap(), &answer);
-                prop_assert_eq!(answer.audio().unwrap().payloads, payloads);
+                prop_assert_eq!(&answer.audio().unwrap().payloads, &payloads);
             }
         }
     }

@@ -13,7 +13,7 @@ fn a_relayed_description_keeps_what_the_codecs_are_made_of() {
             continue;
         };
         let (rtp, rtcp) = ((LOCAL.address, 20_000).into(), (LOCAL.address, 20_001).into());
-        assert_eq!(relayed.audio(), Some(Audio { rtp, rtcp, ..audio }), "{name}");
+        assert_eq!(relayed.audio(), Some(&Audio { rtp, rtcp, ..audio.clone() }), "{name}");
     }
 }
 

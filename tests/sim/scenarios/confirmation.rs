@@ -39,6 +39,34 @@ fn an_answer_without_ack_is_repeated_and_given_up_with_bye() {
 }
 
 #[test]
+fn a_leg_whose_ack_is_missing_is_told_of_before_the_end_of_its_call() {
+    let (mut wire, alice, mut bob, offer) = ringing();
+    wire.send(&bob, &bob.answer(&offer, 1, "sendrecv"));
+    wire.take(&bob);
+    let answer = wire.take(&alice);
+    let bye = bob.request("BYE");
+    wire.send(&bob, &bye);
+    wire.take(&bob);
+    wire.nothing();
+    let told: Vec<_> = wire.kinds().rev().take(3).collect();
+    let [Kind::CallEnded { .. }, Kind::LegRemoved { leg: last }, Kind::LegRemoved { leg: first }] =
+        told[..]
+    else {
+        panic!("{told:?}")
+    };
+    assert_ne!(first, last);
+    // RFC 3261 §15: the BYE waits for the ACK.
+    wire.pass(ms(500));
+    assert_eq!(wire.take(&alice), answer);
+    let mut alice = alice;
+    alice.learn(&answer);
+    let ack = alice.request_with_cseq("ACK", 1);
+    wire.send(&alice, &ack);
+    assert_eq!(wire.take(&alice).method(), "BYE");
+    wire.assert_empty();
+}
+
+#[test]
 fn an_answer_that_comes_again_gets_the_same_ack_again() {
     let (mut wire, _, bob, offer) = ringing();
     let answer = bob.answer(&offer, 1, "sendrecv");

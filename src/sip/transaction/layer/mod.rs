@@ -27,6 +27,8 @@ const MAX_TRANSACTIONS: usize = 1 << 18;
 /// How many bytes the server transactions may keep together. Each keeps its request until it is answered, and then its answer,
 /// which repeats the request's headers: what came, and as much again as [`ANSWER_BYTES`] for what is ours in it.
 const MAX_KEPT_BYTES: usize = 1 << 28;
+/// How many bytes of a refusal go out for how many of the request that finds the table full.
+const MOST_AMPLIFIED: [usize; 2] = [3, 2];
 /// What an answer of ours may be longer than its request: headers and a session description of our own.
 const ANSWER_BYTES: usize = 2_048;
 
@@ -341,10 +343,15 @@ impl Transactions {
             && self.kept_bytes + kept_by(request) <= share(self.byte_limit)
     }
 
+    /// Over UDP nobody has shown that it is where its datagram says, so an answer that is much longer than the request stays away:
+    /// who floods the table must not have it flood others.
     fn refuse(&mut self, request: &Request, flow: Flow) -> Incoming {
         self.refused += 1;
         let bytes = derived::overloaded(request, &flow);
-        self.outputs.push_back(TransactionOutput::Send { flow, bytes });
+        let [numerator, denominator] = MOST_AMPLIFIED;
+        let may_go = flow.transport.is_reliable()
+            || bytes.len() * denominator <= request.bytes().len() * numerator;
+        self.send(flow, may_go.then_some(bytes));
         Incoming::Absorbed
     }
 

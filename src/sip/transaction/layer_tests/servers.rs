@@ -191,6 +191,58 @@ fn a_full_table_answers_503_and_keeps_room_for_dialogs() {
 }
 
 #[test]
+fn half_open_transactions_never_keep_more_than_the_limit_and_give_it_back() {
+    let mut bench = Bench::new();
+    let limit = 32 * 1_024;
+    bench.layer = Transactions::new(TransactionTimers::DEFAULT).with_byte_limit(limit);
+    let padding = format!("X-Padding: {}", "x".repeat(2_000));
+    let invite = |n: u32| request(&format!("INVITE {n} z9hG4bK{n}"), &[&padding]);
+    let mut keys = Vec::new();
+    for n in 0..100 {
+        match bench.receive(invite(n), udp(2)) {
+            Incoming::New { key, request, .. } => keys.push((key, request)),
+            other => assert!(matches!(other, Incoming::Absorbed), "{other:?}"),
+        }
+        assert!(bench.layer.counts().kept_bytes <= limit);
+    }
+    let (held, refused) = (keys.len() as u64, bench.layer.counts().refused);
+    assert_eq!(held + refused, 100);
+    assert!(held > 4 && refused > 80, "{held} held, {refused} refused");
+    for (key, invite) in keys {
+        bench.respond(key, &invite, 486);
+    }
+    bench.pass(Duration::from_secs(40));
+    assert_eq!(bench.layer.counts().kept_bytes, 0);
+    bench.receive_new(invite(200), udp(2));
+}
+
+#[test]
+fn the_refusal_of_a_full_table_is_no_amplifier() {
+    let mut bench = Bench::new();
+    bench.layer = Transactions::new(TransactionTimers::DEFAULT).with_limit(0);
+    for padding in [0, 10, 50, 100, 200, 400] {
+        let padding = format!("X-Padding: {}", "x".repeat(padding));
+        let asked = request("OPTIONS 1 z9hG4bKa", &[&padding]);
+        let received = asked.bytes().len();
+        assert!(bench.absorbs(asked, udp(2)));
+        while let Some(output) = bench.layer.poll_output() {
+            let TransactionOutput::Send { bytes, .. } = output else { panic!("{output:?}") };
+            assert!(bytes.len() * 2 <= received * 3, "{} for {received}", bytes.len());
+        }
+    }
+    let short = "OPTIONS sip:b SIP/2.0\r\nv:SIP/2.0/UDP a;branch=z9hG4bKb\r\nf:<sip:a>;tag=1\r\nt:<sip:b>\r\n\
+                 i:1\r\nCSeq:1 OPTIONS\r\n\r\n";
+    let Ok(Message::Request(short)) = parse_datagram(Bytes::from(short)) else {
+        panic!("it is a request")
+    };
+    assert!(bench.absorbs(short.clone(), udp(2)));
+    assert!(bench.layer.poll_output().is_none(), "its answer would be twice as long");
+    assert!(bench.absorbs(short, tcp(2, Some(1))));
+    assert_eq!(bench.drain(), ["503 Service Unavailable"], "a connection is no forged source");
+    assert_eq!(bench.layer.counts().refused, 8);
+}
+
+#[test]
 fn a_broken_connection_ends_what_came_over_it_and_a_lost_datagram_nothing() {
     let mut bench = Bench::new();
     let invite = |n: u32| request(&format!("INVITE {n} z9hG4bK{n}"), &[]);

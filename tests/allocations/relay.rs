@@ -1,7 +1,5 @@
 //! A relayed and tapped packet costs no allocation.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,47 +9,9 @@ use sidestream::media::{LocalPort, MediaCommand, PayloadMap, Relay, Settings, Ta
 use sidestream::rtp;
 use sidestream::time::Instant;
 
+use crate::counting::allocations;
+
 const PACKETS: u32 = 10_000;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts this thread's allocations; the test harness's own threads do not disturb.
-struct Counting;
-
-#[allow(
-    unsafe_code,
-    reason = "an allocator cannot be written without; it only counts and passes on"
-)]
-// SAFETY: every call is passed on unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(block, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.with(Cell::get);
-    work();
-    ALLOCATIONS.with(Cell::get) - before
-}
 
 fn address(port: PortId) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 4000 + port.0 as u16 * 2))

@@ -1,6 +1,9 @@
 //! A seed makes N calls: all doors at once, hostile sinks, bad weather. What must hold is checked after every step (by the world)
 //! and at the end, when everything is empty. A failure prints its seed.
 
+mod account;
+mod house;
+
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sidestream::command::{PauseAs, StartStream, Target, Transfer, Verb};
@@ -8,14 +11,18 @@ use sidestream::id::{CallId, LegId, Track, Tracks};
 use sidestream::switch::Input;
 use sidestream::time::Duration;
 
-use crate::link::Weather;
-use crate::phone::Manner;
-use crate::sinks::Manners;
-use crate::world::{World, route, settings};
+use account::Account;
+use house::{GROUPS, MEMBERS, PAIRS, REGISTERED};
 
-const PAIRS: usize = 10;
+use crate::link::Weather;
+use crate::phone::{Manner, SessionHabit};
+use crate::text::Text;
+use crate::world::World;
+
 /// Calls beyond these are hung up, the oldest first.
 const LIVE: usize = 20;
+/// Of those that last.
+const LASTING: usize = 12;
 const SINKS: [&str; 5] = ["good", "silent", "dies", "asks", "one"];
 const DIRECTIONS: [&str; 4] = ["sendrecv", "sendonly", "recvonly", "inactive"];
 const MANNERS: [Manner; 6] = [
@@ -26,22 +33,39 @@ const MANNERS: [Manner; 6] = [
     Manner::Reject(404),
     Manner::RingForEver,
 ];
+/// Of those who are hunted.
+const GROUP_MANNERS: [Manner; 9] = [
+    Manner::AnswerAfter(Duration::from_millis(100)),
+    Manner::AnswerAfter(Duration::from_millis(900)),
+    Manner::EarlyMedia(Duration::from_millis(400)),
+    Manner::Reject(486),
+    Manner::Reject(480),
+    Manner::Reject(603),
+    Manner::RingForEver,
+    Manner::Deaf,
+    Manner::SendOn(201),
+];
+/// What a caller wants of session timers.
+const SESSIONS: [&str; 5] = ["90", "90;refresher=uac", "90;refresher=uas", "120", "60"];
+const HABITS: [SessionHabit; 4] = [
+    SessionHabit::Refreshes,
+    SessionHabit::Refreshes,
+    SessionHabit::Forgets,
+    SessionHabit::Ignorant,
+];
 
 struct Swarm {
     world: World,
     rng: StdRng,
     calls: Vec<CallId>,
-    /// How many of them have been told to end.
-    ended: usize,
+    /// Of the pairs whose calls last; these are calls, too.
+    lasting: Vec<CallId>,
+    /// How many of either have been told to end.
+    ended: [usize; 2],
 }
 
 impl Swarm {
     fn new(seed: u64, loss: u32) -> Swarm {
-        let mut settings = settings();
-        settings.routes = (1..=PAIRS as u8)
-            .map(|pair| route(&format!("{}", 200 + u32::from(pair)), pair * 2))
-            .collect();
-        settings.call.ring_timeout = Duration::from_secs(5);
         let weather = Weather {
             latency_ms: 2,
             jitter_ms: 10,
@@ -49,58 +73,41 @@ impl Swarm {
             duplication: loss / 4,
             reordering: loss / 4,
         };
-        let mut world = World::new(settings, weather, seed);
-        for phone in 0..PAIRS * 2 {
-            world.phone(&format!("p{phone}"));
+        Swarm {
+            world: house::furnished(seed, weather),
+            rng: StdRng::seed_from_u64(seed),
+            calls: Vec::new(),
+            lasting: Vec::new(),
+            ended: [0; 2],
         }
-        world.detailed = false;
-        for (sink, manners) in
-            [("silent", Manners::Silent), ("dies", Manners::Dies), ("asks", Manners::Asks)]
-        {
-            world.sinks.manners.insert(sink.into(), manners);
-        }
-        Swarm { world, rng: StdRng::seed_from_u64(seed), calls: Vec::new(), ended: 0 }
     }
 
     fn below(&mut self, limit: usize) -> usize {
         (self.rng.next_u64() % limit as u64) as usize
     }
 
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+
     fn act(&mut self) {
         let pair = self.below(PAIRS);
+        // Calls that are to last are left alone most of the time.
+        let pair = if house::lasts(pair) && self.below(4) > 0 { pair - 8 } else { pair };
         let (caller, callee) = (pair * 2, pair * 2 + 1);
-        let phone = if self.below(2) == 0 { caller } else { callee };
+        let phone = match self.below(5) {
+            0 => MEMBERS.start + self.below(MEMBERS.len()),
+            1 | 2 => caller,
+            _ => callee,
+        };
         let dialogs = self.world.phones[phone].dialogs.len();
         let place = if dialogs == 0 { 0 } else { dialogs - 1 - self.below(dialogs.min(3)) };
-        match self.below(12) {
-            0..=2 => {
-                let numbers = [
-                    format!("{}", 201 + pair),
-                    "9196".into(),
-                    "9664".into(),
-                    "9000".into(),
-                    "404".into(),
-                ];
-                let choice = self.below(7).saturating_sub(2);
-                let number = numbers[choice].clone();
-                let choice = self.below(MANNERS.len());
-                let manner = MANNERS[choice];
-                self.world.phones[callee].manner = manner;
-                self.world.phones[callee].reliable = self.below(2) == 0;
-                let extension = [None, Some("Supported"), Some("Require")][self.below(3)];
-                let offers = self.below(4) > 0;
-                self.world.act(caller, |phone, now| {
-                    phone.invite_with(&number, now, |mut invite| {
-                        if !offers {
-                            invite.body.clear();
-                            invite.headers.retain(|(name, _)| name != "Content-Type");
-                        }
-                        match extension {
-                            Some(extension) => invite.with(extension, "100rel"),
-                            None => invite,
-                        }
-                    })
-                });
+        match self.below(13) {
+            0..=2 => self.call(pair),
+            3 if self.below(4) == 0 => {
+                let member = REGISTERED.start + self.below(REGISTERED.len());
+                let expires = self.one_of(&["3600", "3600", "120", "0"]);
+                self.world.act(member, |phone, now| phone.register_for(expires, now));
             }
             _ if dialogs == 0 => {}
             3 => self.world.act(phone, |phone, now| phone.bye(place, now)),
@@ -110,6 +117,9 @@ impl Swarm {
                 match self.below(3) {
                     0 => self.world.act(phone, |phone, now| phone.reinvite(place, direction, now)),
                     1 => self.world.act(phone, |phone, now| phone.update(place, direction, now)),
+                    _ if self.below(4) == 0 => {
+                        self.world.act(phone, |phone, now| phone.hold_by_address(place, now));
+                    }
                     _ => self.collide(pair, direction),
                 }
             }
@@ -131,8 +141,8 @@ impl Swarm {
                 self.world.act(phone, |phone, now| phone.stream_info(place, &json, now));
             }
             7 => {
-                // Its own number, another one's, one that nobody has, and one of the switch's.
-                let numbers = [201 + pair, 201 + (pair + 1) % PAIRS, 404, 9196];
+                // Its own number, another one's, a group's, one that nobody has, and one of the switch's.
+                let numbers = [201 + pair, 201 + (pair + 1) % PAIRS, 701, 404, 9196];
                 let to = format!("<sip:{}@10.0.0.1>", numbers[self.below(numbers.len())]);
                 self.world.act(phone, |phone, now| phone.refer(place, &to, now));
                 if self.below(3) == 0 {
@@ -143,8 +153,68 @@ impl Swarm {
                 let other = dialogs - 1 - self.below(dialogs.min(3));
                 self.world.act(phone, |phone, now| phone.refer_to_each_other(place, other, now));
             }
+            9 => self.replace(pair, phone, place),
             _ => self.command(),
         }
+    }
+
+    /// The caller of a pair calls: its other phone, a group, a number of the switch, or nobody.
+    fn call(&mut self, pair: usize) {
+        let (caller, callee) = (pair * 2, pair * 2 + 1);
+        let own = format!("{}", 201 + pair);
+        let number = match self.below(10) {
+            0..=3 => own,
+            4..=6 => self.one_of(&GROUPS).to_owned(),
+            choice => ["9196", "9664", "404"][choice - 7].to_owned(),
+        };
+        self.world.phones[callee].manner = self.one_of(&MANNERS);
+        self.world.phones[callee].reliable = self.below(2) == 0;
+        for member in MEMBERS {
+            self.world.phones[member].manner = self.one_of(&GROUP_MANNERS);
+            self.world.phones[member].reliable = self.below(2) == 0;
+        }
+        let mut extension = self.one_of(&[None, Some("Supported"), Some("Require")]);
+        let offers = self.below(4) > 0;
+        let mut session = None;
+        if house::lasts(pair) {
+            self.world.phones[callee].manner = Manner::AnswerAfter(Duration::from_millis(100));
+            self.world.phones[caller].session = self.one_of(&HABITS);
+            self.world.phones[callee].session = self.one_of(&HABITS);
+            extension = None;
+            session = Some(self.one_of(&SESSIONS))
+                .filter(|_| self.world.phones[caller].session != SessionHabit::Ignorant);
+        }
+        self.world.act(caller, |phone, now| {
+            phone.invite_with(&number, now, |mut invite| {
+                if !offers {
+                    invite.body.clear();
+                    invite.headers.retain(|(name, _)| name != "Content-Type");
+                }
+                let invite = match extension {
+                    Some(extension) => invite.with(extension, "100rel"),
+                    None => invite,
+                };
+                match session {
+                    Some(session) => {
+                        invite.with("Supported", "timer").with("Session-Expires", session)
+                    }
+                    None => invite,
+                }
+            })
+        });
+    }
+
+    /// A phone takes over a dialog by INVITE with Replaces: one of its own, or another phone's, which not every world allows.
+    fn replace(&mut self, pair: usize, owner: usize, place: usize) {
+        let replaces = self.world.phones[owner].replaces(place);
+        let phone = if self.below(3) > 0 { owner } else { pair * 2 };
+        let early = self.below(4) == 0;
+        self.world.act(phone, |phone, now| {
+            phone.invite_with("200", now, |invite: Text| {
+                let early = if early { ";early-only" } else { "" };
+                invite.with("Replaces", format!("{replaces}{early}"))
+            })
+        });
     }
 
     /// Both sides of a pair offer at the same moment.
@@ -199,59 +269,85 @@ impl Swarm {
 
     /// Calls that nobody hangs up would only keep the swarm busy with their RTP.
     fn end_the_oldest(&mut self) {
-        while self.ended + LIVE < self.calls.len() {
-            let call = self.calls[self.ended];
-            self.ended += 1;
+        for (new, from) in std::mem::take(&mut self.world.new_calls) {
+            self.calls.push(new);
+            if house::is_lasting_caller(&from) {
+                self.lasting.push(new);
+            }
+        }
+        while self.ended[0] + LIVE < self.calls.len() {
+            let call = self.calls[self.ended[0]];
+            self.ended[0] += 1;
             // Most are over by now, which is an answer too.
+            if !self.lasting.contains(&call) {
+                let _ = self.world.command(call, "time's up", Verb::HangUp);
+            }
+        }
+        while self.ended[1] + LASTING < self.lasting.len() {
+            let call = self.lasting[self.ended[1]];
+            self.ended[1] += 1;
             let _ = self.world.command(call, "time's up", Verb::HangUp);
         }
     }
 
-    fn run(&mut self, calls: usize) -> u64 {
+    fn run(&mut self, calls: usize) -> Account {
         while self.calls.len() < calls {
             self.act();
             let pause = self.below(120) as u64;
             self.world.run_for(Duration::from_millis(pause));
-            self.calls.append(&mut self.world.new_calls);
             self.end_the_oldest();
         }
         // Everybody goes home: whoever still rings is cancelled by the server, whoever talks is hung up.
         self.world.input(Input::Drain);
         self.world.input(Input::HangUpAll);
         self.world.assert_empty();
-        self.world.event_count
+        Account::of(&self.world)
     }
 }
 
 /// Runs one swarm and says its seed when it fails.
-fn swarm(seed: u64, loss: u32, calls: usize) -> u64 {
+fn swarm(seed: u64, loss: u32, calls: usize) -> Account {
     let run = std::panic::catch_unwind(|| Swarm::new(seed, loss).run(calls));
     run.unwrap_or_else(|_| panic!("the swarm of seed {seed} with {loss} per thousand lost failed"))
 }
 
-fn calls_per_swarm() -> usize {
-    std::env::var("SIDESTREAM_SWARM_CALLS").ok().and_then(|calls| calls.parse().ok()).unwrap_or(500)
+/// Runs swarms of several seeds, and sees to it that they did what they are for.
+fn swarms(seeds: std::ops::Range<u64>, loss: u32) {
+    let calls = std::env::var("SIDESTREAM_SWARM_CALLS").ok().and_then(|calls| calls.parse().ok());
+    let mut account = Account::default();
+    for seed in seeds {
+        account.add(swarm(seed, loss, calls.unwrap_or(500)));
+    }
+    println!("{loss} per thousand lost: {account}");
+    for event in [
+        "call_answered",
+        "leg_held",
+        "leg_resumed",
+        "transfer_started",
+        "transfer_completed",
+        "transfer_failed",
+        "stream_ended",
+    ] {
+        assert!(account.event(event) > 0, "no {event}: {account}");
+    }
+    for message in ["UPDATE", "PRACK", "CANCEL", "NOTIFY", "491 INVITE", "422 INVITE", "ACK"] {
+        assert!(account.message(message) > 0, "no {message}: {account}");
+    }
 }
 
 #[test]
 fn swarms_on_a_good_network_leave_nothing_behind() {
-    (0..8).for_each(|seed| {
-        swarm(seed, 0, calls_per_swarm());
-    });
+    swarms(0..8, 0);
 }
 
 #[test]
 fn swarms_with_two_per_cent_loss_leave_nothing_behind() {
-    (100..108).for_each(|seed| {
-        swarm(seed, 20, calls_per_swarm());
-    });
+    swarms(100..108, 20);
 }
 
 #[test]
 fn swarms_with_twenty_per_cent_loss_leave_nothing_behind() {
-    (200..204).for_each(|seed| {
-        swarm(seed, 200, calls_per_swarm());
-    });
+    swarms(200..204, 200);
 }
 
 #[test]
