@@ -9,6 +9,7 @@
 //! | [`twilio`] | base64 mu-law 8000 Hz in JSON | `timestamp` in ms | mu-law silence; a pause is a jump in `timestamp` | no |
 
 pub mod native;
+pub mod rtp;
 pub mod twilio;
 
 mod names;
