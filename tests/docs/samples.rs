@@ -189,6 +189,7 @@ pub(crate) fn sink() -> SinkView {
         address: Some("asr.example:443".into()),
         sample_rate: 8_000,
         encoding: "l16",
+        channels: "separate",
         max_streams: 1_000,
         live_streams: 1,
     }

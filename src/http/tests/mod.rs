@@ -64,6 +64,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
         address: Some("asr.example:443".into()),
         sample_rate: 8000,
         encoding: "l16",
+        channels: "separate",
         max_streams: 10,
         live_streams: 0,
     };
