@@ -88,7 +88,7 @@ impl Packetizer {
                 let (samples, _) = payload.as_chunks::<2>();
                 samples.iter().for_each(|[low, high]| packet.put_slice(&[*high, *low]));
             }
-            Encoding::Pcmu => packet.put_slice(payload),
+            Encoding::Pcmu | Encoding::Pcma => packet.put_slice(payload),
         }
         self.sequence = self.sequence.wrapping_add(1);
         self.position = Some(position + (payload.len() / self.encoding.sample_bytes()) as u64);
