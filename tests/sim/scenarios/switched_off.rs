@@ -140,7 +140,8 @@ fn a_refused_description_has_a_warning_that_says_why() {
     ] {
         let mut wire = Wire::new(with_bob(|_| {}));
         let mut alice = Party::alice();
-        let invite = alice.invite().with_body("application/sdp", body.clone());
+        let mut invite = alice.invite();
+        invite.body.clone_from(&body);
         wire.send(&alice, &invite);
         wire.take(&alice);
         let answer = wire.take(&alice);
@@ -185,13 +186,13 @@ fn a_port_that_turns_out_to_be_taken_in_a_call_is_replaced_and_the_peer_is_told(
     assert_ne!(moved.media().map(|(place, _)| place), answer.media().map(|(place, _)| place));
     wire.send(&alice, &alice.answer(&moved, 2, "sendrecv"));
     assert_eq!(wire.take(&alice).method(), "ACK");
-    let port = wire.opened()[0];
+    let port = *wire.opened().last().unwrap();
     let plays =
         matches!(wire.media.last(), Some(MediaCommand::Play { port: id, .. }) if *id == port);
     assert!(plays, "{:?}", wire.media);
     // But not without end.
     for _ in 0..4 {
-        let port = wire.opened().first().copied();
+        let port = wire.opened().last().copied();
         port.map(|port| wire.input(taken(port)));
     }
     assert!(wire.is_ending());
