@@ -42,6 +42,7 @@ mod streams;
 mod target;
 mod tokens;
 mod transfer;
+mod warning;
 mod withdrawal;
 
 pub use crate::trunk::{Line, ReferPolicy, TransferRights};
