@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sidestream::command::{Accepted, Denied, Origin, StreamState, StreamStatus};
 use sidestream::control::json::{
     CallState, CallView, LegFiguresView, LegView, MessageView, MessagesView, ScopeLevelView,
-    ScopeTrackView, ScopeView, SinkView, StreamFiguresView, StreamView,
+    ScopeTrackView, ScopeView, SinkAddressView, SinkView, StreamFiguresView, StreamView,
 };
 use sidestream::event::{Cause, Event, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest};
 use sidestream::id::{CallId, LegId, SinkName, StreamId, Track, Tracks};
@@ -182,7 +182,11 @@ pub(crate) fn sink() -> SinkView {
         name: "asr".into(),
         kind: "websocket",
         dialect: Some("native"),
-        address: Some("asr.example:443".into()),
+        addresses: vec![SinkAddressView {
+            address: "asr.example:443".into(),
+            circuit: "closed",
+            last_failure: None,
+        }],
         sample_rate: 8_000,
         encoding: "l16",
         max_streams: 1_000,
