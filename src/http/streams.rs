@@ -169,6 +169,6 @@ pub(super) async fn scope(
 pub(super) async fn sinks(State(shared): State<Shared>) -> Json<SinkList> {
     let board = &shared.gateway.notify.board;
     let with_load =
-        |sink: &SinkView| SinkView { live_streams: board.live_streams(&sink.name), ..sink.clone() };
-    Json(SinkList { sinks: shared.gateway.sinks.iter().map(with_load).collect() })
+        |sink: SinkView| SinkView { live_streams: board.live_streams(&sink.name), ..sink };
+    Json(SinkList { sinks: (shared.gateway.sinks)().into_iter().map(with_load).collect() })
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sidestream::command::{Accepted, Denied, Origin, StreamState, StreamStatus};
 use sidestream::control::json::{
     CallState, CallView, LegFiguresView, LegView, MessageView, MessagesView, ScopeLevelView,
-    ScopeTrackView, ScopeView, SinkView, StreamFiguresView, StreamView, Timestamp,
+    ScopeTrackView, ScopeView, SinkAddressView, SinkView, StreamFiguresView, StreamView, Timestamp,
 };
 use sidestream::event::{Cause, Event, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest};
 use sidestream::id::{CallId, LegId, SinkName, StreamId, Track, Tracks};
@@ -186,7 +186,11 @@ pub(crate) fn sink() -> SinkView {
         name: "asr".into(),
         kind: "websocket",
         dialect: Some("native"),
-        address: Some("asr.example:443".into()),
+        addresses: vec![SinkAddressView {
+            address: "asr.example:443".into(),
+            circuit: "closed",
+            last_failure: None,
+        }],
         sample_rate: 8_000,
         encoding: "l16",
         channels: "separate",

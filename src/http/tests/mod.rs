@@ -61,7 +61,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
         name: "asr".into(),
         kind: "websocket",
         dialect: Some("native"),
-        address: Some("asr.example:443".into()),
+        addresses: Vec::new(),
         sample_rate: 8000,
         encoding: "l16",
         channels: "separate",
@@ -102,7 +102,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
         lift_ban: Arc::new(|source| {
             Box::pin(std::future::ready(Some(source.to_string() == "203.0.113.9")))
         }),
-        sinks: Arc::new([sink]),
+        sinks: Arc::new(move || vec![sink.clone()]),
         wall,
         ready: Arc::new(AtomicBool::new(true)),
         stop: CancellationToken::new(),
