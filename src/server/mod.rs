@@ -181,8 +181,8 @@ fn outlets(sinks: &SinkHandle, notify: &Arc<Notify>, store: Option<Store>) -> Ou
             Told::Figures(Figures::Port { call, leg, figures }) => {
                 notify.handle_leg_figures(call, leg, views::leg_figures(&figures));
             }
-            Told::Figures(Figures::Stream { stream, figures, .. }) => {
-                notify.handle_stream_figures(stream, views::stream_figures(&figures));
+            Told::Figures(Figures::Terminal { terminal, figures }) => {
+                notify.handle_terminal_figures(terminal, views::stream_figures(&figures));
             }
             Told::Figures(Figures::Trunk { status, usage }) => {
                 let view = views::trunk(&status, usage, timestamp);

@@ -52,6 +52,7 @@ fn the_sample_shows_every_key() {
                 (way.first().map(String::as_str), key),
                 (Some("sinks"), "directory")
                     | (Some("routes"), "targets")
+                    | (Some("routes" | "streaming"), "sink" | "sinks")
                     | (Some("routes" | "trunks"), "replace" | "strip" | "prefix")
                     | (Some("trunks"), "add" | "set" | "remove")
             );
