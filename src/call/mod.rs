@@ -40,6 +40,7 @@ mod sink_port;
 mod stream;
 mod streams;
 mod target;
+mod terminals;
 mod tokens;
 mod transfer;
 mod warning;

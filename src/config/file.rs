@@ -164,6 +164,7 @@ section!(Streaming {
 
 section!(Start {
     sink: Option<String> = None,
+    sinks: Option<Vec<String>> = None,
     tracks: Vec<String> = vec!["from_customer".into(), "to_customer".into()],
     label: Option<String> = None,
     pause_as: Option<String> = None,

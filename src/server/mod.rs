@@ -198,16 +198,17 @@ fn outlets(
         told: Box::new(move |told| match told {
             Told::Event(event) => {
                 milestones::log(&event);
-                if let event::Kind::StreamEnded { manifest: Some(manifest) } = &event.kind {
-                    notary.seal(Arc::clone(manifest), notify.wall(event.at));
+                if let event::Kind::StreamEnded { manifests } = &event.kind {
+                    let at = notify.wall(event.at);
+                    manifests.iter().for_each(|manifest| notary.seal(Arc::clone(manifest), at));
                 }
                 notify.handle_event(event);
             }
             Told::Figures(Figures::Port { call, leg, figures }) => {
                 notify.handle_leg_figures(call, leg, views::leg_figures(&figures));
             }
-            Told::Figures(Figures::Stream { stream, figures, .. }) => {
-                notify.handle_stream_figures(stream, views::stream_figures(&figures));
+            Told::Figures(Figures::Terminal { terminal, figures }) => {
+                notify.handle_terminal_figures(terminal, views::stream_figures(&figures));
             }
             Told::Figures(Figures::Trunk { status, usage }) => {
                 let view = views::trunk(&status, usage, timestamp);

@@ -147,7 +147,7 @@ impl Switch {
             }
             Input::Media(event) => self.handle_media(event, now),
             Input::Sink(event) => {
-                if let Some(call) = self.owners.stream(event.stream()) {
+                if let Some(call) = self.owners.terminal(event.terminal()) {
                     self.with_call(call, now, |call, cx| call.handle_sink(cx, event));
                 }
             }

@@ -60,6 +60,7 @@ fn the_sample_shows_every_key() {
                         | "track"
                         | "payload_type"
                 ) | (Some("routes"), "targets")
+                    | (Some("routes" | "streaming"), "sink" | "sinks")
                     | (Some("routes" | "trunks"), "replace" | "strip" | "prefix")
                     | (Some("trunks"), "add" | "set" | "remove")
             );

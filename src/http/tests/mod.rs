@@ -130,7 +130,7 @@ fn one_stream() -> Accepted {
     let status = StreamStatus {
         stream: StreamId::from_u128(2),
         label: Some("s1".into()),
-        sink: SinkName::new("asr"),
+        sinks: vec![SinkName::new("asr")],
         state: StreamState::Active,
         media_time: MediaTime::from_micros(1_240_000),
     };
@@ -209,7 +209,11 @@ impl Bench {
         self.tell(None, Kind::CallAnswered);
         self.tell(
             Some(2),
-            Kind::StreamArmed { sink: SinkName::new("asr"), tracks: Tracks::Both, label: None },
+            Kind::StreamArmed {
+                sinks: vec![SinkName::new("asr")],
+                tracks: Tracks::Both,
+                label: None,
+            },
         );
     }
 }
