@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use smallvec::SmallVec;
 
 use crate::codec::Codec;
-use crate::id::{PortId, StreamId, Tracks};
+use crate::id::{PortId, TerminalId, Tracks};
 use crate::time::Duration;
 
 use super::{LocalPort, PayloadMap, PortFigures, TapWriter, VoiceReader};
@@ -95,8 +95,8 @@ pub enum MediaCommand {
     },
     /// Copy the customer's packets into a ring.
     Tap {
-        /// The stream.
-        stream: StreamId,
+        /// For which terminal.
+        terminal: TerminalId,
         /// The customer's port.
         port: PortId,
         /// Which directions are copied.
@@ -106,8 +106,8 @@ pub enum MediaCommand {
     },
     /// End a tap; the ring's writer is dropped.
     Untap {
-        /// The stream.
-        stream: StreamId,
+        /// Whose.
+        terminal: TerminalId,
         /// The customer's port.
         port: PortId,
     },
@@ -121,8 +121,8 @@ pub enum MediaCommand {
     /// Let a sink speak to this port's party: while it has something to say, that is sent in the place of what the other party says.
     /// One voice at a port: a second one is not heard, and its writer finds itself abandoned.
     Voice {
-        /// The sink's stream.
-        stream: StreamId,
+        /// The sink's place in its stream.
+        terminal: TerminalId,
         /// The party's port.
         port: PortId,
         /// What it says.
@@ -130,8 +130,8 @@ pub enum MediaCommand {
     },
     /// End a voice at once.
     Unvoice {
-        /// The sink's stream.
-        stream: StreamId,
+        /// The sink's place in its stream.
+        terminal: TerminalId,
         /// The party's port.
         port: PortId,
     },

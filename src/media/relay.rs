@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::id::{PortId, StreamId};
+use crate::id::{PortId, TerminalId};
 use crate::time::{Instant, Timers};
 
 use super::figures::DropReason;
@@ -92,17 +92,17 @@ impl Relay {
                 let program = Program { prompt, codec, payload_type, telephone_event, repeat };
                 self.play(port, &program, now)
             }
-            MediaCommand::Tap { stream, port, tracks, writer } => {
-                let tap = Tap { stream, tracks, writer };
+            MediaCommand::Tap { terminal, port, tracks, writer } => {
+                let tap = Tap { terminal, tracks, writer };
                 self.ports.get_mut(&port).map(|port| port.taps.push(tap))
             }
-            MediaCommand::Untap { stream, port } => self.untap(stream, port),
+            MediaCommand::Untap { terminal, port } => self.untap(terminal, port),
             MediaCommand::MoveTaps { from, to } => self.move_taps(from, to),
-            MediaCommand::Voice { stream, port, reader } => {
+            MediaCommand::Voice { terminal, port, reader } => {
                 let origin = self.origin();
-                self.begin_talk(port, Box::new(Talk::new(stream, reader, origin, now)), now)
+                self.begin_talk(port, Box::new(Talk::new(terminal, reader, origin, now)), now)
             }
-            MediaCommand::Unvoice { stream, port } => self.end_talk(stream, port),
+            MediaCommand::Unvoice { terminal, port } => self.end_talk(terminal, port),
             MediaCommand::MoveVoice { from, to } => self.move_talk(from, to, now),
             MediaCommand::Close { port } => self.close(port),
         };
@@ -275,9 +275,9 @@ impl Relay {
         Some(())
     }
 
-    fn end_talk(&mut self, stream: StreamId, id: PortId) -> Option<()> {
+    fn end_talk(&mut self, terminal: TerminalId, id: PortId) -> Option<()> {
         let port = self.ports.get_mut(&id)?;
-        if port.talk.take_if(|talk| talk.stream == stream).is_some() {
+        if port.talk.take_if(|talk| talk.terminal == terminal).is_some() {
             self.timers.cancel(&(id, Timer::Voice));
         }
         Some(())
@@ -292,9 +292,9 @@ impl Relay {
         talk.map_or(Some(()), |talk| self.begin_talk(to, talk, now))
     }
 
-    fn untap(&mut self, stream: StreamId, port: PortId) -> Option<()> {
+    fn untap(&mut self, terminal: TerminalId, port: PortId) -> Option<()> {
         let port = self.ports.get_mut(&port)?;
-        port.taps.retain(|tap| tap.stream != stream);
+        port.taps.retain(|tap| tap.terminal != terminal);
         Some(())
     }
 

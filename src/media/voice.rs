@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use crate::id::StreamId;
+use crate::id::TerminalId;
 use crate::time::Instant;
 
 use super::PayloadMap;
@@ -136,7 +136,7 @@ impl fmt::Debug for VoiceReader {
 /// A sink's voice at one party's port.
 #[derive(Debug)]
 pub(super) struct Talk {
-    pub(super) stream: StreamId,
+    pub(super) terminal: TerminalId,
     reader: VoiceReader,
     origin: Origin,
     speaker: Option<Speaker>,
@@ -155,10 +155,15 @@ enum State {
 }
 
 impl Talk {
-    pub(super) fn new(stream: StreamId, reader: VoiceReader, origin: Origin, now: Instant) -> Self {
+    pub(super) fn new(
+        terminal: TerminalId,
+        reader: VoiceReader,
+        origin: Origin,
+        now: Instant,
+    ) -> Self {
         let frame = vec![0; (reader.sample_rate / PACKETS_PER_SECOND) as usize];
         let (pace, state) = (Pace::new(now), State::Resting(0));
-        Talk { stream, reader, origin, speaker: None, pace, state, frame }
+        Talk { terminal, reader, origin, speaker: None, pace, state, frame }
     }
 
     /// Whether the party hears this instead of the other party.
@@ -199,7 +204,9 @@ impl Talk {
             return None;
         }
         self.reader.take(&mut self.frame);
-        Some(speaker_for(&mut self.speaker, payloads, &self.reader, self.origin)?.audio(&self.frame))
+        Some(
+            speaker_for(&mut self.speaker, payloads, &self.reader, self.origin)?.audio(&self.frame),
+        )
     }
 }
 
@@ -211,9 +218,8 @@ fn speaker_for<'s>(
     reader: &VoiceReader,
     origin: Origin,
 ) -> Option<&'s mut Speaker> {
-    let fits = |speaker: &&mut Speaker| {
-        payloads.codec(speaker.payload_type()) == Some(speaker.codec())
-    };
+    let fits =
+        |speaker: &&mut Speaker| payloads.codec(speaker.payload_type()) == Some(speaker.codec());
     if speaker.as_mut().filter(fits).is_none() {
         let mut audio = payloads.codecs().filter(|(_, codec)| codec.is_audio());
         *speaker = audio.find_map(|(payload_type, codec)| {

@@ -1,16 +1,16 @@
 //! A sink that speaks to a party.
 
 use super::at;
-use super::relay::{A, B, STREAM, bridged, remote, say, tap};
+use super::relay::{A, B, TERMINAL, bridged, remote, say, tap};
 use crate::codec::{Codec, Decoder};
-use crate::id::{StreamId, Track, Tracks};
+use crate::id::{StreamId, TerminalId, Track, Tracks};
 use crate::media::{MediaCommand, PayloadMap, Relay, Transmit, VoiceWriter, voice};
 use crate::rtp::Packet;
 use crate::time::Instant;
 
 fn speak(relay: &mut Relay, ms: u32) -> VoiceWriter {
     let (writer, reader) = voice(8000, ms);
-    relay.handle_command(MediaCommand::Voice { stream: STREAM, port: A, reader }, at(0));
+    relay.handle_command(MediaCommand::Voice { terminal: TERMINAL, port: A, reader }, at(0));
     writer
 }
 
@@ -145,7 +145,10 @@ fn a_codec_that_is_negotiated_anew_is_spoken_from_the_next_packet_on() {
     relay.handle_command(MediaCommand::Remote { port, rtp, rtcp, payloads, receive, send }, at(91));
     let after = run(&mut relay, 400);
     let types = |packets: &[(Instant, Transmit)]| -> Vec<u8> {
-        packets.iter().map(|(_, it)| Packet::parse(&it.bytes).expect("RTP").payload_type()).collect()
+        packets
+            .iter()
+            .map(|(_, it)| Packet::parse(&it.bytes).expect("RTP").payload_type())
+            .collect()
     };
     assert_eq!((types(&before), types(&after)), (vec![0; 5], vec![9; 5]));
 }
@@ -155,12 +158,12 @@ fn one_voice_speaks_at_a_port_and_an_ended_one_makes_room() {
     let mut relay = bridged();
     let mut first = speak(&mut relay, 1000);
     let (second, reader) = voice(8000, 100);
-    let other = StreamId::from_u128(8);
-    relay.handle_command(MediaCommand::Voice { stream: other, port: A, reader }, at(0));
+    let terminal = TerminalId::first(StreamId::from_u128(8));
+    relay.handle_command(MediaCommand::Voice { terminal, port: A, reader }, at(0));
     assert!(second.is_abandoned() && !first.is_abandoned());
     first.write(&[1; 1600]);
     assert_eq!(run(&mut relay, 40).len(), 3);
-    relay.handle_command(MediaCommand::Unvoice { stream: STREAM, port: A }, at(41));
+    relay.handle_command(MediaCommand::Unvoice { terminal: TERMINAL, port: A }, at(41));
     assert!(first.is_abandoned());
     assert_eq!(run(&mut relay, 400).len(), 0);
     assert!(say(&mut relay, B, 1, at(401)).is_some());
