@@ -48,4 +48,4 @@ pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item};
 pub use ports::{LocalPort, PortPool, REST};
 pub use relay::Relay;
 pub use tap::{TapReader, TapWriter, Tapped, ring};
-pub use voice::{VoiceReader, VoiceWriter, voice};
+pub use voice::{Hearer, VoiceReader, VoiceWriter, voice};

@@ -170,7 +170,9 @@ impl Worker {
             | MediaCommand::Play { .. }
             | MediaCommand::Tap { .. }
             | MediaCommand::Untap { .. }
-            | MediaCommand::MoveTaps { .. } => {}
+            | MediaCommand::MoveTaps { .. }
+            | MediaCommand::Voice { .. }
+            | MediaCommand::Unvoice { .. } => {}
         }
         self.relay.handle_command(command, now);
     }
