@@ -54,7 +54,7 @@ pub use late_answers::LateAnswers;
 pub use owners::{Estate, Farewell, Owners};
 pub use redirect::{Contact, Redirector};
 pub use settings::{
-    MediaAddress, Party, Reliability, Settings, SinkLimits, Streaming, TransferSettings,
+    BackChannel, Hearers, MediaAddress, Party, Reliability, Settings, SinkLimits, Streaming, TransferSettings,
     WaitingTone,
 };
 pub use setup::Invitation;

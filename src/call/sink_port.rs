@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::command::PauseAs;
 use crate::event::{Cause, Manifest};
 use crate::id::{CallId, SinkName, TerminalId, Track, Tracks};
-use crate::media::{Control, PayloadMap, TapReader};
+use crate::media::{Control, PayloadMap, TapReader, VoiceWriter};
 use crate::time::Instant;
 
 /// What a call asks of the sinks.
@@ -58,6 +58,8 @@ pub struct StreamPlan {
     pub begin: Instant,
     /// Where the copied packets come out.
     pub reader: TapReader,
+    /// What the sink says goes into each of these, one for each hearer; none for a sink that only listens.
+    pub voices: Vec<VoiceWriter>,
     /// User part of the caller's address.
     pub from: String,
     /// What was dialled.

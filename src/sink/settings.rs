@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Uri};
 
 use super::target::{Credentials, Mercy};
+use crate::call::{BackChannel, Hearers, SinkLimits};
 use crate::dialect::audiosocket::Heard;
 use crate::dialect::{DialectKind, Format, SAMPLE_RATES_HZ, known};
 use crate::id::SinkName;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub drain_ms: u32,
     /// How a sink that went away is sought.
     pub reconnect: Reconnect,
+    /// Whom it may speak to, and how much of that may wait to be heard, in milliseconds.
+    pub back_channel: Option<(Hearers, u32)>,
 }
 
 impl Settings {
@@ -54,7 +57,17 @@ impl Settings {
             connect_timeout_ms: 3000,
             drain_ms: 500,
             reconnect: Reconnect::default(),
+            back_channel: None,
         }
+    }
+
+    /// What a call must know of the sink.
+    pub fn limits(&self) -> SinkLimits {
+        let sample_rate = self.effective_format().sample_rate;
+        let back_channel = self
+            .back_channel
+            .map(|(hearers, buffer_ms)| BackChannel { hearers, sample_rate, buffer_ms });
+        SinkLimits { max_streams: self.max_streams, back_channel }
     }
 
     /// The format that leaves: a dialect may know only one, and files and levels are always linear.
