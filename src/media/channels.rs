@@ -305,10 +305,15 @@ fn mix(encoding: Encoding, left: &[u8], right: &[u8]) -> Bytes {
     let sums = linear(encoding, left)
         .zip(linear(encoding, right))
         .map(|(left, right)| left.saturating_add(right));
+    encoded(encoding, sums)
+}
+
+/// Samples, written as `encoding` says.
+pub fn encoded(encoding: Encoding, samples: impl Iterator<Item = i16>) -> Bytes {
     match encoding {
-        Encoding::L16 => sums.flat_map(i16::to_le_bytes).collect(),
-        Encoding::Pcmu => sums.map(g711::ulaw_encode).collect(),
-        Encoding::Pcma => sums.map(g711::alaw_encode).collect(),
+        Encoding::L16 => samples.flat_map(i16::to_le_bytes).collect(),
+        Encoding::Pcmu => samples.map(g711::ulaw_encode).collect(),
+        Encoding::Pcma => samples.map(g711::alaw_encode).collect(),
     }
 }
 

@@ -37,7 +37,7 @@ mod timeline;
 mod transcoder;
 
 pub use assembly::Assembler;
-pub use channels::{Channels, Joined, JoinedFrame, Joiner, linear};
+pub use channels::{Channels, Joined, JoinedFrame, Joiner, encoded, linear};
 use command::INLINE_BYTES;
 pub use command::{Forward, MediaCommand, MediaEvent, Prompt, Settings, Transmit};
 pub use figures::{Drops, PortFigures, RelayFigures};

@@ -195,7 +195,13 @@ impl Room {
         let dialect = pool.dialect();
         let keeping = match dialect {
             Some(DialectKind::Native) => Keeping::UntilAcknowledged,
-            Some(DialectKind::Twilio) | None => Keeping::Nothing,
+            Some(
+                DialectKind::Twilio
+                | DialectKind::Telnyx
+                | DialectKind::Jambonz
+                | DialectKind::AudioHook,
+            )
+            | None => Keeping::Nothing,
         };
         let link = self.link(&plan, &pool, format);
         Stream {

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
-use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
+use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HeaderName};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, http};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
@@ -113,11 +113,22 @@ impl Target {
     }
 
     /// One attempt. A redirect is an answer other than 101, and so a failure: only the configured address is ever visited.
-    pub(super) async fn connect(self: Arc<Self>) -> Result<Connection, ConnectError> {
-        timeout(self.timeout, self.open()).await.map_err(|_| ConnectError::Timeout(self.timeout))?
+    /// `headers` are those of the dialect, by their names in small letters; a configured one of the same name wins.
+    pub(super) async fn connect(
+        self: Arc<Self>,
+        headers: Vec<(&'static str, String)>,
+    ) -> Result<Connection, ConnectError> {
+        let opening = timeout(self.timeout, self.open(headers)).await;
+        opening.map_err(|_| ConnectError::Timeout(self.timeout))?
     }
 
-    async fn open(&self) -> Result<Connection, ConnectError> {
+    async fn open(&self, headers: Vec<(&'static str, String)>) -> Result<Connection, ConnectError> {
+        let mut request = self.request.clone();
+        for (name, value) in headers {
+            if let Ok(value) = value.parse() {
+                request.headers_mut().entry(HeaderName::from_static(name)).or_insert(value);
+            }
+        }
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         prepare(&stream)?;
         let config = WebSocketConfig::default()
@@ -126,7 +137,7 @@ impl Target {
             .max_message_size(Some(SINK_MESSAGE_BYTES))
             .max_frame_size(Some(SINK_MESSAGE_BYTES));
         let opening = client_async_tls_with_config(
-            self.request.clone(),
+            request,
             stream,
             Some(config),
             Some(self.connector.clone()),

@@ -82,10 +82,10 @@ impl SocketLink {
     /// Begins to connect.
     pub(in crate::sink) fn new(
         target: Arc<Target>,
-        dialect: Dialect,
+        mut dialect: Dialect,
         reconnect: Reconnect,
     ) -> Self {
-        let state = State::Connecting(Arc::clone(&target).connect().boxed());
+        let state = State::Connecting(connect(&target, &mut dialect));
         let delays = delays(reconnect);
         SocketLink {
             target,
@@ -119,18 +119,26 @@ impl SocketLink {
                 }
                 State::Waiting(delay) => {
                     ready!(delay.poll_unpin(cx));
-                    self.state = State::Connecting(Arc::clone(&self.target).connect().boxed());
+                    self.state = State::Connecting(connect(&self.target, &mut self.dialect));
                 }
-                State::Up(_) => match ready!(self.poll_up(cx, outbox)) {
-                    Ok(Happening::Said(SinkSays::Garbage(what))) => {
-                        return Poll::Ready(self.handle_garbage(what));
-                    }
-                    Ok(happening) => return Poll::Ready(happening),
-                    Err(reason) => {
-                        outbox.handle_loss(now);
-                        return Poll::Ready(self.handle_failure(reason));
-                    }
-                },
+                State::Up(_) => {
+                    let reason = match ready!(self.poll_up(cx, outbox, now)) {
+                        Ok(Happening::Said(SinkSays::Garbage(what))) => {
+                            return Poll::Ready(self.handle_garbage(what));
+                        }
+                        Ok(Happening::Said(SinkSays::Unfit(why))) => {
+                            self.state = State::Over;
+                            return Poll::Ready(Happening::GaveUp(Cause::SinkProtocol, why));
+                        }
+                        Ok(Happening::Said(SinkSays::Reconnect)) => {
+                            "the sink wants another connection".to_owned()
+                        }
+                        Ok(happening) => return Poll::Ready(happening),
+                        Err(reason) => reason,
+                    };
+                    outbox.handle_loss(now);
+                    return Poll::Ready(self.handle_failure(reason));
+                }
                 State::Retired(patience) => {
                     ready!(patience.poll_unpin(cx));
                     self.state = State::Over;
@@ -194,11 +202,15 @@ impl SocketLink {
         &mut self,
         cx: &mut Context<'_>,
         outbox: &mut Outbox,
+        now: Instant,
     ) -> Poll<Result<Happening, String>> {
         let State::Up(up) = &mut self.state else {
             return Poll::Pending;
         };
-        let wrote = up.poll_write(cx, &mut self.first, &mut self.dialect, outbox);
+        if let Some(what) = self.dialect.overdue(now) {
+            return Poll::Ready(Err(what.to_owned()));
+        }
+        let wrote = up.poll_write(cx, &mut self.first, &mut self.dialect, outbox, now);
         if wrote.map_err(|error| error.to_string())? {
             return Poll::Ready(Ok(Happening::Gave));
         }
@@ -241,9 +253,26 @@ impl SocketLink {
         else {
             return;
         };
-        let last = wire(self.dialect.farewell(cause, manifest));
+        for message in self.dialect.farewell(cause, manifest) {
+            if connection.feed(wire(message)).await.is_err() {
+                return;
+            }
+        }
+        if connection.flush().await.is_err() {
+            return;
+        }
+        while self.dialect.awaits_answer() {
+            match connection.next().await {
+                Some(Ok(Wire::Text(text))) => {
+                    // Whatever it is, the stream is over; only the answer counts.
+                    self.dialect.read(&Message::Text(text.as_str().to_owned()));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            }
+        }
         let close = CloseFrame { code: CloseCode::Normal, reason: "the stream has ended".into() };
-        if connection.feed(last).await.is_err() || connection.close(Some(close)).await.is_err() {
+        if connection.close(Some(close)).await.is_err() {
             return;
         }
         while let Some(Ok(_)) = connection.next().await {}
@@ -258,6 +287,7 @@ impl Up {
         first: &mut VecDeque<Message>,
         dialect: &mut Dialect,
         outbox: &mut Outbox,
+        now: Instant,
     ) -> Result<bool, tungstenite::Error> {
         let mut wrote = false;
         if !self.poll_flush(cx)? {
@@ -265,7 +295,7 @@ impl Up {
         }
         while let Poll::Ready(ready) = self.connection.poll_ready_unpin(cx) {
             ready?;
-            let Some(message) = next_message(first, dialect, outbox) else {
+            let Some(message) = next_message(first, dialect, outbox, now) else {
                 break;
             };
             outbox.count_bytes(message.len());
@@ -293,11 +323,18 @@ fn next_message(
     first: &mut VecDeque<Message>,
     dialect: &mut Dialect,
     outbox: &mut Outbox,
+    now: Instant,
 ) -> Option<Message> {
     if let Some(message) = first.pop_front() {
         return Some(message);
     }
     loop {
+        if let Some(message) = dialect.poll_message(now) {
+            return Some(message);
+        }
+        if !dialect.is_ready() {
+            return None;
+        }
         let (entry, delivery) = outbox.next()?;
         let message = match entry {
             Entry::Item(item) => dialect.item(&item, delivery),
@@ -307,6 +344,13 @@ fn next_message(
             return message;
         }
     }
+}
+
+fn connect(
+    target: &Arc<Target>,
+    dialect: &mut Dialect,
+) -> BoxFuture<'static, Result<Connection, ConnectError>> {
+    Arc::clone(target).connect(dialect.handshake()).boxed()
 }
 
 fn wire(message: Message) -> Wire {
