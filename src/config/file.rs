@@ -30,6 +30,7 @@ section!(File {
     http: Http = Http::default(),
     log: Log = Log::default(),
     trace: Trace = Trace::default(),
+    notary: Notary = Notary::default(),
     users: Vec<User> = Vec::new(),
     peers: Vec<Peer> = Vec::new(),
     trunks: Vec<Trunk> = Vec::new(),
@@ -192,6 +193,8 @@ section!(Trace {
 });
 
 section!(Hep { collector: Option<String> = None, agent: u64 = 1, key: Option<String> = None });
+
+section!(Notary { key: Option<String> = None, ledger: Option<String> = None });
 
 section!(User {
     name: String = String::new(),

@@ -14,6 +14,7 @@
 pub mod audiohook;
 pub mod jambonz;
 pub mod native;
+pub mod rtp;
 pub mod telnyx;
 pub mod twilio;
 

@@ -382,7 +382,9 @@ impl AudioHook {
                 self.give_joined();
             }
             // No audio may follow, or none before `opened`.
-            State::Closed | State::Opening | State::Closing(_) => self.outgoing.clear(),
+            State::Closed | State::Opening | State::Closing(_) => {
+                self.outgoing.retain(|waiting| matches!(waiting, Outgoing::Answer(_)));
+            }
         }
         let reason = self.leaving;
         self.close(reason, After::End);
