@@ -8,6 +8,31 @@ use sha2::{Digest as _, Sha256};
 use crate::event::SpanKind;
 use crate::id::Track;
 
+/// The words for a track, as a schema shows them.
+#[cfg(feature = "server")]
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it is there for its schema")]
+pub(super) enum TrackName {
+    FromCustomer,
+    ToCustomer,
+}
+
+/// The words for a kind of span, as a schema shows them.
+#[cfg(feature = "server")]
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it is there for its schema")]
+pub(super) enum KindName {
+    Audio,
+    Lost,
+    Silence,
+    Held,
+    Muted,
+    Paused,
+    Discarded,
+}
+
 /// An id as a UUID, bit by bit.
 pub(super) fn uuid(id: u128) -> String {
     dashed(&id.to_be_bytes())

@@ -14,8 +14,11 @@
 //! A server may choose between the formats that are offered: mu-law or linear, both channels or one. Frames come in the format
 //! of the configuration and are rewritten when it chose another one.
 
+mod offer;
+mod session;
 mod wire;
 
+pub use session::duration;
 pub use wire::{
     Channel, CloseReason, Continued, Heard, Media, MediaFormat, Open, Participant, Said, Stretch,
     Telling, Told, VERSION,
@@ -27,9 +30,10 @@ use bytes::Bytes;
 
 use super::{Format, Message, SinkSays, StreamInfo, names};
 use crate::event::SpanKind;
-use crate::id::Tracks;
-use crate::media::{Channels, Encoding, Item, Joined, JoinedFrame, Joiner, encoded, linear};
+use crate::media::{Item, Joined, JoinedFrame, Joiner};
 use crate::time::{Duration, Instant};
+use offer::{offers, rewritten};
+use session::Session;
 
 /// How long a server may take for `opened` and `closed`.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
@@ -40,9 +44,6 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 
 /// Answers that wait for the socket; a server that asks for more while it reads nothing gets no more.
 const ANSWERS_LIMIT: usize = 64;
-
-/// Sessions that are listed when a stream comes back.
-const CONTINUED_LIMIT: usize = 16;
 
 /// A session that starts paused hears nothing before the pause takes effect, unless that is denied: then it has a second of
 /// audio too little.
@@ -98,11 +99,7 @@ pub struct AudioHook {
     state: State,
     /// When the state began; None before its first moment is known.
     since: Option<Instant>,
-    number: u32,
-    id: String,
-    seq: u64,
-    serverseq: u64,
-    continued: Vec<Continued>,
+    session: Session,
     /// Chosen by the server; None before, or when it wants no audio.
     media: Option<Media>,
     joiner: Joiner,
@@ -124,18 +121,14 @@ impl AudioHook {
     pub fn new(info: StreamInfo) -> Self {
         let Format { sample_rate, encoding, channels } = info.format;
         let joiner = Joiner::new(channels, info.tracks, sample_rate, encoding);
-        let mut hook = AudioHook {
+        AudioHook {
+            session: Session::first(info.stream),
             organization: names::hashed_uuid(&["organization", info.sink.as_str()]),
             conversation: names::hashed_uuid(&["conversation", &info.call.to_string()]),
             now: info.start,
             info,
             state: State::Closed,
             since: None,
-            number: 0,
-            id: String::new(),
-            seq: 0,
-            serverseq: 0,
-            continued: Vec::new(),
             media: None,
             joiner,
             paused: None,
@@ -145,33 +138,15 @@ impl AudioHook {
             outgoing: VecDeque::new(),
             position: 0,
             leaving: CloseReason::End,
-        };
-        hook.begin_session();
-        hook
-    }
-
-    fn begin_session(&mut self) {
-        self.number += 1;
-        let number = self.number.to_string();
-        self.id = names::hashed_uuid(&["session", &self.info.stream.to_string(), &number]);
-        (self.seq, self.serverseq) = (0, 0);
+        }
     }
 
     /// What the opening request tells. An attempt that came to nothing was no session.
     pub(super) fn handshake(&mut self) -> Vec<(&'static str, String)> {
-        if self.seq > 0 {
-            self.continued.push(Continued {
-                id: self.id.clone(),
-                serverseq: self.serverseq,
-                clientseq: self.seq,
-            });
-            let surplus = self.continued.len().saturating_sub(CONTINUED_LIMIT);
-            self.continued.drain(..surplus);
-            self.begin_session();
-        }
+        self.session.renew(self.info.stream);
         vec![
             ("audiohook-organization-id", self.organization.clone()),
-            ("audiohook-session-id", self.id.clone()),
+            ("audiohook-session-id", self.session.id().to_owned()),
             ("audiohook-correlation-id", self.conversation.clone()),
         ]
     }
@@ -191,7 +166,7 @@ impl AudioHook {
                 dnis: info.to.clone(),
             },
             media: self.offers(),
-            continued_sessions: self.continued.clone(),
+            continued_sessions: self.session.continued().to_vec(),
             custom_config: info.parameters(),
         };
         vec![self.telling(Told::Open(Box::new(open)))]
@@ -202,41 +177,12 @@ impl AudioHook {
         self.since = None;
     }
 
-    /// What the server may choose from: what is configured first. On a later session, what it chose.
+    /// What the server may choose from. On a later session, what it chose.
     fn offers(&self) -> Vec<Media> {
-        if let Some(media) = &self.media {
-            return vec![media.clone()];
+        match &self.media {
+            Some(media) => vec![media.clone()],
+            None => offers(self.info.format, self.info.tracks),
         }
-        let (external, internal) = (Channel::External, Channel::Internal);
-        let layouts = match (self.info.format.channels, self.info.tracks) {
-            (Channels::Stereo, Tracks::Both) => {
-                vec![vec![external, internal], vec![external], vec![internal]]
-            }
-            (Channels::Stereo, _) => vec![vec![external, internal]],
-            (Channels::Separate | Channels::Mono | Channels::Mixed, Tracks::To) => {
-                vec![vec![internal]]
-            }
-            (
-                Channels::Separate | Channels::Mono | Channels::Mixed,
-                Tracks::From | Tracks::Both,
-            ) => {
-                vec![vec![external]]
-            }
-        };
-        let formats = match self.info.format.encoding {
-            Encoding::Pcmu | Encoding::Pcma => [MediaFormat::Pcmu, MediaFormat::L16],
-            Encoding::L16 => [MediaFormat::L16, MediaFormat::Pcmu],
-        };
-        let media = |format, channels: &Vec<Channel>| Media {
-            kind: "audio".into(),
-            format,
-            channels: channels.clone(),
-            rate: self.info.format.sample_rate,
-        };
-        formats
-            .into_iter()
-            .flat_map(|format| layouts.iter().map(move |channels| media(format, channels)))
-            .collect()
     }
 
     /// Whether audio may be given.
@@ -272,7 +218,7 @@ impl AudioHook {
         {
             let rtt = self.rtt.map(|rtt| duration(rtt.as_micros() as u64, 1_000_000));
             let message = self.telling(Told::Ping { rtt });
-            self.ping = Some(Ping::Sent { seq: self.seq, at: now });
+            self.ping = Some(Ping::Sent { seq: self.session.seq(), at: now });
             return Some(message);
         }
         self.next_outgoing()
@@ -352,17 +298,8 @@ impl AudioHook {
     }
 
     fn telling(&mut self, told: Told) -> Message {
-        self.seq += 1;
         let rate = u64::from(self.info.format.sample_rate);
-        Telling {
-            version: VERSION.to_owned(),
-            id: self.id.clone(),
-            told,
-            seq: self.seq,
-            serverseq: self.serverseq,
-            position: duration(self.position, rate),
-        }
-        .message()
+        self.session.telling(told, duration(self.position, rate))
     }
 
     pub(super) fn refuse(&mut self, reason: &str) -> Option<Message> {
@@ -407,10 +344,10 @@ impl AudioHook {
             Ok(heard) => heard,
             Err(error) => return SinkSays::garbage(&error.to_string()),
         };
-        if heard.version != VERSION || heard.id != self.id {
+        if heard.version != VERSION || heard.id != self.session.id() {
             return SinkSays::garbage("a message of another version or session");
         }
-        self.serverseq = heard.seq;
+        self.session.heard(heard.seq);
         match heard.said {
             Said::Opened { media, start_paused } => self.handle_opened(media, start_paused),
             Said::Closed {} => self.handle_closed(),
@@ -418,7 +355,8 @@ impl AudioHook {
             Said::Event {} | Said::Updated {} => SinkSays::Noted,
             Said::Pause {} => {
                 // One that is paused already is told so: nothing will change on the timeline.
-                if self.paused.is_some() && self.outgoing.len() < ANSWERS_LIMIT {
+                let is_paused = self.is_ready() && self.paused.is_some();
+                if is_paused && self.outgoing.len() < ANSWERS_LIMIT {
                     self.outgoing.push_back(Outgoing::Answer(Told::Paused {}));
                 }
                 SinkSays::Pause
@@ -502,32 +440,4 @@ impl AudioHook {
             }
         }
     }
-}
-
-/// `units` of a clock of `rate` units per second, in seconds: `PT1.02S`.
-pub fn duration(units: u64, rate: u64) -> String {
-    let micros = u128::from(units) * 1_000_000 / u128::from(rate.max(1));
-    let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
-    let fraction = format!("{rest:06}");
-    match fraction.trim_end_matches('0') {
-        "" => format!("PT{seconds}S"),
-        fraction => format!("PT{seconds}.{fraction}S"),
-    }
-}
-
-/// The samples of a joined frame as the server chose them.
-fn rewritten(data: &Bytes, format: Format, media: &Media) -> Bytes {
-    let encoding = media.format.encoding();
-    let offered = format.channels.count() as usize;
-    let place = match media.channels.as_slice() {
-        [Channel::Internal] => offered - 1,
-        [Channel::External | Channel::Internal, ..] | [] => 0,
-    };
-    let step = if media.channels.len() == offered { 1 } else { offered };
-    if encoding == format.encoding && step == 1 {
-        return data.clone();
-    }
-    let samples =
-        linear(format.encoding, data).skip(if step == 1 { 0 } else { place }).step_by(step);
-    encoded(encoding, samples)
 }

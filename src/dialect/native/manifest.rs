@@ -10,6 +10,7 @@ use crate::id::Track;
 
 /// The account of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct ManifestView {
     /// The call's id.
     pub call: String,
@@ -27,9 +28,11 @@ pub struct ManifestView {
 
 /// The account of one track.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct TrackView {
     /// Which track.
     #[serde(with = "names::track")]
+    #[cfg_attr(feature = "server", schema(value_type = names::TrackName))]
     pub track: Track,
     /// Every span in order; their samples sum up to the clock.
     pub spans: Vec<SpanView>,
@@ -47,9 +50,11 @@ pub struct TrackView {
 
 /// A stretch of a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct SpanView {
     /// What it holds.
     #[serde(with = "names::kind")]
+    #[cfg_attr(feature = "server", schema(value_type = names::KindName))]
     pub kind: SpanKind,
     /// Its first sample.
     pub start: u64,
