@@ -6,12 +6,14 @@
 //! | dialect | audio | positions | gaps | acknowledgement |
 //! |---|---|---|---|---|
 //! | [`native`] | binary frames, linear or mu-law, any rate | in every frame | told, typed | yes |
+//! | [`audiosocket`] | TCP packets, linear, one track | no | zeros; a pause is missing | no |
 //! | [`twilio`] | base64 mu-law 8000 Hz in JSON | `timestamp` in ms | mu-law silence; a pause is a jump in `timestamp` | no |
 //! | [`telnyx`] | base64 G.711 or linear in JSON | `timestamp` in ms | silence; a pause is a jump in `timestamp` | no |
 //! | [`jambonz`] | binary, linear, one or two channels | none | silence; given-up audio is told | no |
 //! | [`audiohook`] | binary mu-law or linear 8000 Hz, one or two channels | in every text | silence; pauses and given-up audio are told | no |
 
 pub mod audiohook;
+pub mod audiosocket;
 pub mod jambonz;
 pub mod native;
 pub mod rtp;
@@ -153,7 +155,7 @@ impl DialectKind {
     }
 }
 
-/// One WebSocket message, either way.
+/// One message, either way: of a WebSocket, or packets of a plain connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// A text message.
@@ -248,6 +250,8 @@ pub enum Dialect {
     Jambonz(Box<jambonz::Jambonz>),
     /// Genesys AudioHook.
     AudioHook(Box<audiohook::AudioHook>),
+    /// Asterisk's AudioSocket.
+    AudioSocket(audiosocket::AudioSocket),
 }
 
 impl Dialect {
@@ -265,7 +269,10 @@ impl Dialect {
     /// The headers that the opening request of the next connection needs, by their names in small letters.
     pub fn handshake(&mut self) -> Vec<(&'static str, String)> {
         match self {
-            Dialect::Native(_) | Dialect::Twilio(_) | Dialect::Telnyx(_) => Vec::new(),
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::AudioSocket(_) => Vec::new(),
             Dialect::Jambonz(_) => {
                 vec![("sec-websocket-protocol", jambonz::SUBPROTOCOLS.to_owned())]
             }
@@ -282,15 +289,18 @@ impl Dialect {
             Dialect::Telnyx(telnyx) => telnyx.greet(),
             Dialect::Jambonz(jambonz) => jambonz.greet(),
             Dialect::AudioHook(hook) => hook.greet(),
+            Dialect::AudioSocket(socket) => socket.greet(),
         }
     }
 
     /// Whether the sink may be given the timeline; until then it waits.
     pub fn is_ready(&self) -> bool {
         match self {
-            Dialect::Native(_) | Dialect::Twilio(_) | Dialect::Telnyx(_) | Dialect::Jambonz(_) => {
-                true
-            }
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::Jambonz(_)
+            | Dialect::AudioSocket(_) => true,
             Dialect::AudioHook(hook) => hook.is_ready(),
         }
     }
@@ -298,9 +308,11 @@ impl Dialect {
     /// What the sink owes for so long that it counts as lost.
     pub fn overdue(&self, now: Instant) -> Option<&'static str> {
         match self {
-            Dialect::Native(_) | Dialect::Twilio(_) | Dialect::Telnyx(_) | Dialect::Jambonz(_) => {
-                None
-            }
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::Jambonz(_)
+            | Dialect::AudioSocket(_) => None,
             Dialect::AudioHook(hook) => hook.overdue(now),
         }
     }
@@ -308,7 +320,10 @@ impl Dialect {
     /// What is to be said before the next item: answers, and the rest of what an item made necessary. Asked again and again.
     pub fn poll_message(&mut self, now: Instant) -> Option<Message> {
         match self {
-            Dialect::Native(_) | Dialect::Twilio(_) | Dialect::Telnyx(_) => None,
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::AudioSocket(_) => None,
             Dialect::Jambonz(jambonz) => jambonz.poll_message(),
             Dialect::AudioHook(hook) => hook.poll_message(now),
         }
@@ -323,6 +338,7 @@ impl Dialect {
             Dialect::Telnyx(telnyx) => telnyx.item(item),
             Dialect::Jambonz(jambonz) => jambonz.item(item),
             Dialect::AudioHook(hook) => hook.item(item),
+            Dialect::AudioSocket(socket) => socket.item(item),
         }
     }
 
@@ -333,7 +349,8 @@ impl Dialect {
             Dialect::Twilio(_)
             | Dialect::Telnyx(_)
             | Dialect::Jambonz(_)
-            | Dialect::AudioHook(_) => None,
+            | Dialect::AudioHook(_)
+            | Dialect::AudioSocket(_) => None,
         }
     }
 
@@ -343,7 +360,7 @@ impl Dialect {
             Dialect::Native(native) => Some(native.refuse(reason)),
             Dialect::Telnyx(telnyx) => Some(telnyx.refuse(reason)),
             Dialect::AudioHook(hook) => hook.refuse(reason),
-            Dialect::Twilio(_) | Dialect::Jambonz(_) => None,
+            Dialect::Twilio(_) | Dialect::Jambonz(_) | Dialect::AudioSocket(_) => None,
         }
     }
 
@@ -355,15 +372,18 @@ impl Dialect {
             Dialect::Telnyx(telnyx) => vec![telnyx.farewell()],
             Dialect::Jambonz(jambonz) => jambonz.farewell(),
             Dialect::AudioHook(hook) => hook.farewell(),
+            Dialect::AudioSocket(socket) => vec![socket.farewell()],
         }
     }
 
     /// Whether the sink owes an answer to the farewell before the connection is closed.
     pub fn awaits_answer(&self) -> bool {
         match self {
-            Dialect::Native(_) | Dialect::Twilio(_) | Dialect::Telnyx(_) | Dialect::Jambonz(_) => {
-                false
-            }
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::Jambonz(_)
+            | Dialect::AudioSocket(_) => false,
             Dialect::AudioHook(hook) => hook.awaits_answer(),
         }
     }
@@ -376,6 +396,7 @@ impl Dialect {
             Dialect::Telnyx(_) => telnyx::read(message),
             Dialect::Jambonz(_) => jambonz::read(message),
             Dialect::AudioHook(hook) => hook.read(message),
+            Dialect::AudioSocket(_) => audiosocket::read(message),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use smallvec::SmallVec;
 
 use crate::codec::Codec;
-use crate::id::{PortId, StreamId, Tracks};
+use crate::id::{PortId, TerminalId, Tracks};
 use crate::time::Duration;
 
 use super::{LocalPort, PayloadMap, PortFigures, TapWriter};
@@ -95,8 +95,8 @@ pub enum MediaCommand {
     },
     /// Copy the customer's packets into a ring.
     Tap {
-        /// The stream.
-        stream: StreamId,
+        /// For which terminal.
+        terminal: TerminalId,
         /// The customer's port.
         port: PortId,
         /// Which directions are copied.
@@ -106,8 +106,8 @@ pub enum MediaCommand {
     },
     /// End a tap; the ring's writer is dropped.
     Untap {
-        /// The stream.
-        stream: StreamId,
+        /// Whose.
+        terminal: TerminalId,
         /// The customer's port.
         port: PortId,
     },

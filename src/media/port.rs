@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::codec::Codec;
-use crate::id::{PortId, StreamId, Track, Tracks};
+use crate::id::{PortId, TerminalId, Track, Tracks};
 use crate::rtp::telephone_event::{Detector, Digit};
 use crate::rtp::{Packet, ReceiverStats, is_rtcp};
 use crate::time::Instant;
@@ -27,10 +27,10 @@ pub(super) enum Route {
     Prompt(Box<Player>),
 }
 
-/// A stream's ring on the customer's port.
+/// A terminal's ring on the customer's port.
 #[derive(Debug)]
 pub(super) struct Tap {
-    pub(super) stream: StreamId,
+    pub(super) terminal: TerminalId,
     pub(super) tracks: Tracks,
     pub(super) writer: TapWriter,
 }

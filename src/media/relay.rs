@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::id::{PortId, StreamId};
+use crate::id::{PortId, TerminalId};
 use crate::time::{Instant, Timers};
 
 use super::figures::DropReason;
@@ -88,11 +88,11 @@ impl Relay {
                 let program = Program { prompt, codec, payload_type, telephone_event, repeat };
                 self.play(port, &program, now)
             }
-            MediaCommand::Tap { stream, port, tracks, writer } => {
-                let tap = Tap { stream, tracks, writer };
+            MediaCommand::Tap { terminal, port, tracks, writer } => {
+                let tap = Tap { terminal, tracks, writer };
                 self.ports.get_mut(&port).map(|port| port.taps.push(tap))
             }
-            MediaCommand::Untap { stream, port } => self.untap(stream, port),
+            MediaCommand::Untap { terminal, port } => self.untap(terminal, port),
             MediaCommand::MoveTaps { from, to } => self.move_taps(from, to),
             MediaCommand::Close { port } => self.close(port),
         };
@@ -251,9 +251,9 @@ impl Relay {
         Some(())
     }
 
-    fn untap(&mut self, stream: StreamId, port: PortId) -> Option<()> {
+    fn untap(&mut self, terminal: TerminalId, port: PortId) -> Option<()> {
         let port = self.ports.get_mut(&port)?;
-        port.taps.retain(|tap| tap.stream != stream);
+        port.taps.retain(|tap| tap.terminal != terminal);
         Some(())
     }
 

@@ -122,7 +122,7 @@ impl AudioHook {
         let Format { sample_rate, encoding, channels } = info.format;
         let joiner = Joiner::new(channels, info.tracks, sample_rate, encoding);
         AudioHook {
-            session: Session::first(info.stream),
+            session: Session::first(info.stream, &info.sink),
             organization: names::hashed_uuid(&["organization", info.sink.as_str()]),
             conversation: names::hashed_uuid(&["conversation", &info.call.to_string()]),
             now: info.start,
@@ -143,7 +143,7 @@ impl AudioHook {
 
     /// What the opening request tells. An attempt that came to nothing was no session.
     pub(super) fn handshake(&mut self) -> Vec<(&'static str, String)> {
-        self.session.renew(self.info.stream);
+        self.session.renew(self.info.stream, &self.info.sink);
         vec![
             ("audiohook-organization-id", self.organization.clone()),
             ("audiohook-session-id", self.session.id().to_owned()),

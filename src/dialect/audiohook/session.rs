@@ -2,7 +2,7 @@
 
 use super::{Continued, Telling, Told, VERSION};
 use crate::dialect::{Message, names};
-use crate::id::StreamId;
+use crate::id::{SinkName, StreamId};
 
 /// Sessions that are listed when a stream comes back.
 const CONTINUED_LIMIT: usize = 16;
@@ -19,17 +19,17 @@ pub(super) struct Session {
 
 impl Session {
     /// The first one of a stream.
-    pub(super) fn first(stream: StreamId) -> Session {
-        Session { number: 1, id: id(stream, 1), seq: 0, serverseq: 0, continued: Vec::new() }
+    pub(super) fn first(stream: StreamId, sink: &SinkName) -> Session {
+        Session { number: 1, id: id(stream, sink, 1), seq: 0, serverseq: 0, continued: Vec::new() }
     }
 
     /// Another one for another connection. An attempt that came to nothing was no session.
-    pub(super) fn renew(&mut self, stream: StreamId) {
+    pub(super) fn renew(&mut self, stream: StreamId, sink: &SinkName) {
         if self.seq == 0 {
             return;
         }
         self.number += 1;
-        let id = std::mem::replace(&mut self.id, id(stream, self.number));
+        let id = std::mem::replace(&mut self.id, id(stream, sink, self.number));
         let (serverseq, clientseq) = (self.serverseq, self.seq);
         self.continued.push(Continued { id, serverseq, clientseq });
         let surplus = self.continued.len().saturating_sub(CONTINUED_LIMIT);
@@ -72,8 +72,9 @@ impl Session {
     }
 }
 
-fn id(stream: StreamId, number: u32) -> String {
-    names::hashed_uuid(&["session", &stream.to_string(), &number.to_string()])
+/// A stream may go to several sinks.
+fn id(stream: StreamId, sink: &SinkName, number: u32) -> String {
+    names::hashed_uuid(&["session", &stream.to_string(), sink.as_str(), &number.to_string()])
 }
 
 /// `units` of a clock of `rate` units per second, in seconds: `PT1.02S`.

@@ -99,8 +99,8 @@ fn the_opening_offers_what_is_configured_first_and_tells_whose_audio_it_is() {
     check(
         bench.connect(),
         expect![[r#"
-        {"version":"2","id":"46587e3e-7044-5c18-a2b9-c1765bd8e954","type":"open","parameters":{"organizationId":"5ad3d8da-9013-5975-9801-42874fbba4a4","conversationId":"fa0c0cb4-a0b8-522f-bdfd-2bc8567f36a5","participant":{"id":"3a50431d-6637-57a6-b7b4-4b7420f0ea45","ani":"1000","aniName":"","dnis":"9000"},"media":[{"type":"audio","format":"PCMU","channels":["external","internal"],"rate":8000},{"type":"audio","format":"PCMU","channels":["external"],"rate":8000},{"type":"audio","format":"PCMU","channels":["internal"],"rate":8000},{"type":"audio","format":"L16","channels":["external","internal"],"rate":8000},{"type":"audio","format":"L16","channels":["external"],"rate":8000},{"type":"audio","format":"L16","channels":["internal"],"rate":8000}],"customConfig":{"a\"b":"é","contact_id":"014D2PF2DBSQQG28T5CY4TQKFF","from":"1000","label":"agent assist","streaming_id":"7YVJX9GXJM688FXQ5TK1V58CGG","tier":"gold","to":"9000"}},"seq":1,"serverseq":0,"position":"PT0S"}
-    "#]],
+            {"version":"2","id":"386676cf-111f-5409-aa9b-ae579b2f278d","type":"open","parameters":{"organizationId":"5ad3d8da-9013-5975-9801-42874fbba4a4","conversationId":"fa0c0cb4-a0b8-522f-bdfd-2bc8567f36a5","participant":{"id":"3a50431d-6637-57a6-b7b4-4b7420f0ea45","ani":"1000","aniName":"","dnis":"9000"},"media":[{"type":"audio","format":"PCMU","channels":["external","internal"],"rate":8000},{"type":"audio","format":"PCMU","channels":["external"],"rate":8000},{"type":"audio","format":"PCMU","channels":["internal"],"rate":8000},{"type":"audio","format":"L16","channels":["external","internal"],"rate":8000},{"type":"audio","format":"L16","channels":["external"],"rate":8000},{"type":"audio","format":"L16","channels":["internal"],"rate":8000}],"customConfig":{"a\"b":"é","contact_id":"014D2PF2DBSQQG28T5CY4TQKFF","from":"1000","label":"agent assist","streaming_id":"7YVJX9GXJM688FXQ5TK1V58CGG","tier":"gold","to":"9000"}},"seq":1,"serverseq":0,"position":"PT0S"}
+        "#]],
     );
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::relay::{A, B, C, STREAM, address, bridged, close, relay, remote, rtcp_of, say};
+use super::relay::{A, B, C, TERMINAL, address, bridged, close, relay, remote, rtcp_of, say};
 use super::{at, rtp};
 use crate::id::{PortId, Track, Tracks};
 use crate::media::{Drops, LocalPort, MediaCommand, Relay, Settings, ring};
@@ -46,7 +46,7 @@ fn every_packet_is_forwarded_or_dropped_for_one_reason() {
 fn a_full_ring_costs_the_relay_nothing_but_a_count() {
     let mut relay = bridged();
     let (writer, reader) = ring(1000);
-    let tap = MediaCommand::Tap { stream: STREAM, port: A, tracks: Tracks::From, writer };
+    let tap = MediaCommand::Tap { terminal: TERMINAL, port: A, tracks: Tracks::From, writer };
     relay.handle_command(tap, at(0));
     for n in 0..50 {
         assert!(say(&mut relay, A, n, at(u64::from(n) * 20)).is_some());
