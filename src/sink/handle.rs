@@ -203,7 +203,7 @@ impl Room {
             start: plan.start,
             sample_rate: format.sample_rate,
             outbox: Outbox::new(pool.settings.queue_samples(), keeping, plan.tracks),
-            assembler: assembler(plan, format, dialect),
+            assembler: assembler(plan, &pool, format, dialect),
             link,
             letters: inbox.letters,
             close: inbox.closed,
@@ -255,7 +255,12 @@ impl Room {
     }
 }
 
-fn assembler(plan: StreamPlan, format: Format, dialect: Option<DialectKind>) -> Assembler {
+fn assembler(
+    plan: StreamPlan,
+    pool: &Pool,
+    format: Format,
+    dialect: Option<DialectKind>,
+) -> Assembler {
     let assembly = AssemblyPlan {
         call: plan.call,
         terminal: plan.terminal,
@@ -268,6 +273,7 @@ fn assembler(plan: StreamPlan, format: Format, dialect: Option<DialectKind>) -> 
         encoding: format.encoding,
         frame_ms: FRAME_MS,
         pause_as: plan.pause_as,
+        redact_dtmf: plan.redact_dtmf || pool.settings.redact_dtmf,
         gaps_as_silence: dialect.is_some_and(DialectKind::wants_silence),
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     };

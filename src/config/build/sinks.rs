@@ -42,6 +42,10 @@ impl Builder {
         let connect_timeout_ms = small("connect_timeout_ms", sink.connect_timeout_ms, 50, 60_000);
         let drain_ms = small("drain_ms", sink.drain_ms, 0, 10_000);
         let max_streams = small("max_streams", sink.max_streams, 1, 1_000_000);
+        let max_duration = sink.max_duration_s.map(request::max_duration).transpose();
+        if let Err(member) = &max_duration {
+            self.wrong(place.key("max_duration_s"), member.to_string());
+        }
         let encoding = match sink.encoding {
             Encoding::L16 => media::Encoding::L16,
             Encoding::Pcmu => media::Encoding::Pcmu,
@@ -50,6 +54,8 @@ impl Builder {
         Some(Settings {
             format: Format { sample_rate: sink.sample_rate, encoding },
             max_streams: usize::try_from(max_streams).unwrap_or(usize::MAX),
+            max_duration: max_duration.unwrap_or_default(),
+            redact_dtmf: sink.redact_dtmf,
             queue_ms,
             connect_timeout_ms,
             drain_ms,
