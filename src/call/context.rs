@@ -48,7 +48,7 @@ pub struct Context<'a> {
 /// What a call wants done outside of itself.
 #[derive(Debug)]
 pub enum Effect {
-    /// Send a SIP message that no transaction repeats: the ACK of a 2xx, a repeated 2xx.
+    /// Send a SIP message that no transaction repeats: a 2xx or reliable response that goes again.
     Send {
         /// Where to.
         flow: Flow,

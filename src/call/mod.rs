@@ -43,6 +43,7 @@ mod target;
 mod terminals;
 mod tokens;
 mod transfer;
+mod warning;
 mod withdrawal;
 
 pub use crate::trunk::{Line, ReferPolicy, TransferRights};

@@ -6,21 +6,27 @@
 //! | dialect | audio | positions | gaps | acknowledgement |
 //! |---|---|---|---|---|
 //! | [`native`] | binary frames, linear or mu-law, any rate | in every frame | told, typed | yes |
+//! | [`audiosocket`] | TCP packets, linear, one track | no | zeros; a pause is missing | no |
 //! | [`twilio`] | base64 mu-law 8000 Hz in JSON | `timestamp` in ms | mu-law silence; a pause is a jump in `timestamp` | no |
 
+pub mod audiosocket;
 pub mod native;
+pub mod rtp;
 pub mod twilio;
 
+mod formats;
 mod names;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 
-use crate::codec::g711;
 use crate::event::{Cause, Manifest};
 use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
-use crate::media::{Encoding, Item};
+pub use formats::{SAMPLE_RATES_HZ, known};
+
+pub use crate::media::linear;
+use crate::media::{Channels, Encoding, Item};
 use crate::time::Instant;
 
 /// What the samples of a stream look like when they leave.
@@ -30,21 +36,14 @@ pub struct Format {
     pub sample_rate: u32,
     /// How a sample is written.
     pub encoding: Encoding,
+    /// How the tracks lie in it.
+    pub channels: Channels,
 }
 
 impl Format {
     /// 8000 Hz, 16 bit linear: what the telephone gives, without loss.
-    pub const TELEPHONE: Format = Format { sample_rate: 8000, encoding: Encoding::L16 };
-}
-
-/// The samples of a payload that is written as `encoding` says.
-pub fn linear(encoding: Encoding, payload: &[u8]) -> impl Iterator<Item = i16> {
-    let sample = move |bytes: &[u8]| match (encoding, bytes) {
-        (Encoding::L16, [low, high]) => Some(i16::from_le_bytes([*low, *high])),
-        (Encoding::Pcmu, [byte]) => Some(g711::ulaw_decode(*byte)),
-        (Encoding::L16 | Encoding::Pcmu, _) => None,
-    };
-    payload.chunks_exact(encoding.sample_bytes()).filter_map(sample)
+    pub const TELEPHONE: Format =
+        Format { sample_rate: 8000, encoding: Encoding::L16, channels: Channels::Separate };
 }
 
 /// Everything that a greeting tells of a stream.
@@ -95,14 +94,6 @@ impl DialectKind {
         }
     }
 
-    /// The format that this dialect speaks when `wished` is configured: `twilio` knows mu-law at 8000 Hz only.
-    pub const fn format(self, wished: Format) -> Format {
-        match self {
-            DialectKind::Native => wished,
-            DialectKind::Twilio => Format { sample_rate: 8000, encoding: Encoding::Pcmu },
-        }
-    }
-
     /// Whether lost and silent stretches must be given as zero samples, because the dialect cannot tell them.
     pub const fn wants_silence(self) -> bool {
         match self {
@@ -112,7 +103,7 @@ impl DialectKind {
     }
 }
 
-/// One WebSocket message, either way.
+/// One message, either way: of a WebSocket, or packets of a plain connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// A text message.
@@ -195,6 +186,8 @@ pub enum Dialect {
     Native(native::Native),
     /// Twilio's Media Streams.
     Twilio(twilio::Twilio),
+    /// Asterisk's AudioSocket.
+    AudioSocket(audiosocket::AudioSocket),
 }
 
 impl Dialect {
@@ -206,12 +199,20 @@ impl Dialect {
         }
     }
 
+    /// What the opening request of a connection carries for this dialect, beside the handshake.
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Dialect::Native(_) | Dialect::Twilio(_) | Dialect::AudioSocket(_) => Vec::new(),
+        }
+    }
+
     /// The first messages on a new connection. `resume` holds the sample position per track (by [`Track::index`]) from which
     /// this connection goes on.
     pub fn greet(&mut self, resume: [u64; 2]) -> Vec<Message> {
         match self {
             Dialect::Native(native) => native.greet(resume),
             Dialect::Twilio(twilio) => twilio.greet(),
+            Dialect::AudioSocket(socket) => socket.greet(),
         }
     }
 
@@ -220,6 +221,7 @@ impl Dialect {
         match self {
             Dialect::Native(native) => Some(native.item(item, delivery)),
             Dialect::Twilio(twilio) => twilio.item(item),
+            Dialect::AudioSocket(socket) => socket.item(item),
         }
     }
 
@@ -227,7 +229,7 @@ impl Dialect {
     pub fn note(&mut self, note: Note, position: u64) -> Option<Message> {
         match self {
             Dialect::Native(native) => Some(native.note(note, position)),
-            Dialect::Twilio(_) => None,
+            Dialect::Twilio(_) | Dialect::AudioSocket(_) => None,
         }
     }
 
@@ -235,7 +237,7 @@ impl Dialect {
     pub fn refuse(&mut self, reason: &str) -> Option<Message> {
         match self {
             Dialect::Native(native) => Some(native.refuse(reason)),
-            Dialect::Twilio(_) => None,
+            Dialect::Twilio(_) | Dialect::AudioSocket(_) => None,
         }
     }
 
@@ -244,6 +246,7 @@ impl Dialect {
         match self {
             Dialect::Native(native) => native.farewell(cause, manifest),
             Dialect::Twilio(twilio) => twilio.farewell(),
+            Dialect::AudioSocket(socket) => socket.farewell(),
         }
     }
 
@@ -252,6 +255,7 @@ impl Dialect {
         match self {
             Dialect::Native(_) => native::read(message),
             Dialect::Twilio(_) => twilio::read(message),
+            Dialect::AudioSocket(_) => audiosocket::read(message),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `/v1/calls/{call}/streams`, `/v1/streams/{stream}` and `/v1/sinks`.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -12,9 +12,8 @@ use super::error::{ApiError, ErrorBody};
 use super::request::Body;
 use super::{Shared, request as http_request};
 use crate::command::{Command, Denied, Origin, Target, Verb};
-use crate::control::json::{AcceptedView, ManifestView, ScopeView, SinkView, StreamView};
+use crate::control::json::{AcceptedView, ScopeView, SinkView, StreamView};
 use crate::control::request::{self, BadMember, StartMembers};
-use crate::id::TerminalId;
 
 /// The streams of a call.
 #[derive(Serialize, ToSchema)]
@@ -50,14 +49,6 @@ pub(super) struct StartBody {
     early_media: Option<bool>,
     /// Whether its sinks are told that a key was pressed, and not which.
     redact_dtmf: Option<bool>,
-}
-
-/// Which account of a stream is wanted.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WhichTerminal {
-    /// Number of the terminal; without it, that of the first one.
-    terminal: Option<u16>,
 }
 
 /// What a change may say.
@@ -180,28 +171,6 @@ pub(super) async fn show(
     Ok(Json(view.ok_or(Denied::NoSuchStream)?))
 }
 
-/// The account of a terminal that has ended: where every sample of its clock went.
-#[utoipa::path(get, path = "/v1/streams/{stream}/manifest", tag = "streams",
-    params(("stream" = String, Path, description = "The stream's id"),
-        ("terminal" = Option<u16>, Query, description = "Number of the terminal; without it that of the first one")),
-    responses((status = 200, body = ManifestView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub(super) async fn manifest(
-    State(shared): State<Shared>,
-    Path(stream): Path<String>,
-    Query(query): Query<WhichTerminal>,
-) -> Result<Json<ManifestView>, ApiError> {
-    let (board, stream) = (&shared.gateway.notify.board, http_request::stream(&stream)?);
-    let number = query.terminal.unwrap_or_default();
-    if let Some(manifest) = board.manifest(TerminalId { stream, number }) {
-        return Ok(Json(ManifestView::from(manifest.as_ref())));
-    }
-    Err(if board.stream(stream).is_some() {
-        ApiError::NoManifest
-    } else {
-        Denied::NoSuchStream.into()
-    })
-}
-
 /// Levels of a stream that goes to the built-in scope.
 #[utoipa::path(get, path = "/v1/streams/{stream}/scope", tag = "streams",
     params(("stream" = String, Path, description = "The stream's id")),
@@ -220,6 +189,6 @@ pub(super) async fn scope(
 pub(super) async fn sinks(State(shared): State<Shared>) -> Json<SinkList> {
     let board = &shared.gateway.notify.board;
     let with_load =
-        |sink: &SinkView| SinkView { live_streams: board.live_streams(&sink.name), ..sink.clone() };
-    Json(SinkList { sinks: shared.gateway.sinks.iter().map(with_load).collect() })
+        |sink: SinkView| SinkView { live_streams: board.live_streams(&sink.name), ..sink };
+    Json(SinkList { sinks: (shared.gateway.sinks)().into_iter().map(with_load).collect() })
 }

@@ -12,6 +12,7 @@
 
 mod account;
 mod assembly;
+mod channels;
 mod clock;
 mod command;
 mod conditions;
@@ -29,13 +30,16 @@ mod relay;
 mod score;
 mod sequencer;
 mod source;
+mod speaker;
 mod tap;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod transcoder;
+mod voice;
 
 pub use assembly::Assembler;
+pub use channels::{Channels, Joined, JoinedFrame, Joiner, linear};
 use command::INLINE_BYTES;
 pub use command::{Forward, MediaCommand, MediaEvent, Prompt, Settings, Transmit};
 pub use figures::{Drops, PortFigures, RelayFigures};
@@ -44,3 +48,4 @@ pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item, REDACTED};
 pub use ports::{LocalPort, PortPool, REST};
 pub use relay::Relay;
 pub use tap::{TapReader, TapWriter, Tapped, ring};
+pub use voice::{VoiceReader, VoiceWriter, voice};

@@ -10,19 +10,20 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 
-use super::link::{FileLink, Link, MemoryLink, SocketLink};
-use super::outbox::{Keeping, Outbox};
+use super::link::{DatagramLink, FileLink, Link, Look, MemoryLink, SocketLink};
+use super::outbox::Outbox;
 use super::pool::{Place, Pool, PoolFigures, Way};
 use super::scope::Scope;
 use super::settings::Settings;
 use super::stream::{Close, Ending, Letter, Stream, Told};
-use super::target::TargetError;
+use super::target::{Destinations, Opening, Reach, Target, TargetError};
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
-use crate::dialect::{Dialect, DialectKind, Format, StreamInfo};
+use crate::dialect::audiosocket::AudioSocket;
+use crate::dialect::{Dialect, Format, StreamInfo};
 use crate::event::Cause;
 use crate::id::{SinkName, TerminalId};
 use crate::media::{Assembler, AssemblyPlan, Control};
-use crate::net::Clock;
+use crate::net::{Clock, DnsSettings, HostNames};
 use crate::time::Instant;
 
 /// Milliseconds of audio in a frame.
@@ -32,14 +33,26 @@ const FRAME_MS: u32 = 20;
 /// that got lost would send what nobody may hear.
 const LETTERS_LIMIT: usize = 64;
 
+/// How all sinks are reached.
+#[derive(Clone, Debug)]
+pub struct Reaching {
+    /// How their names are looked up.
+    pub dns: DnsSettings,
+    /// Where they may be.
+    pub destinations: Destinations,
+}
+
 /// Starts the sinks. Must be called within a tokio runtime, which then runs one task per terminal.
 pub fn start(
     settings: Vec<Settings>,
+    reaching: &Reaching,
     clock: Clock,
     events: mpsc::Sender<SinkEvent>,
 ) -> Result<SinkHandle, TargetError> {
+    let names = HostNames::new(&reaching.dns);
+    let reach = Reach { names, destinations: reaching.destinations.clone(), clock };
     let pools: Result<Vec<_>, _> =
-        settings.into_iter().map(|each| Pool::new(each).map(Arc::new)).collect();
+        settings.into_iter().map(|each| Pool::new(each, &reach).map(Arc::new)).collect();
     let room = Room {
         pools: pools?,
         scope: Scope::default(),
@@ -189,13 +202,10 @@ impl Room {
         self.pools.iter().find(|pool| pool.settings.name == *name).cloned()
     }
 
-    fn stream(&self, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
+    fn stream(&self, mut plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
         let format = pool.settings.effective_format();
-        let dialect = pool.dialect();
-        let keeping = match dialect {
-            Some(DialectKind::Native) => Keeping::UntilAcknowledged,
-            Some(DialectKind::Twilio) | None => Keeping::Nothing,
-        };
+        plan.tracks = format.channels.narrow(plan.tracks);
+        let (keeping, gaps_as_silence) = (pool.way.keeping(), pool.way.wants_silence());
         let link = self.link(&plan, &pool, format);
         Stream {
             id: plan.terminal,
@@ -203,7 +213,7 @@ impl Room {
             start: plan.start,
             sample_rate: format.sample_rate,
             outbox: Outbox::new(pool.settings.queue_samples(), keeping, plan.tracks),
-            assembler: assembler(plan, &pool, format, dialect),
+            assembler: assembler(plan, &pool, format, gaps_as_silence),
             link,
             letters: inbox.letters,
             close: inbox.closed,
@@ -218,11 +228,23 @@ impl Room {
         match &pool.way {
             Way::Socket(target, dialect) => {
                 let dialect = Dialect::new(*dialect, self.info(plan, format));
-                Link::Socket(Box::new(SocketLink::new(
-                    Arc::clone(target),
-                    dialect,
-                    pool.settings.reconnect,
-                )))
+                socket(plan, target, dialect, pool)
+            }
+            Way::AudioSocket(target, heard) => {
+                let audio_socket = AudioSocket::new(&self.info(plan, format), *heard);
+                socket(plan, target, Dialect::AudioSocket(audio_socket), pool)
+            }
+            Way::Datagrams(target, payload_type) => {
+                let look = Look {
+                    stream: plan.terminal.stream,
+                    tracks: plan.tracks,
+                    start: plan.start,
+                    sample_rate: format.sample_rate,
+                    encoding: format.encoding,
+                    payload_type: *payload_type,
+                };
+                let (target, reconnect) = (Arc::clone(target), pool.settings.reconnect);
+                Link::Datagram(Box::new(DatagramLink::new(target, look, self.clock, reconnect)))
             }
             Way::Wav(directory) => {
                 let name = format!("{}-{}", plan.call, plan.terminal);
@@ -255,12 +277,13 @@ impl Room {
     }
 }
 
-fn assembler(
-    plan: StreamPlan,
-    pool: &Pool,
-    format: Format,
-    dialect: Option<DialectKind>,
-) -> Assembler {
+fn socket(plan: &StreamPlan, target: &Arc<Target>, dialect: Dialect, pool: &Pool) -> Link {
+    let opening = Opening { stream: plan.terminal.to_string(), headers: dialect.headers() };
+    let reconnect = pool.settings.reconnect;
+    Link::Socket(Box::new(SocketLink::new(Arc::clone(target), opening, dialect, reconnect)))
+}
+
+fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: bool) -> Assembler {
     let assembly = AssemblyPlan {
         call: plan.call,
         terminal: plan.terminal,
@@ -274,7 +297,7 @@ fn assembler(
         frame_ms: FRAME_MS,
         pause_as: plan.pause_as,
         redact_dtmf: plan.redact_dtmf || pool.settings.redact_dtmf,
-        gaps_as_silence: dialect.is_some_and(DialectKind::wants_silence),
+        gaps_as_silence,
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     };
     Assembler::new(assembly, plan.reader)

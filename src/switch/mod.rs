@@ -372,10 +372,7 @@ impl Switch {
     ) {
         let (transactions, tokens) = (&mut self.transactions, &mut self.tokens);
         let late = self.owners.late_answers();
-        let ack = late.handle_response(key, response, flow, transactions, tokens, now);
-        if let Some((flow, bytes)) = ack {
-            self.outputs.push_back(Output::Send { flow, bytes });
-        }
+        late.handle_response(key, response, flow, transactions, tokens, now);
     }
 
     fn handle_client_failure(&mut self, key: ClientKey, timed_out: bool, now: Instant) {

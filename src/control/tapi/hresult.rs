@@ -123,6 +123,7 @@ mod tests {
             NoSuchNumber        0x80040005 TAPI_E_OPERATIONFAILED
             NotTransferable     0x80040005 TAPI_E_OPERATIONFAILED
             RequestReused       0x80070057 E_INVALIDARG
-        "#]].assert_eq(&text);
+        "#]]
+        .assert_eq(&text);
     }
 }

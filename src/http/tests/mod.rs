@@ -62,9 +62,10 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
         name: "asr".into(),
         kind: "websocket",
         dialect: Some("native"),
-        address: Some("asr.example:443".into()),
+        addresses: Vec::new(),
         sample_rate: 8000,
         encoding: "l16",
+        channels: "separate",
         max_streams: 10,
         live_streams: 0,
     };
@@ -73,6 +74,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
             Arc::new(|at: Instant| Timestamp::from_unix_millis(at.as_nanos() / 1_000_000)),
             BoardLimits::default(),
         )),
+        notary: crate::notary::start(&crate::notary::Settings::default()).expect("a notary"),
         door: door(asked.clone(), answers.clone()),
         scope: Arc::new(|stream| {
             (stream.to_string() == STREAM).then(|| ScopeView {
@@ -101,7 +103,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
         lift_ban: Arc::new(|source| {
             Box::pin(std::future::ready(Some(source.to_string() == "203.0.113.9")))
         }),
-        sinks: Arc::new([sink]),
+        sinks: Arc::new(move || vec![sink.clone()]),
         wall,
         ready: Arc::new(AtomicBool::new(true)),
         stop: CancellationToken::new(),

@@ -12,8 +12,11 @@ use crate::event::{Cause, Manifest};
 use crate::id::{CallId, SinkName, StreamId, TerminalId, Track, Tracks};
 use crate::media::{Control, Encoding, PayloadMap, TapReader, TapWriter, ring};
 use crate::net::Clock;
+use crate::net::DnsSettings;
 use crate::sink::listener::Listener;
-use crate::sink::{Kind, Reconnect, Settings, SinkHandle, WebSocket, start};
+use crate::sink::{
+    Destinations, Kind, Reaching, Reconnect, Settings, SinkHandle, WebSocket, start,
+};
 use crate::time::Instant;
 
 /// No test waits longer for anything.
@@ -55,7 +58,8 @@ pub(super) fn at_url(url: &str, dialect: DialectKind) -> Settings {
     let url = url.parse().expect("a WebSocket URL");
     let mut settings =
         Settings::new(SinkName::from("asr"), Kind::WebSocket(WebSocket::new(url, dialect)));
-    settings.reconnect = Reconnect { attempts: 5, first_delay_ms: 10, max_delay_ms: 50 };
+    settings.reconnect =
+        Reconnect { attempts: 5, first_delay_ms: 10, max_delay_ms: 50, ..Reconnect::default() };
     settings
 }
 
@@ -86,9 +90,14 @@ pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
 
 impl Bench {
     pub(super) fn new(settings: Vec<Settings>) -> Bench {
+        let destinations = Destinations { loopback: true, ..Destinations::public() };
+        Bench::reaching(settings, Reaching { dns: DnsSettings::default(), destinations })
+    }
+
+    pub(super) fn reaching(settings: Vec<Settings>, reaching: Reaching) -> Bench {
         let clock = Clock::start();
         let (sender, events) = mpsc::channel(1000);
-        let handle = start(settings, clock, sender).expect("the sinks start");
+        let handle = start(settings, &reaching, clock, sender).expect("the sinks start");
         Bench { handle, clock, events, past: Vec::new(), next_stream: 1 }
     }
 

@@ -15,6 +15,8 @@ mod offer_answer;
 mod refreshes;
 mod strangers;
 mod streams;
+mod switched_off;
+mod takeovers;
 mod terminals;
 mod transferred_streams;
 mod transfers;
