@@ -46,7 +46,7 @@ pub use command::{Forward, MediaCommand, MediaEvent, Prompt, Settings, Transmit}
 pub use figures::{Drops, PortFigures, RelayFigures};
 pub use joiner::{Joined, JoinedFrame, Joiner};
 pub use payload_map::{Payload, PayloadMap};
-pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item};
+pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item, REDACTED};
 pub use ports::{LocalPort, PortPool, REST};
 pub use relay::Relay;
 pub use tap::{TapReader, TapWriter, Tapped, ring};
