@@ -42,7 +42,7 @@ fn plan(script: &mut Script<'_>) -> AssemblyPlan {
         tracks: script.choose(&[Tracks::From, Tracks::To, Tracks::Both, Tracks::Both]),
         payloads: payloads(0),
         sample_rate: script.choose(&[8000, 16_000, 24_000, 48_000]),
-        encoding: script.choose(&[Encoding::L16, Encoding::Pcmu]),
+        encoding: script.choose(&[Encoding::L16, Encoding::Pcmu, Encoding::Pcma]),
         frame_ms: script.choose(&[20, 10, 60]),
         pause_as: script.choose(&[PauseAs::Omit, PauseAs::Silence]),
         gaps_as_silence: script.flag(),

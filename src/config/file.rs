@@ -30,6 +30,7 @@ section!(File {
     http: Http = Http::default(),
     log: Log = Log::default(),
     trace: Trace = Trace::default(),
+    notary: Notary = Notary::default(),
     users: Vec<User> = Vec::new(),
     peers: Vec<Peer> = Vec::new(),
     trunks: Vec<Trunk> = Vec::new(),
@@ -193,6 +194,8 @@ section!(Trace {
 
 section!(Hep { collector: Option<String> = None, agent: u64 = 1, key: Option<String> = None });
 
+section!(Notary { key: Option<String> = None, ledger: Option<String> = None });
+
 section!(User {
     name: String = String::new(),
     password: String = String::new(),
@@ -317,7 +320,8 @@ section!(Sink {
     extra_ca: Option<String> = None,
     directory: Option<String> = None,
     sample_rate: u32 = 8_000,
-    encoding: Encoding = Encoding::L16,
+    encoding: Option<Encoding> = None,
+    channels: Option<Channels> = None,
     max_streams: u64 = 1_000,
     queue_ms: u64 = 2_000,
     connect_timeout_ms: u64 = 3_000,
@@ -402,4 +406,14 @@ pub(super) enum Dialect {
 pub(super) enum Encoding {
     L16,
     Pcmu,
+    Pcma,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Channels {
+    Separate,
+    Mono,
+    Stereo,
+    Mixed,
 }

@@ -24,6 +24,7 @@ use std::path::Path;
 
 use crate::http;
 use crate::net::NetSettings;
+use crate::notary;
 use crate::notify::BoardLimits;
 use crate::sink;
 use crate::store;
@@ -43,6 +44,8 @@ pub struct Config {
     pub sinks: Vec<sink::Settings>,
     /// Where registrations are kept over a restart.
     pub store: Option<store::Settings>,
+    /// What signs the manifests.
+    pub notary: notary::Settings,
     /// The API.
     pub http: http::Settings,
     /// How long ended calls stay readable.

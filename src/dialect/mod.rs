@@ -9,18 +9,23 @@
 //! | [`twilio`] | base64 mu-law 8000 Hz in JSON | `timestamp` in ms | mu-law silence; a pause is a jump in `timestamp` | no |
 
 pub mod native;
+pub mod rtp;
 pub mod twilio;
 
+mod formats;
 mod names;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 
-use crate::codec::g711;
 use crate::event::{Cause, Manifest};
 use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
-use crate::media::{Encoding, Item};
+pub use formats::SAMPLE_RATES_HZ;
+pub(crate) use formats::known;
+
+pub use crate::media::linear;
+use crate::media::{Channels, Encoding, Item};
 use crate::time::Instant;
 
 /// What the samples of a stream look like when they leave.
@@ -30,21 +35,14 @@ pub struct Format {
     pub sample_rate: u32,
     /// How a sample is written.
     pub encoding: Encoding,
+    /// How the tracks lie in it.
+    pub channels: Channels,
 }
 
 impl Format {
     /// 8000 Hz, 16 bit linear: what the telephone gives, without loss.
-    pub const TELEPHONE: Format = Format { sample_rate: 8000, encoding: Encoding::L16 };
-}
-
-/// The samples of a payload that is written as `encoding` says.
-pub fn linear(encoding: Encoding, payload: &[u8]) -> impl Iterator<Item = i16> {
-    let sample = move |bytes: &[u8]| match (encoding, bytes) {
-        (Encoding::L16, [low, high]) => Some(i16::from_le_bytes([*low, *high])),
-        (Encoding::Pcmu, [byte]) => Some(g711::ulaw_decode(*byte)),
-        (Encoding::L16 | Encoding::Pcmu, _) => None,
-    };
-    payload.chunks_exact(encoding.sample_bytes()).filter_map(sample)
+    pub const TELEPHONE: Format =
+        Format { sample_rate: 8000, encoding: Encoding::L16, channels: Channels::Separate };
 }
 
 /// Everything that a greeting tells of a stream.
@@ -92,14 +90,6 @@ impl DialectKind {
         match self {
             DialectKind::Native => "native",
             DialectKind::Twilio => "twilio",
-        }
-    }
-
-    /// The format that this dialect speaks when `wished` is configured: `twilio` knows mu-law at 8000 Hz only.
-    pub const fn format(self, wished: Format) -> Format {
-        match self {
-            DialectKind::Native => wished,
-            DialectKind::Twilio => Format { sample_rate: 8000, encoding: Encoding::Pcmu },
         }
     }
 

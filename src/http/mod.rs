@@ -13,6 +13,7 @@ mod calls;
 mod contact;
 mod error;
 mod events;
+mod manifests;
 mod messages;
 mod open;
 mod request;
@@ -46,6 +47,7 @@ use crate::command::{Accepted, Command};
 use crate::control::json::{MessagesView, ScopeView, SinkView, Timestamp};
 use crate::id::{CallId, StreamId};
 use crate::net::CommandError;
+use crate::notary::Notary;
 use crate::notify::Notify;
 
 /// How long a request's body may take to arrive.
@@ -94,6 +96,8 @@ pub type WallTime = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Gateway {
     /// Bus, board and metrics.
     pub notify: Arc<Notify>,
+    /// Where the signed manifests come from.
+    pub notary: Notary,
     /// Where commands go.
     pub door: CommandDoor,
     /// Where the scope's levels come from.
@@ -145,7 +149,8 @@ pub fn router(gateway: Gateway) -> Router {
         .routes(routes!(streams::list, streams::start))
         .routes(routes!(streams::change))
         .routes(routes!(streams::show))
-        .routes(routes!(streams::manifest))
+        .routes(routes!(manifests::show))
+        .routes(routes!(manifests::seals))
         .routes(routes!(streams::scope))
         .routes(routes!(streams::sinks))
         .routes(routes!(trunks::list))
@@ -160,6 +165,7 @@ pub fn router(gateway: Gateway) -> Router {
         .routes(routes!(contact::stop))
         .split_for_parts();
     let (open, open_description) = OpenApiRouter::new()
+        .routes(routes!(manifests::keys))
         .routes(routes!(open::health))
         .routes(routes!(open::ready))
         .split_for_parts();

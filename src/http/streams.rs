@@ -12,7 +12,7 @@ use super::error::{ApiError, ErrorBody};
 use super::request::Body;
 use super::{Shared, request as http_request};
 use crate::command::{Command, Denied, Origin, Target, Verb};
-use crate::control::json::{AcceptedView, ManifestView, ScopeView, SinkView, StreamView};
+use crate::control::json::{AcceptedView, ScopeView, SinkView, StreamView};
 use crate::control::request::{self, BadMember, StartMembers};
 
 /// The streams of a call.
@@ -149,25 +149,6 @@ pub(super) async fn show(
 ) -> Result<Json<StreamView>, ApiError> {
     let view = shared.gateway.notify.board.stream(http_request::stream(&stream)?);
     Ok(Json(view.ok_or(Denied::NoSuchStream)?))
-}
-
-/// The account of a stream that has ended: where every sample of its clock went.
-#[utoipa::path(get, path = "/v1/streams/{stream}/manifest", tag = "streams",
-    params(("stream" = String, Path, description = "The stream's id")),
-    responses((status = 200, body = ManifestView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub(super) async fn manifest(
-    State(shared): State<Shared>,
-    Path(stream): Path<String>,
-) -> Result<Json<ManifestView>, ApiError> {
-    let (board, stream) = (&shared.gateway.notify.board, http_request::stream(&stream)?);
-    if let Some(manifest) = board.manifest(stream) {
-        return Ok(Json(ManifestView::from(manifest.as_ref())));
-    }
-    Err(if board.stream(stream).is_some() {
-        ApiError::NoManifest
-    } else {
-        Denied::NoSuchStream.into()
-    })
 }
 
 /// Levels of a stream that goes to the built-in scope.

@@ -12,6 +12,7 @@
 
 mod account;
 mod assembly;
+mod channels;
 mod clock;
 mod command;
 mod conditions;
@@ -36,6 +37,7 @@ mod timeline;
 mod transcoder;
 
 pub use assembly::Assembler;
+pub use channels::{Channels, Joined, JoinedFrame, Joiner, linear};
 use command::INLINE_BYTES;
 pub use command::{Forward, MediaCommand, MediaEvent, Prompt, Settings, Transmit};
 pub use figures::{Drops, PortFigures, RelayFigures};

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::codec::g711;
 use crate::command::PauseAs;
 use crate::event::{Span, SpanKind};
 use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
@@ -17,14 +18,34 @@ pub enum Encoding {
     L16,
     /// G.711 µ-law, one byte.
     Pcmu,
+    /// G.711 A-law, one byte.
+    Pcma,
 }
 
 impl Encoding {
+    /// The name in configuration files and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Encoding::L16 => "l16",
+            Encoding::Pcmu => "pcmu",
+            Encoding::Pcma => "pcma",
+        }
+    }
+
     /// Bytes per sample.
     pub const fn sample_bytes(self) -> usize {
         match self {
             Encoding::L16 => 2,
-            Encoding::Pcmu => 1,
+            Encoding::Pcmu | Encoding::Pcma => 1,
+        }
+    }
+
+    /// What every byte of a silent sample is.
+    pub const fn zero_byte(self) -> u8 {
+        match self {
+            Encoding::L16 => 0,
+            Encoding::Pcmu => g711::ULAW_SILENCE,
+            Encoding::Pcma => g711::ALAW_SILENCE,
         }
     }
 }

@@ -34,7 +34,7 @@ impl Format {
             encoding: plan.encoding,
             pause_as: plan.pause_as,
             gaps_as_silence: plan.gaps_as_silence,
-            zeros: Bytes::from(vec![zero_byte(plan.encoding); length]),
+            zeros: Bytes::from(vec![plan.encoding.zero_byte(); length]),
         }
     }
 
@@ -46,14 +46,6 @@ impl Format {
             (SpanKind::Paused, PauseAs::Omit) => false,
             (SpanKind::Lost | SpanKind::Held | SpanKind::Discarded, _) => self.gaps_as_silence,
         }
-    }
-}
-
-/// What a zero sample's bytes are: µ-law 0xff is +0 (G.711 table 2a).
-const fn zero_byte(encoding: Encoding) -> u8 {
-    match encoding {
-        Encoding::L16 => 0,
-        Encoding::Pcmu => 0xff,
     }
 }
 
@@ -187,7 +179,7 @@ impl Timeline {
     /// Writes the zeros down that the open frame has behind its last audio.
     fn pad_open(&mut self) {
         let length = self.open.samples as usize * self.format.encoding.sample_bytes();
-        self.open.bytes.resize(length, zero_byte(self.format.encoding));
+        self.open.bytes.resize(length, self.format.encoding.zero_byte());
     }
 
     /// Closes the open frame, full or not.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::net::{NetHandle, Status, Tallied};
+use crate::notary::Notary;
 use crate::notify::{Figure, FigureKind, LabelledSums, Metrics};
 use crate::sink::{PoolFigures, SinkHandle};
 use crate::store::Store;
@@ -124,6 +125,27 @@ pub(super) fn attach_store(metrics: &Metrics, store: &Store) {
                 "store_dropped",
                 "Changes of registrations that were not kept because too many waited",
                 figures.dropped(),
+            ),
+        ]
+    };
+    metrics.attach(FigureKind::Sums, Box::new(sums));
+}
+
+pub(super) fn attach_notary(metrics: &Metrics, notary: &Notary) {
+    let notary = notary.clone();
+    let sums = move || {
+        let figures = notary.figures();
+        vec![
+            figure("notary_sealed", "Manifests that were signed", figures.sealed()),
+            figure(
+                "notary_unsealed",
+                "Manifests that stayed without a signature because too many waited",
+                figures.unsealed(),
+            ),
+            figure(
+                "notary_unwritten",
+                "Signed manifests that the ledger's disk did not take",
+                figures.unwritten(),
             ),
         ]
     };

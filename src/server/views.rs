@@ -8,7 +8,7 @@ use crate::control::json::{
     StreamFiguresView, Timestamp, TrunkRegistrationView, TrunkView,
 };
 use crate::id::{CallId, StreamId};
-use crate::media::{Encoding, PortFigures};
+use crate::media::PortFigures;
 use crate::sink::{self, Kind, Scope};
 use crate::time::Instant;
 use crate::trace::{Recorded, Seen};
@@ -105,10 +105,8 @@ pub(super) fn sink(settings: &sink::Settings) -> SinkView {
         dialect,
         address,
         sample_rate: format.sample_rate,
-        encoding: match format.encoding {
-            Encoding::L16 => "l16",
-            Encoding::Pcmu => "pcmu",
-        },
+        encoding: format.encoding.as_str(),
+        channels: format.channels.as_str(),
         max_streams: settings.max_streams,
         live_streams: 0,
     }

@@ -189,8 +189,9 @@ impl Room {
         self.pools.iter().find(|pool| pool.settings.name == *name).cloned()
     }
 
-    fn stream(&self, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
+    fn stream(&self, mut plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
         let format = pool.settings.effective_format();
+        plan.tracks = format.channels.narrow(plan.tracks);
         let dialect = pool.dialect();
         let keeping = match dialect {
             Some(DialectKind::Native) => Keeping::UntilAcknowledged,

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Uri};
 
-use crate::dialect::{DialectKind, Format};
+use crate::dialect::{DialectKind, Format, SAMPLE_RATES_HZ, known};
 use crate::id::SinkName;
-use crate::media::Encoding;
+use crate::media::{Channels, Encoding};
 
 /// The longest queue. The account can take back what was given up to 5 s ago, and a frame may wait twice: for the socket, and
 /// after a loss for the acknowledgement that never came.
@@ -56,7 +56,11 @@ impl Settings {
     pub fn effective_format(&self) -> Format {
         match &self.kind {
             Kind::WebSocket(socket) => socket.dialect.format(self.format),
-            Kind::Wav { .. } | Kind::Scope => Format { encoding: Encoding::L16, ..self.format },
+            Kind::Wav { .. } | Kind::Scope => Format {
+                encoding: Encoding::L16,
+                channels: known(self.format.channels, self.kind.channels()),
+                ..self.format
+            },
         }
     }
 
@@ -83,6 +87,33 @@ pub enum Kind {
     },
     /// Built in: levels and the last seconds, in memory.
     Scope,
+}
+
+impl Kind {
+    /// How the tracks may lie; the first one is the usual one.
+    pub const fn channels(&self) -> &'static [Channels] {
+        match self {
+            Kind::WebSocket(socket) => socket.dialect.channels(),
+            Kind::Wav { .. } => &[Channels::Stereo, Channels::Mono],
+            Kind::Scope => &[Channels::Separate, Channels::Mono],
+        }
+    }
+
+    /// How samples may be written; the first one is the usual one.
+    pub const fn encodings(&self) -> &'static [Encoding] {
+        match self {
+            Kind::WebSocket(socket) => socket.dialect.encodings(),
+            Kind::Wav { .. } | Kind::Scope => &[Encoding::L16],
+        }
+    }
+
+    /// The rates of samples that are written as `encoding` says, in Hz.
+    pub const fn sample_rates(&self, encoding: Encoding) -> &'static [u32] {
+        match self {
+            Kind::WebSocket(socket) => socket.dialect.sample_rates(encoding),
+            Kind::Wav { .. } | Kind::Scope => &SAMPLE_RATES_HZ,
+        }
+    }
 }
 
 /// A WebSocket server that we connect to.

@@ -52,6 +52,7 @@ fn json(mark: &str, text: &str) -> Checked {
         "sink" => fits(shown, &samples::sink()),
         "scope" => fits(shown, &samples::scope()),
         "manifest" => fits(shown, &ManifestView::from(&samples::manifest())),
+        "sealed" => value_fits(shown, &samples::sealed(), "payload"),
         "error" => error(shown),
         "contact-answer" => contact_answer(shown),
         "contact-error" => {

@@ -74,6 +74,7 @@ fn gateway() -> Gateway {
     );
     Gateway {
         notify: Arc::new(notify()),
+        notary: samples::notary(),
         door: Arc::new(|_, _| Box::pin(std::future::ready(Ok(samples::accepted())))),
         scope: Arc::new(|_| Some(samples::scope())),
         trace: TraceReader {

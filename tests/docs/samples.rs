@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use sidestream::command::{Accepted, Denied, Origin, StreamState, StreamStatus};
 use sidestream::control::json::{
     CallState, CallView, LegFiguresView, LegView, MessageView, MessagesView, ScopeLevelView,
-    ScopeTrackView, ScopeView, SinkView, StreamFiguresView, StreamView,
+    ScopeTrackView, ScopeView, SinkView, StreamFiguresView, StreamView, Timestamp,
 };
 use sidestream::event::{Cause, Event, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest};
 use sidestream::id::{CallId, LegId, SinkName, StreamId, Track, Tracks};
+use sidestream::notary::{self, Notary};
 use sidestream::time::{Instant, MediaTime};
 
 /// The call of the examples.
@@ -185,6 +189,7 @@ pub(crate) fn sink() -> SinkView {
         address: Some("asr.example:443".into()),
         sample_rate: 8_000,
         encoding: "l16",
+        channels: "separate",
         max_streams: 1_000,
         live_streams: 1,
     }
@@ -202,4 +207,22 @@ pub(crate) fn scope() -> ScopeView {
             levels: vec![ScopeLevelView { kind: "audio", peak: 0.5, rms: 0.1 }],
         }],
     }
+}
+
+/// A notary that has signed the manifest of the examples' stream, twice: the first of a chain has no predecessor.
+pub(crate) fn notary() -> Notary {
+    let notary = notary::start(&notary::Settings::default()).expect("a notary");
+    for _ in 0..2 {
+        notary.seal(Arc::new(manifest()), Timestamp::from_unix_millis(0));
+    }
+    assert!(notary.flush());
+    notary
+}
+
+/// What the second one's signature is over.
+pub(crate) fn sealed() -> Value {
+    let seal = notary().seals(manifest().stream).pop().expect("it was signed");
+    let payload = seal.split('.').nth(1).expect("a JWS has three parts");
+    let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
+    serde_json::from_slice(&payload).expect("JSON")
 }

@@ -4,6 +4,7 @@
 mod dialplan;
 mod guard;
 mod http;
+mod notary;
 mod reaching;
 mod signalling;
 mod sinks;
@@ -62,6 +63,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let tls = builder.tls(&file.sip, &listeners);
     let command_time =
         builder.millis("http.command_timeout_ms", file.http.command_timeout_ms, 10..=60_000);
+    let notary = builder.notary(&file.notary);
     let board = builder.board(&file.http);
     let http = builder.http(&file.http);
     let switch = builder.switch(&file, streaming, &names, &listeners);
@@ -72,7 +74,17 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
             let net = NetSettings { media, tcp, dns, websocket, tls, command_time, tap };
             let path = file.sip.registrar.store.map(PathBuf::from);
             let store = path.map(|path| store::Settings { path });
-            Ok(Config { listen: listeners.heard, switch, net, sinks, store, http, board, log })
+            Ok(Config {
+                listen: listeners.heard,
+                switch,
+                net,
+                sinks,
+                store,
+                notary,
+                http,
+                board,
+                log,
+            })
         }
         _ => Err(builder.flaws),
     }

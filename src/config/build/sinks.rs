@@ -4,15 +4,13 @@ use std::path::PathBuf;
 
 use super::Builder;
 use crate::config::error::Flaw;
-use crate::config::file::{Dialect, Encoding, Reconnect, Sink, SinkKind};
+use crate::config::file::{Channels, Dialect, Encoding, Reconnect, Sink, SinkKind};
 use crate::config::place::Place;
 use crate::control::request;
 use crate::dialect::{DialectKind, Format};
 use crate::id::SinkName;
 use crate::media;
 use crate::sink::{self, Header, Kind, QUEUE_MS_LIMIT, Secret, Settings, Url, WebSocket};
-
-const SAMPLE_RATES_HZ: [u32; 4] = [8_000, 16_000, 24_000, 48_000];
 
 impl Builder {
     pub(super) fn sinks(&mut self, sinks: &[Sink]) -> Vec<Settings> {
@@ -28,13 +26,8 @@ impl Builder {
                 "a sink's name is 1 to 64 letters, digits, '.', '_' or '-'",
             );
         }
-        if !SAMPLE_RATES_HZ.contains(&sink.sample_rate) {
-            self.wrong(
-                place.key("sample_rate"),
-                "the sample rate is 8000, 16000, 24000 or 48000 Hz",
-            );
-        }
         let kind = self.kind(&place, sink);
+        let format = self.format(&place, sink, kind.as_ref());
         let mut small = |key: &str, value: u64, least: u64, most: u64| {
             u32::try_from(self.number(place.key(key), value, least..=most)).unwrap_or(u32::MAX)
         };
@@ -42,13 +35,9 @@ impl Builder {
         let connect_timeout_ms = small("connect_timeout_ms", sink.connect_timeout_ms, 50, 60_000);
         let drain_ms = small("drain_ms", sink.drain_ms, 0, 10_000);
         let max_streams = small("max_streams", sink.max_streams, 1, 1_000_000);
-        let encoding = match sink.encoding {
-            Encoding::L16 => media::Encoding::L16,
-            Encoding::Pcmu => media::Encoding::Pcmu,
-        };
         let reconnect = self.reconnect(&place, &sink.reconnect);
         Some(Settings {
-            format: Format { sample_rate: sink.sample_rate, encoding },
+            format,
             max_streams: usize::try_from(max_streams).unwrap_or(usize::MAX),
             queue_ms,
             connect_timeout_ms,
@@ -56,6 +45,48 @@ impl Builder {
             reconnect,
             ..Settings::new(SinkName::new(sink.name.as_str()), kind?)
         })
+    }
+
+    /// What leaves: what is not given is what the kind of sink usually has.
+    fn format(&mut self, place: &Place, sink: &Sink, kind: Option<&Kind>) -> Format {
+        let encoding = sink.encoding.map(|encoding| match encoding {
+            Encoding::L16 => media::Encoding::L16,
+            Encoding::Pcmu => media::Encoding::Pcmu,
+            Encoding::Pcma => media::Encoding::Pcma,
+        });
+        let channels = sink.channels.map(|channels| match channels {
+            Channels::Separate => media::Channels::Separate,
+            Channels::Mono => media::Channels::Mono,
+            Channels::Stereo => media::Channels::Stereo,
+            Channels::Mixed => media::Channels::Mixed,
+        });
+        let sample_rate = sink.sample_rate;
+        let Some(kind) = kind else {
+            return Format { sample_rate, ..Format::TELEPHONE };
+        };
+        let usual = |wished: Option<media::Encoding>| wished.or(kind.encodings().first().copied());
+        let format = Format {
+            sample_rate,
+            encoding: usual(encoding).unwrap_or_default(),
+            channels: channels.or(kind.channels().first().copied()).unwrap_or_default(),
+        };
+        if !kind.encodings().contains(&format.encoding) {
+            let known = kind.encodings().iter().map(|encoding| encoding.as_str());
+            self.unknown_format(place.key("encoding"), "encodings", known.map(quoted));
+        } else if !kind.sample_rates(format.encoding).contains(&sample_rate) {
+            let known = kind.sample_rates(format.encoding).iter().map(u32::to_string);
+            self.unknown_format(place.key("sample_rate"), "rates in Hz", known);
+        }
+        if !kind.channels().contains(&format.channels) {
+            let known = kind.channels().iter().map(|channels| channels.as_str());
+            self.unknown_format(place.key("channels"), "layouts", known.map(quoted));
+        }
+        format
+    }
+
+    fn unknown_format(&mut self, place: Place, what: &str, known: impl Iterator<Item = String>) {
+        let known: Vec<String> = known.collect();
+        self.wrong(place, format!("this sink knows the {what} {}", known.join(", ")));
     }
 
     fn kind(&mut self, place: &Place, sink: &Sink) -> Option<Kind> {
@@ -136,4 +167,8 @@ impl Builder {
             max_delay_ms: small("max_delay_ms", file.max_delay_ms, 10, 600_000),
         }
     }
+}
+
+fn quoted(word: &str) -> String {
+    format!("\"{word}\"")
 }

@@ -18,8 +18,10 @@ pub struct SinkView {
     pub address: Option<String>,
     /// Samples per second that leave, in Hz.
     pub sample_rate: u32,
-    /// `l16` or `pcmu`.
+    /// `l16`, `pcmu` or `pcma`.
     pub encoding: &'static str,
+    /// How the tracks lie in it: `separate`, `mono`, `stereo` or `mixed`.
+    pub channels: &'static str,
     /// How many streams it serves at once.
     pub max_streams: usize,
     /// How many it serves.

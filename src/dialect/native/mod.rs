@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Numbers are big-endian; [`FrameHeader`] is the one place that knows the layout. Samples are as the hello's `encoding` says
-//! (`pcm_s16le`: 16 bit little-endian, `pcmu`: mu-law).
+//! (`pcm_s16le`: 16 bit little-endian, `pcmu`: mu-law, `pcma`: A-law).
 
 mod frame;
 mod manifest;

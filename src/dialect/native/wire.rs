@@ -20,6 +20,7 @@ pub const fn encoding_name(encoding: Encoding) -> &'static str {
     match encoding {
         Encoding::L16 => "pcm_s16le",
         Encoding::Pcmu => "pcmu",
+        Encoding::Pcma => "pcma",
     }
 }
 
@@ -157,7 +158,7 @@ pub struct Hello {
     pub tracks: Vec<Track>,
     /// Samples per second of every position and every frame.
     pub sample_rate: u32,
-    /// `pcm_s16le` or `pcmu`.
+    /// `pcm_s16le`, `pcmu` or `pcma`.
     pub encoding: String,
     /// Milliseconds of audio in a frame.
     pub frame_ms: u32,

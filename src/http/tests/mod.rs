@@ -64,6 +64,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
         address: Some("asr.example:443".into()),
         sample_rate: 8000,
         encoding: "l16",
+        channels: "separate",
         max_streams: 10,
         live_streams: 0,
     };
@@ -72,6 +73,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
             Arc::new(|at: Instant| Timestamp::from_unix_millis(at.as_nanos() / 1_000_000)),
             BoardLimits::default(),
         )),
+        notary: crate::notary::start(&crate::notary::Settings::default()).expect("a notary"),
         door: door(asked.clone(), answers.clone()),
         scope: Arc::new(|stream| {
             (stream.to_string() == STREAM).then(|| ScopeView {
