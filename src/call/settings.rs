@@ -183,14 +183,16 @@ impl Default for Streaming {
 pub struct SinkLimits {
     /// How many live streams it may serve at once.
     pub max_streams: usize,
+    /// How long a stream to it may run unless its start says otherwise.
+    pub max_duration: Option<Duration>,
     /// Whom it may speak to; `None` is for a sink that only listens.
     pub back_channel: Option<BackChannel>,
 }
 
 impl SinkLimits {
-    /// A sink that only listens.
-    pub const fn listening(max_streams: usize) -> Self {
-        SinkLimits { max_streams, back_channel: None }
+    /// A sink that serves so many streams, for as long as they like, and only listens.
+    pub const fn of(max_streams: usize) -> Self {
+        SinkLimits { max_streams, max_duration: None, back_channel: None }
     }
 }
 

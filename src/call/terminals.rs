@@ -88,6 +88,7 @@ impl Call {
             sink,
             tracks: spec.tracks,
             pause_as: spec.pause_as,
+            redact_dtmf: spec.redact_dtmf,
             payloads,
             start,
             begin: cx.now,

@@ -32,6 +32,10 @@ pub struct Settings {
     pub format: Format,
     /// How many streams it serves at once; one more is refused.
     pub max_streams: usize,
+    /// How long a stream to it may run unless its start says otherwise.
+    pub max_duration: Option<Duration>,
+    /// Whether it is told that a key was pressed, and not which.
+    pub redact_dtmf: bool,
     /// How much audio waits for a sink that does not take it: older audio is given up, and told as such. At most
     /// [`QUEUE_MS_LIMIT`].
     pub queue_ms: u32,
@@ -53,6 +57,8 @@ impl Settings {
             kind,
             format: Format::TELEPHONE,
             max_streams: 1000,
+            max_duration: None,
+            redact_dtmf: false,
             queue_ms: 2000,
             connect_timeout_ms: 3000,
             drain_ms: 500,
@@ -67,7 +73,11 @@ impl Settings {
         let back_channel = self
             .back_channel
             .map(|(hearers, buffer_ms)| BackChannel { hearers, sample_rate, buffer_ms });
-        SinkLimits { max_streams: self.max_streams, back_channel }
+        SinkLimits {
+            max_streams: self.max_streams,
+            max_duration: self.max_duration,
+            back_channel,
+        }
     }
 
     /// The format that leaves: a dialect may know only one, and files and levels are always linear.
@@ -145,6 +155,14 @@ impl Kind {
                 Encoding::Pcmu | Encoding::Pcma => &[8_000],
             },
             Kind::AudioSocket(_) | Kind::Wav { .. } | Kind::Scope => &SAMPLE_RATES_HZ,
+        }
+    }
+
+    /// Whether what it speaks has words for what a sink says to the parties.
+    pub const fn speaks(&self) -> bool {
+        match self {
+            Kind::WebSocket(socket) => socket.dialect.speaks(),
+            Kind::AudioSocket(_) | Kind::Rtp(_) | Kind::Wav { .. } | Kind::Scope => false,
         }
     }
 

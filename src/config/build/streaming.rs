@@ -59,6 +59,9 @@ impl Builder {
             stream: start.label.as_deref(),
             tracks: Some(&start.tracks),
             pause_as: start.pause_as.as_deref(),
+            max_duration_s: start.max_duration_s,
+            early_media: Some(start.early_media),
+            redact_dtmf: Some(start.redact_dtmf),
         };
         match request::start(members) {
             Ok(start) => Some(start),
