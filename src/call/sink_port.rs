@@ -174,6 +174,10 @@ pub struct StreamFigures {
     pub reconnects: u64,
     /// Samples given up because the sink did not take them in time.
     pub discarded_samples: u64,
+    /// Samples that the sink said to the parties.
+    pub said_samples: u64,
+    /// Samples that it said and that were given up, because too much waited to be heard.
+    pub unsaid_samples: u64,
     /// How long the oldest frame that waits for the sink has waited.
     pub lag_ms: u64,
 }

@@ -8,7 +8,6 @@ use anyhow::Context;
 use clap::Args;
 
 use super::log;
-use crate::call::SinkLimits;
 use crate::config::{Config, Development, DevelopmentPorts, LogSettings, development};
 use crate::dialect::DialectKind;
 use crate::id::SinkName;

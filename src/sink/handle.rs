@@ -16,6 +16,7 @@ use super::pool::{Place, Pool, PoolFigures, Way};
 use super::scope::Scope;
 use super::settings::Settings;
 use super::stream::{Close, Ending, Letter, Stream, Told};
+use super::voice::BackChannel;
 use super::target::{Destinations, Reach, Target, TargetError};
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
 use crate::dialect::audiosocket::AudioSocket;
@@ -207,6 +208,8 @@ impl Room {
         plan.tracks = format.channels.narrow(plan.tracks);
         let (keeping, gaps_as_silence) = (pool.way.keeping(), pool.way.wants_silence());
         let link = self.link(&plan, &pool, format);
+        let voices = std::mem::take(&mut plan.voices);
+        let back_channel = BackChannel::new(voices, format.encoding);
         Stream {
             id: plan.terminal,
             tracks: plan.tracks,
@@ -215,6 +218,7 @@ impl Room {
             outbox: Outbox::new(pool.settings.queue_samples(), keeping, plan.tracks),
             assembler: assembler(plan, &pool, format, gaps_as_silence),
             link,
+            back_channel,
             letters: inbox.letters,
             close: inbox.closed,
             events: self.events.clone(),

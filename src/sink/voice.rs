@@ -18,6 +18,9 @@ pub(super) struct BackChannel {
     given_up: u64,
 }
 
+/// A longer name is refused: it is kept, and sent back.
+const NAME_BYTES: usize = 256;
+
 /// A name, and how far each hearer has to be for it.
 #[derive(Debug)]
 struct Mark {
@@ -50,9 +53,9 @@ impl BackChannel {
         self.given_up += (self.samples.len() - taken) as u64;
     }
 
-    /// The name comes back when everything said so far was heard. False when too many wait already.
+    /// The name comes back when everything said so far was heard. False when it is too long, or too many wait already.
     pub(super) fn mark(&mut self, name: String) -> bool {
-        if self.marks.len() == MARKS_LIMIT {
+        if self.marks.len() == MARKS_LIMIT || name.len() > NAME_BYTES {
             return false;
         }
         let positions = self.voices.iter().map(VoiceWriter::written).collect();
@@ -65,8 +68,8 @@ impl BackChannel {
         self.voices.iter_mut().for_each(VoiceWriter::clear);
     }
 
-    /// The next mark that every hearer has come to.
-    pub(super) fn next_reached(&mut self) -> Option<String> {
+    /// The next mark up to which every hearer has heard all.
+    pub(super) fn next_heard(&mut self) -> Option<String> {
         let mark = self.marks.front()?;
         let mut places = self.voices.iter().zip(&mark.positions);
         let is_reached = places.all(|(voice, position)| {
@@ -106,10 +109,10 @@ mod tests {
         assert!(channel.mark("before".into()));
         channel.say(&[0; 320]);
         assert!(channel.mark("after".into()));
-        assert_eq!(channel.next_reached().as_deref(), Some("before"));
-        assert_eq!(channel.next_reached(), None, "nobody has heard it");
+        assert_eq!(channel.next_heard().as_deref(), Some("before"));
+        assert_eq!(channel.next_heard(), None, "nobody has heard it");
         drop(reader);
-        assert_eq!(channel.next_reached().as_deref(), Some("after"), "nobody will ever hear it");
+        assert_eq!(channel.next_heard().as_deref(), Some("after"), "nobody will ever hear it");
     }
 
     #[test]
@@ -119,6 +122,8 @@ mod tests {
         channel.say(&[0; 2]);
         let taken = (0..300).filter(|n| channel.mark(n.to_string())).count();
         assert_eq!(taken, MARKS_LIMIT);
+        channel.hush();
+        assert!(!channel.mark("n".repeat(NAME_BYTES + 1)));
     }
 
     #[test]

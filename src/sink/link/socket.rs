@@ -41,6 +41,9 @@ const GARBAGE_LIMIT: u32 = 16;
 /// Refusals beyond this are not told: the sink counts for itself what it is not reading.
 const FIRST_LIMIT: usize = 16;
 
+/// Marks of a sink that does not read wait up to here; as many as may wait to be heard fit.
+const HEARD_LIMIT: usize = 512;
+
 enum State {
     Connecting(BoxFuture<'static, Result<Connection, ConnectError>>),
     Up(Up),
@@ -232,6 +235,12 @@ impl SocketLink {
             State::Up(up) => self.first.is_empty() && !up.unflushed,
             State::Connecting(_) | State::Waiting(_) => false,
             State::Retired(_) | State::Over => true,
+        }
+    }
+
+    pub(super) fn tell_heard(&mut self, name: &str) {
+        if self.first.len() < HEARD_LIMIT && matches!(self.state, State::Up(_)) {
+            self.first.extend(self.dialect.heard(name));
         }
     }
 
