@@ -31,8 +31,7 @@ use bytes::Bytes;
 
 use crate::event::{Cause, Manifest};
 use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
-pub use formats::SAMPLE_RATES_HZ;
-pub(crate) use formats::known;
+pub use formats::{SAMPLE_RATES_HZ, known};
 
 pub use crate::media::linear;
 use crate::media::{Channels, Encoding, Item};

@@ -20,6 +20,7 @@ mod request;
 mod settings;
 mod sigv4;
 mod streams;
+mod tapi;
 #[cfg(test)]
 mod tests;
 mod trunks;
@@ -156,6 +157,8 @@ pub fn router(gateway: Gateway) -> Router {
         .routes(routes!(manifests::seals))
         .routes(routes!(streams::scope))
         .routes(routes!(streams::sinks))
+        .routes(routes!(tapi::of_call))
+        .routes(routes!(tapi::of_stream))
         .routes(routes!(trunks::list))
         .routes(routes!(trunks::show))
         .routes(routes!(bans::list))

@@ -31,11 +31,13 @@ mod relay;
 mod score;
 mod sequencer;
 mod source;
+mod speaker;
 mod tap;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod transcoder;
+mod voice;
 
 pub use assembly::Assembler;
 pub use channels::{Channels, encoded, linear};
@@ -44,7 +46,8 @@ pub use command::{Forward, MediaCommand, MediaEvent, Prompt, Settings, Transmit}
 pub use figures::{Drops, PortFigures, RelayFigures};
 pub use joiner::{Joined, JoinedFrame, Joiner};
 pub use payload_map::{Payload, PayloadMap};
-pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item};
+pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item, REDACTED};
 pub use ports::{LocalPort, PortPool, REST};
 pub use relay::Relay;
 pub use tap::{TapReader, TapWriter, Tapped, ring};
+pub use voice::{VoiceReader, VoiceWriter, voice};

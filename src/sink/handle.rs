@@ -213,7 +213,7 @@ impl Room {
             start: plan.start,
             sample_rate: format.sample_rate,
             outbox: Outbox::new(pool.settings.queue_samples(), keeping, plan.tracks),
-            assembler: assembler(plan, format, gaps_as_silence),
+            assembler: assembler(plan, &pool, format, gaps_as_silence),
             link,
             letters: inbox.letters,
             close: inbox.closed,
@@ -283,7 +283,7 @@ fn socket(plan: &StreamPlan, target: &Arc<Target>, dialect: Dialect, pool: &Pool
     Link::Socket(Box::new(SocketLink::new(Arc::clone(target), stream, dialect, reconnect)))
 }
 
-fn assembler(plan: StreamPlan, format: Format, gaps_as_silence: bool) -> Assembler {
+fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: bool) -> Assembler {
     let assembly = AssemblyPlan {
         call: plan.call,
         terminal: plan.terminal,
@@ -296,6 +296,7 @@ fn assembler(plan: StreamPlan, format: Format, gaps_as_silence: bool) -> Assembl
         encoding: format.encoding,
         frame_ms: FRAME_MS,
         pause_as: plan.pause_as,
+        redact_dtmf: plan.redact_dtmf || pool.settings.redact_dtmf,
         gaps_as_silence,
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     };

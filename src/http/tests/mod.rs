@@ -4,6 +4,7 @@ mod contact;
 mod events;
 mod native;
 mod open;
+mod tapi;
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;

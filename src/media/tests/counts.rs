@@ -37,6 +37,7 @@ fn every_packet_is_forwarded_or_dropped_for_one_reason() {
         held: 2,
         unbridged: 1,
         no_destination: 1,
+        ..Drops::default()
     };
     assert_eq!(figures.dropped, expected);
     assert_eq!((figures.received, figures.forwarded), (9, 1));
