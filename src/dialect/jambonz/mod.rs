@@ -121,6 +121,10 @@ impl Jambonz {
         Message::Binary(Bytes::from(vec![encoding.zero_byte(); length]))
     }
 
+    pub(super) const fn late_samples(&self) -> u64 {
+        self.joiner.late_samples()
+    }
+
     /// What is left to be joined; the protocol has no last message.
     pub(super) fn farewell(&mut self) -> Vec<Message> {
         self.joiner.finish();
