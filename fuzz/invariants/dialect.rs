@@ -121,7 +121,7 @@ pub fn audiohook_sink(data: &[u8]) {
         if let SinkSays::Garbage(reason) = &said {
             dialect.refuse(reason).iter().for_each(|message| session.check(message, false));
         }
-        now = now + std::time::Duration::from_millis(700);
+        now += std::time::Duration::from_millis(700);
         let _ = dialect.overdue(now);
         let is_ready = dialect.is_ready();
         while let Some(message) = dialect.poll_message(now) {

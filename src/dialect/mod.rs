@@ -415,6 +415,18 @@ impl Dialect {
         }
     }
 
+    /// Samples of one track that came when the other had gone on without them, and were passed over.
+    pub fn late_samples(&self) -> u64 {
+        match self {
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::AudioSocket(_) => 0,
+            Dialect::Jambonz(jambonz) => jambonz.late_samples(),
+            Dialect::AudioHook(hook) => hook.late_samples(),
+        }
+    }
+
     /// Reads what the sink said.
     pub fn read(&mut self, message: &Message) -> SinkSays {
         match self {

@@ -157,6 +157,10 @@ impl Jambonz {
         }
     }
 
+    pub(super) const fn late_samples(&self) -> u64 {
+        self.joiner.late_samples()
+    }
+
     /// What is left to be joined; the protocol has no last message.
     pub(super) fn farewell(&mut self) -> Vec<Message> {
         self.joiner.finish();

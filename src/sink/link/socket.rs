@@ -19,6 +19,7 @@ use backon::ExponentialBackoff;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant as Moment, Sleep, sleep};
+use tracing::warn;
 
 use super::connection::{Broken, Connection, News};
 use super::{Happening, delays};
@@ -259,6 +260,10 @@ impl SocketLink {
             return;
         };
         let last = self.dialect.farewell(cause, manifest);
+        let late = self.dialect.late_samples();
+        if late > 0 {
+            warn!(stream = %self.stream, late, "samples of a track came too late to be joined with the other");
+        }
         connection.part(last, &mut self.dialect).await;
     }
 }
