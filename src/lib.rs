@@ -12,6 +12,7 @@ pub mod dialplan;
 pub mod event;
 pub mod id;
 pub mod locate;
+pub mod matroska;
 pub mod media;
 pub mod registrar;
 pub mod rtp;
@@ -27,6 +28,8 @@ pub mod trunk;
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
+pub mod fragments;
 #[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]

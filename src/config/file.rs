@@ -442,6 +442,9 @@ pub(super) enum Reliable {
 pub(super) enum Dialect {
     Native,
     Twilio,
+    Telnyx,
+    Jambonz,
+    Audiohook,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

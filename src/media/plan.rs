@@ -23,6 +23,9 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Every encoding.
+    pub const ALL: [Encoding; 3] = [Encoding::L16, Encoding::Pcmu, Encoding::Pcma];
+
     /// The name in configuration files and reports.
     pub const fn as_str(self) -> &'static str {
         match self {

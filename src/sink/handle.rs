@@ -16,7 +16,7 @@ use super::pool::{Place, Pool, PoolFigures, Way};
 use super::scope::Scope;
 use super::settings::Settings;
 use super::stream::{Close, Ending, Letter, Stream, Told};
-use super::target::{Destinations, Opening, Reach, Target, TargetError};
+use super::target::{Destinations, Reach, Target, TargetError};
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
 use crate::dialect::audiosocket::AudioSocket;
 use crate::dialect::{Dialect, Format, StreamInfo};
@@ -278,9 +278,9 @@ impl Room {
 }
 
 fn socket(plan: &StreamPlan, target: &Arc<Target>, dialect: Dialect, pool: &Pool) -> Link {
-    let opening = Opening { stream: plan.terminal.to_string(), headers: dialect.headers() };
+    let stream = plan.terminal.to_string();
     let reconnect = pool.settings.reconnect;
-    Link::Socket(Box::new(SocketLink::new(Arc::clone(target), opening, dialect, reconnect)))
+    Link::Socket(Box::new(SocketLink::new(Arc::clone(target), stream, dialect, reconnect)))
 }
 
 fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: bool) -> Assembler {

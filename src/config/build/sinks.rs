@@ -185,6 +185,9 @@ impl Builder {
         let dialect = match sink.dialect {
             Some(Dialect::Native) | None => DialectKind::Native,
             Some(Dialect::Twilio) => DialectKind::Twilio,
+            Some(Dialect::Telnyx) => DialectKind::Telnyx,
+            Some(Dialect::Jambonz) => DialectKind::Jambonz,
+            Some(Dialect::Audiohook) => DialectKind::AudioHook,
         };
         let client_certificate = self.pair(
             place,
