@@ -15,7 +15,7 @@ sipp_start target called_plainly -p "$target_port" -mp "$(python3 "$helpers/port
 target_pid=$sipp_pid
 wait_for 5 python3 "$helpers/ports.py" --taken "$target_port" || fail "the target does not listen"
 answer_with called_holds_and_transfers
-"$sidestream" call 7001 --server "$sip" --user 1000 --password "$password" --duration 9 --json \
+"$sidestream" call 7001 --server "$sip" --user 1000 --password "$password" --duration 8 --play "$root/config/prompts/customer.wav" --json \
     --info '200:{"v":1,"op":"start","stream":"s1","sinks":["asr","wav"],"tracks":["from_customer","to_customer"]}' \
     >"$work/call.log" 2>&1 &
 customer_pid=$!
@@ -34,9 +34,9 @@ wait_for 5 talks_with 8001 || fail "the customer was not transferred to 8001"
 call=$(only_call)
 stream=$(api GET "/v1/calls/$call/streams" | python3 -c 'import json,sys; (it,) = json.load(sys.stdin)["streams"]; print(it["stream"])')
 api POST "/v1/calls/$call/transfer" '{"to":"9196"}' >/dev/null
-sipp_wait target "$target_pid"
 wait_for 5 talks_with 9196 || fail "the customer was not transferred to 9196"
 wait "$customer_pid" || fail "the customer's call failed"
+sipp_wait target "$target_pid"
 
 wait_for 5 test -s "$work/sink.json" || fail "the sink has no report"
 check report audio <"$work/sink.json"
