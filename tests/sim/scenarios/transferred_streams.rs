@@ -165,7 +165,7 @@ fn follow(stays: bool) {
     // A blind transfer to Carol, who hands the customer back to Bob after asking him.
     world.act(1, |bob, now| bob.refer(0, "<sip:300@10.0.0.1>", now));
     assert!(up(&mut world, 2));
-    world.run_for(s(2));
+    world.run_for(s(3));
     let ladder = world.ladder.draw(&["alice", "switch", "bob", "carol"]);
     assert_eq!(world.stage(1, 0), Stage::Down, "{ladder}");
     world.act(2, |carol, now| carol.invite("200", now));
@@ -197,11 +197,12 @@ fn follow(stays: bool) {
     good.check().expect("the spans add up");
     assert!(good.clock >= clock_ms * 8);
     let of = |kind| samples(good, Track::FromCustomer, kind);
-    assert_eq!((of(SpanKind::Lost), of(SpanKind::Discarded)), (0, 0), "{good:?}");
-    assert!((7_000..9_000).contains(&of(SpanKind::Held)), "a second: {good:?}");
-    let silence = of(SpanKind::Silence);
-    assert!(silence < 8_000, "under a second in {} of clock: {good:?}", good.clock);
-    assert_eq!(of(SpanKind::Audio) + of(SpanKind::Held) + silence, good.clock);
+    // The phones here count the packets that a hold keeps back, so that its edges look like loss.
+    let away = of(SpanKind::Held) + of(SpanKind::Lost);
+    assert!((7_500..8_500).contains(&away), "a second: {good:?}");
+    assert_eq!(of(SpanKind::Discarded), 0);
+    assert!(of(SpanKind::Silence) < 400, "{good:?}");
+    assert_eq!(of(SpanKind::Audio) + away + of(SpanKind::Silence), good.clock);
     world.assert_empty();
 }
 
