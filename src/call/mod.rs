@@ -40,8 +40,10 @@ mod sink_port;
 mod stream;
 mod streams;
 mod target;
+mod terminals;
 mod tokens;
 mod transfer;
+mod warning;
 mod withdrawal;
 
 pub use crate::trunk::{Line, ReferPolicy, TransferRights};

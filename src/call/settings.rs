@@ -43,7 +43,7 @@ pub struct Settings {
     pub transfer: TransferSettings,
     /// How requests to phones look.
     pub phones: Arc<Line>,
-    /// What we call ourselves in User-Agent.
+    /// What we call ourselves in User-Agent, and in Server to those whom we know.
     pub agent: String,
 }
 

@@ -1,4 +1,4 @@
-//! `sidestream stream …`: start, stop, pause, resume, mute, unmute, mark, list.
+//! `sidestream stream …`: start, stop, pause, resume, mute, unmute, mark, select, unselect, list.
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
@@ -20,9 +20,9 @@ enum StreamVerb {
     Start {
         /// The call's id.
         call: String,
-        /// The configured sink [default: the configured default].
-        #[arg(long)]
-        sink: Option<String>,
+        /// The configured sink, or several [default: the configured default].
+        #[arg(long, value_delimiter = ',')]
+        sink: Vec<String>,
         /// What is copied.
         #[arg(long, value_delimiter = ',', value_enum)]
         tracks: Vec<TrackName>,
@@ -68,6 +68,10 @@ enum StreamVerb {
         #[arg(long)]
         name: String,
     },
+    /// Give the stream to one sink more.
+    Select(TerminalArgs),
+    /// Take a sink from the stream.
+    Unselect(TerminalArgs),
     /// List the streams of a call, or of all.
     List {
         /// The call's id.
@@ -88,6 +92,15 @@ struct TargetArgs {
     id: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+struct TerminalArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The configured sink.
+    #[arg(long)]
+    sink: String,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -149,7 +162,11 @@ fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
             let mut put = |name: &str, value: Option<Value>| {
                 value.map(|value| body.insert(name.to_string(), value))
             };
-            put("sink", sink.map(Value::from));
+            match sink.as_slice() {
+                [] => {}
+                [one] => drop(put("sink", Some(one.as_str().into()))),
+                several => drop(put("sinks", Some(json!(several)))),
+            }
             let tracks: Vec<&str> = tracks.into_iter().map(TrackName::as_str).collect();
             put("tracks", (!tracks.is_empty()).then(|| json!(tracks)));
             put("label", label.map(Value::from));
@@ -168,6 +185,12 @@ fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
             change("unmute", target, json!({"track": track.as_str()}))?
         }
         StreamVerb::Mark { target, name } => change("mark", target, json!({"name": name}))?,
+        StreamVerb::Select(TerminalArgs { target, sink }) => {
+            change("select", target, json!({"sink": sink}))?
+        }
+        StreamVerb::Unselect(TerminalArgs { target, sink }) => {
+            change("unselect", target, json!({"sink": sink}))?
+        }
         StreamVerb::List { call: Some(call), server } => {
             (Request::get(format!("/v1/calls/{}/streams", segment(&call)?)), server)
         }
@@ -250,6 +273,21 @@ mod tests {
             "unmute 01A --track to-customer",
             "/v1/calls/01A/streams/*/unmute",
             json!({"track": "to_customer"}),
+        );
+        check(
+            "start 01A --sink asr,recorder",
+            "/v1/calls/01A/streams",
+            json!({"sinks": ["asr", "recorder"]}),
+        );
+        check(
+            "select 01A s1 --sink rec",
+            "/v1/calls/01A/streams/s1/select",
+            json!({"sink": "rec"}),
+        );
+        check(
+            "unselect 01A --sink rec",
+            "/v1/calls/01A/streams/*/unselect",
+            json!({"sink": "rec"}),
         );
         check("mark 01A s1 --name card", "/v1/calls/01A/streams/s1/mark", json!({"name": "card"}));
     }

@@ -155,6 +155,7 @@ section!(Media {
 section!(Streaming {
     enabled: bool = true,
     default_sink: Option<String> = None,
+    allow: Vec<String> = vec!["*".into()],
     max_streams_per_call: u64 = 8,
     ring_kib: u64 = 64,
     account_timeout_s: u64 = 5,
@@ -163,6 +164,7 @@ section!(Streaming {
 
 section!(Start {
     sink: Option<String> = None,
+    sinks: Option<Vec<String>> = None,
     tracks: Vec<String> = vec!["from_customer".into(), "to_customer".into()],
     label: Option<String> = None,
     pause_as: Option<String> = None,
@@ -314,11 +316,25 @@ section!(Sink {
     name: String = String::new(),
     kind: Option<SinkKind> = None,
     url: Option<String> = None,
+    urls: Vec<String> = Vec::new(),
     dialect: Option<Dialect> = None,
     bearer: Option<String> = None,
+    basic: Option<Basic> = None,
+    signing: Option<Signing> = None,
+    twilio_token: Option<String> = None,
     headers: BTreeMap<String, String> = BTreeMap::new(),
     extra_ca: Option<String> = None,
+    client_certificate: Option<String> = None,
+    client_key: Option<String> = None,
+    address: Option<String> = None,
+    addresses: Vec<String> = Vec::new(),
+    track: Option<HeardTrack> = None,
+    payload_type: Option<u64> = None,
     directory: Option<String> = None,
+    fragment_ms: Option<u64> = None,
+    retention_hours: Option<u64> = None,
+    max_mib: Option<u64> = None,
+    readers_per_stream: Option<u64> = None,
     sample_rate: u32 = 8_000,
     encoding: Option<Encoding> = None,
     channels: Option<Channels> = None,
@@ -329,7 +345,31 @@ section!(Sink {
     reconnect: Reconnect = Reconnect::default(),
 });
 
-section!(Reconnect { attempts: u64 = 8, first_delay_ms: u64 = 100, max_delay_ms: u64 = 5_000 });
+section!(Basic { user: String = String::new(), password: String = String::new() });
+
+section!(Signing {
+    key_id: String = String::new(),
+    secret: String = String::new(),
+    base64: bool = false,
+});
+
+section!(Reconnect {
+    attempts: u64 = 8,
+    first_delay_ms: u64 = 100,
+    max_delay_ms: u64 = 5_000,
+    failures: u64 = 5,
+    rest_ms: u64 = 2_000,
+    connects_per_s: u64 = 200,
+});
+
+/// What a sink with one track hears.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum HeardTrack {
+    FromCustomer,
+    ToCustomer,
+    Mixed,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -366,7 +406,11 @@ pub(super) enum Assertion {
 #[serde(rename_all = "lowercase")]
 pub(super) enum SinkKind {
     Websocket,
+    Audiosocket,
+    Rtp,
     Wav,
+    Matroska,
+    Store,
     Scope,
 }
 

@@ -1,6 +1,6 @@
 //! The members of a request that every JSON door shares, checked once.
 
-use crate::command::{PauseAs, StartStream, Target, Transfer};
+use crate::command::{PauseAs, Sinks, StartStream, Target, Transfer};
 use crate::id::{LegId, RequestId, SinkName, StreamId, Track, Tracks};
 use crate::sip::Uri;
 
@@ -16,9 +16,6 @@ pub const TO_BYTES: usize = 256;
 /// Longest name of a mark, in bytes.
 pub const MARK_BYTES: usize = 128;
 
-/// What a start copies when it names no tracks: what the customer says.
-pub const DEFAULT_TRACKS: Tracks = Tracks::From;
-
 /// Why a member of a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadMember {
@@ -27,6 +24,9 @@ pub enum BadMember {
         "sink must be the name of a configured sink: 1 to 64 letters, digits, '.', '_' or '-'; an address is never taken"
     )]
     Sink,
+    /// One sink and a list of them.
+    #[error("sink and sinks exclude each other")]
+    SinkAndSinks,
     /// A stream label that is not a plain name.
     #[error("stream must be 1 to 64 letters, digits, '.', '_' or '-'")]
     Stream,
@@ -58,6 +58,8 @@ pub enum BadMember {
 pub struct StartMembers<'a> {
     /// Name of the sink.
     pub sink: Option<&'a str>,
+    /// Names of several; an empty list when they are selected later.
+    pub sinks: Option<&'a [String]>,
     /// Label of the new stream.
     pub stream: Option<&'a str>,
     /// Names of tracks.
@@ -68,12 +70,31 @@ pub struct StartMembers<'a> {
 
 /// Checks the members of a start.
 pub fn start(members: StartMembers<'_>) -> Result<StartStream, BadMember> {
+    let usual = StartStream::default();
     Ok(StartStream {
-        sink: members.sink.map(sink).transpose()?,
-        tracks: members.tracks.map(tracks).transpose()?.unwrap_or(DEFAULT_TRACKS),
+        sinks: sinks(members.sink, members.sinks)?,
+        tracks: members.tracks.map(tracks).transpose()?.unwrap_or(usual.tracks),
         label: members.stream.map(label).transpose()?,
         pause_as: members.pause_as.map(pause_as).transpose()?,
     })
+}
+
+/// Where a new stream goes: one sink, a list of them, or the default.
+fn sinks(one: Option<&str>, list: Option<&[String]>) -> Result<Sinks, BadMember> {
+    match (one, list) {
+        (None, None) => Ok(Sinks::Default),
+        (Some(name), None) => Ok(Sinks::These(vec![sink(name)?])),
+        (None, Some([])) => Ok(Sinks::Later),
+        (None, Some(names)) => {
+            names.iter().map(|name| sink(name)).collect::<Result<_, _>>().map(Sinks::These)
+        }
+        (Some(_), Some(_)) => Err(BadMember::SinkAndSinks),
+    }
+}
+
+/// The sink that a change of terminals names.
+pub fn terminal(name: Option<&str>) -> Result<SinkName, BadMember> {
+    sink(name.ok_or(BadMember::Sink)?)
 }
 
 /// A sink's name.

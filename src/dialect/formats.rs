@@ -44,7 +44,7 @@ impl DialectKind {
 }
 
 /// `wished` if it is among what is known, else the first of it.
-pub(crate) fn known<T: Copy + PartialEq>(wished: T, known: &[T]) -> T {
+pub fn known<T: Copy + PartialEq>(wished: T, known: &[T]) -> T {
     match known.first() {
         Some(first) if !known.contains(&wished) => *first,
         Some(_) | None => wished,

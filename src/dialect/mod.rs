@@ -6,8 +6,10 @@
 //! | dialect | audio | positions | gaps | acknowledgement |
 //! |---|---|---|---|---|
 //! | [`native`] | binary frames, linear or mu-law, any rate | in every frame | told, typed | yes |
+//! | [`audiosocket`] | TCP packets, linear, one track | no | zeros; a pause is missing | no |
 //! | [`twilio`] | base64 mu-law 8000 Hz in JSON | `timestamp` in ms | mu-law silence; a pause is a jump in `timestamp` | no |
 
+pub mod audiosocket;
 pub mod native;
 pub mod rtp;
 pub mod twilio;
@@ -21,8 +23,7 @@ use bytes::Bytes;
 
 use crate::event::{Cause, Manifest};
 use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
-pub use formats::SAMPLE_RATES_HZ;
-pub(crate) use formats::known;
+pub use formats::{SAMPLE_RATES_HZ, known};
 
 pub use crate::media::linear;
 use crate::media::{Channels, Encoding, Item};
@@ -102,7 +103,7 @@ impl DialectKind {
     }
 }
 
-/// One WebSocket message, either way.
+/// One message, either way: of a WebSocket, or packets of a plain connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// A text message.
@@ -185,6 +186,8 @@ pub enum Dialect {
     Native(native::Native),
     /// Twilio's Media Streams.
     Twilio(twilio::Twilio),
+    /// Asterisk's AudioSocket.
+    AudioSocket(audiosocket::AudioSocket),
 }
 
 impl Dialect {
@@ -196,12 +199,20 @@ impl Dialect {
         }
     }
 
+    /// What the opening request of a connection carries for this dialect, beside the handshake.
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Dialect::Native(_) | Dialect::Twilio(_) | Dialect::AudioSocket(_) => Vec::new(),
+        }
+    }
+
     /// The first messages on a new connection. `resume` holds the sample position per track (by [`Track::index`]) from which
     /// this connection goes on.
     pub fn greet(&mut self, resume: [u64; 2]) -> Vec<Message> {
         match self {
             Dialect::Native(native) => native.greet(resume),
             Dialect::Twilio(twilio) => twilio.greet(),
+            Dialect::AudioSocket(socket) => socket.greet(),
         }
     }
 
@@ -210,6 +221,7 @@ impl Dialect {
         match self {
             Dialect::Native(native) => Some(native.item(item, delivery)),
             Dialect::Twilio(twilio) => twilio.item(item),
+            Dialect::AudioSocket(socket) => socket.item(item),
         }
     }
 
@@ -217,7 +229,7 @@ impl Dialect {
     pub fn note(&mut self, note: Note, position: u64) -> Option<Message> {
         match self {
             Dialect::Native(native) => Some(native.note(note, position)),
-            Dialect::Twilio(_) => None,
+            Dialect::Twilio(_) | Dialect::AudioSocket(_) => None,
         }
     }
 
@@ -225,7 +237,7 @@ impl Dialect {
     pub fn refuse(&mut self, reason: &str) -> Option<Message> {
         match self {
             Dialect::Native(native) => Some(native.refuse(reason)),
-            Dialect::Twilio(_) => None,
+            Dialect::Twilio(_) | Dialect::AudioSocket(_) => None,
         }
     }
 
@@ -234,6 +246,7 @@ impl Dialect {
         match self {
             Dialect::Native(native) => native.farewell(cause, manifest),
             Dialect::Twilio(twilio) => twilio.farewell(),
+            Dialect::AudioSocket(socket) => socket.farewell(),
         }
     }
 
@@ -242,6 +255,7 @@ impl Dialect {
         match self {
             Dialect::Native(_) => native::read(message),
             Dialect::Twilio(_) => twilio::read(message),
+            Dialect::AudioSocket(_) => audiosocket::read(message),
         }
     }
 }

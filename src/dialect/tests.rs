@@ -60,6 +60,7 @@ fn manifest() -> Manifest {
     Manifest {
         call: info.call,
         stream: info.stream,
+        terminal: 0,
         sink: info.sink,
         sample_rate: 8000,
         clock: 200,
@@ -123,22 +124,22 @@ fn native_items_and_notes_have_exactly_these_bytes() {
     check(
         messages,
         expect![[r##"
-        110000010000000000000000000000000000000000004f1a01020304
-        110000000000000100000000000000040000000000004f1a05060708
-        110100010000000000000000000000000000000000004f1a09
-        {"type":"gap","track":"from_customer","kind":"lost","position":8,"samples":160}
-        {"type":"dtmf","track":"from_customer","digit":"#","duration_ms":100,"position":170}
-        {"type":"mark","name":"card \"number\"","position":180}
-        110000030000000200000000000000a80000000000004f1a09
-        {"type":"paused","position":320}
-        {"type":"resumed","position":320}
-        {"type":"muted","track":"from_customer","position":320}
-        {"type":"unmuted","track":"from_customer","position":320}
-        {"type":"held","track":"to_customer","position":320}
-        {"type":"unheld","track":"to_customer","position":320}
-        {"type":"refused","reason":"why"}
-        {"type":"manifest","cause":"hang_up","manifest":{"call":"014D2PF2DBSQQG28T5CY4TQKFF","stream":"7YVJX9GXJM688FXQ5TK1V58CGG","sink":"asr","sample_rate":8000,"clock":200,"tracks":[{"track":"from_customer","spans":[{"kind":"audio","start":0,"samples":160},{"kind":"lost","start":160,"samples":40}],"packets":1,"duplicates":0,"reordered":0,"late":0,"sha256":"abababababababababababababababababababababababababababababababab"}]}}
-    "##]],
+            110000010000000000000000000000000000000000004f1a01020304
+            110000000000000100000000000000040000000000004f1a05060708
+            110100010000000000000000000000000000000000004f1a09
+            {"type":"gap","track":"from_customer","kind":"lost","position":8,"samples":160}
+            {"type":"dtmf","track":"from_customer","digit":"#","duration_ms":100,"position":170}
+            {"type":"mark","name":"card \"number\"","position":180}
+            110000030000000200000000000000a80000000000004f1a09
+            {"type":"paused","position":320}
+            {"type":"resumed","position":320}
+            {"type":"muted","track":"from_customer","position":320}
+            {"type":"unmuted","track":"from_customer","position":320}
+            {"type":"held","track":"to_customer","position":320}
+            {"type":"unheld","track":"to_customer","position":320}
+            {"type":"refused","reason":"why"}
+            {"type":"manifest","cause":"hang_up","manifest":{"call":"014D2PF2DBSQQG28T5CY4TQKFF","stream":"7YVJX9GXJM688FXQ5TK1V58CGG","terminal":0,"sink":"asr","sample_rate":8000,"clock":200,"tracks":[{"track":"from_customer","spans":[{"kind":"audio","start":0,"samples":160},{"kind":"lost","start":160,"samples":40}],"packets":1,"duplicates":0,"reordered":0,"late":0,"sha256":"abababababababababababababababababababababababababababababababab"}]}}
+        "##]],
     );
 }
 

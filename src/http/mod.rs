@@ -64,6 +64,9 @@ pub type CommandDoor = Arc<
 /// Levels of a stream that goes to the built-in scope.
 pub type ScopeReader = Arc<dyn Fn(StreamId) -> Option<ScopeView> + Send + Sync>;
 
+/// The configured sinks and how their addresses stand.
+pub type SinkReader = Arc<dyn Fn() -> Vec<SinkView> + Send + Sync>;
+
 /// The SIP messages of a call that the board knows; none when they were not kept.
 #[derive(Clone)]
 pub struct TraceReader {
@@ -108,8 +111,8 @@ pub struct Gateway {
     pub bans: BanReader,
     /// What lifts a ban.
     pub lift_ban: BanLifter,
-    /// The configured sinks; `live_streams` is filled in at each look.
-    pub sinks: Arc<[SinkView]>,
+    /// Where the configured sinks come from; `live_streams` is filled in.
+    pub sinks: SinkReader,
     /// The wall's time.
     pub wall: WallTime,
     /// Whether new calls are taken; `/readyz` tells it.

@@ -20,7 +20,7 @@ use super::{AssemblyPlan, Control, Frame, Item, PayloadMap, TapReader};
 /// So many marks and key presses wait at most for a sink that takes nothing.
 const MAX_NOTES: usize = 256;
 
-/// Makes one stream's timeline: drains the ring, places the packets, gives frames and typed gaps.
+/// Makes one terminal's timeline: drains the ring, places the packets, gives frames and typed gaps.
 ///
 /// Audio in sequence is given with the [`poll`](Self::poll) that reads it; a hole waits for the plan's reorder window; where
 /// nothing comes, the timeline follows 100 ms behind the clock.
@@ -173,7 +173,8 @@ impl Assembler {
         });
         Manifest {
             call: self.plan.call,
-            stream: self.plan.stream,
+            stream: self.plan.terminal.stream,
+            terminal: self.plan.terminal.number,
             sink: self.plan.sink.clone(),
             sample_rate: self.plan.sample_rate,
             tracks: tracks.collect(),
@@ -183,9 +184,10 @@ impl Assembler {
 
     /// Places what is in the ring; what came after `until` is left out.
     fn drain(&mut self, until: Option<Instant>) {
+        let begin = self.clock.moment(self.clock.begin());
         while let Some(tapped) = self.reader.read() {
             let arrival = tapped.arrival;
-            if arrival < self.plan.start || until.is_some_and(|until| arrival > until) {
+            if arrival < begin || until.is_some_and(|until| arrival > until) {
                 continue;
             }
             while let Some((from, payloads)) = self.upcoming_payloads.front()

@@ -30,11 +30,13 @@ mod relay;
 mod score;
 mod sequencer;
 mod source;
+mod speaker;
 mod tap;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod transcoder;
+mod voice;
 
 pub use assembly::Assembler;
 pub use channels::{Channels, Joined, JoinedFrame, Joiner, linear};
@@ -46,3 +48,4 @@ pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item};
 pub use ports::{LocalPort, PortPool, REST};
 pub use relay::Relay;
 pub use tap::{TapReader, TapWriter, Tapped, ring};
+pub use voice::{VoiceReader, VoiceWriter, voice};

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::codec::g711;
 use crate::command::PauseAs;
 use crate::event::{Span, SpanKind};
-use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
+use crate::id::{CallId, SinkName, TerminalId, Track, Tracks};
 use crate::time::{Duration, Instant};
 
 use super::PayloadMap;
@@ -55,12 +55,15 @@ impl Encoding {
 pub struct AssemblyPlan {
     /// The call; goes into the manifest.
     pub call: CallId,
-    /// The stream; goes into the manifest.
-    pub stream: StreamId,
+    /// The terminal; goes into the manifest.
+    pub terminal: TerminalId,
     /// The sink; goes into the manifest.
     pub sink: SinkName,
     /// Sample position 0 of every track.
     pub start: Instant,
+    /// From here on samples are given: the terminal was selected then. What lies before is a `paused` span, which ends with a whole
+    /// frame.
+    pub begin: Instant,
     /// Which tracks there are.
     pub tracks: Tracks,
     /// What the payload types mean at the start.

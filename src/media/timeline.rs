@@ -10,6 +10,7 @@ use crate::id::Track;
 use crate::time::Instant;
 
 use super::account::Account;
+use super::clock::Clock;
 use super::conditions::Conditions;
 use super::outbox::{Outbox, Sealed};
 use super::{AssemblyPlan, Encoding};
@@ -75,15 +76,24 @@ pub(super) struct Timeline {
 
 impl Timeline {
     pub(super) fn new(plan: &AssemblyPlan, track: Track) -> Self {
+        let begin = Clock::new(plan).begin();
+        let mut account = Account::default();
+        // A gap is told after a second even if it lasts.
+        let mut outbox = Outbox::new(u64::from(plan.sample_rate));
+        if begin > 0 {
+            account.append(SpanKind::Paused, begin);
+            // A gap even where a pause is given as frames: they would come all at once.
+            outbox.push_gap(Span { kind: SpanKind::Paused, start: 0, samples: begin });
+            outbox.close_gap();
+        }
         Timeline {
             track,
             format: Format::of(plan),
-            cursor: 0,
+            cursor: begin,
             open: OpenFrame::default(),
             conditions: Conditions::default(),
-            account: Account::default(),
-            // A gap is told after a second even if it lasts.
-            outbox: Outbox::new(u64::from(plan.sample_rate)),
+            account,
+            outbox,
         }
     }
 

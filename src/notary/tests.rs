@@ -22,6 +22,7 @@ fn manifest(stream: u128, samples: u64) -> Arc<Manifest> {
     Arc::new(Manifest {
         call: CallId::from_u128(1),
         stream: StreamId::from_u128(stream),
+        terminal: 0,
         sink: "asr".into(),
         sample_rate: 8000,
         clock: samples,

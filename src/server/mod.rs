@@ -70,7 +70,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     let http_address = web.local_addr()?;
 
     let (sink_sender, sink_events) = mpsc::channel(SINK_EVENTS);
-    let sinks = sink::start(config.sinks.clone(), clock, sink_sender)?;
+    let sinks = sink::start(config.sinks.clone(), &config.reaching, clock, sink_sender)?;
     let notify = Arc::new(Notify::new(Arc::new(move |at| timestamp(clock.unix(at))), config.board));
     let origin_ms = timestamp(clock.unix(Instant::ZERO)).as_unix_millis();
     let mut chance = rand::rng();
@@ -116,7 +116,13 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
                 async move { net.lift_ban(source).await }.boxed()
             })
         },
-        sinks: config.sinks.iter().map(views::sink).collect(),
+        sinks: {
+            let (sinks, settings) = (sinks.clone(), config.sinks.clone());
+            Arc::new(move || {
+                let pools = sinks.pools();
+                settings.iter().zip(&pools).map(|(each, pool)| views::sink(each, pool)).collect()
+            })
+        },
         wall: Arc::new(move || timestamp(clock.unix(clock.now()))),
         ready: Arc::clone(&ready),
         stop: http_stop.clone(),
@@ -192,16 +198,17 @@ fn outlets(
         told: Box::new(move |told| match told {
             Told::Event(event) => {
                 milestones::log(&event);
-                if let event::Kind::StreamEnded { manifest: Some(manifest) } = &event.kind {
-                    notary.seal(Arc::clone(manifest), notify.wall(event.at));
+                if let event::Kind::StreamEnded { manifests } = &event.kind {
+                    let at = notify.wall(event.at);
+                    manifests.iter().for_each(|manifest| notary.seal(Arc::clone(manifest), at));
                 }
                 notify.handle_event(event);
             }
             Told::Figures(Figures::Port { call, leg, figures }) => {
                 notify.handle_leg_figures(call, leg, views::leg_figures(&figures));
             }
-            Told::Figures(Figures::Stream { stream, figures, .. }) => {
-                notify.handle_stream_figures(stream, views::stream_figures(&figures));
+            Told::Figures(Figures::Terminal { terminal, figures }) => {
+                notify.handle_terminal_figures(terminal, views::stream_figures(&figures));
             }
             Told::Figures(Figures::Trunk { status, usage }) => {
                 let view = views::trunk(&status, usage, timestamp);

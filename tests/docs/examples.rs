@@ -12,7 +12,7 @@ use sidestream::control::json::{AcceptedView, EventView, ManifestView, Timestamp
 use sidestream::control::tables;
 use sidestream::dialect::{native, twilio};
 use sidestream::event::Cause;
-use sidestream::id::{SinkName, Tracks};
+use sidestream::id::SinkName;
 use sidestream::sip::{Message, Method, parse_datagram};
 use sidestream::time::MediaTime;
 
@@ -116,7 +116,7 @@ fn value_fits(shown: &Value, real: &Value, place: &str) -> Checked {
 }
 
 fn profile() -> RecordProfile {
-    let start = StartStream { sink: None, tracks: Tracks::From, label: None, pause_as: None };
+    let start = StartStream::default();
     RecordProfile { start }
 }
 
@@ -166,7 +166,7 @@ fn status(shown: &Value) -> Result<StreamStatus, String> {
     Ok(StreamStatus {
         stream: text("stream")?.parse().map_err(|_| "the stream is no ULID".to_owned())?,
         label: shown["label"].as_str().map(str::to_owned),
-        sink: SinkName::new(text("sink")?),
+        sinks: vec![SinkName::new(text("sink")?)],
         state: state.ok_or("no state")?,
         media_time: MediaTime::from_micros(shown["media_time_ms"].as_u64().unwrap_or(0) * 1_000),
     })

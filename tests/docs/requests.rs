@@ -87,7 +87,7 @@ fn gateway() -> Gateway {
         },
         bans: Arc::new(|| Box::pin(std::future::ready(Some(Vec::new())))),
         lift_ban: Arc::new(|_| Box::pin(std::future::ready(Some(true)))),
-        sinks: Arc::new([samples::sink()]),
+        sinks: Arc::new(|| vec![samples::sink()]),
         wall: Arc::new(|| Timestamp::from_unix_millis(0)),
         ready: Arc::new(AtomicBool::new(true)),
         stop: CancellationToken::new(),

@@ -52,8 +52,12 @@ impl Builder {
         if let Some(name) = start.sink.as_deref() {
             self.check_sink(place.key("sink"), name, names);
         }
+        for name in start.sinks.iter().flatten() {
+            self.check_sink(place.key("sinks"), name, names);
+        }
         let members = StartMembers {
             sink: start.sink.as_deref(),
+            sinks: start.sinks.as_deref(),
             stream: start.label.as_deref(),
             tracks: Some(&start.tracks),
             pause_as: start.pause_as.as_deref(),

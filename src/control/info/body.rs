@@ -19,6 +19,7 @@ struct Body {
     id: Option<String>,
     stream: Option<String>,
     sink: Option<String>,
+    sinks: Option<Vec<String>>,
     tracks: Option<Vec<String>>,
     pause_as: Option<String>,
     track: Option<String>,
@@ -36,6 +37,8 @@ enum Op {
     Unmute,
     Mark,
     Status,
+    Select,
+    Unselect,
 }
 
 /// Reads a body: who asks (if it says so) and what is asked.
@@ -74,9 +77,11 @@ impl Body {
     /// A member that the operation has no use for is a misunderstanding, so it is refused instead of ignored.
     fn check_members(&self) -> Result<(), InfoError> {
         let is_start = self.op == Op::Start;
+        let names_sink = is_start || matches!(self.op, Op::Select | Op::Unselect);
         let is_mute = matches!(self.op, Op::Mute | Op::Unmute);
         let given = [
-            ("sink", self.sink.is_some(), is_start),
+            ("sink", self.sink.is_some(), names_sink),
+            ("sinks", self.sinks.is_some(), is_start),
             ("tracks", self.tracks.is_some(), is_start),
             ("pause_as", self.pause_as.is_some(), is_start),
             ("track", self.track.is_some(), is_mute),
@@ -91,9 +96,11 @@ impl Body {
     fn verb(&self) -> Result<Verb, BadMember> {
         let target = || request::target(self.stream.as_deref());
         let track = || request::track(self.track.as_deref());
+        let terminal = || request::terminal(self.sink.as_deref());
         Ok(match self.op {
             Op::Start => Verb::Start(request::start(StartMembers {
                 sink: self.sink.as_deref(),
+                sinks: self.sinks.as_deref(),
                 stream: self.stream.as_deref(),
                 tracks: self.tracks.as_deref(),
                 pause_as: self.pause_as.as_deref(),
@@ -105,6 +112,8 @@ impl Body {
             Op::Unmute => Verb::Unmute(target()?, track()?),
             Op::Mark => Verb::Mark(target()?, request::mark_name(self.name.as_deref())?),
             Op::Status => Verb::Status(target()?),
+            Op::Select => Verb::SelectTerminal(target()?, terminal()?),
+            Op::Unselect => Verb::UnselectTerminal(target()?, terminal()?),
         })
     }
 }

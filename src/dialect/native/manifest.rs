@@ -8,13 +8,16 @@ use crate::dialect::names;
 use crate::event::{Manifest, Span, SpanKind, TrackManifest};
 use crate::id::Track;
 
-/// The account of a stream.
+/// The account of one terminal of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestView {
     /// The call's id.
     pub call: String,
     /// The stream's id.
     pub stream: String,
+    /// Which of the stream's terminals.
+    #[serde(default)]
+    pub terminal: u16,
     /// The sink's configured name.
     pub sink: String,
     /// Samples per second.
@@ -62,6 +65,7 @@ impl From<&Manifest> for ManifestView {
         ManifestView {
             call: manifest.call.to_string(),
             stream: manifest.stream.to_string(),
+            terminal: manifest.terminal,
             sink: manifest.sink.to_string(),
             sample_rate: manifest.sample_rate,
             clock: manifest.clock,
@@ -140,6 +144,7 @@ mod tests {
         ManifestView {
             call: String::new(),
             stream: String::new(),
+            terminal: 0,
             sink: String::new(),
             sample_rate: 8000,
             clock,

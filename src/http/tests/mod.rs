@@ -61,7 +61,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
         name: "asr".into(),
         kind: "websocket",
         dialect: Some("native"),
-        address: Some("asr.example:443".into()),
+        addresses: Vec::new(),
         sample_rate: 8000,
         encoding: "l16",
         channels: "separate",
@@ -102,7 +102,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
         lift_ban: Arc::new(|source| {
             Box::pin(std::future::ready(Some(source.to_string() == "203.0.113.9")))
         }),
-        sinks: Arc::new([sink]),
+        sinks: Arc::new(move || vec![sink.clone()]),
         wall,
         ready: Arc::new(AtomicBool::new(true)),
         stop: CancellationToken::new(),
@@ -130,7 +130,7 @@ fn one_stream() -> Accepted {
     let status = StreamStatus {
         stream: StreamId::from_u128(2),
         label: Some("s1".into()),
-        sink: SinkName::new("asr"),
+        sinks: vec![SinkName::new("asr")],
         state: StreamState::Active,
         media_time: MediaTime::from_micros(1_240_000),
     };
@@ -209,7 +209,11 @@ impl Bench {
         self.tell(None, Kind::CallAnswered);
         self.tell(
             Some(2),
-            Kind::StreamArmed { sink: SinkName::new("asr"), tracks: Tracks::Both, label: None },
+            Kind::StreamArmed {
+                sinks: vec![SinkName::new("asr")],
+                tracks: Tracks::Both,
+                label: None,
+            },
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The way out over a WebSocket that may go away and come back.
+//! The way out over a connection that may go away and come back.
 //!
 //! ```text
 //!              connected                    lost                    delay over
@@ -15,20 +15,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::time::{Instant as Moment, Sleep, sleep};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{self, Message as Wire};
 
-use super::Happening;
+use super::connection::{Broken, Connection, News};
+use super::{Happening, delays};
 use crate::dialect::{Dialect, Message, SinkSays};
 use crate::event::{Cause, Manifest};
 use crate::sink::outbox::{Entry, Outbox};
 use crate::sink::settings::Reconnect;
-use crate::sink::target::{ConnectError, Connection, Target};
+use crate::sink::target::{ConnectError, Opening, Target};
 use crate::time::Instant;
 
 /// A connection that lasted this long was a real one: the next loss begins its back-off anew.
@@ -68,6 +66,7 @@ enum Past {
 /// See the module.
 pub(in crate::sink) struct SocketLink {
     target: Arc<Target>,
+    opening: Arc<Opening>,
     dialect: Dialect,
     reconnect: Reconnect,
     delays: ExponentialBackoff,
@@ -82,13 +81,16 @@ impl SocketLink {
     /// Begins to connect.
     pub(in crate::sink) fn new(
         target: Arc<Target>,
+        opening: Opening,
         dialect: Dialect,
         reconnect: Reconnect,
     ) -> Self {
-        let state = State::Connecting(Arc::clone(&target).connect().boxed());
+        let opening = Arc::new(opening);
+        let state = State::Connecting(connect(&target, &opening));
         let delays = delays(reconnect);
         SocketLink {
             target,
+            opening,
             dialect,
             reconnect,
             delays,
@@ -119,7 +121,7 @@ impl SocketLink {
                 }
                 State::Waiting(delay) => {
                     ready!(delay.poll_unpin(cx));
-                    self.state = State::Connecting(Arc::clone(&self.target).connect().boxed());
+                    self.state = State::Connecting(connect(&self.target, &self.opening));
                 }
                 State::Up(_) => match ready!(self.poll_up(cx, outbox)) {
                     Ok(Happening::Said(SinkSays::Garbage(what))) => {
@@ -202,21 +204,14 @@ impl SocketLink {
         if wrote.map_err(|error| error.to_string())? {
             return Poll::Ready(Ok(Happening::Gave));
         }
-        loop {
-            let message = match ready!(up.connection.poll_next_unpin(cx)) {
-                Some(Ok(Wire::Text(text))) => Message::Text(text.as_str().to_owned()),
-                Some(Ok(Wire::Binary(bytes))) => Message::Binary(bytes),
-                Some(Ok(Wire::Close(Some(frame)))) if frame.code == CloseCode::Normal => {
-                    self.state = State::Retired(Box::pin(sleep(RETIREMENT)));
-                    return Poll::Ready(Ok(Happening::SaidGoodbye));
-                }
-                Some(Ok(Wire::Close(frame))) => return Poll::Ready(Err(closed(frame.as_ref()))),
-                Some(Ok(Wire::Ping(_) | Wire::Pong(_) | Wire::Frame(_))) => continue,
-                Some(Err(error)) => return Poll::Ready(Err(error.to_string())),
-                None => return Poll::Ready(Err("the connection ended".to_owned())),
-            };
-            return Poll::Ready(Ok(Happening::Said(self.dialect.read(&message))));
-        }
+        Poll::Ready(match ready!(up.connection.poll_news(cx)) {
+            News::Said(message) => Ok(Happening::Said(self.dialect.read(&message))),
+            News::Goodbye => {
+                self.state = State::Retired(Box::pin(sleep(RETIREMENT)));
+                Ok(Happening::SaidGoodbye)
+            }
+            News::Over(reason) => Err(reason),
+        })
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -241,13 +236,15 @@ impl SocketLink {
         else {
             return;
         };
-        let last = wire(self.dialect.farewell(cause, manifest));
-        let close = CloseFrame { code: CloseCode::Normal, reason: "the stream has ended".into() };
-        if connection.feed(last).await.is_err() || connection.close(Some(close)).await.is_err() {
-            return;
-        }
-        while let Some(Ok(_)) = connection.next().await {}
+        connection.part(self.dialect.farewell(cause, manifest)).await;
     }
+}
+
+fn connect(
+    target: &Arc<Target>,
+    opening: &Arc<Opening>,
+) -> BoxFuture<'static, Result<Connection, ConnectError>> {
+    Arc::clone(target).connect(Arc::clone(opening)).boxed()
 }
 
 impl Up {
@@ -258,18 +255,18 @@ impl Up {
         first: &mut VecDeque<Message>,
         dialect: &mut Dialect,
         outbox: &mut Outbox,
-    ) -> Result<bool, tungstenite::Error> {
+    ) -> Result<bool, Broken> {
         let mut wrote = false;
         if !self.poll_flush(cx)? {
             return Ok(false);
         }
-        while let Poll::Ready(ready) = self.connection.poll_ready_unpin(cx) {
+        while let Poll::Ready(ready) = self.connection.poll_ready(cx) {
             ready?;
             let Some(message) = next_message(first, dialect, outbox) else {
                 break;
             };
             outbox.count_bytes(message.len());
-            self.connection.start_send_unpin(wire(message))?;
+            self.connection.start_send(message)?;
             self.unflushed = true;
             wrote = true;
         }
@@ -278,9 +275,9 @@ impl Up {
     }
 
     /// Tells whether everything written is in the kernel's hands.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, tungstenite::Error> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Broken> {
         if self.unflushed
-            && let Poll::Ready(flushed) = self.connection.poll_flush_unpin(cx)
+            && let Poll::Ready(flushed) = self.connection.poll_flush(cx)
         {
             flushed?;
             self.unflushed = false;
@@ -307,27 +304,4 @@ fn next_message(
             return message;
         }
     }
-}
-
-fn wire(message: Message) -> Wire {
-    match message {
-        Message::Text(text) => Wire::Text(text.into()),
-        Message::Binary(bytes) => Wire::Binary(bytes),
-    }
-}
-
-fn closed(frame: Option<&CloseFrame>) -> String {
-    match frame {
-        Some(frame) => format!("the sink closed the connection with {}", frame.code),
-        None => "the sink closed the connection".to_owned(),
-    }
-}
-
-fn delays(reconnect: Reconnect) -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(u64::from(reconnect.first_delay_ms)))
-        .with_max_delay(Duration::from_millis(u64::from(reconnect.max_delay_ms)))
-        .with_max_times(reconnect.attempts as usize)
-        .build()
 }

@@ -41,7 +41,7 @@ fn account(world: &mut World) -> Manifest {
         .kinds()
         .into_iter()
         .filter_map(|kind| match kind {
-            Kind::StreamEnded { manifest } => Some(manifest.clone().expect("it was opened")),
+            Kind::StreamEnded { manifests } => Some(manifests[0].clone()),
             _ => None,
         })
         .collect();
