@@ -179,6 +179,7 @@ fn timeline(c: &mut Criterion) {
         frame_ms: 20,
         pause_as: PauseAs::Omit,
         gaps_as_silence: false,
+        redact_dtmf: false,
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     };
     let mut group = c.benchmark_group("timeline");

@@ -46,6 +46,7 @@ fn plan(script: &mut Script<'_>) -> AssemblyPlan {
         encoding: script.choose(&[Encoding::L16, Encoding::Pcmu, Encoding::Pcma]),
         frame_ms: script.choose(&[20, 10, 60]),
         pause_as: script.choose(&[PauseAs::Omit, PauseAs::Silence]),
+        redact_dtmf: script.flag(),
         gaps_as_silence: script.flag(),
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     }

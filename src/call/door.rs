@@ -135,10 +135,14 @@ impl Call {
             return Err(Denied::NoAudio);
         }
         let id = cx.tokens.new_stream(cx.now);
+        let limits = sinks.iter().filter_map(|sink| streaming.sinks.get(sink)?.max_duration);
         let spec = Spec {
             tracks: start.tracks,
             label: start.label.clone(),
             pause_as: start.pause_as.unwrap_or_default(),
+            max_duration: start.max_duration.or(limits.min()),
+            early_media: start.early_media,
+            redact_dtmf: start.redact_dtmf,
         };
         let mut stream = Stream::new(id, spec);
         sinks.iter().try_for_each(|sink| {
@@ -151,7 +155,7 @@ impl Call {
         self.forget_oldest_stream();
         self.streams.push(stream);
         self.tell_of(cx, Some(id), kind, Cause::Request, origin);
-        if self.phase == Phase::Talking {
+        if self.phase == Phase::Talking || start.early_media && self.has_early_media {
             self.open_stream(cx, id);
         }
         Ok(self.accepted(cx, vec![id], true))

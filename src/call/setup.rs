@@ -89,6 +89,7 @@ impl Call {
             exchange: None,
             renegotiations: Vec::new(),
             streams: Vec::new(),
+            has_early_media: false,
             start_on_answer,
             requests: Default::default(),
             seq: 0,

@@ -50,6 +50,8 @@ pub struct StreamPlan {
     pub tracks: Tracks,
     /// How a paused stretch looks at the sink.
     pub pause_as: PauseAs,
+    /// Whether the sink is told that a key was pressed, and not which.
+    pub redact_dtmf: bool,
     /// Which codec each payload type of the customer's leg means at the start; later ones come as [`Control::Payloads`].
     pub payloads: PayloadMap,
     /// Sample position 0 of both tracks.

@@ -1,9 +1,9 @@
 //! What becomes of the streams of a call, and what their sinks tell.
 
-use super::Call;
 use super::context::{Context, Effect};
 use super::sink_port::{SinkAsk, SinkEvent};
 use super::stream::{Step, Stream};
+use super::{Call, Timer};
 use crate::command::{
     Command, Denied, Origin, StartStream, StreamState, StreamStatus, Target, Verb,
 };
@@ -30,6 +30,19 @@ impl Call {
         }
     }
 
+    /// A party is heard before the answer: the streams that want to hear it begin.
+    pub(super) fn open_early_streams(&mut self, cx: &mut Context<'_>) {
+        self.has_early_media = true;
+        if let Some(start) = self.start_on_answer.take_if(|start| start.early_media) {
+            self.start_by_dial_plan(cx, start);
+        }
+        let early = |stream: &&Stream| stream.is_waiting() && stream.spec.early_media;
+        let early: Vec<_> = self.streams.iter().filter(early).map(|stream| stream.id).collect();
+        for id in early {
+            self.open_stream(cx, id);
+        }
+    }
+
     /// The call's media begins for this stream: its clock starts, and its terminals are opened.
     pub(super) fn open_stream(&mut self, cx: &mut Context<'_>, id: StreamId) {
         if self.customer().port.is_none() {
@@ -37,9 +50,13 @@ impl Call {
         }
         let Ok(stream) = self.stream_mut(id) else { return };
         stream.open(cx.now);
+        let limit = stream.spec.max_duration;
         let numbers: Vec<_> = stream.terminals.live().map(|terminal| terminal.number).collect();
         for number in numbers {
             self.open_terminal(cx, TerminalId { stream: id, number });
+        }
+        if let Some(limit) = limit {
+            self.timers.set(Timer::StreamLimit(id), cx.now + limit);
         }
     }
 
@@ -89,6 +106,7 @@ impl Call {
         for number in live {
             self.close_terminal(cx, TerminalId { stream: id, number }, cause, origin);
         }
+        self.timers.cancel(&Timer::StreamLimit(id));
         self.settle_stream(cx, id, cause);
         true
     }

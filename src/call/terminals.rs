@@ -84,6 +84,7 @@ impl Call {
             sink: terminal.sink.clone(),
             tracks: spec.tracks,
             pause_as: spec.pause_as,
+            redact_dtmf: spec.redact_dtmf,
             payloads,
             start,
             begin: cx.now,

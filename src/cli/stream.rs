@@ -32,6 +32,15 @@ enum StreamVerb {
         /// How a paused stretch looks at the sink.
         #[arg(long, value_enum)]
         pause_as: Option<PauseAsName>,
+        /// Seconds that it may run.
+        #[arg(long)]
+        max_duration: Option<u64>,
+        /// Begin with the first early media, and not with the answer.
+        #[arg(long)]
+        early_media: bool,
+        /// Tell the sink that a key was pressed, and not which.
+        #[arg(long)]
+        redact_dtmf: bool,
         /// The request's own id: the same id twice starts one stream.
         #[arg(long)]
         id: Option<String>,
@@ -157,7 +166,18 @@ pub(super) async fn run(args: StreamArgs) -> anyhow::Result<()> {
 /// The request that a verb stands for.
 fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
     Ok(match verb {
-        StreamVerb::Start { call, sink, tracks, label, pause_as, id, server } => {
+        StreamVerb::Start {
+            call,
+            sink,
+            tracks,
+            label,
+            pause_as,
+            max_duration,
+            early_media,
+            redact_dtmf,
+            id,
+            server,
+        } => {
             let mut body = Map::new();
             let mut put = |name: &str, value: Option<Value>| {
                 value.map(|value| body.insert(name.to_string(), value))
@@ -171,6 +191,9 @@ fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
             put("tracks", (!tracks.is_empty()).then(|| json!(tracks)));
             put("label", label.map(Value::from));
             put("pause_as", pause_as.map(|pause_as| pause_as.as_str().into()));
+            put("max_duration_s", max_duration.map(Value::from));
+            put("early_media", early_media.then_some(Value::Bool(true)));
+            put("redact_dtmf", redact_dtmf.then_some(Value::Bool(true)));
             let request =
                 Request::post(format!("/v1/calls/{}/streams", segment(&call)?), body.into());
             (request.with_id(id), server)
@@ -260,6 +283,11 @@ mod tests {
             "start 01A --sink asr --tracks from-customer,to-customer --label s1 --pause-as silence",
             "/v1/calls/01A/streams",
             json!({"sink": "asr", "tracks": ["from_customer", "to_customer"], "label": "s1", "pause_as": "silence"}),
+        );
+        check(
+            "start 01A --max-duration 60 --early-media --redact-dtmf",
+            "/v1/calls/01A/streams",
+            json!({"max_duration_s": 60, "early_media": true, "redact_dtmf": true}),
         );
         check("stop 01A", "/v1/calls/01A/streams/*/stop", json!({}));
         check("pause 01A s1", "/v1/calls/01A/streams/s1/pause", json!({}));

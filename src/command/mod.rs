@@ -10,7 +10,7 @@ pub use denied::Denied;
 use std::fmt;
 
 use crate::id::{LegId, RequestId, SinkName, StreamId, Track, Tracks};
-use crate::time::MediaTime;
+use crate::time::{Duration, MediaTime};
 
 /// One request to change (or read) the streams of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,12 +93,26 @@ pub struct StartStream {
     pub label: Option<String>,
     /// How a paused stretch looks at the sink; `None` takes [`PauseAs::Omit`].
     pub pause_as: Option<PauseAs>,
+    /// How long its clock may run; `None` takes the shortest that its sinks are configured with.
+    pub max_duration: Option<Duration>,
+    /// Whether it begins with the first early media, and not with the answer.
+    pub early_media: bool,
+    /// Whether its sinks are told that a key was pressed, and not which.
+    pub redact_dtmf: bool,
 }
 
 impl Default for StartStream {
     /// What the customer says, to the default sink.
     fn default() -> Self {
-        StartStream { sinks: Sinks::Default, tracks: Tracks::From, label: None, pause_as: None }
+        StartStream {
+            sinks: Sinks::Default,
+            tracks: Tracks::From,
+            label: None,
+            pause_as: None,
+            max_duration: None,
+            early_media: false,
+            redact_dtmf: false,
+        }
     }
 }
 

@@ -168,6 +168,9 @@ section!(Start {
     tracks: Vec<String> = vec!["from_customer".into(), "to_customer".into()],
     label: Option<String> = None,
     pause_as: Option<String> = None,
+    max_duration_s: Option<u64> = None,
+    early_media: bool = false,
+    redact_dtmf: bool = false,
 });
 
 section!(Http {
@@ -339,6 +342,8 @@ section!(Sink {
     encoding: Option<Encoding> = None,
     channels: Option<Channels> = None,
     max_streams: u64 = 1_000,
+    max_duration_s: Option<u64> = None,
+    redact_dtmf: bool = false,
     queue_ms: u64 = 2_000,
     connect_timeout_ms: u64 = 3_000,
     drain_ms: u64 = 500,
@@ -443,6 +448,9 @@ pub(super) enum Reliable {
 pub(super) enum Dialect {
     Native,
     Twilio,
+    Telnyx,
+    Jambonz,
+    Audiohook,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

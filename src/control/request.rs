@@ -3,6 +3,7 @@
 use crate::command::{PauseAs, Sinks, StartStream, Target, Transfer};
 use crate::id::{LegId, RequestId, SinkName, StreamId, Track, Tracks};
 use crate::sip::Uri;
+use crate::time::Duration;
 
 /// Longest sink name and stream label, in bytes.
 pub const NAME_BYTES: usize = 64;
@@ -12,6 +13,9 @@ pub const REQUEST_ID_BYTES: usize = 500;
 
 /// Longest number or URI of a transfer, in bytes.
 pub const TO_BYTES: usize = 256;
+
+/// Longest that a stream may be asked to run: a day.
+pub const MAX_DURATION_S: u64 = 86_400;
 
 /// Longest name of a mark, in bytes.
 pub const MARK_BYTES: usize = 128;
@@ -42,6 +46,9 @@ pub enum BadMember {
     /// An unknown way to pause.
     #[error("pause_as must be \"omit\" or \"silence\"")]
     PauseAs,
+    /// No time at all, or more than a day.
+    #[error("max_duration_s must be 1 to 86400")]
+    MaxDuration,
     /// A mark without a name, or with an unprintable or long one.
     #[error("name must be 1 to 128 bytes without control characters")]
     MarkName,
@@ -66,6 +73,12 @@ pub struct StartMembers<'a> {
     pub tracks: Option<&'a [String]>,
     /// `omit` or `silence`.
     pub pause_as: Option<&'a str>,
+    /// Seconds that its clock may run.
+    pub max_duration_s: Option<u64>,
+    /// Whether it begins with the first early media.
+    pub early_media: Option<bool>,
+    /// Whether keys are told without their digits.
+    pub redact_dtmf: Option<bool>,
 }
 
 /// Checks the members of a start.
@@ -76,6 +89,9 @@ pub fn start(members: StartMembers<'_>) -> Result<StartStream, BadMember> {
         tracks: members.tracks.map(tracks).transpose()?.unwrap_or(usual.tracks),
         label: members.stream.map(label).transpose()?,
         pause_as: members.pause_as.map(pause_as).transpose()?,
+        max_duration: members.max_duration_s.map(max_duration).transpose()?,
+        early_media: members.early_media.unwrap_or(usual.early_media),
+        redact_dtmf: members.redact_dtmf.unwrap_or(usual.redact_dtmf),
     })
 }
 
@@ -147,6 +163,14 @@ pub fn pause_as(name: &str) -> Result<PauseAs, BadMember> {
         "omit" => Ok(PauseAs::Omit),
         "silence" => Ok(PauseAs::Silence),
         _ => Err(BadMember::PauseAs),
+    }
+}
+
+/// How long a stream's clock may run.
+pub fn max_duration(seconds: u64) -> Result<Duration, BadMember> {
+    match seconds {
+        1..=MAX_DURATION_S => Ok(Duration::from_secs(seconds)),
+        _ => Err(BadMember::MaxDuration),
     }
 }
 

@@ -14,21 +14,30 @@ impl DialectKind {
         match self {
             DialectKind::Native => &[Encoding::L16, Encoding::Pcmu, Encoding::Pcma],
             DialectKind::Twilio => &[Encoding::Pcmu],
+            DialectKind::Telnyx => &[Encoding::Pcmu, Encoding::Pcma, Encoding::L16],
+            DialectKind::Jambonz => &[Encoding::L16],
+            DialectKind::AudioHook => &[Encoding::Pcmu, Encoding::L16],
         }
     }
 
     /// The rates of samples that are written as `encoding` says, in Hz.
-    pub const fn sample_rates(self, _encoding: Encoding) -> &'static [u32] {
-        match self {
-            DialectKind::Native => &SAMPLE_RATES_HZ,
-            DialectKind::Twilio => &TELEPHONE_RATE_HZ,
+    pub const fn sample_rates(self, encoding: Encoding) -> &'static [u32] {
+        match (self, encoding) {
+            (DialectKind::Native | DialectKind::Jambonz, _)
+            | (DialectKind::Telnyx, Encoding::L16) => &SAMPLE_RATES_HZ,
+            (DialectKind::Twilio | DialectKind::AudioHook, _)
+            | (DialectKind::Telnyx, Encoding::Pcmu | Encoding::Pcma) => &TELEPHONE_RATE_HZ,
         }
     }
 
     /// How the tracks may lie; the first one is the usual one.
     pub const fn channels(self) -> &'static [Channels] {
         match self {
-            DialectKind::Native | DialectKind::Twilio => &[Channels::Separate, Channels::Mono],
+            DialectKind::Native | DialectKind::Twilio | DialectKind::Telnyx => {
+                &[Channels::Separate, Channels::Mono]
+            }
+            DialectKind::Jambonz => &[Channels::Stereo, Channels::Mixed, Channels::Mono],
+            DialectKind::AudioHook => &[Channels::Stereo, Channels::Mono],
         }
     }
 

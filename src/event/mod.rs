@@ -201,6 +201,8 @@ pub enum Cause {
     MediaRecovered,
     /// A limit or a delivery policy.
     Policy,
+    /// The stream has run as long as it may.
+    MaxDuration,
     /// The stream ended without having carried audio.
     NotUsed,
     /// The peer's SIP answer.
@@ -225,6 +227,7 @@ impl Cause {
             Cause::MediaTimeout => "media_timeout",
             Cause::MediaRecovered => "media_recovered",
             Cause::Policy => "policy",
+            Cause::MaxDuration => "max_duration",
             Cause::NotUsed => "not_used",
             Cause::Rejected => "rejected",
             Cause::Timeout => "timeout",

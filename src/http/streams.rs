@@ -43,6 +43,12 @@ pub(super) struct StartBody {
     tracks: Option<Vec<String>>,
     /// `omit` or `silence`: how a paused stretch looks at the sink.
     pause_as: Option<String>,
+    /// Seconds that its clock may run; without it the shortest that its sinks are configured with.
+    max_duration_s: Option<u64>,
+    /// Whether it begins with the first early media, and not with the answer.
+    early_media: Option<bool>,
+    /// Whether its sinks are told that a key was pressed, and not which.
+    redact_dtmf: Option<bool>,
 }
 
 /// What a change may say.
@@ -89,6 +95,9 @@ pub(super) async fn start(
         stream: sent.label.as_deref(),
         tracks: sent.tracks.as_deref(),
         pause_as: sent.pause_as.as_deref(),
+        max_duration_s: sent.max_duration_s,
+        early_media: sent.early_media,
+        redact_dtmf: sent.redact_dtmf,
     })?);
     let command =
         Command { request: http_request::request_id(&headers)?, origin: Origin::Rest, verb };

@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::conditions::Condition;
 use super::source::{Press, Source};
 use super::timeline::Timeline;
-use super::{AssemblyPlan, Control, Frame, Item, PayloadMap, TapReader};
+use super::{AssemblyPlan, Control, Frame, Item, PayloadMap, REDACTED, TapReader};
 
 /// So many marks and key presses wait at most for a sink that takes nothing.
 const MAX_NOTES: usize = 256;
@@ -215,6 +215,7 @@ impl Assembler {
         for place in 0..self.lanes.len() {
             while let Some((track, press)) = self.lanes.get_mut(place).and_then(Lane::poll_press) {
                 let Press { digit, duration_ms, position } = press;
+                let digit = if self.plan.redact_dtmf { REDACTED } else { digit };
                 self.note(position, Item::Dtmf { track, digit, duration_ms, position });
             }
         }

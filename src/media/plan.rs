@@ -23,6 +23,9 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Every encoding.
+    pub const ALL: [Encoding; 3] = [Encoding::L16, Encoding::Pcmu, Encoding::Pcma];
+
     /// The name in configuration files and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -50,6 +53,9 @@ impl Encoding {
     }
 }
 
+/// What stands in place of a digit that a sink may not know: one that every reader of keys takes.
+pub const REDACTED: char = '*';
+
 /// How a stream's timeline is to be made.
 #[derive(Clone, Debug)]
 pub struct AssemblyPlan {
@@ -76,6 +82,8 @@ pub struct AssemblyPlan {
     pub frame_ms: u32,
     /// How a paused stretch is given.
     pub pause_as: PauseAs,
+    /// Whether every key is given as [`REDACTED`].
+    pub redact_dtmf: bool,
     /// Whether lost, held and discarded stretches are given as frames of zero samples (for dialects without positions)
     /// rather than as [`Item::Gap`].
     pub gaps_as_silence: bool,

@@ -82,6 +82,7 @@ const fn is_trouble(cause: Cause) -> bool {
         | Cause::HangUp
         | Cause::MediaTimeout
         | Cause::MediaRecovered
+        | Cause::MaxDuration
         | Cause::NotUsed
         | Cause::Rejected
         | Cause::Timeout

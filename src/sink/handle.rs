@@ -19,7 +19,7 @@ use super::recording::Recording;
 use super::scope::Scope;
 use super::settings::Settings;
 use super::stream::{Close, Ending, Letter, Stream, Told};
-use super::target::{Destinations, Opening, Reach, Target, TargetError};
+use super::target::{Destinations, Reach, Target, TargetError};
 use super::wav::WavFile;
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
 use crate::dialect::audiosocket::AudioSocket;
@@ -231,7 +231,7 @@ impl Room {
             start: plan.start,
             sample_rate: format.sample_rate,
             outbox: Outbox::new(pool.settings.queue_samples(), keeping, plan.tracks),
-            assembler: assembler(plan, format, gaps_as_silence),
+            assembler: assembler(plan, &pool, format, gaps_as_silence),
             link,
             letters: inbox.letters,
             close: inbox.closed,
@@ -334,12 +334,12 @@ fn file(directory: &Path, plan: &StreamPlan) -> PathBuf {
 }
 
 fn socket(plan: &StreamPlan, target: &Arc<Target>, dialect: Dialect, pool: &Pool) -> Link {
-    let opening = Opening { stream: plan.terminal.to_string(), headers: dialect.headers() };
+    let stream = plan.terminal.to_string();
     let reconnect = pool.settings.reconnect;
-    Link::Socket(Box::new(SocketLink::new(Arc::clone(target), opening, dialect, reconnect)))
+    Link::Socket(Box::new(SocketLink::new(Arc::clone(target), stream, dialect, reconnect)))
 }
 
-fn assembler(plan: StreamPlan, format: Format, gaps_as_silence: bool) -> Assembler {
+fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: bool) -> Assembler {
     let assembly = AssemblyPlan {
         call: plan.call,
         terminal: plan.terminal,
@@ -352,6 +352,7 @@ fn assembler(plan: StreamPlan, format: Format, gaps_as_silence: bool) -> Assembl
         encoding: format.encoding,
         frame_ms: FRAME_MS,
         pause_as: plan.pause_as,
+        redact_dtmf: plan.redact_dtmf || pool.settings.redact_dtmf,
         gaps_as_silence,
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     };

@@ -88,7 +88,13 @@ impl Way {
     pub(super) const fn keeping(&self) -> Keeping {
         match self {
             Way::Socket(_, DialectKind::Native) => Keeping::UntilAcknowledged,
-            Way::Socket(_, DialectKind::Twilio)
+            Way::Socket(
+                _,
+                DialectKind::Twilio
+                | DialectKind::Telnyx
+                | DialectKind::Jambonz
+                | DialectKind::AudioHook,
+            )
             | Way::AudioSocket(..)
             | Way::Datagrams(..)
             | Way::Wav(_)

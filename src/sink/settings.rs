@@ -32,6 +32,10 @@ pub struct Settings {
     pub format: Format,
     /// How many streams it serves at once; one more is refused.
     pub max_streams: usize,
+    /// How long a stream to it may run unless its start says otherwise.
+    pub max_duration: Option<Duration>,
+    /// Whether it is told that a key was pressed, and not which.
+    pub redact_dtmf: bool,
     /// How much audio waits for a sink that does not take it: older audio is given up, and told as such. At most
     /// [`QUEUE_MS_LIMIT`].
     pub queue_ms: u32,
@@ -51,6 +55,8 @@ impl Settings {
             kind,
             format: Format::TELEPHONE,
             max_streams: 1000,
+            max_duration: None,
+            redact_dtmf: false,
             queue_ms: 2000,
             connect_timeout_ms: 3000,
             drain_ms: 500,

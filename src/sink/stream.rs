@@ -200,6 +200,8 @@ impl Stream {
                 }
             }
             SinkSays::Garbage(what) => self.refuse(&what),
+            // The link acts on the last two by itself.
+            SinkSays::Noted | SinkSays::Reconnect | SinkSays::Unfit(_) => {}
         }
     }
 

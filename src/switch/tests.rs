@@ -12,7 +12,7 @@ use crate::time::Duration;
 const ALICE: &str = "10.0.1.1:5060";
 
 fn switch() -> Switch {
-    let sinks = [("good".into(), SinkLimits { max_streams: 1 })];
+    let sinks = [("good".into(), SinkLimits::of(1))];
     let settings = Settings {
         realm: "test".into(),
         digest: Default::default(),

@@ -10,7 +10,7 @@ use sidestream::control::contact::{self, ContactRefusal};
 use sidestream::control::info::{self, InfoContent, Parsed, RecordProfile};
 use sidestream::control::json::{AcceptedView, EventView, ManifestView, Timestamp};
 use sidestream::control::tables;
-use sidestream::dialect::{native, twilio};
+use sidestream::dialect::{audiohook, jambonz, native, telnyx, twilio};
 use sidestream::event::Cause;
 use sidestream::id::SinkName;
 use sidestream::sip::{Message, Method, parse_datagram};
@@ -43,6 +43,10 @@ fn json(mark: &str, text: &str) -> Checked {
         "native" => same::<native::Telling>(shown),
         "native-answer" => same::<native::Answer>(shown),
         "twilio" => same::<twilio::Telling>(shown),
+        "telnyx" => same::<telnyx::Telling>(shown),
+        "jambonz" => same::<jambonz::Metadata>(shown),
+        "jambonz-text" => same::<jambonz::Telling>(shown),
+        "audiohook" => same::<audiohook::Telling>(shown),
         "event" => event(shown),
         "notice" => notice(shown),
         "accepted" => fits(shown, &AcceptedView::from(&samples::accepted())),

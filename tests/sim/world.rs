@@ -82,7 +82,7 @@ pub fn settings() -> Settings {
     let sinks = ["good", "silent", "dies", "asks", "one"];
     let sinks = sinks.map(|name| {
         let max_streams = if name == "one" { 1 } else { 100_000 };
-        (SinkName::new(name), SinkLimits { max_streams })
+        (SinkName::new(name), SinkLimits::of(max_streams))
     });
     Settings {
         realm: REALM.into(),

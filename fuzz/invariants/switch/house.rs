@@ -290,7 +290,7 @@ fn settings() -> Settings {
             media_addresses: vec![MediaAddress::of(SWITCH.ip())],
             streaming: Streaming {
                 default_sink: Some("good".into()),
-                sinks: [("good".into(), SinkLimits { max_streams: 10 })].into(),
+                sinks: [("good".into(), SinkLimits::of(10))].into(),
                 record: Some(record),
                 ..Streaming::default()
             },

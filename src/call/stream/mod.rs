@@ -26,7 +26,7 @@ use std::sync::Arc;
 use crate::command::{Denied, Origin, PauseAs, StreamState, StreamStatus};
 use crate::event::{Cause, Manifest};
 use crate::id::{StreamId, Track, Tracks};
-use crate::time::{Instant, MediaTime};
+use crate::time::{Duration, Instant, MediaTime};
 use table::{Rule, Stand, rule};
 
 /// What a stream was started with; it never changes.
@@ -35,6 +35,9 @@ pub(super) struct Spec {
     pub(super) tracks: Tracks,
     pub(super) label: Option<String>,
     pub(super) pause_as: PauseAs,
+    pub(super) max_duration: Option<Duration>,
+    pub(super) early_media: bool,
+    pub(super) redact_dtmf: bool,
 }
 
 /// One start-to-end of copying.

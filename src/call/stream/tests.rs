@@ -28,9 +28,19 @@ const VERBS: [Asked; 12] = [
     Asked::HangUp,
 ];
 
+fn spec() -> Spec {
+    Spec {
+        tracks: Tracks::From,
+        label: None,
+        pause_as: PauseAs::Omit,
+        max_duration: None,
+        early_media: false,
+        redact_dtmf: false,
+    }
+}
+
 fn stream(steps: &[&str]) -> Stream {
-    let spec = Spec { tracks: Tracks::From, label: None, pause_as: PauseAs::Omit };
-    let mut stream = Stream::new(StreamId::from_u128(1), spec);
+    let mut stream = Stream::new(StreamId::from_u128(1), spec());
     stream.terminals.add("s".into());
     for step in steps {
         match *step {
@@ -165,8 +175,7 @@ fn audio_from_before_a_pause_does_not_end_the_pause() {
 
 #[test]
 fn a_stream_without_a_terminal_has_nothing_to_resume() {
-    let spec = Spec { tracks: Tracks::From, label: None, pause_as: PauseAs::Omit };
-    let mut stream = Stream::new(StreamId::from_u128(1), spec);
+    let mut stream = Stream::new(StreamId::from_u128(1), spec());
     assert_eq!(stream.resume(), Err(Denied::NoTerminal));
     stream.terminals.add("s".into());
     assert_eq!(stream.resume(), Ok(Step::Unchanged));

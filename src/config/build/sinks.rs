@@ -52,10 +52,16 @@ impl Builder {
         let connect_timeout_ms = small("connect_timeout_ms", sink.connect_timeout_ms, 50, 60_000);
         let drain_ms = small("drain_ms", sink.drain_ms, 0, 10_000);
         let max_streams = small("max_streams", sink.max_streams, 1, 1_000_000);
+        let max_duration = sink.max_duration_s.map(request::max_duration).transpose();
+        if let Err(member) = &max_duration {
+            self.wrong(place.key("max_duration_s"), member.to_string());
+        }
         let reconnect = self.reconnect(&place, &sink.reconnect);
         Some(Settings {
             format,
             max_streams: usize::try_from(max_streams).unwrap_or(usize::MAX),
+            max_duration: max_duration.unwrap_or_default(),
+            redact_dtmf: sink.redact_dtmf,
             queue_ms,
             connect_timeout_ms,
             drain_ms,
@@ -225,6 +231,9 @@ impl Builder {
         let dialect = match sink.dialect {
             Some(Dialect::Native) | None => DialectKind::Native,
             Some(Dialect::Twilio) => DialectKind::Twilio,
+            Some(Dialect::Telnyx) => DialectKind::Telnyx,
+            Some(Dialect::Jambonz) => DialectKind::Jambonz,
+            Some(Dialect::Audiohook) => DialectKind::AudioHook,
         };
         let client_certificate = self.pair(
             place,

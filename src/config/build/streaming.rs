@@ -23,7 +23,9 @@ impl Builder {
             self.check_sink(Place::at("streaming.default_sink"), name, names);
         }
         let limits = |sink: &sink::Settings| {
-            (sink.name.clone(), call::SinkLimits { max_streams: sink.max_streams })
+            let max_duration = sink.max_duration;
+            let limits = call::SinkLimits { max_streams: sink.max_streams, max_duration };
+            (sink.name.clone(), limits)
         };
         call::Streaming {
             enabled: file.enabled,
@@ -61,6 +63,9 @@ impl Builder {
             stream: start.label.as_deref(),
             tracks: Some(&start.tracks),
             pause_as: start.pause_as.as_deref(),
+            max_duration_s: start.max_duration_s,
+            early_media: Some(start.early_media),
+            redact_dtmf: Some(start.redact_dtmf),
         };
         match request::start(members) {
             Ok(start) => Some(start),

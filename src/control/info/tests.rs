@@ -71,11 +71,11 @@ fn every_operation_becomes_its_verb() {
         ],
         expect![[r#"
             {"v":1,"op":"start","sink":"asr","tracks":["from_customer","to_customer"],"id":"req-8"}
-              req-8 Start(StartStream { sinks: These(["asr"]), tracks: Both, label: None, pause_as: None })
+              req-8 Start(StartStream { sinks: These(["asr"]), tracks: Both, label: None, pause_as: None, max_duration: None, early_media: false, redact_dtmf: false })
             {"v":1,"op":"start"}
-              - Start(StartStream { sinks: Default, tracks: From, label: None, pause_as: None })
+              - Start(StartStream { sinks: Default, tracks: From, label: None, pause_as: None, max_duration: None, early_media: false, redact_dtmf: false })
             {"v":1,"op":"start","stream":"s1","pause_as":"silence"}
-              - Start(StartStream { sinks: Default, tracks: From, label: Some("s1"), pause_as: Some(Silence) })
+              - Start(StartStream { sinks: Default, tracks: From, label: Some("s1"), pause_as: Some(Silence), max_duration: None, early_media: false, redact_dtmf: false })
             {"v":1,"op":"stop"}
               - Stop(All)
             {"v":1,"op":"pause","stream":"s1","id":"req-7"}
@@ -141,7 +141,7 @@ fn a_body_that_is_not_understood_is_refused_in_words() {
             {"v":1,"op":"stop","op":"start"}
               400 Warning: 399 sidestream "duplicate field `op` at line 1 column 23"
             {"v":1,"op":"start","url":"wss://evil.example/"}
-              400 Warning: 399 sidestream "unknown field `url`, expected one of `v`, `op`, `id`, `stream`, `sink`, `sinks`, `tracks`, `pause_as`, `track`, `name` at line 1 column 25"
+              400 Warning: 399 sidestream "unknown field `url`, expected one of `v`, `op`, `id`, `stream`, `sink`, `sinks`, `tracks`, `pause_as`, `max_duration_s`, `early_media`, `redact_dtmf`, `track`, `name` at line 1 column 25"
             {"v":1,"op":"start","sink":"wss://evil.example/"}
               400 Warning: 399 sidestream "sink must be the name of a configured sink: 1 to 64 letters, digits, '.', '_' or '-'; an address is never taken"
             {"v":1,"op":"start","sink":"10.0.0.1:9000"}

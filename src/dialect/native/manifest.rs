@@ -10,6 +10,7 @@ use crate::id::Track;
 
 /// The account of one terminal of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct ManifestView {
     /// The call's id.
     pub call: String,
@@ -30,9 +31,11 @@ pub struct ManifestView {
 
 /// The account of one track.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct TrackView {
     /// Which track.
     #[serde(with = "names::track")]
+    #[cfg_attr(feature = "server", schema(value_type = names::TrackName))]
     pub track: Track,
     /// Every span in order; their samples sum up to the clock.
     pub spans: Vec<SpanView>,
@@ -50,9 +53,11 @@ pub struct TrackView {
 
 /// A stretch of a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct SpanView {
     /// What it holds.
     #[serde(with = "names::kind")]
+    #[cfg_attr(feature = "server", schema(value_type = names::KindName))]
     pub kind: SpanKind,
     /// Its first sample.
     pub start: u64,

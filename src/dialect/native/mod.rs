@@ -15,6 +15,8 @@
 
 mod frame;
 mod manifest;
+#[cfg(all(test, feature = "server"))]
+mod schema;
 mod wire;
 
 pub use frame::{FrameError, FrameHeader};

@@ -4,6 +4,7 @@ mod contact;
 mod events;
 mod native;
 mod open;
+mod tapi;
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -103,6 +104,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
             Box::pin(std::future::ready(Some(source.to_string() == "203.0.113.9")))
         }),
         sinks: Arc::new(move || vec![sink.clone()]),
+        stores: Arc::new([]),
         wall,
         ready: Arc::new(AtomicBool::new(true)),
         stop: CancellationToken::new(),

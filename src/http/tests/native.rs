@@ -72,7 +72,7 @@ async fn a_start_answers_with_the_new_stream_and_where_it_is() {
         bench.response("POST", &format!("/v1/calls/{CALL}/streams"), body, &headers).await;
     assert_eq!(response.status(), StatusCode::CREATED);
     assert_eq!(response.headers()["location"], format!("/v1/streams/{STREAM}"));
-    let expected = r#"k-1 Start(StartStream { sinks: These(["asr"]), tracks: To, label: Some("s1"), pause_as: Some(Silence) })"#;
+    let expected = r#"k-1 Start(StartStream { sinks: These(["asr"]), tracks: To, label: Some("s1"), pause_as: Some(Silence), max_duration: None, early_media: false, redact_dtmf: false })"#;
     assert_eq!(bench.verbs(), [expected]);
     let (_, answer) = bench.send("POST", &format!("/v1/calls/{CALL}/streams"), "").await;
     let text = r#"{"changed":true,"streams":[{"label":"s1","media_time_ms":1240,"sink":"asr","state":"active","stream":"00000000000000000000000002"}]}"#;

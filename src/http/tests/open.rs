@@ -71,7 +71,9 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "POST /contact/start-streaming",
         "POST /contact/stop-streaming",
         "POST /v1/calls/{call}/streams",
+        "POST /v1/calls/{call}/streams/{stream}/tapi/{method}",
         "POST /v1/calls/{call}/streams/{stream}/{verb}",
+        "POST /v1/calls/{call}/tapi/{method}",
         "POST /v1/calls/{call}/transfer",
     ];
     assert_eq!(described, expected);

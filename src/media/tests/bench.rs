@@ -49,6 +49,7 @@ pub(super) fn plan() -> AssemblyPlan {
         encoding: Encoding::Pcmu,
         frame_ms: 20,
         pause_as: PauseAs::Omit,
+        redact_dtmf: false,
         gaps_as_silence: false,
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     }

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{self, Message as Wire};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tokio_util::codec::{Decoder, Encoder, Framed};
 
-use crate::dialect::{Message, audiosocket};
+use crate::dialect::{Dialect, Message, audiosocket};
 
 /// Both tracks of one tick in one write.
 pub(in crate::sink) const WRITE_BUFFER_BYTES: usize = 4 * 1024;
@@ -101,21 +101,43 @@ impl Connection {
         }
     }
 
-    /// The last message, the closing handshake, and then silence: a socket that is dropped with unread bytes in it would be
+    /// The last messages, the answer if the dialect has one, the closing handshake, and then silence: a socket that is dropped with unread bytes in it would be
     /// reset, and the sink could lose what is still on its way.
-    pub(super) async fn part(&mut self, last: Message) {
+    pub(super) async fn part(&mut self, last: Vec<Message>, dialect: &mut Dialect) {
         match self {
             Connection::WebSocket(socket) => {
                 let reason = "the stream has ended".into();
                 let close = CloseFrame { code: CloseCode::Normal, reason };
                 let socket = socket.as_mut();
-                if socket.feed(wire(last)).await.is_ok() && socket.close(Some(close)).await.is_ok()
-                {
+                for message in last {
+                    if socket.feed(wire(message)).await.is_err() {
+                        return;
+                    }
+                }
+                if socket.flush().await.is_err() {
+                    return;
+                }
+                while dialect.awaits_answer() {
+                    match socket.next().await {
+                        // Whatever it is, the stream is over; only the answer counts.
+                        Some(Ok(Wire::Text(text))) => {
+                            dialect.read(&Message::Text(text.as_str().to_owned()));
+                        }
+                        Some(Ok(_)) => {}
+                        Some(Err(_)) | None => return,
+                    }
+                }
+                if socket.close(Some(close)).await.is_ok() {
                     while let Some(Ok(_)) = socket.next().await {}
                 }
             }
             Connection::AudioSocket(packets) => {
-                if packets.send(octets(last)).await.is_ok() && packets.close().await.is_ok() {
+                for message in last {
+                    if packets.feed(octets(message)).await.is_err() {
+                        return;
+                    }
+                }
+                if packets.close().await.is_ok() {
                     while let Some(Ok(_)) = packets.next().await {}
                 }
             }

@@ -66,7 +66,8 @@ enum Past {
 /// See the module.
 pub(in crate::sink) struct SocketLink {
     target: Arc<Target>,
-    opening: Arc<Opening>,
+    /// Told in every opening request.
+    stream: String,
     dialect: Dialect,
     reconnect: Reconnect,
     delays: ExponentialBackoff,
@@ -81,16 +82,15 @@ impl SocketLink {
     /// Begins to connect.
     pub(in crate::sink) fn new(
         target: Arc<Target>,
-        opening: Opening,
-        dialect: Dialect,
+        stream: String,
+        mut dialect: Dialect,
         reconnect: Reconnect,
     ) -> Self {
-        let opening = Arc::new(opening);
-        let state = State::Connecting(connect(&target, &opening));
+        let state = State::Connecting(connect(&target, &stream, &mut dialect));
         let delays = delays(reconnect);
         SocketLink {
             target,
-            opening,
+            stream,
             dialect,
             reconnect,
             delays,
@@ -121,18 +121,27 @@ impl SocketLink {
                 }
                 State::Waiting(delay) => {
                     ready!(delay.poll_unpin(cx));
-                    self.state = State::Connecting(connect(&self.target, &self.opening));
+                    self.state =
+                        State::Connecting(connect(&self.target, &self.stream, &mut self.dialect));
                 }
-                State::Up(_) => match ready!(self.poll_up(cx, outbox)) {
-                    Ok(Happening::Said(SinkSays::Garbage(what))) => {
-                        return Poll::Ready(self.handle_garbage(what));
-                    }
-                    Ok(happening) => return Poll::Ready(happening),
-                    Err(reason) => {
-                        outbox.handle_loss(now);
-                        return Poll::Ready(self.handle_failure(reason));
-                    }
-                },
+                State::Up(_) => {
+                    let reason = match ready!(self.poll_up(cx, outbox, now)) {
+                        Ok(Happening::Said(SinkSays::Garbage(what))) => {
+                            return Poll::Ready(self.handle_garbage(what));
+                        }
+                        Ok(Happening::Said(SinkSays::Unfit(why))) => {
+                            self.state = State::Over;
+                            return Poll::Ready(Happening::GaveUp(Cause::SinkProtocol, why));
+                        }
+                        Ok(Happening::Said(SinkSays::Reconnect)) => {
+                            "the sink wants another connection".to_owned()
+                        }
+                        Ok(happening) => return Poll::Ready(happening),
+                        Err(reason) => reason,
+                    };
+                    outbox.handle_loss(now);
+                    return Poll::Ready(self.handle_failure(reason));
+                }
                 State::Retired(patience) => {
                     ready!(patience.poll_unpin(cx));
                     self.state = State::Over;
@@ -196,11 +205,15 @@ impl SocketLink {
         &mut self,
         cx: &mut Context<'_>,
         outbox: &mut Outbox,
+        now: Instant,
     ) -> Poll<Result<Happening, String>> {
         let State::Up(up) = &mut self.state else {
             return Poll::Pending;
         };
-        let wrote = up.poll_write(cx, &mut self.first, &mut self.dialect, outbox);
+        if let Some(what) = self.dialect.overdue(now) {
+            return Poll::Ready(Err(what.to_owned()));
+        }
+        let wrote = up.poll_write(cx, &mut self.first, &mut self.dialect, outbox, now);
         if wrote.map_err(|error| error.to_string())? {
             return Poll::Ready(Ok(Happening::Gave));
         }
@@ -236,15 +249,18 @@ impl SocketLink {
         else {
             return;
         };
-        connection.part(self.dialect.farewell(cause, manifest)).await;
+        let last = self.dialect.farewell(cause, manifest);
+        connection.part(last, &mut self.dialect).await;
     }
 }
 
 fn connect(
     target: &Arc<Target>,
-    opening: &Arc<Opening>,
+    stream: &str,
+    dialect: &mut Dialect,
 ) -> BoxFuture<'static, Result<Connection, ConnectError>> {
-    Arc::clone(target).connect(Arc::clone(opening)).boxed()
+    let opening = Opening { stream: stream.to_owned(), headers: dialect.handshake() };
+    Arc::clone(target).connect(Arc::new(opening)).boxed()
 }
 
 impl Up {
@@ -255,6 +271,7 @@ impl Up {
         first: &mut VecDeque<Message>,
         dialect: &mut Dialect,
         outbox: &mut Outbox,
+        now: Instant,
     ) -> Result<bool, Broken> {
         let mut wrote = false;
         if !self.poll_flush(cx)? {
@@ -262,7 +279,7 @@ impl Up {
         }
         while let Poll::Ready(ready) = self.connection.poll_ready(cx) {
             ready?;
-            let Some(message) = next_message(first, dialect, outbox) else {
+            let Some(message) = next_message(first, dialect, outbox, now) else {
                 break;
             };
             outbox.count_bytes(message.len());
@@ -290,11 +307,18 @@ fn next_message(
     first: &mut VecDeque<Message>,
     dialect: &mut Dialect,
     outbox: &mut Outbox,
+    now: Instant,
 ) -> Option<Message> {
     if let Some(message) = first.pop_front() {
         return Some(message);
     }
     loop {
+        if let Some(message) = dialect.poll_message(now) {
+            return Some(message);
+        }
+        if !dialect.is_ready() {
+            return None;
+        }
         let (entry, delivery) = outbox.next()?;
         let message = match entry {
             Entry::Item(item) => dialect.item(&item, delivery),

@@ -118,6 +118,7 @@ impl Bench {
             sink: SinkName::from(sink),
             tracks: Tracks::Both,
             pause_as: Default::default(),
+            redact_dtmf: false,
             payloads: PayloadMap::from(&[(0, Codec::Pcmu)]),
             start,
             begin: start,

@@ -211,6 +211,70 @@ fn a_pause_before_the_answer_is_remembered_until_the_resume() {
 }
 
 #[test]
+fn a_stream_ends_when_it_has_run_as_long_as_it_may() {
+    for by_sink in [false, true] {
+        let mut world = alice_and_bob(|settings| {
+            let good = settings.call.streaming.sinks.get_mut(&"good".into()).unwrap();
+            good.max_duration = by_sink.then_some(s(2));
+        });
+        talking(&mut world);
+        let call = world.last_call();
+        let max_duration = (!by_sink).then_some(s(2));
+        let start = StartStream { sinks: "good".into(), max_duration, ..StartStream::default() };
+        world.command(call, "1", Verb::Start(start)).unwrap();
+        world.run_for(s(5));
+        let end = world.events.iter().find_map(|event| match &event.kind {
+            Kind::StreamEnded { manifests } => Some((event.cause, manifests[0].clock)),
+            _ => None,
+        });
+        assert_eq!(end, Some((Cause::MaxDuration, 16_000)));
+        assert_eq!(world.stage(0, 0), Stage::Up, "the call goes on");
+        world.act(0, |alice, now| alice.bye(0, now));
+        world.assert_empty();
+    }
+}
+
+#[test]
+fn a_stream_may_begin_with_the_early_media() {
+    for (early_media, before_answer) in [(true, true), (true, false), (false, true)] {
+        let mut world = alice_and_bob(|_| {});
+        world.phones[1].manner = Manner::EarlyMedia(s(3));
+        world.act(0, |alice, now| alice.invite("200", now));
+        world.run_for(ms(1));
+        if !before_answer {
+            world.run_for(s(1));
+        }
+        let call = world.last_call();
+        let start = StartStream {
+            sinks: "good".into(),
+            tracks: Tracks::Both,
+            early_media,
+            ..StartStream::default()
+        };
+        let stream = world.command(call, "1", Verb::Start(start)).unwrap().streams[0].stream;
+        world.run_for(s(2));
+        let state =
+            world.command(call, "2", Verb::Status(Target::Id(stream))).unwrap().streams[0].state;
+        let expected = if early_media { StreamState::Active } else { StreamState::Armed };
+        assert_eq!((world.stage(0, 0) == Stage::Up, state), (false, expected));
+        world.run_for(s(3));
+        world.act(0, |alice, now| alice.bye(0, now));
+        world.run_for(s(1));
+        let accounts: Vec<_> = world
+            .events
+            .iter()
+            .filter_map(|event| match &event.kind {
+                Kind::StreamEnded { manifests } => Some(manifests[0].clone()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(accounts.len(), 1, "one stream through the answer");
+        assert_eq!(accounts[0].clock > 32_000, early_media, "{}", accounts[0].clock);
+        world.assert_empty();
+    }
+}
+
+#[test]
 fn a_stream_stopped_before_the_answer_was_not_used() {
     let mut world = alice_and_bob(|_| {});
     world.phones[1].manner = Manner::RingForEver;

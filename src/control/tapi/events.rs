@@ -1,5 +1,4 @@
-//! The TAPI 3 names of media events (`CALL_MEDIA_EVENT`, `CALL_MEDIA_EVENT_CAUSE` of tapi3if.h), which ride along with
-//! our own.
+//! The names of media events (`CALL_MEDIA_EVENT`, `CALL_MEDIA_EVENT_CAUSE` of tapi3if.h).
 
 use crate::command::Origin;
 use crate::event::{Cause, Event, Kind};
@@ -153,6 +152,7 @@ const fn stopped(
         Cause::Bug => (CallMediaEvent::StreamFail, CallMediaEventCause::LocalRequest),
         Cause::Request
         | Cause::HangUp
+        | Cause::MaxDuration
         | Cause::MediaRecovered
         | Cause::Rejected
         | Cause::Timeout
