@@ -334,6 +334,10 @@ section!(Sink {
     track: Option<HeardTrack> = None,
     payload_type: Option<u64> = None,
     directory: Option<String> = None,
+    fragment_ms: Option<u64> = None,
+    retention_hours: Option<u64> = None,
+    max_mib: Option<u64> = None,
+    readers_per_stream: Option<u64> = None,
     sample_rate: u32 = 8_000,
     encoding: Option<Encoding> = None,
     channels: Option<Channels> = None,
@@ -420,6 +424,8 @@ pub(super) enum SinkKind {
     Audiosocket,
     Rtp,
     Wav,
+    Matroska,
+    Store,
     Scope,
 }
 

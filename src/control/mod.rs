@@ -16,3 +16,4 @@ pub mod json;
 pub mod request;
 pub mod tables;
 pub mod tapi;
+pub mod video;

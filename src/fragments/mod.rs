@@ -30,7 +30,7 @@ pub use kept::{Fragment, Kept};
 pub use reader::{Reader, Start};
 pub use writer::{Begin, StreamWriter};
 
-use crate::id::StreamId;
+use crate::id::{CallId, StreamId, TerminalId};
 use crate::net::Clock;
 
 /// How often what is too old is sought.
@@ -175,9 +175,8 @@ impl StreamStore {
     /// The streams whose names come after `after` and begin with `prefix`, by name.
     pub fn list(&self, prefix: &str, after: &str, most: usize) -> Vec<Arc<Kept>> {
         let streams = self.0.streams();
-        let named = streams.iter().filter(|(name, _)| {
-            name.starts_with(prefix) && name.as_str() > after
-        });
+        let named =
+            streams.iter().filter(|(name, _)| name.starts_with(prefix) && name.as_str() > after);
         named.take(most).map(|(_, kept)| Arc::clone(kept)).collect()
     }
 
@@ -205,6 +204,10 @@ impl StreamStore {
 }
 
 impl Inner {
+    fn name(&self, call: CallId, terminal: TerminalId) -> String {
+        format!("{}-contact-{call}-{terminal}", self.sink)
+    }
+
     fn streams(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Kept>>> {
         unpoisoned(&self.streams)
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use super::Settings;
 use super::kept::{Description, Fragment, Kept};
-use super::writer::{DURATION, FRAGMENT_NUMBER, PRODUCER_TIMESTAMP, SERVER_TIMESTAMP, milliseconds};
+use super::writer::{
+    DURATION, FRAGMENT_NUMBER, PRODUCER_TIMESTAMP, SERVER_TIMESTAMP, milliseconds,
+};
 use crate::matroska::{Found, Tag, find_fragment};
 
 /// What holds a fragment up to its cluster, unless very much is told in its tags.

@@ -98,7 +98,8 @@ impl Reader {
 
     async fn fetch(&mut self, fragment: Fragment) -> io::Result<Bytes> {
         let path: PathBuf = self.kept.file(fragment.file);
-        let mut bytes = spawn_blocking(move || read(&path, fragment)).await.map_err(io::Error::other)??;
+        let mut bytes =
+            spawn_blocking(move || read(&path, fragment)).await.map_err(io::Error::other)??;
         let newest = self.kept.last().map_or(fragment.server_ms, |last| last.server_ms);
         let behind = newest.saturating_sub(fragment.server_ms);
         let tags = [

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::kept::{Description, Fragment, Kept};
 use super::{Inner, StreamStore, add};
-use crate::id::{CallId, StreamId};
+use crate::id::{CallId, TerminalId};
 use crate::matroska::{Cluster, Head, Tag};
 
 /// So many fragments share a file, which is what retention removes at once.
@@ -24,8 +24,8 @@ pub(super) const DURATION: &str = "SIDESTREAM_FRAGMENT_MS";
 pub struct Begin {
     /// Its call.
     pub call: CallId,
-    /// Its id.
-    pub stream: StreamId,
+    /// Its stream, and which terminal of it this is.
+    pub terminal: TerminalId,
     /// What each of its fragments says first.
     pub head: Head,
 }
@@ -44,11 +44,11 @@ pub struct StreamWriter {
 impl StreamStore {
     /// Begins a stream.
     pub fn begin(&self, begin: Begin) -> io::Result<StreamWriter> {
-        let Begin { call, stream, head } = begin;
+        let Begin { call, terminal, head } = begin;
         let description = Description {
-            name: format!("{}-contact-{call}-{stream}", self.0.sink),
+            name: self.0.name(call, terminal),
             call: call.to_string(),
-            stream: stream.to_string(),
+            stream: terminal.stream.to_string(),
             created_unix_ms: self.0.now(),
         };
         let directory = self.0.settings.directory.join(&description.name);
@@ -63,9 +63,8 @@ impl StreamStore {
     }
 
     /// Where the manifest of this stream goes.
-    pub fn manifest_path(&self, call: CallId, stream: StreamId) -> PathBuf {
-        let name = format!("{}-contact-{call}-{stream}", self.0.sink);
-        self.0.settings.directory.join(name).join("manifest.json")
+    pub fn manifest_path(&self, call: CallId, terminal: TerminalId) -> PathBuf {
+        self.0.settings.directory.join(self.0.name(call, terminal)).join("manifest.json")
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - `/v1/…`: the native interface, described by `/openapi.json` and shown at `/docs`;
 //! - `/contact/…`: the contact API as boto3 sends it, signed (SigV4) or with a token;
+//! - `/getMedia` and its like: the stream store as boto3's clients of Kinesis Video Streams read theirs;
 //! - `/v1/events`: the bus, over WebSocket or as server-sent events;
 //! - `/metrics`, `/healthz`, `/readyz`.
 //!
@@ -24,6 +25,7 @@ mod tapi;
 #[cfg(test)]
 mod tests;
 mod trunks;
+mod video;
 
 pub use settings::{Secret, Settings, Token};
 
@@ -46,6 +48,7 @@ use utoipa_axum::routes;
 
 use crate::command::{Accepted, Command};
 use crate::control::json::{MessagesView, ScopeView, SinkView, Timestamp};
+use crate::fragments::StreamStore;
 use crate::id::{CallId, StreamId};
 use crate::net::CommandError;
 use crate::notary::Notary;
@@ -114,6 +117,8 @@ pub struct Gateway {
     pub lift_ban: BanLifter,
     /// Where the configured sinks come from; `live_streams` is filled in.
     pub sinks: SinkReader,
+    /// The stream stores.
+    pub stores: Arc<[StreamStore]>,
     /// The wall's time.
     pub wall: WallTime,
     /// Whether new calls are taken; `/readyz` tells it.
@@ -169,6 +174,12 @@ pub fn router(gateway: Gateway) -> Router {
     let (contact, contact_description) = OpenApiRouter::new()
         .routes(routes!(contact::start))
         .routes(routes!(contact::stop))
+        .routes(routes!(video::data_endpoint))
+        .routes(routes!(video::describe))
+        .routes(routes!(video::list_streams))
+        .routes(routes!(video::list_fragments))
+        .routes(routes!(video::get_media))
+        .routes(routes!(video::get_fragments))
         .split_for_parts();
     let (open, open_description) = OpenApiRouter::new()
         .routes(routes!(manifests::keys))

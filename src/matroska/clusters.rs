@@ -110,7 +110,8 @@ impl Clusters {
     pub fn put_frame(&mut self, track: Track, position: u64, data: &[u8]) {
         let Some(line) = self.lines.get_mut(track.index()) else { return };
         let skipped = line.known.saturating_sub(position) * SAMPLE_BYTES;
-        let Some(data) = usize::try_from(skipped).ok().and_then(|skipped| data.get(skipped..)) else {
+        let Some(data) = usize::try_from(skipped).ok().and_then(|skipped| data.get(skipped..))
+        else {
             return;
         };
         let position = position.max(line.known);
@@ -168,9 +169,8 @@ impl Clusters {
         };
         let end = start + self.length.max(1);
         let is_late = self.lines.iter().any(|line| line.known > end + self.lead);
-        let is_complete = |track: Track| {
-            self.lines.get(track.index()).is_none_or(|line| line.decided() >= end)
-        };
+        let is_complete =
+            |track: Track| self.lines.get(track.index()).is_none_or(|line| line.decided() >= end);
         if !self.finished && !is_late && !self.tracks.iter().all(is_complete) {
             return None;
         }
@@ -181,7 +181,8 @@ impl Clusters {
             }
         }
         blocks.sort_by_key(|block| (block.position, block.track));
-        let ends = blocks.iter().map(|block| block.position + block.data.len() as u64 / SAMPLE_BYTES);
+        let ends =
+            blocks.iter().map(|block| block.position + block.data.len() as u64 / SAMPLE_BYTES);
         let end = ends.max().unwrap_or(start);
         Some(Cluster { start, end, blocks, notes: std::mem::take(&mut self.notes) })
     }

@@ -84,10 +84,7 @@ impl Opening {
         let mut duration = Vec::new();
         put_float(&mut duration, ids::DURATION, duration_ms as f64);
         let body = length.saturating_sub(self.size_at as u64 + 8);
-        [
-            (self.size_at as u64, ebml::wide_size(body).to_vec()),
-            (self.duration_at as u64, duration),
-        ]
+        [(self.size_at as u64, ebml::wide_size(body).to_vec()), (self.duration_at as u64, duration)]
     }
 }
 
@@ -109,8 +106,13 @@ impl Head {
 
     /// A fragment that can be read by itself: `more` are the tags that it has beside the stream's.
     pub fn fragment(&self, more: &[Tag], cluster: &Cluster) -> Vec<u8> {
-        let all: Vec<Tag> =
-            self.tags.iter().chain(more).cloned().chain(cluster.notes.iter().map(Note::tag)).collect();
+        let all: Vec<Tag> = self
+            .tags
+            .iter()
+            .chain(more)
+            .cloned()
+            .chain(cluster.notes.iter().map(Note::tag))
+            .collect();
         let body = [self.info(), self.tracks(), tags(&all), cluster.to_bytes(self.sample_rate)];
         let mut bytes = ebml_header();
         put_id(&mut bytes, ids::SEGMENT);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::fragments::{Figures as StoreFigures, StreamStore};
 use crate::net::{NetHandle, Status, Tallied};
 use crate::notary::Notary;
 use crate::notify::{Figure, FigureKind, LabelledSums, Metrics};
@@ -154,6 +155,59 @@ pub(super) fn attach_notary(metrics: &Metrics, notary: &Notary) {
         ]
     };
     metrics.attach(FigureKind::Sums, Box::new(sums));
+}
+
+/// Attaches the figures of the stream stores, all of them together.
+pub(super) fn attach_stream_stores(metrics: &Metrics, sinks: &SinkHandle) {
+    let stores = sinks.stores();
+    if stores.is_empty() {
+        return;
+    }
+    let counted = stores.clone();
+    let sums = move || {
+        let figures: Vec<_> = counted.iter().map(StreamStore::figures).collect();
+        let sum = |name, help, of: fn(&StoreFigures) -> u64| {
+            figure(name, help, figures.iter().map(of).sum())
+        };
+        vec![
+            sum("stream_store_written", "Fragments written", |it| it.written),
+            sum("stream_store_removed", "Fragments removed by age or size", |it| it.removed),
+            sum("stream_store_torn", "Fragments torn by a crash and cut off", |it| it.torn),
+            sum(
+                "stream_store_passed_over",
+                "Fragments removed before a reader had come to them",
+                |it| it.passed_over,
+            ),
+            sum(
+                "stream_store_refused_readers",
+                "Readers refused because as many as may were reading the stream",
+                |it| it.refused_readers,
+            ),
+            sum("stream_store_failed_removals", "Files that the disk did not let go", |it| {
+                it.failed_removals
+            }),
+        ]
+    };
+    metrics.attach(FigureKind::Sums, Box::new(sums));
+    let levels = move || {
+        let figures: Vec<_> = stores.iter().map(StreamStore::figures).collect();
+        let sum = |name, help, of: fn(&StoreFigures) -> u64| {
+            figure(name, help, figures.iter().map(of).sum())
+        };
+        let oldest = figures.iter().filter_map(|it| it.oldest_unix_ms).min().unwrap_or(0);
+        vec![
+            sum("stream_store_streams", "Streams that are kept", |it| it.streams as u64),
+            sum("stream_store_fragments", "Fragments that are kept", |it| it.fragments as u64),
+            sum("stream_store_bytes", "Octets of fragments that are kept", |it| it.bytes),
+            sum("stream_store_readers", "Readers of stored streams", |it| it.readers as u64),
+            figure(
+                "stream_store_oldest_timestamp_seconds",
+                "When the oldest fragment was written; 0 when there is none",
+                oldest / 1000,
+            ),
+        ]
+    };
+    metrics.attach(FigureKind::Levels, Box::new(levels));
 }
 
 const fn figure(name: &'static str, help: &'static str, value: u64) -> Figure {

@@ -91,6 +91,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
         net::start(bound, seen, &config.net, switch, clock, chance.random(), sink_events, outlets)?;
 
     figures::attach(&notify.metrics, &net, &sinks);
+    figures::attach_stream_stores(&notify.metrics, &sinks);
     figures::attach_notary(&notify.metrics, &notary);
     if let Some(store) = &store {
         figures::attach_store(&notify.metrics, store);
@@ -123,6 +124,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
                 settings.iter().zip(&pools).map(|(each, pool)| views::sink(each, pool)).collect()
             })
         },
+        stores: sinks.stores().into(),
         wall: Arc::new(move || timestamp(clock.unix(clock.now()))),
         ready: Arc::clone(&ready),
         stop: http_stop.clone(),

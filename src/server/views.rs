@@ -102,7 +102,12 @@ pub(super) fn sink(settings: &sink::Settings, pool: &PoolFigures) -> SinkView {
         kind: settings.kind.as_str(),
         dialect: match &settings.kind {
             Kind::WebSocket(socket) => Some(socket.dialect.as_str()),
-            Kind::AudioSocket(_) | Kind::Rtp(_) | Kind::Wav { .. } | Kind::Scope => None,
+            Kind::AudioSocket(_)
+            | Kind::Rtp(_)
+            | Kind::Wav { .. }
+            | Kind::Matroska { .. }
+            | Kind::Store(_)
+            | Kind::Scope => None,
         },
         addresses: pool.places.iter().map(address).collect(),
         sample_rate: format.sample_rate,

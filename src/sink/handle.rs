@@ -1,6 +1,7 @@
 //! The switch's end of the sinks: every command becomes a task, or a letter to one, without waiting.
 
 use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -11,24 +12,32 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 
 use super::link::{DatagramLink, FileLink, Link, Look, MemoryLink, SocketLink};
+use super::matroska::{MatroskaFile, StoredStream};
 use super::outbox::Outbox;
 use super::pool::{Place, Pool, PoolFigures, Way};
+use super::recording::Recording;
 use super::scope::Scope;
 use super::settings::Settings;
 use super::stream::{Close, Ending, Letter, Stream, Told};
 use super::voice::BackChannel;
 use super::target::{Destinations, Reach, Target, TargetError};
+use super::wav::WavFile;
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
 use crate::dialect::audiosocket::AudioSocket;
 use crate::dialect::{Dialect, Format, StreamInfo};
 use crate::event::Cause;
+use crate::fragments::{Begin, StreamStore};
 use crate::id::{SinkName, TerminalId};
+use crate::matroska::Head;
 use crate::media::{Assembler, AssemblyPlan, Control};
 use crate::net::{Clock, DnsSettings, HostNames};
 use crate::time::Instant;
 
 /// Milliseconds of audio in a frame.
 const FRAME_MS: u32 = 20;
+
+/// What Amazon Connect calls the house: there is one here.
+const INSTANCE: &str = "sidestream";
 
 /// Changes that wait for a stream's task, which takes them at once. When even this many wait, the stream is ended: a `pause`
 /// that got lost would send what nobody may hear.
@@ -54,8 +63,12 @@ pub fn start(
     let reach = Reach { names, destinations: reaching.destinations.clone(), clock };
     let pools: Result<Vec<_>, _> =
         settings.into_iter().map(|each| Pool::new(each, &reach).map(Arc::new)).collect();
+    let pools = pools?;
+    for store in pools.iter().filter_map(|pool| pool.way.store()) {
+        tokio::spawn(store.clone().keep_clean());
+    }
     let room = Room {
-        pools: pools?,
+        pools,
         scope: Scope::default(),
         terminals: DashMap::new(),
         runtime: Runtime::current(),
@@ -110,6 +123,11 @@ impl SinkHandle {
     /// Every configured sink with its counts, in the order of the configuration.
     pub fn pools(&self) -> Vec<PoolFigures> {
         self.0.pools.iter().map(|pool| pool.figures()).collect()
+    }
+
+    /// The stream stores among them, in the order of the configuration.
+    pub fn stores(&self) -> Vec<StreamStore> {
+        self.0.pools.iter().filter_map(|pool| pool.way.store().cloned()).collect()
     }
 
     /// How many terminals are open.
@@ -251,19 +269,52 @@ impl Room {
                 Link::Datagram(Box::new(DatagramLink::new(target, look, self.clock, reconnect)))
             }
             Way::Wav(directory) => {
-                let name = format!("{}-{}", plan.call, plan.terminal);
-                Link::File(Box::new(FileLink::new(
-                    directory.join(name),
-                    plan.tracks,
-                    format.sample_rate,
-                )))
+                let (path, tracks, rate) = (file(directory, plan), plan.tracks, format.sample_rate);
+                let wav = path.with_extension("wav");
+                let make = move || Ok(Recording::Wav(WavFile::create(&wav, tracks, rate)?));
+                Link::File(Box::new(FileLink::new(path.with_extension("json"), make)))
+            }
+            Way::Matroska(directory, cluster_ms) => {
+                let (path, head) = (file(directory, plan), self.head(plan, format));
+                let (mkv, cluster_ms) = (path.with_extension("mkv"), *cluster_ms);
+                let make =
+                    move || Ok(Recording::Matroska(MatroskaFile::create(&mkv, &head, cluster_ms)?));
+                Link::File(Box::new(FileLink::new(path.with_extension("json"), make)))
+            }
+            Way::Store(store) => {
+                let manifest = store.manifest_path(plan.call, plan.terminal);
+                let head = self.head(plan, format);
+                let begin = Begin { call: plan.call, terminal: plan.terminal, head };
+                let store = store.clone();
+                let make = move || Ok(Recording::Store(StoredStream::begin(&store, begin)?));
+                Link::File(Box::new(FileLink::new(manifest, make)))
             }
             Way::Scope => Link::Memory(MemoryLink::new(self.scope.begin(plan, format.sample_rate))),
         }
     }
 
-    fn info(&self, plan: &StreamPlan, format: Format) -> StreamInfo {
+    /// When the stream's clock stood at 0, in milliseconds since 1970.
+    fn started_at_unix_ms(&self, plan: &StreamPlan) -> u64 {
         let since_1970 = self.clock.unix(plan.start).duration_since(UNIX_EPOCH).unwrap_or_default();
+        since_1970.as_millis() as u64
+    }
+
+    /// What a Matroska file or fragment says of the stream, in the words of Amazon Connect's.
+    fn head(&self, plan: &StreamPlan, format: Format) -> Head {
+        let tag = |name: &str, text: String| (name.to_owned(), text);
+        Head {
+            tracks: plan.tracks,
+            sample_rate: format.sample_rate,
+            started_at_unix_ms: self.started_at_unix_ms(plan),
+            tags: vec![
+                tag("ContactId", plan.call.to_string()),
+                tag("InstanceId", INSTANCE.to_owned()),
+                tag("SIDESTREAM_STREAM", plan.terminal.stream.to_string()),
+            ],
+        }
+    }
+
+    fn info(&self, plan: &StreamPlan, format: Format) -> StreamInfo {
         StreamInfo {
             call: plan.call,
             stream: plan.terminal.stream,
@@ -273,12 +324,17 @@ impl Room {
             format,
             frame_ms: FRAME_MS,
             start: plan.start,
-            started_at_unix_ms: since_1970.as_millis() as u64,
+            started_at_unix_ms: self.started_at_unix_ms(plan),
             from: plan.from.clone(),
             to: plan.to.clone(),
             attributes: plan.attributes.clone(),
         }
     }
+}
+
+/// A file of this stream, without extension.
+fn file(directory: &Path, plan: &StreamPlan) -> PathBuf {
+    directory.join(format!("{}-{}", plan.call, plan.terminal))
 }
 
 fn socket(plan: &StreamPlan, target: &Arc<Target>, dialect: Dialect, pool: &Pool) -> Link {

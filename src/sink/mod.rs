@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  switch -- SinkHandle::send --> mailbox --> one task per stream, on a tick of 10 ms:
-//!  tap's ring --> Assembler --> Outbox (bounded, the oldest gives way) --> Link: WebSocket, AudioSocket, RTP, WAV file, scope
+//!  tap's ring --> Assembler --> Outbox (bounded, the oldest gives way) --> Link: WebSocket, AudioSocket, RTP, files, scope
 //!  switch <-- SinkEvent ------------------------------------------------'
 //! ```
 //!
@@ -13,8 +13,10 @@
 mod handle;
 mod link;
 pub mod listener;
+mod matroska;
 mod outbox;
 mod pool;
+mod recording;
 mod scope;
 mod settings;
 mod stream;

@@ -9,6 +9,7 @@ use super::settings::{Kind, Settings};
 use super::target::{Failure, PlaceFigures, Reach, Target, TargetError};
 use crate::dialect::DialectKind;
 use crate::dialect::audiosocket::Heard;
+use crate::fragments::StreamStore;
 use crate::id::SinkName;
 
 /// One configured sink at run time.
@@ -25,6 +26,9 @@ pub(super) enum Way {
     AudioSocket(Arc<Target>, Heard),
     Datagrams(Arc<Target>, u8),
     Wav(PathBuf),
+    /// Where to, and how long a cluster is in milliseconds.
+    Matroska(PathBuf, u32),
+    Store(StreamStore),
     Scope,
 }
 
@@ -94,6 +98,8 @@ impl Way {
             | Way::AudioSocket(..)
             | Way::Datagrams(..)
             | Way::Wav(_)
+            | Way::Matroska(..)
+            | Way::Store(_)
             | Way::Scope => Keeping::Nothing,
         }
     }
@@ -103,7 +109,22 @@ impl Way {
         match self {
             Way::Socket(_, dialect) => dialect.wants_silence(),
             Way::AudioSocket(..) => true,
-            Way::Datagrams(..) | Way::Wav(_) | Way::Scope => false,
+            Way::Datagrams(..) | Way::Wav(_) | Way::Matroska(..) | Way::Store(_) | Way::Scope => {
+                false
+            }
+        }
+    }
+
+    /// The stream store that it is.
+    pub(super) const fn store(&self) -> Option<&StreamStore> {
+        match self {
+            Way::Store(store) => Some(store),
+            Way::Socket(..)
+            | Way::AudioSocket(..)
+            | Way::Datagrams(..)
+            | Way::Wav(_)
+            | Way::Matroska(..)
+            | Way::Scope => None,
         }
     }
 
@@ -112,7 +133,7 @@ impl Way {
             Way::Socket(target, _) | Way::AudioSocket(target, _) | Way::Datagrams(target, _) => {
                 Some(target)
             }
-            Way::Wav(_) | Way::Scope => None,
+            Way::Wav(_) | Way::Matroska(..) | Way::Store(_) | Way::Scope => None,
         }
     }
 }
@@ -134,6 +155,12 @@ impl Pool {
                 Way::Datagrams(Arc::new(target), rtp.payload_type)
             }
             Kind::Wav { directory } => Way::Wav(directory.clone()),
+            Kind::Matroska { directory, fragment_ms } => {
+                Way::Matroska(directory.clone(), *fragment_ms)
+            }
+            Kind::Store(store) => {
+                Way::Store(StreamStore::open(settings.name.as_str(), store.clone(), reach.clock)?)
+            }
             Kind::Scope => Way::Scope,
         };
         Ok(Pool { settings, way, counters: Counters::default(), active: AtomicUsize::new(0) })

@@ -13,6 +13,7 @@ use super::target::{Credentials, Mercy};
 use crate::call::{BackChannel, Hearers, SinkLimits};
 use crate::dialect::audiosocket::Heard;
 use crate::dialect::{DialectKind, Format, SAMPLE_RATES_HZ, known};
+use crate::fragments;
 use crate::id::SinkName;
 use crate::media::{Channels, Encoding};
 use crate::net::tls::{CertificateFiles, TlsSettings};
@@ -88,7 +89,11 @@ impl Settings {
                 channels: known(self.format.channels, self.kind.channels()),
                 ..self.format
             },
-            Kind::AudioSocket(_) | Kind::Wav { .. } | Kind::Scope => Format {
+            Kind::AudioSocket(_)
+            | Kind::Wav { .. }
+            | Kind::Matroska { .. }
+            | Kind::Store(_)
+            | Kind::Scope => Format {
                 encoding: Encoding::L16,
                 channels: known(self.format.channels, self.kind.channels()),
                 ..self.format
@@ -121,6 +126,15 @@ pub enum Kind {
         /// Where the files go; made when it is not there.
         directory: PathBuf,
     },
+    /// One Matroska file per stream, a track of it for each of ours, and its manifest beside it.
+    Matroska {
+        /// Where the files go; made when it is not there.
+        directory: PathBuf,
+        /// How long a cluster is, in milliseconds.
+        fragment_ms: u32,
+    },
+    /// The stream store: fragments on disk that are read while more are written.
+    Store(fragments::Settings),
     /// Built in: levels and the last seconds, in memory.
     Scope,
 }
@@ -132,6 +146,7 @@ impl Kind {
             Kind::WebSocket(socket) => socket.dialect.channels(),
             Kind::Wav { .. } => &[Channels::Stereo, Channels::Mono],
             Kind::AudioSocket(_) => &[Channels::Separate],
+            Kind::Matroska { .. } | Kind::Store(_) => &[Channels::Separate, Channels::Mono],
             Kind::Rtp(_) | Kind::Scope => &[Channels::Separate, Channels::Mono],
         }
     }
@@ -141,7 +156,11 @@ impl Kind {
         match self {
             Kind::WebSocket(socket) => socket.dialect.encodings(),
             Kind::Rtp(_) => &[Encoding::L16, Encoding::Pcmu, Encoding::Pcma],
-            Kind::AudioSocket(_) | Kind::Wav { .. } | Kind::Scope => &[Encoding::L16],
+            Kind::AudioSocket(_)
+            | Kind::Wav { .. }
+            | Kind::Matroska { .. }
+            | Kind::Store(_)
+            | Kind::Scope => &[Encoding::L16],
         }
     }
 
@@ -154,7 +173,11 @@ impl Kind {
                 // RFC 3551 §6 gives them a clock of 8000 Hz.
                 Encoding::Pcmu | Encoding::Pcma => &[8_000],
             },
-            Kind::AudioSocket(_) | Kind::Wav { .. } | Kind::Scope => &SAMPLE_RATES_HZ,
+            Kind::AudioSocket(_)
+            | Kind::Wav { .. }
+            | Kind::Matroska { .. }
+            | Kind::Store(_)
+            | Kind::Scope => &SAMPLE_RATES_HZ,
         }
     }
 
@@ -173,6 +196,8 @@ impl Kind {
             Kind::AudioSocket(_) => "audiosocket",
             Kind::Rtp(_) => "rtp",
             Kind::Wav { .. } => "wav",
+            Kind::Matroska { .. } => "matroska",
+            Kind::Store(_) => "store",
             Kind::Scope => "scope",
         }
     }

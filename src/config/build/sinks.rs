@@ -13,12 +13,21 @@ use crate::config::place::Place;
 use crate::control::request;
 use crate::dialect::audiosocket::Heard;
 use crate::dialect::{DialectKind, Format};
+use crate::fragments;
 use crate::id::{SinkName, Track};
 use crate::media;
 use crate::sink::{
     self, AudioSocket, Carrier, Credentials, Destinations, Header, HostPort, Key, Kind, Mercy,
     QUEUE_MS_LIMIT, Rtp, Secret, Settings, Url, WebSocket,
 };
+
+/// What Amazon Connect's streams have: about a second.
+const FRAGMENT_MS: u64 = 1_000;
+
+/// How long, how large and for how many a stream store is unless it says so.
+const RETENTION_HOURS: u64 = 24;
+const STORE_MIB: u64 = 10_240;
+const READERS: u64 = 3;
 
 impl Builder {
     pub(super) fn sinks(&mut self, sinks: &[Sink], destinations: &Destinations) -> Vec<Settings> {
@@ -130,7 +139,7 @@ impl Builder {
         let Some(kind) = sink.kind else {
             self.wrong(
                 place.key("kind"),
-                "a sink is of kind \"websocket\", \"audiosocket\", \"rtp\", \"wav\" or \"scope\"",
+                "a sink is of kind \"websocket\", \"audiosocket\", \"rtp\", \"wav\", \"matroska\", \"store\" or \"scope\"",
             );
             return None;
         };
@@ -141,13 +150,12 @@ impl Builder {
                 self.audiosocket(place, sink, destinations).map(Kind::AudioSocket)
             }
             SinkKind::Rtp => self.rtp(place, sink, destinations).map(Kind::Rtp),
-            SinkKind::Wav => match &sink.directory {
-                Some(directory) => Some(Kind::Wav { directory: PathBuf::from(directory) }),
-                None => {
-                    self.wrong(place.key("directory"), "a wav sink needs a directory");
-                    None
-                }
-            },
+            SinkKind::Wav => Some(Kind::Wav { directory: self.directory(place, sink)? }),
+            SinkKind::Matroska => {
+                let fragment_ms = self.fragment_ms(place, sink);
+                Some(Kind::Matroska { directory: self.directory(place, sink)?, fragment_ms })
+            }
+            SinkKind::Store => self.store(place, sink).map(Kind::Store),
             SinkKind::Scope => Some(Kind::Scope),
         }
     }
@@ -157,6 +165,7 @@ impl Builder {
         let is_websocket = kind == SinkKind::Websocket;
         let is_audiosocket = kind == SinkKind::Audiosocket;
         let is_rtp = kind == SinkKind::Rtp;
+        let (is_matroska, is_store) = (kind == SinkKind::Matroska, kind == SinkKind::Store);
         for (key, is_given, is_known) in [
             ("url", sink.url.is_some(), is_websocket),
             ("urls", !sink.urls.is_empty(), is_websocket),
@@ -173,12 +182,49 @@ impl Builder {
             ("addresses", !sink.addresses.is_empty(), is_audiosocket),
             ("track", sink.track.is_some(), is_audiosocket),
             ("payload_type", sink.payload_type.is_some(), is_rtp),
-            ("directory", sink.directory.is_some(), kind == SinkKind::Wav),
+            (
+                "directory",
+                sink.directory.is_some(),
+                is_store || is_matroska || kind == SinkKind::Wav,
+            ),
+            ("fragment_ms", sink.fragment_ms.is_some(), is_store || is_matroska),
+            ("retention_hours", sink.retention_hours.is_some(), is_store),
+            ("max_mib", sink.max_mib.is_some(), is_store),
+            ("readers_per_stream", sink.readers_per_stream.is_some(), is_store),
         ] {
             if is_given && !is_known {
                 self.wrong(place.key(key), "a sink of this kind has no such key");
             }
         }
+    }
+
+    fn directory(&mut self, place: &Place, sink: &Sink) -> Option<PathBuf> {
+        if sink.directory.is_none() {
+            self.wrong(place.key("directory"), "a sink of this kind needs a directory");
+        }
+        sink.directory.as_ref().map(PathBuf::from)
+    }
+
+    fn fragment_ms(&mut self, place: &Place, sink: &Sink) -> u32 {
+        let length = sink.fragment_ms.unwrap_or(FRAGMENT_MS);
+        u32::try_from(self.number(place.key("fragment_ms"), length, 100..=10_000)).unwrap_or(1000)
+    }
+
+    fn store(&mut self, place: &Place, sink: &Sink) -> Option<fragments::Settings> {
+        let fragment_ms = self.fragment_ms(place, sink);
+        let mut number = |key: &str, given: Option<u64>, usual: u64, range| {
+            self.number(place.key(key), given.unwrap_or(usual), range)
+        };
+        let hours = number("retention_hours", sink.retention_hours, RETENTION_HOURS, 0..=87_600);
+        let mib = number("max_mib", sink.max_mib, STORE_MIB, 1..=1_000_000_000);
+        let readers = number("readers_per_stream", sink.readers_per_stream, READERS, 1..=1_000);
+        Some(fragments::Settings {
+            directory: self.directory(place, sink)?,
+            retention: Duration::from_secs(hours * 3_600),
+            max_bytes: mib * 1_024 * 1_024,
+            fragment_ms,
+            readers_per_stream: usize::try_from(readers).unwrap_or(usize::MAX),
+        })
     }
 
     fn websocket(

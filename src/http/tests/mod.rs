@@ -104,6 +104,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
             Box::pin(std::future::ready(Some(source.to_string() == "203.0.113.9")))
         }),
         sinks: Arc::new(move || vec![sink.clone()]),
+        stores: Arc::new([]),
         wall,
         ready: Arc::new(AtomicBool::new(true)),
         stop: CancellationToken::new(),

@@ -66,6 +66,9 @@ pub enum TargetError {
         /// Why.
         source: Box<tungstenite::Error>,
     },
+    /// The directory of a stream store cannot be used.
+    #[error(transparent)]
+    Store(#[from] crate::fragments::OpenError),
 }
 
 /// How every sink is reached, whatever it is.
