@@ -71,14 +71,12 @@ impl Settings {
     /// What a call must know of the sink.
     pub fn limits(&self) -> SinkLimits {
         let sample_rate = self.effective_format().sample_rate;
-        let back_channel = self
-            .back_channel
-            .map(|(hearers, buffer_ms)| BackChannel { hearers, sample_rate, buffer_ms });
-        SinkLimits {
-            max_streams: self.max_streams,
-            max_duration: self.max_duration,
-            back_channel,
-        }
+        let back_channel = self.back_channel.map(|(hearers, buffer_ms)| BackChannel {
+            hearers,
+            sample_rate,
+            buffer_ms,
+        });
+        SinkLimits { max_streams: self.max_streams, max_duration: self.max_duration, back_channel }
     }
 
     /// The format that leaves: a dialect may know only one, and files and levels are always linear.
@@ -185,7 +183,12 @@ impl Kind {
     pub const fn speaks(&self) -> bool {
         match self {
             Kind::WebSocket(socket) => socket.dialect.speaks(),
-            Kind::AudioSocket(_) | Kind::Rtp(_) | Kind::Wav { .. } | Kind::Scope => false,
+            Kind::AudioSocket(_)
+            | Kind::Rtp(_)
+            | Kind::Wav { .. }
+            | Kind::Matroska { .. }
+            | Kind::Store(_)
+            | Kind::Scope => false,
         }
     }
 

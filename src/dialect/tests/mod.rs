@@ -253,11 +253,7 @@ fn each_dialect_understands_what_its_sinks_may_say() {
             r#"{"event":"mark","streamSid":"MZ","mark":{"name":"a"}}"#,
             Some(SinkSays::SayMark("a".to_owned())),
         ),
-        (
-            DialectKind::Twilio,
-            r#"{"event":"clear","streamSid":"MZ"}"#,
-            Some(SinkSays::Hush),
-        ),
+        (DialectKind::Twilio, r#"{"event":"clear","streamSid":"MZ"}"#, Some(SinkSays::Hush)),
         (DialectKind::Twilio, r#"{"event":"media","media":{"payload":"?"}}"#, None),
         (DialectKind::Twilio, r#"{"event":"mark"}"#, None),
         (DialectKind::Twilio, r#"{"event":"dance"}"#, None),
