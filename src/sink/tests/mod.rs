@@ -5,3 +5,5 @@ mod delivery;
 mod failures;
 mod misbehaviour;
 mod places;
+mod plain;
+mod reaching;
