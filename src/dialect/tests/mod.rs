@@ -267,8 +267,7 @@ fn each_dialect_understands_what_its_sinks_may_say() {
             None => assert!(matches!(said, SinkSays::Garbage(_)), "{text}: {said:?}"),
         }
     }
-    for mut dialect in [native, twilio] {
-        let said = dialect.read(&Message::Binary(Bytes::from_static(b"x")));
-        assert!(matches!(said, SinkSays::Garbage(_)), "{said:?}");
-    }
+    let samples = Message::Binary(Bytes::from_static(b"x"));
+    assert_eq!(native.read(&samples), SinkSays::Say(b"x".to_vec()));
+    assert!(matches!(twilio.read(&samples), SinkSays::Garbage(_)));
 }

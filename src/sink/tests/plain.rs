@@ -14,8 +14,8 @@ use crate::call::{SinkAsk, SinkEvent};
 use crate::dialect::audiosocket::Heard;
 use crate::dialect::{DialectKind, Format};
 use crate::event::{Cause, SpanKind};
-use crate::id::Track;
-use crate::media::{Control, Encoding};
+use crate::id::{TerminalId, Track};
+use crate::media::Control;
 use crate::sink::{AudioSocket, HostPort, Kind, Reconnect, Rtp, Settings};
 
 async fn server() -> (TcpListener, HostPort) {
@@ -95,7 +95,10 @@ async fn an_audiosocket_server_that_hangs_up_stops_its_stream_and_one_that_dies_
     assert_eq!((kind, payload.len()), (0x10, 320));
     stream.write_all(&[0, 0, 0]).await.expect("written");
     let asked = bench.until(fed.stream, |event| matches!(event, SinkEvent::Asked { .. })).await;
-    assert_eq!(asked, SinkEvent::Asked { stream: fed.stream, verb: SinkAsk::Stop });
+    assert_eq!(
+        asked,
+        SinkEvent::Asked { terminal: TerminalId::first(fed.stream), verb: SinkAsk::Stop }
+    );
     bench.close(&fed);
     bench.finished(fed.stream).await;
 }
@@ -168,7 +171,7 @@ async fn a_place_that_gets_rtp_hears_each_track_at_its_port_and_a_pause_as_time(
     let [from, from_control, to, to_control] = four_ports().await;
     let address = HostPort::new("localhost", from.local_addr().expect("bound").port());
     let mut settings = Settings::new("asr".into(), Kind::Rtp(Rtp { address, payload_type: 97 }));
-    settings.format = Format { sample_rate: 8_000, encoding: Encoding::L16 };
+    settings.format = Format::TELEPHONE;
     let mut bench = Bench::new(vec![settings]);
     let mut fed = bench.open("asr");
     fed.feed(10);
