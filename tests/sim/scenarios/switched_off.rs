@@ -193,7 +193,9 @@ fn a_port_that_turns_out_to_be_taken_in_a_call_is_replaced_and_the_peer_is_told(
     // But not without end.
     for _ in 0..4 {
         let port = wire.opened().last().copied();
-        port.map(|port| wire.input(taken(port)));
+        if let Some(port) = port {
+            wire.input(taken(port));
+        }
     }
     assert!(wire.is_ending());
     wire.assert_empty();
