@@ -29,6 +29,8 @@ for track in AUDIO_FROM_CUSTOMER AUDIO_TO_CUSTOMER; do
     python3 "$helpers/correlate.py" "$work/said.wav" "$work/$track.wav" >"$work/$track.log" || fail "$track does not hold what was said: $(cat "$work/$track.log")"
 done
 
+[ -n "$(api GET "/v1/streams/$stream" | python3 -c 'import json,sys; print(json.load(sys.stdin)["store"]["stop_fragment"])')" ] || fail "the stream does not show its fragments"
+
 # The file: a validator, a player, and the speech again.
 mkv=$(ls "$work"/mkv/*.mkv)
 mkvinfo "$mkv" >"$work/mkvinfo.log" 2>&1 || fail "mkvinfo: $(tail -n 1 "$work/mkvinfo.log")"
