@@ -18,8 +18,8 @@ sipp_start talking uac -p "$uac_port" -s 7001 -d 12000
 talking_pid=$sipp_pid
 wait_for 10 bash -c "'$sidestream' calls --json | grep -q '\"state\":\"answered\"'" || fail "the call is not up"
 call=$(api GET /v1/calls | python3 -c 'import json,sys; print(json.load(sys.stdin)["calls"][0]["call"])')
-stream=$(api POST "/v1/calls/$call/streams" '{"sink":"calls"}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["streams"][0]["stream"])')
-api POST "/v1/calls/$call/streams" '{"sink":"archive"}' >/dev/null || fail "the file's stream did not start"
+stream=$(api POST "/v1/calls/$call/streams" '{"sink":"calls","tracks":["from_customer","to_customer"]}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["streams"][0]["stream"])')
+api POST "/v1/calls/$call/streams" '{"sink":"archive","tracks":["from_customer","to_customer"]}' >/dev/null || fail "the file's stream did not start"
 "$python" "$helpers/store_client.py" "$http" "$key" "$call" "$stream" "$work" 2>"$work/client.log" || fail "$(last_error "$work/client.log")"
 sipp_wait talking "$talking_pid"
 answered
