@@ -83,7 +83,7 @@ async fn readers_begin_where_they_want_and_end_with_the_stream() {
     assert_eq!(read_all(earliest).await, [0, 1, 2, 3, 4, 5]);
     assert_eq!(read_all(at(Start::After(numbers[1]))).await, [2, 3, 4, 5]);
     assert_eq!(read_all(at(Start::ProducerTime(1_795_000_000_000 + 300))).await, [2, 3, 4, 5]);
-    assert_eq!(read_all(at(Start::ProducerTime(1_795_000_009_000))).await, []);
+    assert!(read_all(at(Start::ProducerTime(1_795_000_009_000))).await.is_empty());
     let server_ms = stream.after(0, 1)[0].server_ms;
     assert_eq!(read_all(at(Start::ServerTime(server_ms))).await, [0, 1, 2, 3, 4, 5]);
     let figures = store.figures();
