@@ -77,30 +77,6 @@ require(abs(start - 1.5 * 8000) < 4000 and abs(length - 8000) < 2400, f"hook16 w
 sys.exit(bool(problems))
 PYTHON
 
-# heard NAME TRACK FILE [EFFECT…]: the file, made mono at 8000 Hz by the effects, holds what that side said.
-heard() {
-    local said=agent
-    [ "$2" = inbound ] && said=customer
-    sox "${@:3}" 2>/dev/null
-    python3 "$helpers/correlate.py" "$root/config/prompts/$said.wav" "$work/heard.wav" >"$work/correlate.log" 2>&1 ||
-        fail "$1 $2: $(tail -n 1 "$work/correlate.log")"
-    say "$1 $2: $(tail -n 1 "$work/correlate.log")"
-}
-mono=(-r 8000 -c 1 -b 16 "$work/heard.wav")
-channel=1
-for track in inbound outbound; do
-    for name in twilio telnyx telnyx16 hook hook16; do
-        heard "$name" "$track" "$work/$name-$track.wav" "${mono[@]}"
-    done
-    heard native "$track" "$work"/native/*.wav "${mono[@]}" remix "$channel"
-    heard stereo "$track" -t raw -e signed -b 16 -L -r 24000 -c 2 "$work/stereo.raw" "${mono[@]}" remix "$channel"
-    channel=2
-done
-# The mix is one side less the other.
-sox -t raw -e signed -b 16 -L -r 24000 -c 2 "$work/stereo.raw" -r 8000 -b 16 "$work/both.wav" 2>/dev/null
-sox -t raw -e signed -b 16 -L -r 8000 -c 1 "$work/mixed.raw" "$work/mix.wav"
-sox -D "$work/both.wav" "$work/sum.wav" remix 1v1,2v1 2>/dev/null
-python3 "$helpers/correlate.py" "$work/sum.wav" "$work/mix.wav" >"$work/correlate.log" 2>&1 || fail "mixed: $(tail -n 1 "$work/correlate.log")"
-say "mixed: $(tail -n 1 "$work/correlate.log")"
+"$venv/bin/python" "$helpers/likeness.py" "$work" "$root/config/prompts" >"$work/likeness.log" 2>&1 || fail "not as it was said: $(tr '\n' ' ' <"$work/likeness.log")"
+say "$(tr '\n' ' ' <"$work/likeness.log")"
 expect_empty 10
-metric_is sidestream_sink_garbage_messages_total 0 || true

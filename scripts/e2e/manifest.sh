@@ -55,4 +55,4 @@ falsified() {
 }
 falsified "a line taken out" 2d
 falsified "a line doubled" 3p
-falsified "a manifest altered" '2s/\.\(.\)/.A\1/'
+falsified "a manifest altered" '2s/\.ey/.fy/'

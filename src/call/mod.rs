@@ -54,8 +54,8 @@ pub use late_answers::LateAnswers;
 pub use owners::{Estate, Farewell, Owners};
 pub use redirect::{Contact, Redirector};
 pub use settings::{
-    MediaAddress, Party, Reliability, Settings, SinkLimits, Streaming, TransferSettings,
-    WaitingTone,
+    BackChannel, Hearers, MediaAddress, Party, Reliability, Settings, SinkLimits, Streaming,
+    TransferSettings, WaitingTone,
 };
 pub use setup::Invitation;
 pub use sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamFigures, StreamPlan};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::command::PauseAs;
 use crate::event::{Cause, Manifest};
 use crate::id::{CallId, SinkName, TerminalId, Track, Tracks};
-use crate::media::{Control, PayloadMap, TapReader};
+use crate::media::{Control, PayloadMap, TapReader, VoiceWriter};
 use crate::time::Instant;
 
 /// What a call asks of the sinks.
@@ -60,6 +60,8 @@ pub struct StreamPlan {
     pub begin: Instant,
     /// Where the copied packets come out.
     pub reader: TapReader,
+    /// What the sink says goes into each of these, one for each hearer; none for a sink that only listens.
+    pub voices: Vec<VoiceWriter>,
     /// User part of the caller's address.
     pub from: String,
     /// What was dialled.
@@ -172,6 +174,10 @@ pub struct StreamFigures {
     pub reconnects: u64,
     /// Samples given up because the sink did not take them in time.
     pub discarded_samples: u64,
+    /// Samples that the sink said to the parties.
+    pub said_samples: u64,
+    /// Samples that it said and that were given up, because too much waited to be heard.
+    pub unsaid_samples: u64,
     /// How long the oldest frame that waits for the sink has waited.
     pub lag_ms: u64,
 }

@@ -8,8 +8,8 @@ use super::sink_port::{SinkCommand, StreamPlan};
 use super::stream::{Asked, Stage, terminal_cause};
 use crate::command::{Denied, Origin};
 use crate::event::{Cause, Kind, Manifest};
-use crate::id::{SinkName, StreamId, TerminalId};
-use crate::media::{Control, MediaCommand, ring};
+use crate::id::{PortId, SinkName, StreamId, TerminalId};
+use crate::media::{Control, Hearer, MediaCommand, VoiceWriter, ring, voice};
 
 impl Call {
     /// One sink more gets the stream from here on.
@@ -77,11 +77,15 @@ impl Call {
         let Some(terminal) = stream.terminals.get_mut(id.number) else { return };
         terminal.stage = Stage::Open;
         let (writer, reader) = ring(cx.settings.streaming.ring_bytes);
+        let sink = terminal.sink.clone();
+        let tap = MediaCommand::Tap { terminal: id, port, tracks: spec.tracks, writer };
+        cx.effects.push_back(Effect::Media(tap));
+        let voices = open_voices(cx, id, port, &sink);
         let plan = StreamPlan {
             call,
             terminal: id,
             label: spec.label,
-            sink: terminal.sink.clone(),
+            sink,
             tracks: spec.tracks,
             pause_as: spec.pause_as,
             redact_dtmf: spec.redact_dtmf,
@@ -89,12 +93,11 @@ impl Call {
             start,
             begin: cx.now,
             reader,
+            voices,
             from,
             to,
             attributes: Vec::new(),
         };
-        let tap = MediaCommand::Tap { terminal: id, port, tracks: spec.tracks, writer };
-        cx.effects.push_back(Effect::Media(tap));
         cx.effects.push_back(Effect::Sink(SinkCommand::Open(Box::new(plan))));
         if is_paused {
             self.control_terminal(cx, id, Control::Pause);
@@ -146,8 +149,11 @@ impl Call {
 
     fn close_tap(&self, cx: &mut Context<'_>, terminal: TerminalId) {
         if let Some(port) = &self.customer().port {
-            let untap = MediaCommand::Untap { terminal, port: port.id };
-            cx.effects.push_back(Effect::Media(untap));
+            let (untap, unvoice) = (
+                MediaCommand::Untap { terminal, port: port.id },
+                MediaCommand::Unvoice { terminal, port: port.id },
+            );
+            cx.effects.extend([Effect::Media(untap), Effect::Media(unvoice)]);
         }
     }
 
@@ -187,4 +193,24 @@ impl Call {
             self.settle_stream(cx, id.stream, cause);
         }
     }
+}
+
+/// What the sink may say to the parties, if it may: a ring for each hearer.
+fn open_voices(
+    cx: &mut Context<'_>,
+    terminal: TerminalId,
+    port: PortId,
+    sink: &SinkName,
+) -> Vec<VoiceWriter> {
+    let limits = cx.settings.streaming.sinks.get(sink);
+    let Some(channel) = limits.and_then(|limits| limits.back_channel) else {
+        return Vec::new();
+    };
+    let open = |hearer: &Hearer| {
+        let (writer, reader) = voice(channel.sample_rate, channel.buffer_ms);
+        let command = MediaCommand::Voice { terminal, port, hearer: *hearer, reader };
+        cx.effects.push_back(Effect::Media(command));
+        writer
+    };
+    channel.hearers.as_slice().iter().map(open).collect()
 }

@@ -347,6 +347,8 @@ section!(Sink {
     queue_ms: u64 = 2_000,
     connect_timeout_ms: u64 = 3_000,
     drain_ms: u64 = 500,
+    back_channel: Option<Hearers> = None,
+    back_channel_ms: u64 = 10_000,
     reconnect: Reconnect = Reconnect::default(),
 });
 
@@ -382,6 +384,14 @@ pub(super) enum RedirectPolicy {
     Off,
     Known,
     On,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Hearers {
+    Customer,
+    Agent,
+    Both,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -142,6 +142,17 @@ impl DialectKind {
         }
     }
 
+    /// Whether it has words for what a sink says to the parties.
+    pub const fn speaks(self) -> bool {
+        match self {
+            DialectKind::Native
+            | DialectKind::Twilio
+            | DialectKind::Telnyx
+            | DialectKind::Jambonz => true,
+            DialectKind::AudioHook => false,
+        }
+    }
+
     /// Whether lost and silent stretches must be given as zero samples, because the dialect cannot tell them.
     pub const fn wants_silence(self) -> bool {
         match self {
@@ -213,6 +224,12 @@ pub enum SinkSays {
     Resume,
     /// It wants a mark on the clock.
     Mark(String),
+    /// Samples for the parties, written as the stream's are; at its rate, one channel.
+    Say(Vec<u8>),
+    /// The name shall come back when everything said before it was heard.
+    SayMark(String),
+    /// What was said and not heard shall not be heard.
+    Hush,
     /// Understood, and nothing is asked of the stream.
     Noted,
     /// It wants another connection.
@@ -353,6 +370,17 @@ impl Dialect {
         }
     }
 
+    /// The message that everything said before the sink's mark `name` was heard, if the dialect has one.
+    pub fn heard(&mut self, name: &str) -> Option<Message> {
+        match self {
+            Dialect::Native(native) => Some(native.heard(name)),
+            Dialect::Twilio(twilio) => Some(twilio.mark(name)),
+            Dialect::Telnyx(telnyx) => Some(telnyx.mark(name)),
+            Dialect::Jambonz(_) => Some(jambonz::heard(name)),
+            Dialect::AudioHook(_) | Dialect::AudioSocket(_) => None,
+        }
+    }
+
     /// The answer to something that is not done, if the dialect has one.
     pub fn refuse(&mut self, reason: &str) -> Option<Message> {
         match self {
@@ -387,13 +415,25 @@ impl Dialect {
         }
     }
 
+    /// Samples of one track that came when the other had gone on without them, and were passed over.
+    pub fn late_samples(&self) -> u64 {
+        match self {
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::AudioSocket(_) => 0,
+            Dialect::Jambonz(jambonz) => jambonz.late_samples(),
+            Dialect::AudioHook(hook) => hook.late_samples(),
+        }
+    }
+
     /// Reads what the sink said.
     pub fn read(&mut self, message: &Message) -> SinkSays {
         match self {
             Dialect::Native(_) => native::read(message),
             Dialect::Twilio(_) => twilio::read(message),
-            Dialect::Telnyx(_) => telnyx::read(message),
-            Dialect::Jambonz(_) => jambonz::read(message),
+            Dialect::Telnyx(telnyx) => telnyx.read(message),
+            Dialect::Jambonz(jambonz) => jambonz.read(message),
             Dialect::AudioHook(hook) => hook.read(message),
             Dialect::AudioSocket(_) => audiosocket::read(message),
         }

@@ -8,7 +8,7 @@ use crate::codec::Codec;
 use crate::id::{PortId, TerminalId, Tracks};
 use crate::time::Duration;
 
-use super::{LocalPort, PayloadMap, PortFigures, TapWriter, VoiceReader};
+use super::{Hearer, LocalPort, PayloadMap, PortFigures, TapWriter, VoiceReader};
 
 /// Bytes of a packet of ours that are kept without an allocation: 20 ms of G.711 or Opus with the RTP header.
 pub(super) const INLINE_BYTES: usize = 256;
@@ -111,36 +111,31 @@ pub enum MediaCommand {
         /// The customer's port.
         port: PortId,
     },
-    /// Let the taps of one port copy the packets of another from here on: the customer goes on with another phone.
+    /// Let the taps and voices of one port go on at another: the customer goes on with another phone.
     MoveTaps {
         /// The port that has them.
         from: PortId,
         /// The port that gets them.
         to: PortId,
     },
-    /// Let a sink speak to this port's party: while it has something to say, that is sent in the place of what the other party says.
-    /// One voice at a port: a second one is not heard, and its writer finds itself abandoned.
+    /// Let a sink speak to a party: while it has something to say, that is sent in the place of what the other party says. One voice for
+    /// each hearer: a second one is not heard, and its writer finds itself abandoned.
     Voice {
         /// The sink's place in its stream.
         terminal: TerminalId,
-        /// The party's port.
+        /// The customer's port.
         port: PortId,
+        /// Who hears it.
+        hearer: Hearer,
         /// What it says.
         reader: VoiceReader,
     },
-    /// End a voice at once.
+    /// End the voices of a sink at once.
     Unvoice {
         /// The sink's place in its stream.
         terminal: TerminalId,
-        /// The party's port.
+        /// The customer's port.
         port: PortId,
-    },
-    /// The party goes on at another port, and so does the voice that speaks to it.
-    MoveVoice {
-        /// The port that has it.
-        from: PortId,
-        /// The port that gets it.
-        to: PortId,
     },
     /// Forget the port.
     Close {

@@ -50,4 +50,4 @@ pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item, REDACTED};
 pub use ports::{LocalPort, PortPool, REST};
 pub use relay::Relay;
 pub use tap::{TapReader, TapWriter, Tapped, ring};
-pub use voice::{VoiceReader, VoiceWriter, voice};
+pub use voice::{Hearer, VoiceReader, VoiceWriter, voice};

@@ -12,7 +12,7 @@ use crate::time::Instant;
 use super::figures::DropReason;
 use super::latch::{Latch, Sighting, Signalled, Verdict};
 use super::prompt::Player;
-use super::voice::Talk;
+use super::voice::{Hearer, Talk, Talks};
 use super::{MediaEvent, PayloadMap, PortFigures, TapWriter};
 
 /// What becomes of a packet that a port takes.
@@ -57,8 +57,8 @@ pub(super) struct Port {
     pub(super) permitted: Permitted,
     pub(super) route: Route,
     pub(super) taps: Vec<Tap>,
-    /// A sink that speaks to the leg.
-    pub(super) talk: Option<Box<Talk>>,
+    /// Sinks that speak to the leg, or to whom it is bridged with.
+    pub(super) talks: Talks,
     figures: PortFigures,
     source: Option<HeardSource>,
     /// Lost by sources before this one.
@@ -86,7 +86,7 @@ impl Port {
             permitted: Permitted::default(),
             route: Route::Nowhere,
             taps: Vec::new(),
-            talk: None,
+            talks: Talks::default(),
             figures: PortFigures::default(),
             source: None,
             lost_before: 0,
@@ -160,7 +160,7 @@ impl Port {
 
     /// Sends the other party's packet to the leg, unless a sink speaks to it. Says where it goes.
     pub(super) fn relay(&mut self, bytes: &[u8], now: Instant) -> Result<SocketAddr, DropReason> {
-        if self.talk.as_ref().is_some_and(|talk| talk.is_talking()) {
+        if self.hears_a_sink(Hearer::Customer) {
             return Err(DropReason::TalkedOver);
         }
         self.deliver(bytes, now)
@@ -177,6 +177,10 @@ impl Port {
         Ok(to)
     }
 
+    fn hears_a_sink(&self, hearer: Hearer) -> bool {
+        self.talks.of(hearer).is_some_and(Talk::is_talking)
+    }
+
     /// Whether a packet could be delivered.
     pub(super) fn is_reachable(&self) -> bool {
         self.permitted.receive && self.latch.rtp_destination().is_some()
@@ -185,6 +189,7 @@ impl Port {
     /// Where the leg's packets go: a port.
     pub(super) fn target(&self) -> Result<PortId, DropReason> {
         match &self.route {
+            Route::Bridge(_) if self.hears_a_sink(Hearer::Agent) => Err(DropReason::TalkedOver),
             Route::Bridge(other) => Ok(*other),
             Route::Echo => Ok(self.id),
             Route::Nowhere | Route::Prompt(_) => Err(DropReason::Unbridged),

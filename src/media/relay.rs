@@ -23,7 +23,7 @@ use super::port_hash::PortTable;
 use super::prompt::{Player, Program};
 use super::score::agent_voice;
 use super::speaker::Origin;
-use super::voice::Talk;
+use super::voice::{Hearer, Talk};
 use super::{Forward, MediaCommand, MediaEvent, RelayFigures, Settings, Transmit};
 
 /// The media machine: one per worker, both legs of a call on the same one.
@@ -48,13 +48,19 @@ enum Timer {
     Inactivity,
     Figures,
     Prompt,
-    Voice,
+    Voice(Hearer),
     Key,
 }
 
 impl Timer {
-    const ALL: [Timer; 5] =
-        [Timer::Inactivity, Timer::Figures, Timer::Prompt, Timer::Voice, Timer::Key];
+    const ALL: [Timer; 6] = [
+        Timer::Inactivity,
+        Timer::Figures,
+        Timer::Prompt,
+        Timer::Voice(Hearer::Customer),
+        Timer::Voice(Hearer::Agent),
+        Timer::Key,
+    ];
 }
 
 impl Relay {
@@ -97,13 +103,12 @@ impl Relay {
                 self.ports.get_mut(&port).map(|port| port.taps.push(tap))
             }
             MediaCommand::Untap { terminal, port } => self.untap(terminal, port),
-            MediaCommand::MoveTaps { from, to } => self.move_taps(from, to),
-            MediaCommand::Voice { terminal, port, reader } => {
-                let origin = self.origin();
-                self.begin_talk(port, Box::new(Talk::new(terminal, reader, origin, now)), now)
+            MediaCommand::MoveTaps { from, to } => self.move_taps(from, to, now),
+            MediaCommand::Voice { terminal, port, hearer, reader } => {
+                let talk = Talk::new(terminal, reader, self.origin(), now);
+                self.begin_talk(port, hearer, Box::new(talk), now)
             }
-            MediaCommand::Unvoice { terminal, port } => self.end_talk(terminal, port),
-            MediaCommand::MoveVoice { from, to } => self.move_talk(from, to, now),
+            MediaCommand::Unvoice { terminal, port } => self.end_talks(terminal, port),
             MediaCommand::Close { port } => self.close(port),
         };
         if done.is_none() {
@@ -169,7 +174,7 @@ impl Relay {
                 Timer::Inactivity => self.check_activity(port, now),
                 Timer::Figures => self.tell_figures(port, now),
                 Timer::Prompt => self.send_prompt(port, now),
-                Timer::Voice => self.send_talk(port, now),
+                Timer::Voice(hearer) => self.send_talk(port, hearer, now),
                 Timer::Key => self.end_key(port, now),
             }
         }
@@ -266,30 +271,29 @@ impl Relay {
         }
     }
 
-    fn begin_talk(&mut self, id: PortId, talk: Box<Talk>, now: Instant) -> Option<()> {
-        let port = self.ports.get_mut(&id)?;
-        if port.talk.is_none() {
-            port.talk = Some(talk);
-            self.timers.set((id, Timer::Voice), now);
+    fn begin_talk(
+        &mut self,
+        id: PortId,
+        hearer: Hearer,
+        talk: Box<Talk>,
+        now: Instant,
+    ) -> Option<()> {
+        let slot = self.ports.get_mut(&id)?.talks.slot(hearer);
+        if slot.is_none() {
+            *slot = Some(talk);
+            self.timers.set((id, Timer::Voice(hearer)), now);
         }
         Some(())
     }
 
-    fn end_talk(&mut self, terminal: TerminalId, id: PortId) -> Option<()> {
+    fn end_talks(&mut self, terminal: TerminalId, id: PortId) -> Option<()> {
         let port = self.ports.get_mut(&id)?;
-        if port.talk.take_if(|talk| talk.terminal == terminal).is_some() {
-            self.timers.cancel(&(id, Timer::Voice));
+        for hearer in Hearer::ALL {
+            if port.talks.slot(hearer).take_if(|talk| talk.terminal == terminal).is_some() {
+                self.timers.cancel(&(id, Timer::Voice(hearer)));
+            }
         }
         Some(())
-    }
-
-    fn move_talk(&mut self, from: PortId, to: PortId, now: Instant) -> Option<()> {
-        if !self.ports.contains_key(&to) {
-            return None;
-        }
-        let talk = self.ports.get_mut(&from)?.talk.take();
-        self.timers.cancel(&(from, Timer::Voice));
-        talk.map_or(Some(()), |talk| self.begin_talk(to, talk, now))
     }
 
     fn untap(&mut self, terminal: TerminalId, port: PortId) -> Option<()> {
@@ -298,11 +302,18 @@ impl Relay {
         Some(())
     }
 
-    fn move_taps(&mut self, from: PortId, to: PortId) -> Option<()> {
+    fn move_taps(&mut self, from: PortId, to: PortId, now: Instant) -> Option<()> {
         if !self.ports.contains_key(&to) {
             return None;
         }
-        let taps = std::mem::take(&mut self.ports.get_mut(&from)?.taps);
+        let port = self.ports.get_mut(&from)?;
+        let (taps, mut talks) = (std::mem::take(&mut port.taps), std::mem::take(&mut port.talks));
+        for hearer in Hearer::ALL {
+            self.timers.cancel(&(from, Timer::Voice(hearer)));
+            if let Some(talk) = talks.slot(hearer).take() {
+                self.begin_talk(to, hearer, talk, now);
+            }
+        }
         self.ports.get_mut(&to)?.taps.extend(taps);
         Some(())
     }
@@ -381,26 +392,35 @@ impl Relay {
         self.timers.set((id, Timer::Prompt), next);
     }
 
-    fn send_talk(&mut self, id: PortId, now: Instant) {
+    fn send_talk(&mut self, id: PortId, hearer: Hearer, now: Instant) {
         let Some(port) = self.ports.get_mut(&id) else {
             return;
         };
-        let Some(mut talk) = port.talk.take_if(|talk| !talk.is_over()) else {
-            port.talk = None;
+        let hearing = match (hearer, &port.route) {
+            (Hearer::Customer, _) => Some(id),
+            (Hearer::Agent, Route::Bridge(other)) => Some(*other),
+            (Hearer::Agent, Route::Nowhere | Route::Echo | Route::Prompt(_)) => None,
+        };
+        let Some(mut talk) = port.talks.slot(hearer).take_if(|talk| !talk.is_over()) else {
+            *port.talks.slot(hearer) = None;
             return;
         };
         let due = talk.pace().take_due(now);
-        self.timers.set((id, Timer::Voice), talk.pace().due());
-        // A leg on hold, or without an address yet, hears it from where it stands when it can be sent to.
-        let count = if port.is_reachable() { due } else { 0 };
-        for _ in 0..count {
-            if let Some(bytes) = talk.next_packet(&port.payloads())
-                && let Ok(to) = port.deliver(&bytes, now)
-            {
-                self.transmits.push_back(Transmit { port: id, to, bytes });
+        self.timers.set((id, Timer::Voice(hearer)), talk.pace().due());
+        // Nobody there, on hold, or without an address yet: it is heard from where it stands when somebody can be sent to.
+        let listener = hearing.and_then(|it| Some((it, self.ports.get_mut(&it)?)));
+        if let Some((at, listener)) = listener.filter(|(_, listener)| listener.is_reachable()) {
+            for _ in 0..due {
+                if let Some(bytes) = talk.next_packet(&listener.payloads())
+                    && let Ok(to) = listener.deliver(&bytes, now)
+                {
+                    self.transmits.push_back(Transmit { port: at, to, bytes });
+                }
             }
         }
-        port.talk = Some(talk);
+        if let Some(port) = self.ports.get_mut(&id) {
+            *port.talks.slot(hearer) = Some(talk);
+        }
     }
 
     /// Looks after a key press that is going on, so that a lost end ends it too.

@@ -23,6 +23,43 @@ use super::speaker::{Origin, OwnPacket, PACKETS_PER_SECOND, Pace, Speaker};
 /// So many packets of audio are there before a talk begins, or so many packet times have passed since the first sample.
 const PREFILL: u32 = 3;
 
+/// Who hears a sink, seen from the customer's port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hearer {
+    /// The customer.
+    Customer,
+    /// Whoever the customer is bridged with at that moment.
+    Agent,
+}
+
+impl Hearer {
+    /// Both.
+    pub const ALL: [Hearer; 2] = [Hearer::Customer, Hearer::Agent];
+}
+
+/// The voices at a port, one for each hearer.
+#[derive(Debug, Default)]
+pub(super) struct Talks {
+    customer: Option<Box<Talk>>,
+    agent: Option<Box<Talk>>,
+}
+
+impl Talks {
+    pub(super) fn of(&self, hearer: Hearer) -> Option<&Talk> {
+        match hearer {
+            Hearer::Customer => self.customer.as_deref(),
+            Hearer::Agent => self.agent.as_deref(),
+        }
+    }
+
+    pub(super) fn slot(&mut self, hearer: Hearer) -> &mut Option<Box<Talk>> {
+        match hearer {
+            Hearer::Customer => &mut self.customer,
+            Hearer::Agent => &mut self.agent,
+        }
+    }
+}
+
 /// A ring that holds `ms` milliseconds at `sample_rate` Hz.
 pub fn voice(sample_rate: u32, ms: u32) -> (VoiceWriter, VoiceReader) {
     let samples = usize::try_from(u64::from(sample_rate) * u64::from(ms) / 1000).unwrap_or(0);
@@ -133,7 +170,7 @@ impl fmt::Debug for VoiceReader {
     }
 }
 
-/// A sink's voice at one party's port.
+/// A sink's voice on its way to one hearer.
 #[derive(Debug)]
 pub(super) struct Talk {
     pub(super) terminal: TerminalId,

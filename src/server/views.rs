@@ -38,6 +38,8 @@ pub(super) const fn stream_figures(figures: &StreamFigures) -> StreamFiguresView
         acknowledged: figures.acknowledged,
         reconnects: figures.reconnects,
         discarded_samples: figures.discarded_samples,
+        said_samples: figures.said_samples,
+        unsaid_samples: figures.unsaid_samples,
         lag_ms: figures.lag_ms,
     }
 }

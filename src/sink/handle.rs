@@ -20,6 +20,7 @@ use super::scope::Scope;
 use super::settings::Settings;
 use super::stream::{Close, Ending, Letter, Stream, Told};
 use super::target::{Destinations, Reach, Target, TargetError};
+use super::voice::BackChannel;
 use super::wav::WavFile;
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
 use crate::dialect::audiosocket::AudioSocket;
@@ -225,6 +226,8 @@ impl Room {
         plan.tracks = format.channels.narrow(plan.tracks);
         let (keeping, gaps_as_silence) = (pool.way.keeping(), pool.way.wants_silence());
         let link = self.link(&plan, &pool, format);
+        let voices = std::mem::take(&mut plan.voices);
+        let back_channel = BackChannel::new(voices, format.encoding);
         Stream {
             id: plan.terminal,
             tracks: plan.tracks,
@@ -233,6 +236,7 @@ impl Room {
             outbox: Outbox::new(pool.settings.queue_samples(), keeping, plan.tracks),
             assembler: assembler(plan, &pool, format, gaps_as_silence),
             link,
+            back_channel,
             letters: inbox.letters,
             close: inbox.closed,
             events: self.events.clone(),

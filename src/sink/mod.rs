@@ -23,6 +23,7 @@ mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
+mod voice;
 mod wav;
 
 pub use handle::{Reaching, SinkHandle, start};

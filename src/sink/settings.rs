@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Uri};
 
 use super::target::{Credentials, Mercy};
+use crate::call::{BackChannel, Hearers, SinkLimits};
 use crate::dialect::audiosocket::Heard;
 use crate::dialect::{DialectKind, Format, SAMPLE_RATES_HZ, known};
 use crate::fragments;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub drain_ms: u32,
     /// How a sink that went away is sought.
     pub reconnect: Reconnect,
+    /// Whom it may speak to, and how much of that may wait to be heard, in milliseconds.
+    pub back_channel: Option<(Hearers, u32)>,
 }
 
 impl Settings {
@@ -61,7 +64,19 @@ impl Settings {
             connect_timeout_ms: 3000,
             drain_ms: 500,
             reconnect: Reconnect::default(),
+            back_channel: None,
         }
+    }
+
+    /// What a call must know of the sink.
+    pub fn limits(&self) -> SinkLimits {
+        let sample_rate = self.effective_format().sample_rate;
+        let back_channel = self.back_channel.map(|(hearers, buffer_ms)| BackChannel {
+            hearers,
+            sample_rate,
+            buffer_ms,
+        });
+        SinkLimits { max_streams: self.max_streams, max_duration: self.max_duration, back_channel }
     }
 
     /// The format that leaves: a dialect may know only one, and files and levels are always linear.
@@ -161,6 +176,19 @@ impl Kind {
             | Kind::Matroska { .. }
             | Kind::Store(_)
             | Kind::Scope => &SAMPLE_RATES_HZ,
+        }
+    }
+
+    /// Whether what it speaks has words for what a sink says to the parties.
+    pub const fn speaks(&self) -> bool {
+        match self {
+            Kind::WebSocket(socket) => socket.dialect.speaks(),
+            Kind::AudioSocket(_)
+            | Kind::Rtp(_)
+            | Kind::Wav { .. }
+            | Kind::Matroska { .. }
+            | Kind::Store(_)
+            | Kind::Scope => false,
         }
     }
 

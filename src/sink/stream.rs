@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 use super::link::{Happening, Link};
 use super::outbox::{Entry, Outbox};
 use super::pool::Pool;
+use super::voice::BackChannel;
 use crate::call::{SinkAsk, SinkEvent};
 use crate::dialect::{Note, SinkSays};
 use crate::event::{Cause, Manifest};
@@ -55,6 +56,8 @@ pub(super) struct Stream {
     pub(super) assembler: Assembler,
     pub(super) outbox: Outbox,
     pub(super) link: Link,
+    /// What the sink says to the parties, where it may.
+    pub(super) back_channel: Option<BackChannel>,
     pub(super) letters: mpsc::Receiver<Letter>,
     pub(super) close: watch::Receiver<Option<Close>>,
     pub(super) events: mpsc::Sender<SinkEvent>,
@@ -135,6 +138,9 @@ impl Stream {
         let now = self.clock.now();
         self.assembler.poll(now);
         self.fill_outbox(now);
+        while let Some(name) = self.back_channel.as_mut().and_then(BackChannel::next_heard) {
+            self.link.tell_heard(&name);
+        }
     }
 
     fn fill_outbox(&mut self, now: Instant) {
@@ -194,14 +200,32 @@ impl Stream {
             SinkSays::Pause => self.ask(SinkAsk::Pause).await,
             SinkSays::Resume => self.ask(SinkAsk::Resume).await,
             SinkSays::Mark(name) => self.ask(SinkAsk::Mark(name)).await,
-            SinkSays::Refused(verb) => {
-                if self.pool.counters.refused_message() == 1 {
-                    info!(terminal = %self.id, verb, "a one-way stream refuses what the sink sends");
+            SinkSays::Say(samples) => match &mut self.back_channel {
+                Some(channel) => channel.say(&samples),
+                None => self.pass_over("audio"),
+            },
+            SinkSays::SayMark(name) => match &mut self.back_channel {
+                Some(channel) => {
+                    if !channel.mark(name) {
+                        self.refuse("more marks than are kept, or a name that is too long");
+                    }
                 }
-            }
+                None => self.pass_over("mark"),
+            },
+            SinkSays::Hush => match &mut self.back_channel {
+                Some(channel) => channel.hush(),
+                None => self.pass_over("clear"),
+            },
+            SinkSays::Refused(verb) => self.pass_over(verb),
             SinkSays::Garbage(what) => self.refuse(&what),
             // The link acts on the last two by itself.
             SinkSays::Noted | SinkSays::Reconnect | SinkSays::Unfit(_) => {}
+        }
+    }
+
+    fn pass_over(&self, verb: &'static str) {
+        if self.pool.counters.refused_message() == 1 {
+            info!(terminal = %self.id, verb, "a one-way stream refuses what the sink sends");
         }
     }
 
@@ -233,7 +257,10 @@ impl Stream {
         self.pool
             .counters
             .notes_dropped(dropped - std::mem::replace(&mut self.told.notes_dropped, dropped));
-        let figures = self.outbox.figures(self.clock.now());
+        let mut figures = self.outbox.figures(self.clock.now());
+        if let Some(channel) = &self.back_channel {
+            (figures.said_samples, figures.unsaid_samples) = channel.sums();
+        }
         if self.events.try_send(SinkEvent::Figures { terminal: self.id, figures }).is_err() {
             self.pool.counters.figures_dropped();
         }

@@ -10,6 +10,7 @@ use sidestream::control::contact::{self, ContactRefusal};
 use sidestream::control::info::{self, InfoContent, Parsed, RecordProfile};
 use sidestream::control::json::{AcceptedView, EventView, ManifestView, Timestamp};
 use sidestream::control::tables;
+use sidestream::control::tapi::{HResult, Method as TapiMethod, TapiAnswer};
 use sidestream::dialect::{audiohook, jambonz, native, telnyx, twilio};
 use sidestream::event::Cause;
 use sidestream::id::SinkName;
@@ -57,6 +58,12 @@ fn json(mark: &str, text: &str) -> Checked {
         "scope" => fits(shown, &samples::scope()),
         "manifest" => fits(shown, &ManifestView::from(&samples::manifest())),
         "sealed" => value_fits(shown, &samples::sealed(), "payload"),
+        "tapi" => {
+            let result = HResult::from(Denied::NoTerminal);
+            let answer =
+                TapiAnswer::new(TapiMethod::StartStream, result, Some(&samples::accepted()));
+            fits(shown, &answer)
+        }
         "error" => error(shown),
         "contact-answer" => contact_answer(shown),
         "contact-error" => {

@@ -99,7 +99,7 @@ impl Audit {
 
     fn start(&mut self) {
         let mut sinks = vec!["good"];
-        sinks.extend(SINKS[1..].iter().filter(|_| self.rng.next_u64() % 3 == 0));
+        sinks.extend(SINKS[1..].iter().filter(|_| self.rng.next_u64().is_multiple_of(3)));
         let start = StartStream {
             sinks: Sinks::These(sinks.into_iter().map(Into::into).collect()),
             tracks: self.one_of(&[Tracks::Both, Tracks::Both, Tracks::From, Tracks::To]),
@@ -154,9 +154,8 @@ impl Audit {
         self.ask(Verb::HangUp);
         self.world.assert_empty();
         for event in &self.world.events {
-            match &event.kind {
-                Kind::StreamEnded { manifests } => manifests.iter().for_each(|it| tally.add(it)),
-                _ => {}
+            if let Kind::StreamEnded { manifests } = &event.kind {
+                manifests.iter().for_each(|manifest| tally.add(manifest));
             }
         }
     }

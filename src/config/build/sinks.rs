@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Builder;
+use crate::call;
 use crate::config::error::Flaw;
 use crate::config::file::{
-    Basic, Channels, Dialect, Encoding, HeardTrack, Reconnect, Signing, Sink, SinkKind,
+    Basic, Channels, Dialect, Encoding, HeardTrack, Hearers, Reconnect, Signing, Sink, SinkKind,
 };
 use crate::config::place::Place;
 use crate::control::request;
@@ -56,6 +57,7 @@ impl Builder {
         if let Err(member) = &max_duration {
             self.wrong(place.key("max_duration_s"), member.to_string());
         }
+        let back_channel = self.back_channel(&place, sink, kind.as_ref());
         let reconnect = self.reconnect(&place, &sink.reconnect);
         Some(Settings {
             format,
@@ -66,8 +68,29 @@ impl Builder {
             connect_timeout_ms,
             drain_ms,
             reconnect,
+            back_channel,
             ..Settings::new(SinkName::new(sink.name.as_str()), kind?)
         })
+    }
+
+    /// Whom it may speak to: only sinks whose protocol has words for it.
+    fn back_channel(
+        &mut self,
+        place: &Place,
+        sink: &Sink,
+        kind: Option<&Kind>,
+    ) -> Option<(call::Hearers, u32)> {
+        let place = |key: &str| place.key(key);
+        let buffer = self.number(place("back_channel_ms"), sink.back_channel_ms, 200..=60_000);
+        let hearers = match sink.back_channel? {
+            Hearers::Customer => call::Hearers::Customer,
+            Hearers::Agent => call::Hearers::Agent,
+            Hearers::Both => call::Hearers::Both,
+        };
+        if kind.is_some_and(|kind| !kind.speaks()) {
+            self.wrong(place("back_channel"), "a sink of this kind and dialect cannot speak");
+        }
+        Some((hearers, u32::try_from(buffer).unwrap_or(u32::MAX)))
     }
 
     /// What leaves: what is not given is what the kind of sink usually has.

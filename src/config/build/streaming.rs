@@ -22,11 +22,7 @@ impl Builder {
         if let Some(name) = default_sink {
             self.check_sink(Place::at("streaming.default_sink"), name, names);
         }
-        let limits = |sink: &sink::Settings| {
-            let max_duration = sink.max_duration;
-            let limits = call::SinkLimits { max_streams: sink.max_streams, max_duration };
-            (sink.name.clone(), limits)
-        };
+        let limits = |sink: &sink::Settings| (sink.name.clone(), sink.limits());
         call::Streaming {
             enabled: file.enabled,
             default_sink: default_sink.map(Into::into),

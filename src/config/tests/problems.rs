@@ -30,17 +30,17 @@ fn an_unknown_key_is_told_with_its_line_and_the_nearest_known_one() {
     refused(
         "[[sinks]]\nname = \"a\"\nkind = \"websockets\"\n",
         expect![[r#"
-          x test.toml has a problem
+              x test.toml has a problem
 
-        Error:
-          x unknown variant `websockets`, expected one of `websocket`, `audiosocket`, `rtp`, `wav`, `matroska`, `store`, `scope`
-           ,-[test.toml:3:8]
-         2 | name = "a"
-         3 | kind = "websockets"
-           :        ^^^^^^^^^^^^
-           `----
-          help: did you mean `websocket`?
-    "#]],
+            Error:
+              x unknown variant `websockets`, expected one of `websocket`, `audiosocket`, `rtp`, `wav`, `matroska`, `store`, `scope`
+               ,-[test.toml:3:8]
+             2 | name = "a"
+             3 | kind = "websockets"
+               :        ^^^^^^^^^^^^
+               `----
+              help: did you mean `websocket`?
+        "#]],
     );
 }
 

@@ -159,6 +159,10 @@ pub struct StreamFiguresView {
     pub reconnects: u64,
     /// Samples given up.
     pub discarded_samples: u64,
+    /// Samples that the sink said to the parties.
+    pub said_samples: u64,
+    /// Samples that it said and that were given up, because too much waited to be heard.
+    pub unsaid_samples: u64,
     /// How far delivery is behind the clock.
     pub lag_ms: u64,
 }

@@ -311,6 +311,10 @@ impl AudioHook {
         }
     }
 
+    pub(super) const fn late_samples(&self) -> u64 {
+        self.joiner.late_samples()
+    }
+
     /// What is left to be joined, and the end of the session.
     pub(super) fn farewell(&mut self) -> Vec<Message> {
         match self.state {

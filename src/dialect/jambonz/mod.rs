@@ -1,4 +1,4 @@
-//! The protocol of jambonz's `listen` and of mod_audio_fork below it, one way: page "listen" of jambonz, the README of
+//! The protocol of jambonz's `listen` and of mod_audio_fork below it: page "listen" of jambonz, the README of
 //! drachtio-freeswitch-modules' mod_audio_fork, and the audio server of `@jambonz/sdk`.
 //!
 //! One text message with the metadata comes first, always; then binary messages are samples and nothing else: 16 bit linear,
@@ -9,8 +9,10 @@
 
 mod wire;
 
-pub use wire::{Answer, Metadata, Telling};
+pub use wire::{Answer, Heard, HeardMark, MarkName, Metadata, PlayAudio, Telling};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 
 use super::{Format, Message, SinkSays, StreamInfo, names};
@@ -121,6 +123,44 @@ impl Jambonz {
         Message::Binary(Bytes::from(vec![encoding.zero_byte(); length]))
     }
 
+    /// Reads what a sink said. Binary messages are samples for the parties, and so is `playAudio` of raw samples at the stream's rate.
+    pub(super) fn read(&self, message: &Message) -> SinkSays {
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Binary(samples) => return SinkSays::Say(samples.to_vec()),
+        };
+        match serde_json::from_str(text) {
+            Ok(Answer::Disconnect) => SinkSays::Stop,
+            Ok(Answer::PlayAudio { data }) => self.read_audio(&data),
+            Ok(Answer::KillAudio) => SinkSays::Hush,
+            Ok(Answer::Mark { data }) => SinkSays::SayMark(data.name),
+            Ok(Answer::ClearMarks) => SinkSays::Refused("clearMarks"),
+            Ok(Answer::Transcription | Answer::Json) => SinkSays::Noted,
+            Err(error) => SinkSays::garbage(&error.to_string()),
+        }
+    }
+
+    fn read_audio(&self, said: &PlayAudio) -> SinkSays {
+        let rate = self.info.format.sample_rate;
+        let wanted = rate.to_string();
+        let is_ours = match &said.sample_rate {
+            None => true,
+            Some(serde_json::Value::String(digits)) => *digits == wanted,
+            Some(other) => other.as_u64() == Some(u64::from(rate)),
+        };
+        if said.audio_content_type.as_deref() != Some("raw") || !is_ours {
+            return SinkSays::garbage(&format!("playAudio takes raw samples at {rate} Hz"));
+        }
+        match BASE64.decode(&said.audio_content) {
+            Ok(samples) => SinkSays::Say(samples),
+            Err(error) => SinkSays::garbage(&format!("audioContent is no base64: {error}")),
+        }
+    }
+
+    pub(super) const fn late_samples(&self) -> u64 {
+        self.joiner.late_samples()
+    }
+
     /// What is left to be joined; the protocol has no last message.
     pub(super) fn farewell(&mut self) -> Vec<Message> {
         self.joiner.finish();
@@ -128,18 +168,7 @@ impl Jambonz {
     }
 }
 
-/// Reads what a sink said.
-pub(super) fn read(message: &Message) -> SinkSays {
-    let Message::Text(text) = message else {
-        return SinkSays::Refused("audio");
-    };
-    match serde_json::from_str(text) {
-        Ok(Answer::Disconnect) => SinkSays::Stop,
-        Ok(Answer::PlayAudio) => SinkSays::Refused("playAudio"),
-        Ok(Answer::KillAudio) => SinkSays::Refused("killAudio"),
-        Ok(Answer::Mark) => SinkSays::Refused("mark"),
-        Ok(Answer::ClearMarks) => SinkSays::Refused("clearMarks"),
-        Ok(Answer::Transcription | Answer::Json) => SinkSays::Noted,
-        Err(error) => SinkSays::garbage(&error.to_string()),
-    }
+/// The sink's mark was reached.
+pub(super) fn heard(name: &str) -> Message {
+    message(&Heard { data: HeardMark { name: name.to_owned(), event: "playout".to_owned() } })
 }

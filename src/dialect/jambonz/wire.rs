@@ -67,18 +67,60 @@ pub(super) fn message(told: &impl Serialize) -> Message {
     Message::Text(serde_json::to_string(told).expect("text keys and plain values always make JSON"))
 }
 
+/// Audio to be played.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlayAudio {
+    /// In base64.
+    pub audio_content: String,
+    /// `raw` for samples; anything else is a file.
+    pub audio_content_type: Option<String>,
+    /// Samples per second: a number or its digits.
+    pub sample_rate: Option<serde_json::Value>,
+}
+
+/// A mark behind played audio.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkName {
+    /// Its name.
+    pub name: String,
+}
+
+/// Everything said before a mark was heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "mark")]
+pub struct Heard {
+    /// Which mark.
+    pub data: HeardMark,
+}
+
+/// A mark and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeardMark {
+    /// Its name.
+    pub name: String,
+    /// `playout`.
+    pub event: String,
+}
+
 /// What a sink may say.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum Answer {
     /// The stream shall end.
     Disconnect,
-    /// Audio to be played: for two-way streams.
-    PlayAudio,
+    /// Audio to be played.
+    PlayAudio {
+        /// What, and how it is written.
+        data: PlayAudio,
+    },
     /// No more of it.
     KillAudio,
     /// A mark behind played audio.
-    Mark,
+    Mark {
+        /// Which.
+        data: MarkName,
+    },
     /// No more of those.
     ClearMarks,
     /// Something was transcribed.

@@ -126,12 +126,12 @@ fn every_message_has_its_place_in_the_documents() {
     let schemas = schemas();
     let told: Vec<String> = messages(&schemas, "Telling").keys().cloned().collect();
     let words = [
-        "dtmf", "gap", "held", "hello", "manifest", "mark", "muted", "paused", "refused",
+        "dtmf", "gap", "heard", "held", "hello", "manifest", "mark", "muted", "paused", "refused",
         "resumed", "unheld", "unmuted",
     ];
     assert_eq!(told, words);
     let said: Vec<String> = messages(&schemas, "Answer").keys().cloned().collect();
-    assert_eq!(said, ["ack", "mark", "pause", "resume", "stop"]);
+    assert_eq!(said, ["ack", "hush", "mark", "pause", "resume", "say_mark", "stop"]);
     // Every reference leads to a schema.
     let text = json_schema().to_string();
     for reference in text.split("#/components/schemas/").skip(1) {

@@ -112,6 +112,11 @@ pub enum Telling {
         /// Where on the clock.
         position: u64,
     },
+    /// The parties have heard everything that the sink said before its mark.
+    Heard {
+        /// Its name.
+        name: String,
+    },
     /// Something the sink said was passed over.
     Refused {
         /// Why, for a person.
@@ -223,6 +228,13 @@ pub enum Answer {
         /// Its name.
         name: String,
     },
+    /// The name shall come back, as `heard`, when the parties have heard everything said before it.
+    SayMark {
+        /// Its name.
+        name: String,
+    },
+    /// What was said and not heard yet shall not be heard.
+    Hush,
 }
 
 impl Answer {

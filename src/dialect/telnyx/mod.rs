@@ -119,7 +119,7 @@ impl Telnyx {
         .message()
     }
 
-    fn mark(&mut self, name: &str) -> Message {
+    pub(super) fn mark(&mut self, name: &str) -> Message {
         Telling::Mark {
             sequence_number: self.next_sequence(),
             stream_id: self.stream.clone(),
@@ -147,6 +147,16 @@ impl Telnyx {
             stop: Stop { user_id: self.user.clone(), call_control_id: self.call.clone() },
         }
         .message()
+    }
+
+    /// Reads what a sink said: the words are those of Twilio's protocol, linear samples come in network order.
+    pub(super) fn read(&self, message: &Message) -> SinkSays {
+        match twilio::read(message) {
+            SinkSays::Say(samples) if self.info.format.encoding == Encoding::L16 => {
+                SinkSays::Say(network_order(&samples))
+            }
+            says => says,
+        }
     }
 
     fn next_sequence(&mut self) -> String {
@@ -192,9 +202,4 @@ pub fn payload(media: &Media, encoding: Encoding) -> Result<Vec<u8>, base64::Dec
 /// Swaps the bytes of each sample.
 fn network_order(samples: &[u8]) -> Vec<u8> {
     samples.as_chunks::<2>().0.iter().flat_map(|[low, high]| [*high, *low]).collect()
-}
-
-/// Reads what a sink said: the words are those of Twilio's protocol.
-pub(super) fn read(message: &Message) -> SinkSays {
-    twilio::read(message)
 }

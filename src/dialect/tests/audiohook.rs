@@ -44,7 +44,7 @@ impl Bench {
 
     /// What is to be said after `after` of silence.
     fn drain(&mut self, after: Duration) -> Vec<Message> {
-        self.now = self.now + after;
+        self.now += after;
         std::iter::from_fn(|| self.dialect.poll_message(self.now)).collect()
     }
 

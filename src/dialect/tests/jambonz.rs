@@ -102,13 +102,20 @@ fn a_new_connection_begins_with_its_metadata_and_goes_on() {
 }
 
 #[test]
-fn a_server_may_disconnect_and_what_else_it_says_is_for_two_way_streams() {
+fn a_server_may_disconnect_and_speak() {
     let mut dialect = dialect(Channels::Stereo);
     for (text, expected) in [
         (r#"{"type":"disconnect"}"#, SinkSays::Stop),
-        (r#"{"type":"playAudio","data":{"audioContent":""}}"#, SinkSays::Refused("playAudio")),
-        (r#"{"type":"killAudio"}"#, SinkSays::Refused("killAudio")),
-        (r#"{"type":"mark","data":{"name":"a"}}"#, SinkSays::Refused("mark")),
+        (
+            r#"{"type":"playAudio","data":{"audioContent":"AQI=","audioContentType":"raw","sampleRate":"8000"}}"#,
+            SinkSays::Say(vec![1, 2]),
+        ),
+        (
+            r#"{"type":"playAudio","data":{"audioContent":"AQI=","audioContentType":"wav"}}"#,
+            SinkSays::Garbage("playAudio takes raw samples at 8000 Hz".into()),
+        ),
+        (r#"{"type":"killAudio"}"#, SinkSays::Hush),
+        (r#"{"type":"mark","data":{"name":"a"}}"#, SinkSays::SayMark("a".into())),
         (r#"{"type":"clearMarks"}"#, SinkSays::Refused("clearMarks")),
         (r#"{"type":"json","data":{"a":1}}"#, SinkSays::Noted),
         (r#"{"type":"transcription","data":{}}"#, SinkSays::Noted),
@@ -116,7 +123,7 @@ fn a_server_may_disconnect_and_what_else_it_says_is_for_two_way_streams() {
         assert_eq!(dialect.read(&Message::Text(text.to_owned())), expected, "{text}");
     }
     let audio = Message::Binary(Bytes::from_static(&[0; 320]));
-    assert_eq!(dialect.read(&audio), SinkSays::Refused("audio"));
+    assert!(matches!(dialect.read(&audio), SinkSays::Say(samples) if !samples.is_empty()));
     for text in ["", "[]", r#"{"type":"dance"}"#] {
         let said = dialect.read(&Message::Text(text.to_owned()));
         assert!(matches!(said, SinkSays::Garbage(_)), "{text}: {said:?}");

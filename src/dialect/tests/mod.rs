@@ -223,7 +223,7 @@ fn each_dialect_understands_what_its_sinks_may_say() {
     let mut twilio = Dialect::new(DialectKind::Twilio, info(Format::TELEPHONE));
     let long_mark = format!(r#"{{"type":"mark","name":"{}"}}"#, "x".repeat(129));
     let ack = SinkSays::Acknowledged { track: Track::ToCustomer, position: 8000 };
-    let cases: [(DialectKind, &str, Option<SinkSays>); 14] = [
+    let cases: [(DialectKind, &str, Option<SinkSays>); 18] = [
         (DialectKind::Native, r#"{"type":"ack","track":"to_customer","position":8000}"#, Some(ack)),
         (DialectKind::Native, r#"{"type":"stop"}"#, Some(SinkSays::Stop)),
         (DialectKind::Native, r#"{"type":"pause"}"#, Some(SinkSays::Pause)),
@@ -234,24 +234,28 @@ fn each_dialect_understands_what_its_sinks_may_say() {
             Some(SinkSays::Mark("m".to_owned())),
         ),
         (DialectKind::Native, &long_mark, None),
+        (
+            DialectKind::Native,
+            r#"{"type":"say_mark","name":"m"}"#,
+            Some(SinkSays::SayMark("m".to_owned())),
+        ),
+        (DialectKind::Native, r#"{"type":"hush"}"#, Some(SinkSays::Hush)),
         (DialectKind::Native, r#"{"type":"ack","track":"both","position":1}"#, None),
         (DialectKind::Native, r#"{"type":"ack","track":"to_customer","position":-1}"#, None),
         (DialectKind::Native, "{", None),
         (
             DialectKind::Twilio,
-            r#"{"event":"media","streamSid":"MZ","media":{"payload":""}}"#,
-            Some(SinkSays::Refused("media")),
+            r#"{"event":"media","streamSid":"MZ","media":{"payload":"/38="}}"#,
+            Some(SinkSays::Say(vec![0xff, 0x7f])),
         ),
         (
             DialectKind::Twilio,
             r#"{"event":"mark","streamSid":"MZ","mark":{"name":"a"}}"#,
-            Some(SinkSays::Refused("mark")),
+            Some(SinkSays::SayMark("a".to_owned())),
         ),
-        (
-            DialectKind::Twilio,
-            r#"{"event":"clear","streamSid":"MZ"}"#,
-            Some(SinkSays::Refused("clear")),
-        ),
+        (DialectKind::Twilio, r#"{"event":"clear","streamSid":"MZ"}"#, Some(SinkSays::Hush)),
+        (DialectKind::Twilio, r#"{"event":"media","media":{"payload":"?"}}"#, None),
+        (DialectKind::Twilio, r#"{"event":"mark"}"#, None),
         (DialectKind::Twilio, r#"{"event":"dance"}"#, None),
         (DialectKind::Twilio, "[]", None),
     ];
@@ -263,8 +267,7 @@ fn each_dialect_understands_what_its_sinks_may_say() {
             None => assert!(matches!(said, SinkSays::Garbage(_)), "{text}: {said:?}"),
         }
     }
-    for mut dialect in [native, twilio] {
-        let said = dialect.read(&Message::Binary(Bytes::from_static(b"x")));
-        assert!(matches!(said, SinkSays::Garbage(_)), "{said:?}");
-    }
+    let samples = Message::Binary(Bytes::from_static(b"x"));
+    assert_eq!(native.read(&samples), SinkSays::Say(b"x".to_vec()));
+    assert!(matches!(twilio.read(&samples), SinkSays::Garbage(_)));
 }

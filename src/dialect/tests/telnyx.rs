@@ -56,12 +56,12 @@ fn linear_samples_go_in_network_order_and_positions_count_in_the_streams_rate() 
 }
 
 #[test]
-fn what_a_sink_of_a_two_way_stream_says_is_refused() {
+fn what_a_sink_says_is_in_the_words_of_twilio() {
     let mut dialect = dialect(Encoding::Pcmu, 8000);
     for (text, expected) in [
-        (r#"{"event":"media","media":{"payload":"AA=="}}"#, SinkSays::Refused("media")),
-        (r#"{"event":"mark","mark":{"name":"a"}}"#, SinkSays::Refused("mark")),
-        (r#"{"event":"clear"}"#, SinkSays::Refused("clear")),
+        (r#"{"event":"media","media":{"payload":"AA=="}}"#, SinkSays::Say(vec![0])),
+        (r#"{"event":"mark","mark":{"name":"a"}}"#, SinkSays::SayMark("a".into())),
+        (r#"{"event":"clear"}"#, SinkSays::Hush),
     ] {
         assert_eq!(dialect.read(&Message::Text(text.to_owned())), expected);
     }

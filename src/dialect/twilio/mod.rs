@@ -1,11 +1,12 @@
-//! The JSON protocol of Twilio's Media Streams, one way: pages "Media Streams – WebSocket Messages" and "TwiML Voice: `<Stream>`".
+//! The JSON protocol of Twilio's Media Streams: pages "Media Streams – WebSocket Messages" and "TwiML Voice: `<Stream>`".
 //!
 //! Audio is mu-law at 8000 Hz in base64; `inbound` is what the customer says, `outbound` what the customer hears. Numbers are
 //! strings. `sequenceNumber` counts a connection's messages from the start message on, `chunk` the media messages of a track.
 //! `timestamp` is the frame's position in milliseconds: time that was paused or discarded shows as a jump in it, because the
 //! protocol has no other word for it. A lost or silent stretch is mu-law silence.
 //!
-//! What a sink sends is for two-way streams only (`media`, `mark`, `clear`): it is refused and the stream goes on.
+//! What a sink says (`media`, `mark`, `clear`) is heard where its back-channel is configured; otherwise it is refused and the stream goes
+//! on.
 
 mod wire;
 
@@ -114,7 +115,7 @@ impl Twilio {
         .message()
     }
 
-    fn mark(&mut self, name: &str) -> Message {
+    pub(super) fn mark(&mut self, name: &str) -> Message {
         Telling::Mark {
             sequence_number: self.next_sequence(),
             stream_sid: self.sids.stream.clone(),
@@ -166,13 +167,18 @@ pub(super) fn read(message: &Message) -> SinkSays {
     let Message::Text(text) = message else {
         return SinkSays::garbage("a binary message");
     };
-    match serde_json::from_str::<wire::AnswerEvent>(text) {
-        Ok(answer) => match answer.event.as_str() {
-            "media" => SinkSays::Refused("media"),
-            "mark" => SinkSays::Refused("mark"),
-            "clear" => SinkSays::Refused("clear"),
-            other => SinkSays::garbage(&format!("an event called {other:.40}")),
+    let answer: wire::Answer = match serde_json::from_str(text) {
+        Ok(answer) => answer,
+        Err(error) => return SinkSays::garbage(&error.to_string()),
+    };
+    match (answer.event.as_str(), answer.media, answer.mark) {
+        ("media", Some(said), _) => match BASE64.decode(&said.payload) {
+            Ok(samples) => SinkSays::Say(samples),
+            Err(error) => SinkSays::garbage(&format!("the payload is no base64: {error}")),
         },
-        Err(error) => SinkSays::garbage(&error.to_string()),
+        ("mark", _, Some(mark)) => SinkSays::SayMark(mark.name),
+        ("clear", ..) => SinkSays::Hush,
+        ("media" | "mark", ..) => SinkSays::garbage("a media or mark event without its member"),
+        (other, ..) => SinkSays::garbage(&format!("an event called {other:.40}")),
     }
 }

@@ -38,15 +38,16 @@ pub(super) fn remote(port: PortId, receive: bool, send: bool) -> MediaCommand {
 /// A relay with these ports open and signalled.
 pub(super) fn relay(ports: &[PortId]) -> Relay {
     let mut relay = Relay::new(Settings::default(), 1);
-    for port in ports {
-        let local = LocalPort::new(10_000 + port.0 as u16 * 2).expect("even");
-        relay.handle_command(
-            MediaCommand::Open { port: *port, address: address(*port).ip(), local },
-            at(0),
-        );
-        relay.handle_command(remote(*port, true, true), at(0));
-    }
+    ports.iter().for_each(|port| open(&mut relay, *port));
     relay
+}
+
+/// Opens and signals one more port.
+pub(super) fn open(relay: &mut Relay, port: PortId) {
+    let local = LocalPort::new(10_000 + port.0 as u16 * 2).expect("even");
+    let address = address(port).ip();
+    relay.handle_command(MediaCommand::Open { port, address, local }, at(0));
+    relay.handle_command(remote(port, true, true), at(0));
 }
 
 pub(super) fn bridged() -> Relay {

@@ -1,16 +1,21 @@
 //! A sink that speaks to a party.
 
 use super::at;
-use super::relay::{A, B, TERMINAL, bridged, remote, say, tap};
+use super::relay::{A, B, C, TERMINAL, bridged, open, remote, say, tap};
 use crate::codec::{Codec, Decoder};
 use crate::id::{StreamId, TerminalId, Track, Tracks};
-use crate::media::{MediaCommand, PayloadMap, Relay, Transmit, VoiceWriter, voice};
+use crate::media::{Hearer, MediaCommand, PayloadMap, Relay, Transmit, VoiceWriter, voice};
 use crate::rtp::Packet;
 use crate::time::Instant;
 
 fn speak(relay: &mut Relay, ms: u32) -> VoiceWriter {
+    speak_to(relay, Hearer::Customer, ms)
+}
+
+fn speak_to(relay: &mut Relay, hearer: Hearer, ms: u32) -> VoiceWriter {
     let (writer, reader) = voice(8000, ms);
-    relay.handle_command(MediaCommand::Voice { terminal: TERMINAL, port: A, reader }, at(0));
+    let command = MediaCommand::Voice { terminal: TERMINAL, port: A, hearer, reader };
+    relay.handle_command(command, at(0));
     writer
 }
 
@@ -159,7 +164,10 @@ fn one_voice_speaks_at_a_port_and_an_ended_one_makes_room() {
     let mut first = speak(&mut relay, 1000);
     let (second, reader) = voice(8000, 100);
     let terminal = TerminalId::first(StreamId::from_u128(8));
-    relay.handle_command(MediaCommand::Voice { terminal, port: A, reader }, at(0));
+    relay.handle_command(
+        MediaCommand::Voice { terminal, port: A, hearer: Hearer::Customer, reader },
+        at(0),
+    );
     assert!(second.is_abandoned() && !first.is_abandoned());
     first.write(&[1; 1600]);
     assert_eq!(run(&mut relay, 40).len(), 3);
@@ -170,12 +178,32 @@ fn one_voice_speaks_at_a_port_and_an_ended_one_makes_room() {
 }
 
 #[test]
-fn a_voice_moves_with_its_party_and_ends_with_the_port() {
+fn the_agent_hears_it_instead_of_the_customer_whoever_the_agent_is() {
+    let mut relay = bridged();
+    let mut writer = speak_to(&mut relay, Hearer::Agent, 1000);
+    writer.write(&[1; 1600]);
+    assert!(run(&mut relay, 90).iter().all(|(_, packet)| packet.port == B));
+    assert!(say(&mut relay, A, 1, at(91)).is_none(), "the customer is talked over");
+    assert!(say(&mut relay, B, 1, at(91)).is_some(), "the agent is heard");
+    relay.handle_command(MediaCommand::Unbridge { port: A }, at(92));
+    assert_eq!((run(&mut relay, 200).len(), writer.played()), (0, 800));
+    open(&mut relay, C);
+    relay.handle_command(MediaCommand::Bridge { a: A, b: C }, at(201));
+    let packets = run(&mut relay, 500);
+    assert_eq!(packets.len(), 5);
+    assert!(packets.iter().all(|(_, packet)| packet.port == C));
+    assert!(say(&mut relay, A, 2, at(501)).is_some());
+}
+
+#[test]
+fn a_voice_moves_with_the_customer_and_ends_with_the_port() {
     let mut relay = bridged();
     let mut writer = speak(&mut relay, 1000);
-    relay.handle_command(MediaCommand::MoveVoice { from: A, to: B }, at(1));
+    relay.handle_command(MediaCommand::MoveTaps { from: A, to: B }, at(1));
     writer.write(&[1; 480]);
-    assert!(run(&mut relay, 200).iter().all(|(_, packet)| packet.port == B));
+    let packets = run(&mut relay, 200);
+    assert_eq!(packets.len(), 3);
+    assert!(packets.iter().all(|(_, packet)| packet.port == B));
     relay.handle_command(MediaCommand::Close { port: B }, at(201));
     assert!(writer.is_abandoned());
 }

@@ -172,8 +172,7 @@ impl Worker {
             | MediaCommand::Untap { .. }
             | MediaCommand::MoveTaps { .. }
             | MediaCommand::Voice { .. }
-            | MediaCommand::Unvoice { .. }
-            | MediaCommand::MoveVoice { .. } => {}
+            | MediaCommand::Unvoice { .. } => {}
         }
         self.relay.handle_command(command, now);
     }

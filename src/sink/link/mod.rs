@@ -97,6 +97,14 @@ impl Link {
         }
     }
 
+    /// Tells the sink that everything it said before its mark was heard.
+    pub(super) fn tell_heard(&mut self, name: &str) {
+        match self {
+            Link::Socket(socket) => socket.tell_heard(name),
+            Link::Datagram(_) | Link::File(_) | Link::Memory(_) => {}
+        }
+    }
+
     /// Answers the sink that something it said is passed over.
     pub(super) fn refuse(&mut self, reason: &str) {
         match self {

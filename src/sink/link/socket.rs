@@ -19,6 +19,7 @@ use backon::ExponentialBackoff;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant as Moment, Sleep, sleep};
+use tracing::warn;
 
 use super::connection::{Broken, Connection, News};
 use super::{Happening, delays};
@@ -40,6 +41,9 @@ const GARBAGE_LIMIT: u32 = 16;
 
 /// Refusals beyond this are not told: the sink counts for itself what it is not reading.
 const FIRST_LIMIT: usize = 16;
+
+/// Marks of a sink that does not read wait up to here; as many as may wait to be heard fit.
+const HEARD_LIMIT: usize = 512;
 
 enum State {
     Connecting(BoxFuture<'static, Result<Connection, ConnectError>>),
@@ -235,6 +239,12 @@ impl SocketLink {
         }
     }
 
+    pub(super) fn tell_heard(&mut self, name: &str) {
+        if self.first.len() < HEARD_LIMIT && matches!(self.state, State::Up(_)) {
+            self.first.extend(self.dialect.heard(name));
+        }
+    }
+
     pub(super) fn refuse(&mut self, reason: &str) {
         if self.first.len() >= FIRST_LIMIT {
             return;
@@ -250,6 +260,10 @@ impl SocketLink {
             return;
         };
         let last = self.dialect.farewell(cause, manifest);
+        let late = self.dialect.late_samples();
+        if late > 0 {
+            warn!(stream = %self.stream, late, "samples of a track came too late to be joined with the other");
+        }
         connection.part(last, &mut self.dialect).await;
     }
 }

@@ -123,6 +123,7 @@ impl Bench {
             start,
             begin: start,
             reader,
+            voices: Vec::new(),
             from: "1000".to_owned(),
             to: "9000".to_owned(),
             attributes: vec![("tier".to_owned(), "gold".to_owned())],

@@ -6,3 +6,5 @@ mod dialects;
 mod failures;
 mod misbehaviour;
 mod places;
+mod plain;
+mod reaching;

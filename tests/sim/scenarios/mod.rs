@@ -17,6 +17,7 @@ mod strangers;
 mod streams;
 mod switched_off;
 mod takeovers;
+mod tapi;
 mod terminals;
 mod transferred_streams;
 mod transfers;
