@@ -18,8 +18,8 @@ sipp_start talking uac -p "$uac_port" -s 7001 -d 12000
 talking_pid=$sipp_pid
 wait_for 10 bash -c "'$sidestream' calls --json | grep -q '\"state\":\"answered\"'" || fail "the call is not up"
 call=$(api GET /v1/calls | python3 -c 'import json,sys; print(json.load(sys.stdin)["calls"][0]["call"])')
-stream=$(api POST "/v1/calls/$call/streams" '{"sink":"calls"}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["streams"][0]["stream"])')
-api POST "/v1/calls/$call/streams" '{"sink":"archive"}' >/dev/null || fail "the file's stream did not start"
+stream=$(api POST "/v1/calls/$call/streams" '{"sink":"calls","tracks":["from_customer","to_customer"]}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["streams"][0]["stream"])')
+api POST "/v1/calls/$call/streams" '{"sink":"archive","tracks":["from_customer","to_customer"]}' >/dev/null || fail "the file's stream did not start"
 "$python" "$helpers/store_client.py" "$http" "$key" "$call" "$stream" "$work" 2>"$work/client.log" || fail "$(last_error "$work/client.log")"
 sipp_wait talking "$talking_pid"
 answered
@@ -28,6 +28,8 @@ sox -t wav "$root/config/prompts/customer.wav" -r 8000 -c 1 -b 16 "$work/said.wa
 for track in AUDIO_FROM_CUSTOMER AUDIO_TO_CUSTOMER; do
     python3 "$helpers/correlate.py" "$work/said.wav" "$work/$track.wav" >"$work/$track.log" || fail "$track does not hold what was said: $(cat "$work/$track.log")"
 done
+
+[ -n "$(api GET "/v1/streams/$stream" | python3 -c 'import json,sys; print(json.load(sys.stdin)["store"]["stop_fragment"])')" ] || fail "the stream does not show its fragments"
 
 # The file: a validator, a player, and the speech again.
 mkv=$(ls "$work"/mkv/*.mkv)

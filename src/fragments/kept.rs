@@ -40,8 +40,12 @@ pub struct Fragment {
 impl Fragment {
     /// The number as it is written: 20 digits.
     pub fn number_text(&self) -> String {
-        format!("{:020}", self.number)
+        number_text(self.number)
     }
+}
+
+fn number_text(number: u64) -> String {
+    format!("{number:020}")
 }
 
 /// One stream.
@@ -117,9 +121,10 @@ impl Kept {
         format!("arn:aws:kinesisvideo:local:000000000000:stream/{name}/{created_unix_ms}")
     }
 
-    /// The number of the first fragment that was written; 0 before there is one.
-    pub fn start_fragment(&self) -> u64 {
-        unpoisoned(&self.index).first.unwrap_or(0)
+    /// The numbers of the first and the last fragment that were written, as texts.
+    pub fn span(&self) -> (Option<String>, Option<String>) {
+        let index = unpoisoned(&self.index);
+        (index.first.map(number_text), index.last.map(|last| last.number_text()))
     }
 
     /// The last fragment that was written.

@@ -12,8 +12,9 @@ use super::error::{ApiError, ErrorBody};
 use super::request::Body;
 use super::{Shared, request as http_request};
 use crate::command::{Command, Denied, Origin, Target, Verb};
-use crate::control::json::{AcceptedView, ScopeView, SinkView, StreamView};
+use crate::control::json::{AcceptedView, ScopeView, SinkView, StoredView, StreamView};
 use crate::control::request::{self, BadMember, StartMembers};
+use crate::id::StreamId;
 
 /// The streams of a call.
 #[derive(Serialize, ToSchema)]
@@ -167,8 +168,20 @@ pub(super) async fn show(
     State(shared): State<Shared>,
     Path(stream): Path<String>,
 ) -> Result<Json<StreamView>, ApiError> {
-    let view = shared.gateway.notify.board.stream(http_request::stream(&stream)?);
-    Ok(Json(view.ok_or(Denied::NoSuchStream)?))
+    let stream = http_request::stream(&stream)?;
+    let view = shared.gateway.notify.board.stream(stream).ok_or(Denied::NoSuchStream)?;
+    Ok(Json(StreamView { store: stored(&shared, stream), ..view }))
+}
+
+/// Where the stream is in the stream store.
+fn stored(shared: &Shared, stream: StreamId) -> Option<StoredView> {
+    let kept = shared.gateway.stores.iter().find_map(|store| store.of_stream(stream))?;
+    let (first, last) = kept.span();
+    Some(StoredView {
+        arn: kept.arn(),
+        start_fragment: first,
+        stop_fragment: last.filter(|_| kept.is_ended()),
+    })
 }
 
 /// Levels of a stream that goes to the built-in scope.

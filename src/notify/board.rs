@@ -238,6 +238,7 @@ impl Board {
             discarded_samples: 0,
             figures: None,
             has_manifest: false,
+            store: None,
         });
     }
 

@@ -11,6 +11,7 @@
 //! told to it if its dialect has a word for it, and accounted for in the manifest.
 
 mod handle;
+mod kind;
 mod link;
 pub mod listener;
 mod matroska;
@@ -27,11 +28,12 @@ mod voice;
 mod wav;
 
 pub use handle::{Reaching, SinkHandle, start};
+pub use kind::Kind;
 pub use pool::PoolFigures;
 pub use scope::{Excerpt, Level, Scope, ScopeStream};
 pub use settings::{
-    AudioSocket, Header, HeaderError, HostPort, HostPortError, Kind, QUEUE_MS_LIMIT, Reconnect,
-    Rtp, Secret, Settings, Url, UrlError, WebSocket,
+    AudioSocket, Header, HeaderError, HostPort, HostPortError, QUEUE_MS_LIMIT, Reconnect, Rtp,
+    Secret, Settings, Url, UrlError, WebSocket,
 };
 pub use target::{
     Allowed, AllowedError, Carrier, Credentials, Destinations, Failure, Key, Mercy, Own,

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::kind::Kind;
 use super::outbox::Keeping;
-use super::settings::{Kind, Settings};
+use super::settings::Settings;
 use super::target::{Failure, PlaceFigures, Reach, Target, TargetError};
 use crate::dialect::DialectKind;
 use crate::dialect::audiosocket::Heard;

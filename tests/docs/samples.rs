@@ -193,6 +193,7 @@ pub(crate) fn stream() -> StreamView {
         discarded_samples: 0,
         figures: Some(figures),
         has_manifest: false,
+        store: None,
     }
 }
 

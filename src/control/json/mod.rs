@@ -15,7 +15,9 @@ pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use message::{MessageView, MessagesView};
 pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView};
-pub use stream::{AcceptedView, StreamFiguresView, StreamStatusView, StreamView, TerminalView};
+pub use stream::{
+    AcceptedView, StoredView, StreamFiguresView, StreamStatusView, StreamView, TerminalView,
+};
 pub use timestamp::Timestamp;
 pub use trunk::{TrunkRegistrationView, TrunkView};
 

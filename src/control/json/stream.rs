@@ -107,6 +107,23 @@ pub struct StreamView {
     pub figures: Option<StreamFiguresView>,
     /// Whether `/v1/streams/{id}/manifest` answers.
     pub has_manifest: bool,
+    /// Where it is in the stream store, if it goes there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoredView>,
+}
+
+/// A stream in the stream store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct StoredView {
+    /// By which its readers name it.
+    pub arn: String,
+    /// The number of its first fragment; absent before there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_fragment: Option<String>,
+    /// The number of its last fragment; absent before the stream has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_fragment: Option<String>,
 }
 
 /// One sink of a stream.
