@@ -177,7 +177,11 @@ fn a_port_that_turns_out_to_be_taken_in_a_call_is_replaced_and_the_peer_is_told(
     wire.take(&alice);
     let answer = wire.take(&alice);
     let port = wire.opened()[0];
+    wire.command(start("good", Tracks::Both)).unwrap();
     wire.input(taken(port));
+    // The stream goes on there.
+    let moved = |command: &MediaCommand| matches!(command, MediaCommand::MoveTaps { from, .. } if *from == port);
+    assert!(wire.media.iter().any(moved));
     alice.learn(&answer);
     let ack = alice.request_with_cseq("ACK", invite.cseq());
     wire.send(&alice, &ack);
@@ -193,7 +197,9 @@ fn a_port_that_turns_out_to_be_taken_in_a_call_is_replaced_and_the_peer_is_told(
     // But not without end.
     for _ in 0..4 {
         let port = wire.opened().last().copied();
-        port.map(|port| wire.input(taken(port)));
+        if let Some(port) = port {
+            wire.input(taken(port));
+        }
     }
     assert!(wire.is_ending());
     wire.assert_empty();
