@@ -212,35 +212,46 @@ impl Call {
         }
     }
 
-    /// Another program has the port: another one takes its place. A peer that was told of the first is told of the second.
+    /// Another program has the port: another one takes its place.
     fn handle_port_taken(&mut self, cx: &mut Context<'_>, id: LegId, taken: PortId) {
-        let call = self.id;
         let Some(leg) = self.leg_mut(id) else { return };
         let Some(port) = leg.port.take_if(|port| port.id == taken) else { return };
+        let rings = matches!(leg.state, State::Outgoing { .. });
         cx.ports.free(port.local, cx.now);
-        match &leg.state {
-            State::Outgoing { .. } => return self.ring_again(cx, id),
-            State::Incoming { .. } | State::Talking { .. } if leg.ports_taken < MOST_TAKEN => {
-                leg.ports_taken += 1;
-                let (remote, is_told) = (leg.remote.clone(), leg.local.last().is_some());
-                if leg.open_port(cx, call) {
-                    if let Some(remote) = remote {
-                        self.apply_remote(cx, id, remote);
-                    }
-                    self.bridge_media(cx);
-                    if let Some(other) = self.counterpart(id).filter(|_| is_told) {
-                        self.renegotiate(cx, id, other, Why::Settle);
-                    }
-                    return;
-                }
+        let is_replaced = !rings && self.replace_port(cx, id, taken);
+        cx.effects.push_back(Effect::Media(MediaCommand::Close { port: taken }));
+        match self.phase {
+            _ if is_replaced => {}
+            _ if rings => self.ring_again(cx, id),
+            Phase::Talking => self.lose_leg(cx, id, Cause::Policy),
+            Phase::Setup { .. } | Phase::Ending { .. } | Phase::Over => {
+                self.end(cx, 503, Outcome::Failed, Cause::Policy, Origin::Switch);
             }
-            State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => {}
-            State::Builtin | State::Withdrawn | State::Gone => {}
         }
-        if self.phase == Phase::Talking {
-            return self.lose_leg(cx, id, Cause::Policy);
+    }
+
+    /// Gives a leg another port, with the streams of the one that it had. A peer that was told of the first is told of the second.
+    fn replace_port(&mut self, cx: &mut Context<'_>, id: LegId, taken: PortId) -> bool {
+        let call = self.id;
+        let Some(leg) = self.leg_mut(id) else { return false };
+        let is_in_use = matches!(leg.state, State::Incoming { .. } | State::Talking { .. });
+        if !is_in_use || leg.ports_taken >= MOST_TAKEN || !leg.open_port(cx, call) {
+            return false;
         }
-        self.end(cx, 503, Outcome::Failed, Cause::Policy, Origin::Switch);
+        leg.ports_taken += 1;
+        let (port, remote, is_told) = (leg.port, leg.remote.clone(), leg.local.last().is_some());
+        if let Some(port) = port {
+            let command = MediaCommand::MoveTaps { from: taken, to: port.id };
+            cx.effects.push_back(Effect::Media(command));
+        }
+        if let Some(remote) = remote {
+            self.apply_remote(cx, id, remote);
+        }
+        self.bridge_media(cx);
+        if let Some(other) = self.counterpart(id).filter(|_| is_told) {
+            self.renegotiate(cx, id, other, Why::Settle);
+        }
+        true
     }
 
     /// Whoever this leg talks with, or is about to.

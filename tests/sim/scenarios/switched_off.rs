@@ -177,7 +177,11 @@ fn a_port_that_turns_out_to_be_taken_in_a_call_is_replaced_and_the_peer_is_told(
     wire.take(&alice);
     let answer = wire.take(&alice);
     let port = wire.opened()[0];
+    wire.command(start("good", Tracks::Both)).unwrap();
     wire.input(taken(port));
+    // The stream goes on there.
+    let moved = |command: &MediaCommand| matches!(command, MediaCommand::MoveTaps { from, .. } if *from == port);
+    assert!(wire.media.iter().any(moved));
     alice.learn(&answer);
     let ack = alice.request_with_cseq("ACK", invite.cseq());
     wire.send(&alice, &ack);
