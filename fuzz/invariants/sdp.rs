@@ -50,7 +50,7 @@ pub fn sdp(data: &[u8]) {
         [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive]
     {
         let held = description.with_direction(direction, ORIGIN);
-        let reaches = |audio: &Audio| !audio.rtp.ip().is_unspecified();
+        let reaches = |audio: &&Audio| !audio.rtp.ip().is_unspecified();
         if let Some(audio) = held.audio().filter(reaches) {
             assert_eq!(audio.direction, direction);
         }
@@ -64,9 +64,9 @@ fn check_relayed(offer: &Description, relayed: &Description) {
     let expected = offer.audio().map(|audio| Audio {
         rtp: (LOCAL.address, LOCAL.port).into(),
         rtcp: (LOCAL.address, LOCAL.port + 1).into(),
-        ..audio
+        ..audio.clone()
     });
-    assert_eq!(relayed.audio(), expected);
+    assert_eq!(relayed.audio(), expected.as_ref());
 
     let peer = addresses_of(&text(offer));
     for line in text(relayed).lines() {

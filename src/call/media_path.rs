@@ -6,12 +6,13 @@ use super::context::{Context, Effect};
 use super::hunt::Hunting;
 use super::leg::{Leg, Remote, Seat, State};
 use super::media_screen::MediaScreen;
+use super::renegotiation::Why;
 use super::{Call, Phase};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::{LegId, PortId, Track};
 use crate::media::{Control, MediaCommand, MediaEvent, PayloadMap};
-use crate::sdp::{Description, Direction};
+use crate::sdp::{Audio, AudioFault, Description, Direction};
 
 /// How many ports of one leg may be other programs' before the call is given up.
 const MOST_TAKEN: u8 = 4;
@@ -40,15 +41,26 @@ impl Unusable {
 /// Reads a session description that a peer sent.
 pub(super) fn read_description(cx: &mut Context<'_>, body: &Bytes) -> Result<Remote, Unusable> {
     let description = Description::parse(body).map_err(|_| Unusable::Malformed)?;
-    let audio = description.audio().ok_or(Unusable::NoAudio)?;
-    let own = &cx.settings.media_addresses;
-    let screen = MediaScreen { own, allowed: &cx.settings.allowed_media };
-    if !screen.admits(audio, |port| cx.ports.holds(port)) {
+    let Some(audio) = description.audio() else {
+        if description.audio_fault() == Some(AudioFault::Group) {
+            cx.effects.push_back(Effect::MediaAddressRefused);
+            return Err(Unusable::Address);
+        }
+        return Err(Unusable::NoAudio);
+    };
+    if !admits(cx, audio) {
         cx.effects.push_back(Effect::MediaAddressRefused);
         return Err(Unusable::Address);
     }
     let direction = audio.direction;
-    Ok(Remote { body: body.clone(), description, direction, asked: None })
+    Ok(Remote { body: body.clone(), description, direction, asked: None, switched_off: None })
+}
+
+/// Whether media may be sent where a description wants it.
+pub(super) fn admits(cx: &Context<'_>, audio: &Audio) -> bool {
+    let own = &cx.settings.media_addresses;
+    let screen = MediaScreen { own, allowed: &cx.settings.allowed_media };
+    screen.admits(audio, |port| cx.ports.holds(port))
 }
 
 impl Call {
@@ -66,6 +78,24 @@ impl Call {
         }
         remote.direction = remote.description.audio().ok_or(Unusable::NoAudio)?.direction;
         Ok(remote)
+    }
+
+    /// Reads a description that switches the audio of a talking leg off by a port of zero (RFC 3264 §8.2). It stands for what was in
+    /// force with nothing flowing, and that is what the other side hears of it.
+    pub(super) fn read_switched_off(&self, id: LegId, body: &Bytes) -> Option<Remote> {
+        let off = Description::parse(body).ok()?;
+        if off.audio_fault() != Some(AudioFault::Off) {
+            return None;
+        }
+        let before = &self.leg(id)?.remote.as_ref()?.description;
+        let direction = Direction::Inactive;
+        Some(Remote {
+            body: body.clone(),
+            description: before.with_direction(direction, before.origin()),
+            direction,
+            asked: None,
+            switched_off: Some(Box::new(off)),
+        })
     }
 
     /// What the payload types of the customer's packets mean, both ways: the customer's own numbers, and those of the other party
@@ -186,33 +216,51 @@ impl Call {
         }
     }
 
-    /// Another program has the port. As long as no description of ours has named it, another one takes its place.
+    /// Another program has the port: another one takes its place.
     fn handle_port_taken(&mut self, cx: &mut Context<'_>, id: LegId, taken: PortId) {
-        let call = self.id;
         let Some(leg) = self.leg_mut(id) else { return };
         let Some(port) = leg.port.take_if(|port| port.id == taken) else { return };
+        let rings = matches!(leg.state, State::Outgoing { .. });
         cx.ports.free(port.local, cx.now);
-        match &leg.state {
-            State::Outgoing { .. } => return self.ring_again(cx, id),
-            State::Incoming { .. }
-                if leg.local.last().is_none() && leg.ports_taken < MOST_TAKEN =>
-            {
-                leg.ports_taken += 1;
-                let remote = leg.remote.clone();
-                if leg.open_port(cx, call) {
-                    if let Some(remote) = remote {
-                        self.apply_remote(cx, id, remote);
-                    }
-                    return;
-                }
+        let is_replaced = !rings && self.replace_port(cx, id, taken);
+        cx.effects.push_back(Effect::Media(MediaCommand::Close { port: taken }));
+        match self.phase {
+            _ if is_replaced => {}
+            _ if rings => self.ring_again(cx, id),
+            Phase::Talking => self.lose_leg(cx, id, Cause::Policy),
+            Phase::Setup { .. } | Phase::Ending { .. } | Phase::Over => {
+                self.end(cx, 503, Outcome::Failed, Cause::Policy, Origin::Switch);
             }
-            State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => {}
-            State::Builtin | State::Withdrawn | State::Gone => {}
         }
-        if self.phase == Phase::Talking {
-            return self.lose_leg(cx, id, Cause::Policy);
+    }
+
+    /// Gives a leg another port, with the streams of the one that it had. A peer that was told of the first is told of the second.
+    fn replace_port(&mut self, cx: &mut Context<'_>, id: LegId, taken: PortId) -> bool {
+        let call = self.id;
+        let Some(leg) = self.leg_mut(id) else { return false };
+        let is_in_use = matches!(leg.state, State::Incoming { .. } | State::Talking { .. });
+        if !is_in_use || leg.ports_taken >= MOST_TAKEN || !leg.open_port(cx, call) {
+            return false;
         }
-        self.end(cx, 503, Outcome::Failed, Cause::Policy, Origin::Switch);
+        leg.ports_taken += 1;
+        let (port, remote, is_told) = (leg.port, leg.remote.clone(), leg.local.last().is_some());
+        if let Some(port) = port {
+            let command = MediaCommand::MoveTaps { from: taken, to: port.id };
+            cx.effects.push_back(Effect::Media(command));
+        }
+        if let Some(remote) = remote {
+            self.apply_remote(cx, id, remote);
+        }
+        self.bridge_media(cx);
+        if let Some(other) = self.counterpart(id).filter(|_| is_told) {
+            self.renegotiate(cx, id, other, Why::Settle);
+        }
+        true
+    }
+
+    /// Whoever this leg talks with, or is about to.
+    fn counterpart(&self, id: LegId) -> Option<LegId> {
+        self.other_leg(id).or_else(|| self.party_of_transfer()).filter(|other| *other != id)
     }
 
     fn handle_silent(&mut self, cx: &mut Context<'_>, id: LegId) {

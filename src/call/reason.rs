@@ -72,5 +72,6 @@ fn reason_of(cause: Cause) -> Option<&'static str> {
         }
         Cause::Request | Cause::HangUp | Cause::Policy | Cause::NotUsed => None,
         Cause::SinkProtocol | Cause::SinkLost | Cause::MediaRecovered => None,
+        Cause::MaxDuration => None,
     }
 }

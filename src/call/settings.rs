@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::command::StartStream;
 use crate::id::{SinkName, UserName};
+use crate::media::Hearer;
 use crate::sip::Flow;
 use crate::sip::dialog::SessionTimerSettings;
 use crate::sip::transaction::{LARGEST_DATAGRAM, TransactionTimers};
@@ -43,7 +44,7 @@ pub struct Settings {
     pub transfer: TransferSettings,
     /// How requests to phones look.
     pub phones: Arc<Line>,
-    /// What we call ourselves in User-Agent.
+    /// What we call ourselves in User-Agent, and in Server to those whom we know.
     pub agent: String,
 }
 
@@ -182,6 +183,50 @@ impl Default for Streaming {
 pub struct SinkLimits {
     /// How many live streams it may serve at once.
     pub max_streams: usize,
+    /// How long a stream to it may run unless its start says otherwise.
+    pub max_duration: Option<Duration>,
+    /// Whom it may speak to; `None` is for a sink that only listens.
+    pub back_channel: Option<BackChannel>,
+}
+
+impl SinkLimits {
+    /// A sink that serves so many streams, for as long as they like, and only listens.
+    pub const fn of(max_streams: usize) -> Self {
+        SinkLimits { max_streams, max_duration: None, back_channel: None }
+    }
+}
+
+/// What a sink may say to the parties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackChannel {
+    /// Who hears it.
+    pub hearers: Hearers,
+    /// Samples per second of what it says, in Hz.
+    pub sample_rate: u32,
+    /// How much of it waits to be heard, in milliseconds; what comes on top is given up and counted.
+    pub buffer_ms: u32,
+}
+
+/// Who hears a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hearers {
+    /// The customer alone.
+    Customer,
+    /// Whoever talks with the customer.
+    Agent,
+    /// Both of them.
+    Both,
+}
+
+impl Hearers {
+    /// One after the other.
+    pub const fn as_slice(self) -> &'static [Hearer] {
+        match self {
+            Hearers::Customer => &[Hearer::Customer],
+            Hearers::Agent => &[Hearer::Agent],
+            Hearers::Both => &Hearer::ALL,
+        }
+    }
 }
 
 /// Who is at the other end of a leg, and what that party may do.

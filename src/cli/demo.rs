@@ -8,7 +8,6 @@ use anyhow::Context;
 use clap::Args;
 
 use super::log;
-use crate::call::SinkLimits;
 use crate::config::{Config, Development, DevelopmentPorts, LogSettings, development};
 use crate::dialect::DialectKind;
 use crate::id::SinkName;
@@ -56,8 +55,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
 fn add_sink(config: &mut Config, url: &str) -> anyhow::Result<()> {
     let kind = Kind::WebSocket(WebSocket::new(url.parse()?, DialectKind::Native));
     let sink = sink::Settings::new(SinkName::new(SINK), kind);
-    let limits = SinkLimits { max_streams: sink.max_streams };
-    config.switch.call.streaming.sinks.insert(sink.name.clone(), limits);
+    config.switch.call.streaming.sinks.insert(sink.name.clone(), sink.limits());
     config.sinks.push(sink);
     Ok(())
 }

@@ -2,14 +2,15 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::error::ApiError;
-use super::{Settings, Shared};
+use super::sigv4::{self, SignatureError, SignedRequest};
+use super::{Gateway, Settings, Shared};
 
 /// Lets a request pass that presents a token.
 pub(super) async fn require_token(
@@ -30,6 +31,25 @@ pub(super) async fn require_token(
 pub(super) fn presents_token(settings: &Settings, headers: &HeaderMap, uri: &Uri) -> bool {
     let presented = bearer(headers).map(str::to_owned).or_else(|| key(uri));
     presented.is_some_and(|secret| is_token(settings, &secret))
+}
+
+/// Lets a request pass that is signed for `service` by somebody known here, or presents a token.
+pub(super) fn admit_signed(
+    gateway: &Gateway,
+    service: &str,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(), SignatureError> {
+    let settings = &gateway.settings;
+    if !sigv4::is_signed(headers) {
+        let is_known = presents_token(settings, headers, uri);
+        return if is_known { Ok(()) } else { Err(SignatureError::Unsigned) };
+    }
+    let signed = SignedRequest { service, method: &Method::POST, uri, headers, body };
+    signed.verify((gateway.wall)(), |id| {
+        settings.tokens.iter().find(|token| token.id == id).map(|token| token.secret.reveal())
+    })
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

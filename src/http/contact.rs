@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::request::{Body, fresh_request_id};
-use super::{Shared, access, sigv4};
+use super::sigv4::SignatureError;
+use super::{Shared, access};
 use crate::command::{Accepted, Command, Origin, Verb};
 use crate::control::contact::{
     self, ContactErrorView, ContactRefusal, ContactRequest, ContactSuccessView,
@@ -18,10 +19,13 @@ use crate::control::tables::ContactError;
 use crate::net::CommandError;
 
 /// From which boto3 takes the exception's class.
-const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+pub(super) const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// Which clients show in their own logs.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// What the `connect` client signs for.
+const SERVICE: &str = "connect";
 
 type Answer = Result<ContactSuccessView, ContactRefusal>;
 
@@ -94,27 +98,16 @@ fn admit(
 ) -> Result<Bytes, ContactRefusal> {
     let Body(body) =
         body.map_err(|error| ContactRefusal::new(ContactError::InvalidRequest, error.to_string()))?;
-    let settings = &shared.gateway.settings;
-    if !sigv4::is_signed(headers) {
-        return if access::presents_token(settings, headers, uri) {
-            Ok(body)
-        } else {
-            let message = "the request is neither signed nor carries a token";
-            Err(ContactRefusal::new(ContactError::UnrecognizedClient, message))
-        };
-    }
-    let signed = sigv4::SignedRequest { method: &Method::POST, uri, headers, body: &body };
-    let secret_of = |id: &str| {
-        settings.tokens.iter().find(|token| token.id == id).map(|token| token.secret.reveal())
-    };
-    match signed.verify((shared.gateway.wall)(), secret_of) {
+    match access::admit_signed(&shared.gateway, SERVICE, uri, headers, &body) {
         Ok(()) => Ok(body),
         Err(error) => {
             let kind = match error {
-                sigv4::SignatureError::UnknownKey => ContactError::UnrecognizedClient,
-                sigv4::SignatureError::Malformed(_)
-                | sigv4::SignatureError::Skewed
-                | sigv4::SignatureError::Mismatch => ContactError::InvalidSignature,
+                SignatureError::Unsigned | SignatureError::UnknownKey => {
+                    ContactError::UnrecognizedClient
+                }
+                SignatureError::Malformed(_)
+                | SignatureError::Skewed
+                | SignatureError::Mismatch => ContactError::InvalidSignature,
             };
             Err(ContactRefusal::new(kind, error.to_string()))
         }

@@ -16,12 +16,11 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// How far a request's time may be from ours, either way.
 const SKEW_MS: u64 = 5 * 60 * 1000;
 
-/// What the services of the SDK's `connect` client are signed for.
-const SERVICE: &str = "connect";
-
 /// Why a signature does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SignatureError {
+    #[error("the request is neither signed nor carries a token")]
+    Unsigned,
     #[error("the Authorization header is not a signature of version 4: {0}")]
     Malformed(&'static str),
     #[error("the access key id is not known here")]
@@ -34,6 +33,8 @@ pub(super) enum SignatureError {
 
 /// A request as it arrived.
 pub(super) struct SignedRequest<'a> {
+    /// What it must be signed for.
+    pub(super) service: &'a str,
     pub(super) method: &'a Method,
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
@@ -47,6 +48,7 @@ struct Authorization<'a> {
     scope: &'a str,
     day: &'a str,
     region: &'a str,
+    service: &'a str,
     signed_headers: &'a str,
     signature: &'a str,
 }
@@ -70,7 +72,7 @@ impl SignedRequest<'_> {
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
-        let authorization = Authorization::parse(text)?;
+        let authorization = Authorization::parse(text, self.service)?;
         let date =
             self.header("x-amz-date").ok_or(SignatureError::Malformed("X-Amz-Date is missing"))?;
         let signed_at =
@@ -137,7 +139,7 @@ impl SignedRequest<'_> {
 }
 
 impl<'a> Authorization<'a> {
-    fn parse(text: &'a str) -> Result<Self, SignatureError> {
+    fn parse(text: &'a str, service: &'a str) -> Result<Self, SignatureError> {
         let malformed = SignatureError::Malformed;
         let rest = text.strip_prefix(ALGORITHM).ok_or(malformed("another algorithm"))?;
         let part = |name: &str| {
@@ -150,9 +152,12 @@ impl<'a> Authorization<'a> {
         let (key_id, scope) =
             credential.split_once('/').ok_or(malformed("a Credential without scope"))?;
         let scope_parts: Vec<&str> = scope.split('/').collect();
-        let [day, region, SERVICE, "aws4_request"] = scope_parts.as_slice() else {
-            return Err(malformed("the scope is not day/region/connect/aws4_request"));
+        let [day, region, signed_service, "aws4_request"] = scope_parts.as_slice() else {
+            return Err(malformed("the scope is not day/region/service/aws4_request"));
         };
+        if *signed_service != service {
+            return Err(malformed("the scope is of another service"));
+        }
         // Unsigned, the host could be another's and the date anybody's.
         if !["host", "x-amz-date"]
             .iter()
@@ -160,13 +165,13 @@ impl<'a> Authorization<'a> {
         {
             return Err(malformed("host and x-amz-date must be signed"));
         }
-        Ok(Authorization { key_id, scope, day, region, signed_headers, signature })
+        Ok(Authorization { key_id, scope, day, region, service, signed_headers, signature })
     }
 
     fn signing_key(&self, secret: &str) -> [u8; 32] {
         let day = hmac(format!("AWS4{secret}").as_bytes(), self.day);
         let region = hmac(&day, self.region);
-        hmac(&hmac(&region, SERVICE), "aws4_request")
+        hmac(&hmac(&region, self.service), "aws4_request")
     }
 }
 
@@ -242,8 +247,15 @@ mod tests {
     fn the_signing_key_is_derived_as_the_specification_derives_it() {
         let scope = "20120215/us-east-1/connect/aws4_request";
         let (day, region) = ("20120215", "us-east-1");
-        let authorization =
-            Authorization { key_id: "", scope, day, region, signed_headers: "", signature: "" };
+        let authorization = Authorization {
+            key_id: "",
+            scope,
+            day,
+            region,
+            service: "connect",
+            signed_headers: "",
+            signature: "",
+        };
         // botocore.auth.SigV4Auth derives the same from this secret, day, region and service.
         let expected = "bceb7a3b8e97f1b74c0fdebb05d11289a25f0ee27d9512475230ee00d27ee7b0";
         assert_eq!(

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::codec::Codec;
-use crate::id::{PortId, StreamId, Track, Tracks};
+use crate::id::{PortId, TerminalId, Track, Tracks};
 use crate::rtp::telephone_event::{Detector, Digit};
 use crate::rtp::{Packet, ReceiverStats, is_rtcp};
 use crate::time::Instant;
@@ -12,6 +12,7 @@ use crate::time::Instant;
 use super::figures::DropReason;
 use super::latch::{Latch, Sighting, Signalled, Verdict};
 use super::prompt::Player;
+use super::voice::{Hearer, Talk, Talks};
 use super::{MediaEvent, PayloadMap, PortFigures, TapWriter};
 
 /// What becomes of a packet that a port takes.
@@ -27,10 +28,10 @@ pub(super) enum Route {
     Prompt(Box<Player>),
 }
 
-/// A stream's ring on the customer's port.
+/// A terminal's ring on the customer's port.
 #[derive(Debug)]
 pub(super) struct Tap {
-    pub(super) stream: StreamId,
+    pub(super) terminal: TerminalId,
     pub(super) tracks: Tracks,
     pub(super) writer: TapWriter,
 }
@@ -56,6 +57,8 @@ pub(super) struct Port {
     pub(super) permitted: Permitted,
     pub(super) route: Route,
     pub(super) taps: Vec<Tap>,
+    /// Sinks that speak to the leg, or to whom it is bridged with.
+    pub(super) talks: Talks,
     figures: PortFigures,
     source: Option<HeardSource>,
     /// Lost by sources before this one.
@@ -83,6 +86,7 @@ impl Port {
             permitted: Permitted::default(),
             route: Route::Nowhere,
             taps: Vec::new(),
+            talks: Talks::default(),
             figures: PortFigures::default(),
             source: None,
             lost_before: 0,
@@ -154,6 +158,14 @@ impl Port {
         if self.permitted.send { Ok(()) } else { Err(DropReason::Held) }
     }
 
+    /// Sends the other party's packet to the leg, unless a sink speaks to it. Says where it goes.
+    pub(super) fn relay(&mut self, bytes: &[u8], now: Instant) -> Result<SocketAddr, DropReason> {
+        if self.hears_a_sink(Hearer::Customer) {
+            return Err(DropReason::TalkedOver);
+        }
+        self.deliver(bytes, now)
+    }
+
     /// Sends a packet to the leg: the one place where anything does. Says where it goes.
     pub(super) fn deliver(&mut self, bytes: &[u8], now: Instant) -> Result<SocketAddr, DropReason> {
         let to = self.latch.rtp_destination().ok_or(DropReason::NoDestination)?;
@@ -165,6 +177,10 @@ impl Port {
         Ok(to)
     }
 
+    fn hears_a_sink(&self, hearer: Hearer) -> bool {
+        self.talks.of(hearer).is_some_and(Talk::is_talking)
+    }
+
     /// Whether a packet could be delivered.
     pub(super) fn is_reachable(&self) -> bool {
         self.permitted.receive && self.latch.rtp_destination().is_some()
@@ -173,6 +189,7 @@ impl Port {
     /// Where the leg's packets go: a port.
     pub(super) fn target(&self) -> Result<PortId, DropReason> {
         match &self.route {
+            Route::Bridge(_) if self.hears_a_sink(Hearer::Agent) => Err(DropReason::TalkedOver),
             Route::Bridge(other) => Ok(*other),
             Route::Echo => Ok(self.id),
             Route::Nowhere | Route::Prompt(_) => Err(DropReason::Unbridged),

@@ -13,15 +13,17 @@ use std::sync::Arc;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::id::{PortId, StreamId};
+use crate::id::{PortId, TerminalId};
 use crate::time::{Instant, Timers};
 
 use super::figures::DropReason;
 use super::latch::Signalled;
 use super::port::{Permitted, Port, Route, Tap};
 use super::port_hash::PortTable;
-use super::prompt::{Origin, Player, Program};
+use super::prompt::{Player, Program};
 use super::score::agent_voice;
+use super::speaker::Origin;
+use super::voice::{Hearer, Talk};
 use super::{Forward, MediaCommand, MediaEvent, RelayFigures, Settings, Transmit};
 
 /// The media machine: one per worker, both legs of a call on the same one.
@@ -47,11 +49,19 @@ enum Timer {
     Inactivity,
     Figures,
     Prompt,
+    Voice(Hearer),
     Key,
 }
 
 impl Timer {
-    const ALL: [Timer; 4] = [Timer::Inactivity, Timer::Figures, Timer::Prompt, Timer::Key];
+    const ALL: [Timer; 6] = [
+        Timer::Inactivity,
+        Timer::Figures,
+        Timer::Prompt,
+        Timer::Voice(Hearer::Customer),
+        Timer::Voice(Hearer::Agent),
+        Timer::Key,
+    ];
 }
 
 impl Relay {
@@ -89,12 +99,17 @@ impl Relay {
                 let program = Program { prompt, codec, payload_type, telephone_event, repeat };
                 self.play(port, &program, now)
             }
-            MediaCommand::Tap { stream, port, tracks, writer } => {
-                let tap = Tap { stream, tracks, writer };
+            MediaCommand::Tap { terminal, port, tracks, writer } => {
+                let tap = Tap { terminal, tracks, writer };
                 self.ports.get_mut(&port).map(|port| port.taps.push(tap))
             }
-            MediaCommand::Untap { stream, port } => self.untap(stream, port),
-            MediaCommand::MoveTaps { from, to } => self.move_taps(from, to),
+            MediaCommand::Untap { terminal, port } => self.untap(terminal, port),
+            MediaCommand::MoveTaps { from, to } => self.move_taps(from, to, now),
+            MediaCommand::Voice { terminal, port, hearer, reader } => {
+                let talk = Talk::new(terminal, reader, self.origin(), now);
+                self.begin_talk(port, hearer, Box::new(talk), now)
+            }
+            MediaCommand::Unvoice { terminal, port } => self.end_talks(terminal, port),
             MediaCommand::Close { port } => self.close(port),
         };
         if done.is_none() {
@@ -120,7 +135,7 @@ impl Relay {
         let outcome = target.and_then(|target| {
             let target = self.ports.get_mut(&target).map(|other| (target, other));
             let (port, other) = target.ok_or(DropReason::Unbridged)?;
-            let to = other.deliver(packet, now)?;
+            let to = other.relay(packet, now)?;
             Ok(Forward { port, to, rtcp: false })
         });
         if let Some(receiver) = self.ports.get_mut(&port) {
@@ -160,6 +175,7 @@ impl Relay {
                 Timer::Inactivity => self.check_activity(port, now),
                 Timer::Figures => self.tell_figures(port, now),
                 Timer::Prompt => self.send_prompt(port, now),
+                Timer::Voice(hearer) => self.send_talk(port, hearer, now),
                 Timer::Key => self.end_key(port, now),
             }
         }
@@ -236,11 +252,7 @@ impl Relay {
 
     fn play(&mut self, port: PortId, program: &Program, now: Instant) -> Option<()> {
         self.set_route(port, Route::Nowhere)?;
-        let origin = Origin {
-            ssrc: self.random.random(),
-            sequence: self.random.random(),
-            timestamp: self.random.random(),
-        };
+        let origin = self.origin();
         match Player::new(program, &self.speech, origin, now) {
             Ok(player) => {
                 self.ports.get_mut(&port)?.route = Route::Prompt(Box::new(player));
@@ -252,17 +264,57 @@ impl Relay {
         Some(())
     }
 
-    fn untap(&mut self, stream: StreamId, port: PortId) -> Option<()> {
-        let port = self.ports.get_mut(&port)?;
-        port.taps.retain(|tap| tap.stream != stream);
+    fn origin(&mut self) -> Origin {
+        Origin {
+            ssrc: self.random.random(),
+            sequence: self.random.random(),
+            timestamp: self.random.random(),
+        }
+    }
+
+    fn begin_talk(
+        &mut self,
+        id: PortId,
+        hearer: Hearer,
+        talk: Box<Talk>,
+        now: Instant,
+    ) -> Option<()> {
+        let slot = self.ports.get_mut(&id)?.talks.slot(hearer);
+        if slot.is_none() {
+            *slot = Some(talk);
+            self.timers.set((id, Timer::Voice(hearer)), now);
+        }
         Some(())
     }
 
-    fn move_taps(&mut self, from: PortId, to: PortId) -> Option<()> {
+    fn end_talks(&mut self, terminal: TerminalId, id: PortId) -> Option<()> {
+        let port = self.ports.get_mut(&id)?;
+        for hearer in Hearer::ALL {
+            if port.talks.slot(hearer).take_if(|talk| talk.terminal == terminal).is_some() {
+                self.timers.cancel(&(id, Timer::Voice(hearer)));
+            }
+        }
+        Some(())
+    }
+
+    fn untap(&mut self, terminal: TerminalId, port: PortId) -> Option<()> {
+        let port = self.ports.get_mut(&port)?;
+        port.taps.retain(|tap| tap.terminal != terminal);
+        Some(())
+    }
+
+    fn move_taps(&mut self, from: PortId, to: PortId, now: Instant) -> Option<()> {
         if !self.ports.contains_key(&to) {
             return None;
         }
-        let taps = std::mem::take(&mut self.ports.get_mut(&from)?.taps);
+        let port = self.ports.get_mut(&from)?;
+        let (taps, mut talks) = (std::mem::take(&mut port.taps), std::mem::take(&mut port.talks));
+        for hearer in Hearer::ALL {
+            self.timers.cancel(&(from, Timer::Voice(hearer)));
+            if let Some(talk) = talks.slot(hearer).take() {
+                self.begin_talk(to, hearer, talk, now);
+            }
+        }
         self.ports.get_mut(&to)?.taps.extend(taps);
         Some(())
     }
@@ -321,8 +373,8 @@ impl Relay {
         let Route::Prompt(player) = &mut port.route else {
             return;
         };
-        let due = player.take_due(now);
-        let next = player.due();
+        let due = player.pace().take_due(now);
+        let next = player.pace().due();
         // A leg on hold, or without an address yet, hears the prompt from where it stands when it can be sent to.
         let count = if reachable { due } else { 0 };
         for _ in 0..count {
@@ -339,6 +391,37 @@ impl Relay {
             }
         }
         self.timers.set((id, Timer::Prompt), next);
+    }
+
+    fn send_talk(&mut self, id: PortId, hearer: Hearer, now: Instant) {
+        let Some(port) = self.ports.get_mut(&id) else {
+            return;
+        };
+        let hearing = match (hearer, &port.route) {
+            (Hearer::Customer, _) => Some(id),
+            (Hearer::Agent, Route::Bridge(other)) => Some(*other),
+            (Hearer::Agent, Route::Nowhere | Route::Echo | Route::Prompt(_)) => None,
+        };
+        let Some(mut talk) = port.talks.slot(hearer).take_if(|talk| !talk.is_over()) else {
+            *port.talks.slot(hearer) = None;
+            return;
+        };
+        let due = talk.pace().take_due(now);
+        self.timers.set((id, Timer::Voice(hearer)), talk.pace().due());
+        // Nobody there, on hold, or without an address yet: it is heard from where it stands when somebody can be sent to.
+        let listener = hearing.and_then(|it| Some((it, self.ports.get_mut(&it)?)));
+        if let Some((at, listener)) = listener.filter(|(_, listener)| listener.is_reachable()) {
+            for _ in 0..due {
+                if let Some(bytes) = talk.next_packet(&listener.payloads())
+                    && let Ok(to) = listener.deliver(&bytes, now)
+                {
+                    self.transmits.push_back(Transmit { port: at, to, bytes });
+                }
+            }
+        }
+        if let Some(port) = self.ports.get_mut(&id) {
+            *port.talks.slot(hearer) = Some(talk);
+        }
     }
 
     /// Looks after a key press that is going on, so that a lost end ends it too.

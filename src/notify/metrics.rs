@@ -15,7 +15,6 @@ use super::trunks::TrunkBoard;
 use crate::control::json::{KindView, LegFiguresView, StreamFiguresView, outcome_name};
 use crate::control::tables;
 use crate::event::{Event, Kind};
-use crate::id::SinkName;
 
 type Label = [(&'static str, &'static str); 1];
 type SinkLabel = [(&'static str, String); 1];
@@ -127,6 +126,8 @@ pub struct Metrics {
     sink_bytes: SinkCounts,
     sink_reconnects: SinkCounts,
     sink_discarded: SinkCounts,
+    sink_said: SinkCounts,
+    sink_unsaid: SinkCounts,
     sink_lag: Histogram,
     attached: Attached,
 }
@@ -156,6 +157,8 @@ impl Metrics {
             sink_bytes: Family::default(),
             sink_reconnects: Family::default(),
             sink_discarded: Family::default(),
+            sink_said: Family::default(),
+            sink_unsaid: Family::default(),
             sink_lag: Histogram::new(LAG_S),
             attached: Attached::default(),
         };
@@ -207,6 +210,16 @@ impl Metrics {
             "stream_discarded_samples",
             "Samples given up",
             self.sink_discarded.clone(),
+        );
+        registry.register(
+            "stream_said_samples",
+            "Samples that sinks said to the parties",
+            self.sink_said.clone(),
+        );
+        registry.register(
+            "stream_unsaid_samples",
+            "Samples that sinks said and that were given up",
+            self.sink_unsaid.clone(),
         );
         registry.register(
             "stream_lag_seconds",
@@ -269,14 +282,14 @@ impl Metrics {
         }
     }
 
-    /// Counts what a sink's sums for a stream have grown by.
-    pub fn handle_stream_figures(
+    /// Counts what a sink's sums for a terminal have grown by.
+    pub fn handle_terminal_figures(
         &self,
-        sink: &SinkName,
+        sink: &str,
         earlier: Option<&StreamFiguresView>,
         figures: &StreamFiguresView,
     ) {
-        let label = [("sink", sink.to_string())];
+        let label = [("sink", sink.to_owned())];
         let growth = |sum: fn(&StreamFiguresView) -> u64| {
             sum(figures).saturating_sub(earlier.map_or(0, sum))
         };
@@ -286,6 +299,8 @@ impl Metrics {
         self.sink_discarded
             .get_or_create(&label)
             .inc_by(growth(|figures| figures.discarded_samples));
+        self.sink_said.get_or_create(&label).inc_by(growth(|figures| figures.said_samples));
+        self.sink_unsaid.get_or_create(&label).inc_by(growth(|figures| figures.unsaid_samples));
         self.sink_lag.observe(figures.lag_ms as f64 / 1_000.0);
     }
 

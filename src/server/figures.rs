@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::fragments::{Figures as StoreFigures, StreamStore};
 use crate::net::{NetHandle, Status, Tallied};
+use crate::notary::Notary;
 use crate::notify::{Figure, FigureKind, LabelledSums, Metrics};
-use crate::sink::{PoolFigures, SinkHandle};
+use crate::sink::{PlaceState, PoolFigures, SinkHandle};
 use crate::store::Store;
 use crate::switch::GuardCounters;
 use crate::trace::Row;
@@ -70,6 +72,10 @@ pub(super) fn attach(metrics: &Metrics, net: &NetHandle, sinks: &SinkHandle) {
 
     let pools = sinks.clone();
     metrics.attach(FigureKind::Sums, Box::new(move || sink_sums(&pools.pools())));
+    let pools = sinks.clone();
+    metrics.attach(FigureKind::Levels, Box::new(move || sink_levels(&pools.pools())));
+    let pools = sinks.clone();
+    metrics.attach_labelled(Box::new(move || vec![connect_failures(&pools.pools())]));
 }
 
 /// SIP messages by direction and kind.
@@ -128,6 +134,80 @@ pub(super) fn attach_store(metrics: &Metrics, store: &Store) {
         ]
     };
     metrics.attach(FigureKind::Sums, Box::new(sums));
+}
+
+pub(super) fn attach_notary(metrics: &Metrics, notary: &Notary) {
+    let notary = notary.clone();
+    let sums = move || {
+        let figures = notary.figures();
+        vec![
+            figure("notary_sealed", "Manifests that were signed", figures.sealed()),
+            figure(
+                "notary_unsealed",
+                "Manifests that stayed without a signature because too many waited",
+                figures.unsealed(),
+            ),
+            figure(
+                "notary_unwritten",
+                "Signed manifests that the ledger's disk did not take",
+                figures.unwritten(),
+            ),
+        ]
+    };
+    metrics.attach(FigureKind::Sums, Box::new(sums));
+}
+
+/// Attaches the figures of the stream stores, all of them together.
+pub(super) fn attach_stream_stores(metrics: &Metrics, sinks: &SinkHandle) {
+    let stores = sinks.stores();
+    if stores.is_empty() {
+        return;
+    }
+    let counted = stores.clone();
+    let sums = move || {
+        let figures: Vec<_> = counted.iter().map(StreamStore::figures).collect();
+        let sum = |name, help, of: fn(&StoreFigures) -> u64| {
+            figure(name, help, figures.iter().map(of).sum())
+        };
+        vec![
+            sum("stream_store_written", "Fragments written", |it| it.written),
+            sum("stream_store_removed", "Fragments removed by age or size", |it| it.removed),
+            sum("stream_store_torn", "Fragments torn by a crash and cut off", |it| it.torn),
+            sum(
+                "stream_store_passed_over",
+                "Fragments removed before a reader had come to them",
+                |it| it.passed_over,
+            ),
+            sum(
+                "stream_store_refused_readers",
+                "Readers refused because as many as may were reading the stream",
+                |it| it.refused_readers,
+            ),
+            sum("stream_store_failed_removals", "Files that the disk did not let go", |it| {
+                it.failed_removals
+            }),
+        ]
+    };
+    metrics.attach(FigureKind::Sums, Box::new(sums));
+    let levels = move || {
+        let figures: Vec<_> = stores.iter().map(StreamStore::figures).collect();
+        let sum = |name, help, of: fn(&StoreFigures) -> u64| {
+            figure(name, help, figures.iter().map(of).sum())
+        };
+        let oldest = figures.iter().filter_map(|it| it.oldest_unix_ms).min().unwrap_or(0);
+        vec![
+            sum("stream_store_streams", "Streams that are kept", |it| it.streams as u64),
+            sum("stream_store_fragments", "Fragments that are kept", |it| it.fragments as u64),
+            sum("stream_store_bytes", "Octets of fragments that are kept", |it| it.bytes),
+            sum("stream_store_readers", "Readers of stored streams", |it| it.readers as u64),
+            figure(
+                "stream_store_oldest_timestamp_seconds",
+                "When the oldest fragment was written; 0 when there is none",
+                oldest / 1000,
+            ),
+        ]
+    };
+    metrics.attach(FigureKind::Levels, Box::new(levels));
 }
 
 const fn figure(name: &'static str, help: &'static str, value: u64) -> Figure {
@@ -252,6 +332,27 @@ fn switch_levels(status: &Status) -> Vec<Figure> {
     ]
 }
 
+fn sink_levels(pools: &[PoolFigures]) -> Vec<Figure> {
+    let places = pools.iter().flat_map(|pool| &pool.places);
+    let resting = places.filter(|place| place.state != PlaceState::Closed).count();
+    let help =
+        "Addresses of sinks that failed too often and are left alone, or tried by one stream";
+    vec![figure("sink_addresses_resting", help, resting as u64)]
+}
+
+/// By sink and kind; what never happened has no row.
+fn connect_failures(pools: &[PoolFigures]) -> LabelledSums {
+    let rows = pools.iter().flat_map(|pool| {
+        let happened = pool.connect_failures.iter().filter(|(_, count)| *count > 0);
+        happened.map(|(failure, count)| {
+            let kind = ("kind", failure.as_str().to_owned());
+            (vec![("sink", pool.sink.to_string()), kind], *count)
+        })
+    });
+    let help = "Attempts to connect to a sink that failed, by kind";
+    LabelledSums { name: "sink_connect_failures", help, rows: rows.collect() }
+}
+
 fn sink_sums(pools: &[PoolFigures]) -> Vec<Figure> {
     let sum = |of: fn(&PoolFigures) -> u64| pools.iter().map(of).sum();
     vec![
@@ -290,6 +391,16 @@ fn sink_sums(pools: &[PoolFigures]) -> Vec<Figure> {
             "sink_overflowed_controls",
             "Streams ended because changes came too fast",
             sum(|pool| pool.overflowed_controls),
+        ),
+        figure(
+            "sink_certificates_renewed",
+            "Times that changed certificates of sinks were taken up",
+            sum(|pool| pool.certificates_renewed),
+        ),
+        figure(
+            "sink_certificates_refused",
+            "Times that changed certificates of sinks were refused, the old ones staying in force",
+            sum(|pool| pool.certificates_refused),
         ),
         figure("sink_bugs", "Streams that an error in this program ended", sum(|pool| pool.panics)),
     ]

@@ -1,6 +1,7 @@
 //! The switch's end of the sinks: every command becomes a task, or a letter to one, without waiting.
 
 use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -10,40 +11,66 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 
-use super::link::{FileLink, Link, MemoryLink, SocketLink};
-use super::outbox::{Keeping, Outbox};
+use super::link::{DatagramLink, FileLink, Link, Look, MemoryLink, SocketLink};
+use super::matroska::{MatroskaFile, StoredStream};
+use super::outbox::Outbox;
 use super::pool::{Place, Pool, PoolFigures, Way};
+use super::recording::Recording;
 use super::scope::Scope;
 use super::settings::Settings;
 use super::stream::{Close, Ending, Letter, Stream, Told};
-use super::target::TargetError;
+use super::target::{Destinations, Reach, Target, TargetError};
+use super::voice::BackChannel;
+use super::wav::WavFile;
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
-use crate::dialect::{Dialect, DialectKind, Format, StreamInfo};
+use crate::dialect::audiosocket::AudioSocket;
+use crate::dialect::{Dialect, Format, StreamInfo};
 use crate::event::Cause;
-use crate::id::{SinkName, StreamId};
+use crate::fragments::{Begin, StreamStore};
+use crate::id::{SinkName, TerminalId};
+use crate::matroska::Head;
 use crate::media::{Assembler, AssemblyPlan, Control};
-use crate::net::Clock;
+use crate::net::{Clock, DnsSettings, HostNames};
 use crate::time::Instant;
 
 /// Milliseconds of audio in a frame.
 const FRAME_MS: u32 = 20;
 
+/// What Amazon Connect calls the house: there is one here.
+const INSTANCE: &str = "sidestream";
+
 /// Changes that wait for a stream's task, which takes them at once. When even this many wait, the stream is ended: a `pause`
 /// that got lost would send what nobody may hear.
 const LETTERS_LIMIT: usize = 64;
 
-/// Starts the sinks. Must be called within a tokio runtime, which then runs one task per stream.
+/// How all sinks are reached.
+#[derive(Clone, Debug)]
+pub struct Reaching {
+    /// How their names are looked up.
+    pub dns: DnsSettings,
+    /// Where they may be.
+    pub destinations: Destinations,
+}
+
+/// Starts the sinks. Must be called within a tokio runtime, which then runs one task per terminal.
 pub fn start(
     settings: Vec<Settings>,
+    reaching: &Reaching,
     clock: Clock,
     events: mpsc::Sender<SinkEvent>,
 ) -> Result<SinkHandle, TargetError> {
+    let names = HostNames::new(&reaching.dns);
+    let reach = Reach { names, destinations: reaching.destinations.clone(), clock };
     let pools: Result<Vec<_>, _> =
-        settings.into_iter().map(|each| Pool::new(each).map(Arc::new)).collect();
+        settings.into_iter().map(|each| Pool::new(each, &reach).map(Arc::new)).collect();
+    let pools = pools?;
+    for store in pools.iter().filter_map(|pool| pool.way.store()) {
+        tokio::spawn(store.clone().keep_clean());
+    }
     let room = Room {
-        pools: pools?,
+        pools,
         scope: Scope::default(),
-        streams: DashMap::new(),
+        terminals: DashMap::new(),
         runtime: Runtime::current(),
         clock,
         events,
@@ -58,13 +85,13 @@ pub struct SinkHandle(Arc<Room>);
 struct Room {
     pools: Vec<Arc<Pool>>,
     scope: Scope,
-    streams: DashMap<StreamId, Mailbox>,
+    terminals: DashMap<TerminalId, Mailbox>,
     runtime: Runtime,
     clock: Clock,
     events: mpsc::Sender<SinkEvent>,
 }
 
-/// The way to a stream's task.
+/// The way to a terminal's task.
 struct Mailbox {
     letters: mpsc::Sender<Letter>,
     close: watch::Sender<Option<Close>>,
@@ -79,12 +106,12 @@ struct Inbox {
 
 impl SinkHandle {
     /// Does what the call asks. Never blocks and never fails: what cannot be done ends the stream with
-    /// [`SinkEvent::Finished`]. A command for a stream that has finished is without effect.
+    /// [`SinkEvent::Finished`]. A command for a terminal that has finished is without effect.
     pub fn send(&self, command: SinkCommand) {
         match command {
             SinkCommand::Open(plan) => self.open(*plan),
-            SinkCommand::Control { stream, at, control } => self.control(stream, at, control),
-            SinkCommand::Close { stream, at, cause } => self.close(stream, Close { at, cause }),
+            SinkCommand::Control { terminal, at, control } => self.control(terminal, at, control),
+            SinkCommand::Close { terminal, at, cause } => self.close(terminal, Close { at, cause }),
         }
     }
 
@@ -98,41 +125,46 @@ impl SinkHandle {
         self.0.pools.iter().map(|pool| pool.figures()).collect()
     }
 
-    /// How many streams are open.
+    /// The stream stores among them, in the order of the configuration.
+    pub fn stores(&self) -> Vec<StreamStore> {
+        self.0.pools.iter().filter_map(|pool| pool.way.store().cloned()).collect()
+    }
+
+    /// How many terminals are open.
     pub fn open_streams(&self) -> usize {
-        self.0.streams.len()
+        self.0.terminals.len()
     }
 
     fn open(&self, plan: StreamPlan) {
-        let stream = plan.stream;
+        let terminal = plan.terminal;
         let Some(pool) = self.0.pool(&plan.sink) else {
-            warn!(%stream, sink = %plan.sink, "no such sink");
-            return self.refuse(stream, Cause::ConnectFailed);
+            warn!(%terminal, sink = %plan.sink, "no such sink");
+            return self.refuse(terminal, Cause::ConnectFailed);
         };
-        if self.0.streams.contains_key(&stream) {
-            error!(%stream, "a stream was opened twice");
-            return self.refuse(stream, Cause::Bug);
+        if self.0.terminals.contains_key(&terminal) {
+            error!(%terminal, "a terminal was opened twice");
+            return self.refuse(terminal, Cause::Bug);
         }
         let Some(place) = pool.take_place() else {
-            return self.refuse(stream, Cause::Policy);
+            return self.refuse(terminal, Cause::Policy);
         };
         let (letters, letter_box) = mpsc::channel(LETTERS_LIMIT);
         let (close, closed) = watch::channel(None);
-        self.0.streams.insert(stream, Mailbox { letters, close, pool: Arc::clone(&pool) });
+        self.0.terminals.insert(terminal, Mailbox { letters, close, pool: Arc::clone(&pool) });
         let inbox = Inbox { letters: letter_box, closed };
         self.0.runtime.spawn(run(Arc::clone(&self.0), plan, pool, inbox, place));
     }
 
-    fn refuse(&self, stream: StreamId, cause: Cause) {
+    fn refuse(&self, terminal: TerminalId, cause: Cause) {
         let events = self.0.events.clone();
         self.0.runtime.spawn(async move {
             // An error means that the switch is gone, and with it whoever asked.
-            let _ = events.send(SinkEvent::Finished { stream, cause, manifest: None }).await;
+            let _ = events.send(SinkEvent::Finished { terminal, cause, manifest: None }).await;
         });
     }
 
-    fn control(&self, stream: StreamId, at: Instant, control: Control) {
-        let Some(mailbox) = self.0.streams.get(&stream) else {
+    fn control(&self, terminal: TerminalId, at: Instant, control: Control) {
+        let Some(mailbox) = self.0.terminals.get(&terminal) else {
             return;
         };
         let full = match mailbox.letters.try_send(Letter { at, control }) {
@@ -145,8 +177,8 @@ impl SinkHandle {
         }
     }
 
-    fn close(&self, stream: StreamId, close: Close) {
-        if let Some(mailbox) = self.0.streams.get(&stream) {
+    fn close(&self, terminal: TerminalId, close: Close) {
+        if let Some(mailbox) = self.0.terminals.get(&terminal) {
             mailbox.put_close(close);
         }
     }
@@ -163,20 +195,20 @@ impl Mailbox {
     }
 }
 
-/// Runs the task of one stream and tells its end, whatever that is.
+/// Runs the task of one terminal and tells its end, whatever that is.
 async fn run(room: Arc<Room>, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox, place: Place) {
-    let stream = plan.stream;
+    let terminal = plan.terminal;
     let life = async { room.stream(plan, Arc::clone(&pool), inbox).run().await };
     let ending = guard(life).await.unwrap_or_else(|| {
-        error!(%stream, "a stream's task panicked");
+        error!(%terminal, "a terminal's task panicked");
         pool.counters.panicked();
         Ending { cause: Cause::Bug, manifest: None }
     });
-    room.streams.remove(&stream);
+    room.terminals.remove(&terminal);
     drop(place);
     let Ending { cause, manifest } = ending;
     // An error means that the switch is gone, and with it whoever asked.
-    let _ = room.events.send(SinkEvent::Finished { stream, cause, manifest }).await;
+    let _ = room.events.send(SinkEvent::Finished { terminal, cause, manifest }).await;
 }
 
 /// A panic ends one stream, and no other; `None` tells of it.
@@ -189,22 +221,22 @@ impl Room {
         self.pools.iter().find(|pool| pool.settings.name == *name).cloned()
     }
 
-    fn stream(&self, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
+    fn stream(&self, mut plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
         let format = pool.settings.effective_format();
-        let dialect = pool.dialect();
-        let keeping = match dialect {
-            Some(DialectKind::Native) => Keeping::UntilAcknowledged,
-            Some(DialectKind::Twilio) | None => Keeping::Nothing,
-        };
+        plan.tracks = format.channels.narrow(plan.tracks);
+        let (keeping, gaps_as_silence) = (pool.way.keeping(), pool.way.wants_silence());
         let link = self.link(&plan, &pool, format);
+        let voices = std::mem::take(&mut plan.voices);
+        let back_channel = BackChannel::new(voices, format.encoding);
         Stream {
-            id: plan.stream,
+            id: plan.terminal,
             tracks: plan.tracks,
             start: plan.start,
             sample_rate: format.sample_rate,
             outbox: Outbox::new(pool.settings.queue_samples(), keeping, plan.tracks),
-            assembler: assembler(plan, format, dialect),
+            assembler: assembler(plan, &pool, format, gaps_as_silence),
             link,
+            back_channel,
             letters: inbox.letters,
             close: inbox.closed,
             events: self.events.clone(),
@@ -218,36 +250,81 @@ impl Room {
         match &pool.way {
             Way::Socket(target, dialect) => {
                 let dialect = Dialect::new(*dialect, self.info(plan, format));
-                Link::Socket(Box::new(SocketLink::new(
-                    Arc::clone(target),
-                    dialect,
-                    pool.settings.reconnect,
-                )))
+                socket(plan, target, dialect, pool)
+            }
+            Way::AudioSocket(target, heard) => {
+                let audio_socket = AudioSocket::new(&self.info(plan, format), *heard);
+                socket(plan, target, Dialect::AudioSocket(audio_socket), pool)
+            }
+            Way::Datagrams(target, payload_type) => {
+                let look = Look {
+                    stream: plan.terminal.stream,
+                    tracks: plan.tracks,
+                    start: plan.start,
+                    sample_rate: format.sample_rate,
+                    encoding: format.encoding,
+                    payload_type: *payload_type,
+                };
+                let (target, reconnect) = (Arc::clone(target), pool.settings.reconnect);
+                Link::Datagram(Box::new(DatagramLink::new(target, look, self.clock, reconnect)))
             }
             Way::Wav(directory) => {
-                let name = format!("{}-{}", plan.call, plan.stream);
-                Link::File(Box::new(FileLink::new(
-                    directory.join(name),
-                    plan.tracks,
-                    format.sample_rate,
-                )))
+                let (path, tracks, rate) = (file(directory, plan), plan.tracks, format.sample_rate);
+                let wav = path.with_extension("wav");
+                let make = move || Ok(Recording::Wav(WavFile::create(&wav, tracks, rate)?));
+                Link::File(Box::new(FileLink::new(path.with_extension("json"), make)))
+            }
+            Way::Matroska(directory, cluster_ms) => {
+                let (path, head) = (file(directory, plan), self.head(plan, format));
+                let (mkv, cluster_ms) = (path.with_extension("mkv"), *cluster_ms);
+                let make =
+                    move || Ok(Recording::Matroska(MatroskaFile::create(&mkv, &head, cluster_ms)?));
+                Link::File(Box::new(FileLink::new(path.with_extension("json"), make)))
+            }
+            Way::Store(store) => {
+                let manifest = store.manifest_path(plan.call, plan.terminal);
+                let head = self.head(plan, format);
+                let begin = Begin { call: plan.call, terminal: plan.terminal, head };
+                let store = store.clone();
+                let make = move || Ok(Recording::Store(StoredStream::begin(&store, begin)?));
+                Link::File(Box::new(FileLink::new(manifest, make)))
             }
             Way::Scope => Link::Memory(MemoryLink::new(self.scope.begin(plan, format.sample_rate))),
         }
     }
 
-    fn info(&self, plan: &StreamPlan, format: Format) -> StreamInfo {
+    /// When the stream's clock stood at 0, in milliseconds since 1970.
+    fn started_at_unix_ms(&self, plan: &StreamPlan) -> u64 {
         let since_1970 = self.clock.unix(plan.start).duration_since(UNIX_EPOCH).unwrap_or_default();
+        since_1970.as_millis() as u64
+    }
+
+    /// What a Matroska file or fragment says of the stream, in the words of Amazon Connect's.
+    fn head(&self, plan: &StreamPlan, format: Format) -> Head {
+        let tag = |name: &str, text: String| (name.to_owned(), text);
+        Head {
+            tracks: plan.tracks,
+            sample_rate: format.sample_rate,
+            started_at_unix_ms: self.started_at_unix_ms(plan),
+            tags: vec![
+                tag("ContactId", plan.call.to_string()),
+                tag("InstanceId", INSTANCE.to_owned()),
+                tag("SIDESTREAM_STREAM", plan.terminal.stream.to_string()),
+            ],
+        }
+    }
+
+    fn info(&self, plan: &StreamPlan, format: Format) -> StreamInfo {
         StreamInfo {
             call: plan.call,
-            stream: plan.stream,
+            stream: plan.terminal.stream,
             sink: plan.sink.clone(),
             label: plan.label.clone(),
             tracks: plan.tracks,
             format,
             frame_ms: FRAME_MS,
             start: plan.start,
-            started_at_unix_ms: since_1970.as_millis() as u64,
+            started_at_unix_ms: self.started_at_unix_ms(plan),
             from: plan.from.clone(),
             to: plan.to.clone(),
             attributes: plan.attributes.clone(),
@@ -255,19 +332,32 @@ impl Room {
     }
 }
 
-fn assembler(plan: StreamPlan, format: Format, dialect: Option<DialectKind>) -> Assembler {
+/// A file of this stream, without extension.
+fn file(directory: &Path, plan: &StreamPlan) -> PathBuf {
+    directory.join(format!("{}-{}", plan.call, plan.terminal))
+}
+
+fn socket(plan: &StreamPlan, target: &Arc<Target>, dialect: Dialect, pool: &Pool) -> Link {
+    let stream = plan.terminal.to_string();
+    let reconnect = pool.settings.reconnect;
+    Link::Socket(Box::new(SocketLink::new(Arc::clone(target), stream, dialect, reconnect)))
+}
+
+fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: bool) -> Assembler {
     let assembly = AssemblyPlan {
         call: plan.call,
-        stream: plan.stream,
+        terminal: plan.terminal,
         sink: plan.sink,
         start: plan.start,
+        begin: plan.begin,
         tracks: plan.tracks,
         payloads: plan.payloads,
         sample_rate: format.sample_rate,
         encoding: format.encoding,
         frame_ms: FRAME_MS,
         pause_as: plan.pause_as,
-        gaps_as_silence: dialect.is_some_and(DialectKind::wants_silence),
+        redact_dtmf: plan.redact_dtmf || pool.settings.redact_dtmf,
+        gaps_as_silence,
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     };
     Assembler::new(assembly, plan.reader)

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  switch -- SinkHandle::send --> mailbox --> one task per stream, on a tick of 10 ms:
-//!  tap's ring --> Assembler --> Outbox (bounded, the oldest gives way) --> Link: WebSocket, WAV file, scope
+//!  tap's ring --> Assembler --> Outbox (bounded, the oldest gives way) --> Link: WebSocket, AudioSocket, RTP, files, scope
 //!  switch <-- SinkEvent ------------------------------------------------'
 //! ```
 //!
@@ -11,23 +11,31 @@
 //! told to it if its dialect has a word for it, and accounted for in the manifest.
 
 mod handle;
+mod kind;
 mod link;
 pub mod listener;
+mod matroska;
 mod outbox;
 mod pool;
+mod recording;
 mod scope;
 mod settings;
 mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
+mod voice;
 mod wav;
 
-pub use handle::{SinkHandle, start};
+pub use handle::{Reaching, SinkHandle, start};
+pub use kind::Kind;
 pub use pool::PoolFigures;
 pub use scope::{Excerpt, Level, Scope, ScopeStream};
 pub use settings::{
-    Header, HeaderError, Kind, QUEUE_MS_LIMIT, Reconnect, Secret, Settings, Url, UrlError,
-    WebSocket,
+    AudioSocket, Header, HeaderError, HostPort, HostPortError, QUEUE_MS_LIMIT, Reconnect, Rtp,
+    Secret, Settings, Url, UrlError, WebSocket,
 };
-pub use target::TargetError;
+pub use target::{
+    Allowed, AllowedError, Carrier, Credentials, Destinations, Failure, Key, Mercy, Own,
+    PlaceFigures, PlaceState, Range, Refusal, Signing, TargetError,
+};

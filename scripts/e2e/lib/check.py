@@ -26,6 +26,14 @@ def unhurt(text):
     assert leg["received"] == leg["forwarded"] and leg["lost"] == 0, leg
 
 
+def back_channel(text):
+    """The marks of a sink that spoke for 4 s, and then cut itself short after half a second."""
+    marks = [json.loads(line) for line in text.splitlines()]
+    assert [mark["mark"] for mark in marks] == ["spoken", "cut"], marks
+    spoken, cut = (mark["after_s"] for mark in marks)
+    assert 3.8 < spoken < 5.5 and 0.4 < cut < 1.5, marks
+
+
 def outcome(text, expected, status=""):
     """The last ended call had this outcome, towards the customer with this status."""
     call = json.loads(text)["calls"][-1]
@@ -89,4 +97,4 @@ def heard(text, lost="0"):
     assert call["media"]["received"] > 0, call["media"]
 
 
-{function.__name__: function for function in (relayed, unhurt, outcome, holding, two_way, report, spans, stream, heard)}[sys.argv[1]](sys.stdin.read(), *sys.argv[2:])
+{function.__name__: function for function in (relayed, unhurt, back_channel, outcome, holding, two_way, report, spans, stream, heard)}[sys.argv[1]](sys.stdin.read(), *sys.argv[2:])

@@ -11,10 +11,12 @@
 //! ```
 //!
 //! Numbers are big-endian; [`FrameHeader`] is the one place that knows the layout. Samples are as the hello's `encoding` says
-//! (`pcm_s16le`: 16 bit little-endian, `pcmu`: mu-law).
+//! (`pcm_s16le`: 16 bit little-endian, `pcmu`: mu-law, `pcma`: A-law).
 
 mod frame;
 mod manifest;
+#[cfg(all(test, feature = "server"))]
+mod schema;
 mod wire;
 
 pub use frame::{FrameError, FrameHeader};
@@ -127,6 +129,10 @@ impl Native {
         .message()
     }
 
+    pub(super) fn heard(&self, name: &str) -> Message {
+        Telling::Heard { name: name.to_owned() }.message()
+    }
+
     pub(super) fn refuse(&self, reason: &str) -> Message {
         Telling::Refused { reason: reason.to_owned() }.message()
     }
@@ -138,8 +144,9 @@ impl Native {
 
 /// Reads what a sink said.
 pub(super) fn read(message: &Message) -> SinkSays {
-    let Message::Text(text) = message else {
-        return SinkSays::garbage("a binary message");
+    let text = match message {
+        Message::Text(text) => text,
+        Message::Binary(samples) => return SinkSays::Say(samples.to_vec()),
     };
     match serde_json::from_str(text) {
         Ok(Answer::Ack { track, position }) => SinkSays::Acknowledged { track, position },
@@ -147,7 +154,9 @@ pub(super) fn read(message: &Message) -> SinkSays {
         Ok(Answer::Pause) => SinkSays::Pause,
         Ok(Answer::Resume) => SinkSays::Resume,
         Ok(Answer::Mark { name }) if is_mark_name(&name) => SinkSays::Mark(name),
-        Ok(Answer::Mark { .. }) => SinkSays::garbage(
+        Ok(Answer::SayMark { name }) if is_mark_name(&name) => SinkSays::SayMark(name),
+        Ok(Answer::Hush) => SinkSays::Hush,
+        Ok(Answer::Mark { .. } | Answer::SayMark { .. }) => SinkSays::garbage(
             "the name of a mark must be 1 to 128 bytes without control characters",
         ),
         Err(error) => SinkSays::garbage(&error.to_string()),

@@ -1,17 +1,16 @@
-//! The JSON protocol of Twilio's Media Streams, one way: pages "Media Streams – WebSocket Messages" and "TwiML Voice: `<Stream>`".
+//! The JSON protocol of Twilio's Media Streams: pages "Media Streams – WebSocket Messages" and "TwiML Voice: `<Stream>`".
 //!
 //! Audio is mu-law at 8000 Hz in base64; `inbound` is what the customer says, `outbound` what the customer hears. Numbers are
 //! strings. `sequenceNumber` counts a connection's messages from the start message on, `chunk` the media messages of a track.
 //! `timestamp` is the frame's position in milliseconds: time that was paused or discarded shows as a jump in it, because the
 //! protocol has no other word for it. A lost or silent stretch is mu-law silence.
 //!
-//! What a sink sends is for two-way streams only (`media`, `mark`, `clear`): it is refused and the stream goes on.
+//! What a sink says (`media`, `mark`, `clear`) is heard where its back-channel is configured; otherwise it is refused and the stream goes
+//! on.
 
 mod wire;
 
 pub use wire::{Connected, Dtmf, Mark, Media, MediaFormat, Start, Stop, Telling};
-
-use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -72,26 +71,11 @@ impl Twilio {
                     sample_rate: 8000,
                     channels: 1,
                 },
-                custom_parameters: self.custom_parameters(),
+                custom_parameters: self.info.parameters(),
             },
             stream_sid: self.sids.stream.clone(),
         };
         vec![connected.message(), start.message()]
-    }
-
-    /// The contact's attributes, and beside them the names that join this stream to our own interfaces. An attribute of the
-    /// same name wins.
-    fn custom_parameters(&self) -> BTreeMap<String, String> {
-        let info = &self.info;
-        let ours = [
-            ("contact_id", Some(info.call.to_string())),
-            ("streaming_id", Some(info.stream.to_string())),
-            ("from", Some(info.from.clone())),
-            ("to", Some(info.to.clone())),
-            ("label", info.label.clone()),
-        ];
-        let ours = ours.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        ours.chain(info.attributes.iter().cloned()).collect()
     }
 
     pub(super) fn item(&mut self, item: &Item) -> Option<Message> {
@@ -131,7 +115,7 @@ impl Twilio {
         .message()
     }
 
-    fn mark(&mut self, name: &str) -> Message {
+    pub(super) fn mark(&mut self, name: &str) -> Message {
         Telling::Mark {
             sequence_number: self.next_sequence(),
             stream_sid: self.sids.stream.clone(),
@@ -183,13 +167,18 @@ pub(super) fn read(message: &Message) -> SinkSays {
     let Message::Text(text) = message else {
         return SinkSays::garbage("a binary message");
     };
-    match serde_json::from_str::<wire::AnswerEvent>(text) {
-        Ok(answer) => match answer.event.as_str() {
-            "media" => SinkSays::Refused("media"),
-            "mark" => SinkSays::Refused("mark"),
-            "clear" => SinkSays::Refused("clear"),
-            other => SinkSays::garbage(&format!("an event called {other:.40}")),
+    let answer: wire::Answer = match serde_json::from_str(text) {
+        Ok(answer) => answer,
+        Err(error) => return SinkSays::garbage(&error.to_string()),
+    };
+    match (answer.event.as_str(), answer.media, answer.mark) {
+        ("media", Some(said), _) => match BASE64.decode(&said.payload) {
+            Ok(samples) => SinkSays::Say(samples),
+            Err(error) => SinkSays::garbage(&format!("the payload is no base64: {error}")),
         },
-        Err(error) => SinkSays::garbage(&error.to_string()),
+        ("mark", _, Some(mark)) => SinkSays::SayMark(mark.name),
+        ("clear", ..) => SinkSays::Hush,
+        ("media" | "mark", ..) => SinkSays::garbage("a media or mark event without its member"),
+        (other, ..) => SinkSays::garbage(&format!("an event called {other:.40}")),
     }
 }

@@ -145,8 +145,17 @@ pub struct Stop {
     pub call_sid: String,
 }
 
-/// The one member that tells a sink's messages apart.
+/// What a sink says; the members that its events have.
 #[derive(Debug, Deserialize)]
-pub(super) struct AnswerEvent {
+pub(super) struct Answer {
     pub(super) event: String,
+    pub(super) media: Option<Said>,
+    pub(super) mark: Option<Mark>,
+}
+
+/// Samples for the parties.
+#[derive(Debug, Deserialize)]
+pub(super) struct Said {
+    /// In base64.
+    pub(super) payload: String,
 }

@@ -119,6 +119,19 @@ fn another_source_goes_on_where_the_clock_stands() {
 }
 
 #[test]
+fn numbers_and_timestamps_that_wrap_around_together_leave_no_mark() {
+    let mut bench = Bench::new(plan(), RING);
+    for n in 0..40u32 {
+        let sequence = 65_520u16.wrapping_add(n as u16);
+        let timestamp = (u32::MAX - 2_000).wrapping_add(n * 160);
+        let packet = rtp(0, sequence, timestamp, 1, 1);
+        bench.send(Track::FromCustomer, &packet, 20 + u64::from(n) * 20);
+    }
+    let manifest = bench.stop(800);
+    assert_eq!(describe(&manifest.tracks[0]), "audio 800");
+}
+
+#[test]
 fn timestamps_that_jump_are_anchored_again() {
     for jump in ["ts=80000", "ts=4294900000", "ts=0"] {
         check(&format!("20 from 1*5\n 120 from 6*5 {jump}\n 200 stop"), "audio 200");

@@ -159,7 +159,8 @@ impl Worker {
             MediaCommand::Open { port, address, local } => {
                 match PortSockets::open(*address, local.rtp(), *port, &self.list) {
                     Ok(sockets) => drop(self.sockets.insert(*port, sockets)),
-                    Err(error) => return self.tell_open_failed(*port, &error),
+                    // The relay takes the port all the same: its taps wait there until they are moved to another.
+                    Err(error) => self.tell_open_failed(*port, &error),
                 }
             }
             MediaCommand::Close { port } => drop(self.sockets.remove(port)),
@@ -170,7 +171,9 @@ impl Worker {
             | MediaCommand::Play { .. }
             | MediaCommand::Tap { .. }
             | MediaCommand::Untap { .. }
-            | MediaCommand::MoveTaps { .. } => {}
+            | MediaCommand::MoveTaps { .. }
+            | MediaCommand::Voice { .. }
+            | MediaCommand::Unvoice { .. } => {}
         }
         self.relay.handle_command(command, now);
     }

@@ -1,4 +1,4 @@
-//! The way into a WAV file. The disk is written by the runtime's blocking threads, a few times a second.
+//! The way into a file, or into the stream store. The disk is written by the runtime's blocking threads, a few times a second.
 
 use std::fs;
 use std::future::poll_fn;
@@ -11,39 +11,39 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::warn;
 
 use super::Happening;
-use crate::dialect::linear;
 use crate::dialect::native::Telling;
 use crate::event::{Cause, Manifest};
-use crate::id::Tracks;
-use crate::media::{Encoding, Item};
+use crate::media::Item;
 use crate::sink::outbox::{Entry, Outbox};
-use crate::sink::wav::WavFile;
+use crate::sink::recording::Recording;
 
 /// Frames and gaps that are written together: a fifth of a second of both tracks.
 const BATCH: usize = 20;
 
 enum State {
-    Busy(JoinHandle<io::Result<WavFile>>),
-    Ready(WavFile),
+    Busy(JoinHandle<io::Result<Recording>>),
+    Ready(Recording),
     Failed,
 }
 
 /// See the module.
 pub(in crate::sink) struct FileLink {
     state: State,
-    /// Without extension.
-    path: PathBuf,
+    /// Where the manifest goes.
+    manifest: PathBuf,
     announced: bool,
     /// The stream is ending: nothing waits for company.
     hurry: bool,
 }
 
 impl FileLink {
-    /// Begins to make `path` with `.wav` at its end.
-    pub(in crate::sink) fn new(path: PathBuf, tracks: Tracks, sample_rate: u32) -> Self {
-        let wav = path.with_extension("wav");
-        let create = spawn_blocking(move || WavFile::create(&wav, tracks, sample_rate));
-        FileLink { state: State::Busy(create), path, announced: false, hurry: false }
+    /// Begins to make what is recorded into. The manifest will be written to `manifest`.
+    pub(in crate::sink) fn new(
+        manifest: PathBuf,
+        make: impl FnOnce() -> io::Result<Recording> + Send + 'static,
+    ) -> Self {
+        let create = spawn_blocking(make);
+        FileLink { state: State::Busy(create), manifest, announced: false, hurry: false }
     }
 
     pub(super) async fn progress(&mut self, outbox: &mut Outbox) -> Happening {
@@ -67,11 +67,11 @@ impl FileLink {
         }
     }
 
-    fn handle_written(&mut self, written: io::Result<WavFile>) -> Happening {
+    fn handle_written(&mut self, written: io::Result<Recording>) -> Happening {
         let announced = std::mem::replace(&mut self.announced, true);
         match written {
-            Ok(wav) => {
-                self.state = State::Ready(wav);
+            Ok(recording) => {
+                self.state = State::Ready(recording);
                 if announced { Happening::Gave } else { Happening::Connected }
             }
             Err(error) => {
@@ -83,7 +83,7 @@ impl FileLink {
     }
 
     fn begin_write(&mut self, outbox: &mut Outbox) {
-        let State::Ready(mut wav) = std::mem::replace(&mut self.state, State::Failed) else {
+        let State::Ready(mut recording) = std::mem::replace(&mut self.state, State::Failed) else {
             return;
         };
         let mut bytes = 0;
@@ -100,9 +100,9 @@ impl FileLink {
         }
         outbox.count_bytes(bytes);
         self.state = State::Busy(spawn_blocking(move || {
-            items.iter().for_each(|item| put(&mut wav, item));
-            wav.write()?;
-            Ok(wav)
+            items.iter().for_each(|item| recording.put(item));
+            recording.write()?;
+            Ok(recording)
         }));
     }
 
@@ -119,29 +119,18 @@ impl FileLink {
 
     /// Ends the file and writes the manifest beside it.
     pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) {
-        let State::Ready(mut wav) = std::mem::replace(&mut self.state, State::Failed) else {
+        let State::Ready(mut recording) = std::mem::replace(&mut self.state, State::Failed) else {
             return;
         };
-        let (path, clock) = (self.path.with_extension("json"), manifest.clock);
+        let (path, clock) = (self.manifest.clone(), manifest.clock);
         let json = Telling::last(cause, manifest).json();
         let finish = spawn_blocking(move || {
-            wav.finish(clock)?;
+            recording.finish(clock)?;
             write_whole(path, json)
         });
         if let Err(error) = finish.await.map_err(io::Error::other).flatten() {
-            warn!(path = %self.path.display(), %error, "a recording was not ended");
+            warn!(path = %self.manifest.display(), %error, "a recording was not ended");
         }
-    }
-}
-
-fn put(wav: &mut WavFile, item: &Item) {
-    match item {
-        Item::Frame(frame) => {
-            let samples = linear(Encoding::L16, &frame.data);
-            wav.put(frame.track, frame.position, samples);
-        }
-        Item::Gap(track, span) => wav.extend(*track, span.start + span.samples),
-        Item::Dtmf { .. } | Item::Mark { .. } => {}
     }
 }
 

@@ -2,6 +2,9 @@
 
 mod bench;
 mod delivery;
+mod dialects;
 mod failures;
 mod misbehaviour;
 mod places;
+mod plain;
+mod reaching;

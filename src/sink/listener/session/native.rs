@@ -31,7 +31,7 @@ impl Session {
             Telling::Unmuted { track, position } => self.note("unmuted", Some(track), position),
             Telling::Held { track, position } => self.note("held", Some(track), position),
             Telling::Unheld { track, position } => self.note("unheld", Some(track), position),
-            Telling::Refused { .. } => {}
+            Telling::Heard { .. } | Telling::Refused { .. } => {}
             Telling::Manifest { cause, manifest } => {
                 self.with(|account| account.manifest(cause, &manifest));
                 return Ok(self.finish());
@@ -41,7 +41,7 @@ impl Session {
     }
 
     fn handle_hello(&mut self, hello: Hello) -> Result<Next, SessionError> {
-        let encoding = [Encoding::L16, Encoding::Pcmu]
+        let encoding = Encoding::ALL
             .into_iter()
             .find(|encoding| native::encoding_name(*encoding) == hello.encoding)
             .ok_or_else(|| SessionError::Unknown(format!("encoding {:?}", hello.encoding)))?;
