@@ -9,7 +9,7 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sidestream::codec::Codec;
 use sidestream::command::PauseAs;
-use sidestream::id::{CallId, PortId, SinkName, StreamId, Track, Tracks};
+use sidestream::id::{CallId, PortId, SinkName, StreamId, TerminalId, Track, Tracks};
 use sidestream::media::{
     Assembler, AssemblyPlan, Encoding, LocalPort, MediaCommand, PayloadMap, Relay, Settings, ring,
 };
@@ -141,9 +141,9 @@ fn relay(c: &mut Criterion) {
     });
     let mut tapped = bridge();
     let (writer, mut reader) = ring(64 * 1024);
-    let stream = StreamId::from_u128(1);
+    let terminal = TerminalId::first(StreamId::from_u128(1));
     tapped.handle_command(
-        MediaCommand::Tap { stream, port: PortId(1), tracks: Tracks::From, writer },
+        MediaCommand::Tap { terminal, port: PortId(1), tracks: Tracks::From, writer },
         Instant::ZERO,
     );
     let mut n = 0u32;
@@ -168,9 +168,10 @@ fn relay(c: &mut Criterion) {
 fn timeline(c: &mut Criterion) {
     let plan = |encoding| AssemblyPlan {
         call: CallId::from_u128(1),
-        stream: StreamId::from_u128(1),
+        terminal: TerminalId::first(StreamId::from_u128(1)),
         sink: SinkName::new("bench"),
         start: Instant::ZERO,
+        begin: Instant::ZERO,
         tracks: Tracks::From,
         payloads: PayloadMap::from(&[(0, Codec::Pcmu)]),
         sample_rate: 8_000,
@@ -178,6 +179,7 @@ fn timeline(c: &mut Criterion) {
         frame_ms: 20,
         pause_as: PauseAs::Omit,
         gaps_as_silence: false,
+        redact_dtmf: false,
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     };
     let mut group = c.benchmark_group("timeline");

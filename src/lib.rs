@@ -12,6 +12,7 @@ pub mod dialplan;
 pub mod event;
 pub mod id;
 pub mod locate;
+pub mod matroska;
 pub mod media;
 pub mod registrar;
 pub mod rtp;
@@ -28,9 +29,13 @@ pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
+pub mod fragments;
+#[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]
 pub mod net;
+#[cfg(feature = "server")]
+pub mod notary;
 #[cfg(feature = "server")]
 pub mod notify;
 #[cfg(feature = "server")]

@@ -60,6 +60,9 @@ targets! {
     contact_api: "contact_api", JSON, 8_000;
     native_sink: "native_sink", JSON, 8_000;
     twilio_sink: "twilio_sink", JSON, 8_000;
+    telnyx_sink: "telnyx_sink", JSON, 4_000;
+    jambonz_sink: "jambonz_sink", JSON, 4_000;
+    audiohook_sink: "audiohook_sink", JSON, 2_000;
     switch: "switch", SWITCH, 1_000;
     #[cfg(feature = "server")]
     config: "config", TOML, 4_000;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sidestream::codec::Codec;
-use sidestream::id::{PortId, StreamId, Track, Tracks};
+use sidestream::id::{PortId, StreamId, TerminalId, Track, Tracks};
 use sidestream::media::{LocalPort, MediaCommand, PayloadMap, Relay, Settings, TapReader, ring};
 use sidestream::rtp;
 use sidestream::time::Instant;
@@ -76,8 +76,9 @@ fn tapped_bridge() -> (Relay, TapReader) {
     let [a, b] = legs();
     relay.handle_command(MediaCommand::Bridge { a, b }, now);
     let (writer, reader) = ring(64 * 1024);
-    let stream = StreamId::from_u128(1);
-    relay.handle_command(MediaCommand::Tap { stream, port: a, tracks: Tracks::Both, writer }, now);
+    let terminal = TerminalId::first(StreamId::from_u128(1));
+    relay
+        .handle_command(MediaCommand::Tap { terminal, port: a, tracks: Tracks::Both, writer }, now);
     (relay, reader)
 }
 

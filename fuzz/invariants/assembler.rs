@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use sidestream::codec::Codec;
 use sidestream::command::PauseAs;
 use sidestream::event::SpanKind;
-use sidestream::id::{CallId, StreamId, Track, Tracks};
+use sidestream::id::{CallId, StreamId, TerminalId, Track, Tracks};
 use sidestream::media::{
     Assembler, AssemblyPlan, Control, Encoding, Frame, Item, PayloadMap, TapWriter, ring,
 };
@@ -36,15 +36,17 @@ pub fn assembler(data: &[u8]) {
 fn plan(script: &mut Script<'_>) -> AssemblyPlan {
     AssemblyPlan {
         call: CallId::from_u128(1),
-        stream: StreamId::from_u128(2),
+        terminal: TerminalId::first(StreamId::from_u128(2)),
         sink: "bench".into(),
         start: START,
+        begin: START + Duration::from_millis(script.choose(&[0, 0, 10, 3_000])),
         tracks: script.choose(&[Tracks::From, Tracks::To, Tracks::Both, Tracks::Both]),
         payloads: payloads(0),
         sample_rate: script.choose(&[8000, 16_000, 24_000, 48_000]),
-        encoding: script.choose(&[Encoding::L16, Encoding::Pcmu]),
+        encoding: script.choose(&[Encoding::L16, Encoding::Pcmu, Encoding::Pcma]),
         frame_ms: script.choose(&[20, 10, 60]),
         pause_as: script.choose(&[PauseAs::Omit, PauseAs::Silence]),
+        redact_dtmf: script.flag(),
         gaps_as_silence: script.flag(),
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     }

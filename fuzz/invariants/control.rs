@@ -1,7 +1,9 @@
 //! The doors that take bodies from outside: SIP INFO and the contact API. Whatever comes, the answer is well-formed.
 
 use bytes::Bytes;
-use sidestream::command::{Accepted, Denied, StartStream, StreamState, StreamStatus, Target, Verb};
+use sidestream::command::{
+    Accepted, Denied, Sinks, StartStream, StreamState, StreamStatus, Target, Verb,
+};
 use sidestream::control::contact;
 use sidestream::control::info::{self, InfoAnswer, InfoContent, Parsed, RecordProfile};
 use sidestream::control::request;
@@ -26,10 +28,9 @@ pub fn info(data: &[u8]) {
         body: parts.next().unwrap_or_default(),
     };
     let start = StartStream {
-        sink: None,
         tracks: Tracks::Both,
         label: Some("record".into()),
-        pause_as: None,
+        ..StartStream::default()
     };
     match info::parse(content, &RecordProfile { start }) {
         Ok(Parsed::Command { request, verb }) => {
@@ -79,8 +80,8 @@ pub fn contact_api(data: &[u8]) {
 fn check_verb(verb: &Verb) -> Option<String> {
     let target = match verb {
         Verb::Start(start) => {
-            if let Some(sink) = &start.sink {
-                assert_eq!(request::sink(sink.as_str()), Ok(sink.clone()));
+            if let Sinks::These(sinks) = &start.sinks {
+                sinks.iter().for_each(check_sink);
             }
             if let Some(label) = &start.label {
                 assert_eq!(request::label(label), Ok(label.clone()));
@@ -89,6 +90,10 @@ fn check_verb(verb: &Verb) -> Option<String> {
         }
         Verb::Mark(target, name) => {
             assert_eq!(request::mark_name(Some(name)), Ok(name.clone()));
+            target
+        }
+        Verb::SelectTerminal(target, sink) | Verb::UnselectTerminal(target, sink) => {
+            check_sink(sink);
             target
         }
         Verb::Stop(target)
@@ -109,11 +114,15 @@ fn check_verb(verb: &Verb) -> Option<String> {
     }
 }
 
+fn check_sink(sink: &SinkName) {
+    assert_eq!(request::sink(sink.as_str()), Ok(sink.clone()));
+}
+
 fn accepted(label: Option<String>) -> Accepted {
     let status = StreamStatus {
         stream: StreamId::from_u128(7),
         label,
-        sink: SinkName::new("asr"),
+        sinks: vec![SinkName::new("asr")],
         state: StreamState::Active,
         media_time: MediaTime::from_micros(1),
     };

@@ -16,7 +16,7 @@ pub use assembler::assembler;
 #[cfg(feature = "server")]
 pub use config::config;
 pub use control::{contact_api, info};
-pub use dialect::{native_sink, twilio_sink};
+pub use dialect::{audiohook_sink, jambonz_sink, native_sink, telnyx_sink, twilio_sink};
 pub use relay::relay;
 pub use rtp::rtp;
 pub use sdp::sdp;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use sidestream::codec::Codec;
-use sidestream::id::{PortId, StreamId, Tracks};
+use sidestream::id::{PortId, StreamId, TerminalId, Tracks};
 use sidestream::media::{
     Forward, LocalPort, MediaCommand, MediaEvent, PayloadMap, PortFigures, Prompt, Relay, Settings,
     TapReader, ring,
@@ -102,8 +102,8 @@ impl House {
             6 => self.play(port, script),
             7 => self.tap(port, script),
             8 => {
-                let stream = StreamId::from_u128(self.streams);
-                self.command(MediaCommand::Untap { stream, port });
+                let terminal = TerminalId::first(StreamId::from_u128(self.streams));
+                self.command(MediaCommand::Untap { terminal, port });
             }
             9 => self.command(MediaCommand::Close { port }),
             // At most 32 s: a prompt in a slow codec has 50 packets to encode for each.
@@ -201,9 +201,9 @@ impl House {
         let (writer, reader) = ring(usize::from(script.byte()) * 32);
         self.readers.push(reader);
         self.streams += 1;
-        let stream = StreamId::from_u128(self.streams);
+        let terminal = TerminalId::first(StreamId::from_u128(self.streams));
         let tracks = script.choose(&[Tracks::From, Tracks::To, Tracks::Both]);
-        self.command(MediaCommand::Tap { stream, port, tracks, writer });
+        self.command(MediaCommand::Tap { terminal, port, tracks, writer });
     }
 
     fn command(&mut self, command: MediaCommand) {

@@ -77,10 +77,10 @@ fn act(house: &mut House, direction: &str, message: &[u8]) {
             house.wait(Duration::from_millis(millis));
         }
         "start" => house.command(Verb::Start(StartStream {
-            sink: Some("good".into()),
+            sinks: "good".into(),
             tracks: Tracks::Both,
             label: (!argument.is_empty()).then(|| argument.to_owned()),
-            pause_as: None,
+            ..StartStream::default()
         })),
         "stop" => house.command(Verb::Stop(target())),
         "pause" => house.command(Verb::Pause(target())),
@@ -108,15 +108,15 @@ fn media(house: &mut House, word: &str) {
 }
 
 fn sink(house: &mut House, word: &str) {
-    let Some(stream) = house.youngest_stream() else { return };
+    let Some(terminal) = house.youngest_terminal() else { return };
     house.sink(match word {
-        "connected" => SinkEvent::Connected { stream },
-        "flowing" => SinkEvent::Flowing { stream },
-        "lost" => SinkEvent::Lost { stream, reason: "gone".into() },
-        "back" => SinkEvent::Back { stream },
-        "asks" => SinkEvent::Asked { stream, verb: SinkAsk::Pause },
-        "discarded" => SinkEvent::Discarded { stream, track: Track::ToCustomer, samples: 160 },
-        "finished" => SinkEvent::Finished { stream, cause: Cause::SinkLost, manifest: None },
+        "connected" => SinkEvent::Connected { terminal },
+        "flowing" => SinkEvent::Flowing { terminal },
+        "lost" => SinkEvent::Lost { terminal, reason: "gone".into() },
+        "back" => SinkEvent::Back { terminal },
+        "asks" => SinkEvent::Asked { terminal, verb: SinkAsk::Pause },
+        "discarded" => SinkEvent::Discarded { terminal, track: Track::ToCustomer, samples: 160 },
+        "finished" => SinkEvent::Finished { terminal, cause: Cause::SinkLost, manifest: None },
         _ => return,
     });
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# baresip over TLS, with a certificate that it verifies, calls baresip over UDP: hold and return, then a blind transfer to SIPp.
+# baresip over TLS, with a certificate that it verifies, calls baresip over TCP: hold and return, then a blind transfer to SIPp.
 set -euo pipefail
 . "$(dirname "$0")/lib/peers.sh"
 . "$(dirname "$0")/lib/baresip.sh"
@@ -10,7 +10,7 @@ sip_port=$(free_port)
 tls_port=$(free_port)
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=127.0.0.1" -addext "subjectAltName=IP:127.0.0.1" \
     -keyout "$work/key.pem" -out "$work/certificate.pem" 2>"$work/openssl.log" || fail "no certificate"
-listen="\"udp:127.0.0.1:$sip_port\", \"tls:127.0.0.1:$tls_port\""
+listen="\"udp:127.0.0.1:$sip_port\", \"tcp:127.0.0.1:$sip_port\", \"tls:127.0.0.1:$tls_port\""
 sip_more="digest = [\"md5\"]
 [sip.tls]
 certificate = \"$work/certificate.pem\"
@@ -22,7 +22,7 @@ sox "$root/config/prompts/agent.wav" -b 16 -e signed-integer -r 8000 -c 1 "$work
 
 modules="sndfile ctrl_tcp"
 baresip_control 1001
-baresip_phone 1001 "127.0.0.1:$sip_port"
+baresip_phone 1001 "127.0.0.1:$sip_port;transport=tcp"
 baresip_control 1000
 config_more+="
 sip_transports tls

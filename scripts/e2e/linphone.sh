@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# linphone calls linphone through the registrar: speech both ways, hold and return, blind transfer, hang-up by the called party.
+# linphone over TCP calls linphone over UDP through the registrar: speech both ways, hold and return, blind transfer, hang-up by the called party.
 set -euo pipefail
 . "$(dirname "$0")/lib/peers.sh"
 
-# linphone NAME [ARGUMENT…]: a linphonec that takes commands through `tell NAME`, says NAME.wav and registers as user NAME.
+# linphone NAME [ARGUMENT…]: a linphonec that takes commands through `tell NAME`, says NAME.wav and registers as user NAME, over $transport.
 linphone() {
     local name=$1 own="$work/$1"
     shift
@@ -11,7 +11,7 @@ linphone() {
     cat >"$own/rc" <<LINES
 [sip]
 sip_port=$(free_port)
-sip_tcp_port=0
+sip_tcp_port=$([ "${transport:-udp}" = tcp ] && echo -1 || echo 0)
 sip_tls_port=0
 use_ipv6=0
 media_encryption=none
@@ -27,7 +27,7 @@ LINES
     declare -g "writer_$name=$writer"
     tell "$name" "soundcard use files"
     tell "$name" "play $work/$name.wav"
-    tell "$name" "register sip:$name@$sip sip:$sip $password"
+    tell "$name" "register sip:$name@$sip sip:$sip;transport=${transport:-udp} $password"
 }
 tell() {
     local writer="writer_$1"
@@ -41,7 +41,7 @@ serve
 sox "$root/config/prompts/customer.wav" -b 16 -e signed-integer -r 8000 -c 1 "$work/1000.wav"
 sox "$root/config/prompts/agent.wav" -b 16 -e signed-integer -r 8000 -c 1 "$work/1001.wav"
 linphone 1001 -a
-linphone 1000
+transport=tcp linphone 1000
 wait_for 20 metric_is sidestream_switch_registrations 2 || fail "linphone did not register"
 tell 1000 "call sip:1001@$sip"
 wait_for 10 state_is answered || fail "the call was not answered"

@@ -13,4 +13,6 @@ pair caller_updates called_updates
 pair caller_in_glare called_in_glare
 pair caller_hears_early called_forks
 pair caller_cancels called_too_late
+pair caller_switches_off called_is_switched_off
+pair caller_is_switched_off called_switches_off
 expect_empty

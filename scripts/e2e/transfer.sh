@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Transfers: blind from either side, to somebody who is busy, attended with REFER and Replaces, and a call that moves by Replaces.
+# Transfers: blind from either side, to somebody who is busy, to a number of the switch, attended and to a number that still rings with
+# REFER and Replaces, and a call that moves by Replaces, with and without an offer.
 set -euo pipefail
 . "$(dirname "$0")/lib/peers.sh"
 
-# target SCENARIO, targeted: a third party at 8…, and its end.
+# target SCENARIO [ARGUMENT…], targeted: a third party at 8…, and its end.
 target() {
-    sipp_start target "$1" -p "$target_port"
+    sipp_start target "$@" -p "$target_port"
     target_pid=$sipp_pid
     wait_for 5 python3 "$helpers/ports.py" --taken "$target_port" || fail "sipp $1 does not listen"
 }
@@ -29,4 +30,9 @@ target called_meets
 pair caller_introduces called_is_introduced
 targeted
 pair caller_replaces called_renews
+pair caller_replaces_late called_renews
+target uas_rings_again -m 2
+pair caller_hands_on called_is_introduced
+targeted
+pair caller_hears_echo called_connects_to_echo
 expect_empty

@@ -15,7 +15,7 @@ With --routed a called party copies the route that a proxy recorded.
     > PRACK
     < 200 PRACK
 
-Words behind a method or status: `sdp` a session description, `sdp=sendonly` (or recvonly, inactive, zero: c=0.0.0.0) its direction,
+Words behind a method or status: `sdp` a session description, `sdp=sendonly` (or recvonly, inactive, zero: c=0.0.0.0, off: a port of 0) its direction,
 `sdp=same` the last one again, `rel` reliable, `tag=b` another To tag (a forked response), `to=7002` another number than -s, `noanswer`
 of a response: nothing is kept of it. A line that begins with `@b` belongs to a second dialog, b.
 
@@ -274,7 +274,7 @@ class Scenario:
             "s=-",
             f"c=IN IP[media_ip_type] {address}",
             "t=0 0",
-            "m=audio [media_port] RTP/AVP 0 101",
+            f"m=audio {'0' if how == 'off' else '[media_port]'} RTP/AVP 0 101",
             "a=rtpmap:0 PCMU/8000",
             "a=rtpmap:101 telephone-event/8000",
             "a=fmtp:101 0-15",

@@ -42,6 +42,7 @@ impl Call {
         let (flow, deadline) = (leg.flow, repeat.poll_timeout());
         match resend {
             Resend::Send(bytes) => {
+                let flow = cx.transactions.way_back(flow, &bytes);
                 cx.effects.push_back(Effect::Send { flow, bytes });
                 self.timers.set(Timer::Repeat2xx(id), deadline);
             }
@@ -77,6 +78,9 @@ impl Call {
             }
             Some(Exchange { from, stage: Stage::AnswerForTest { number } }) if from == id => {
                 self.handle_answer_for_test(cx, id, number, request);
+            }
+            Some(Exchange { from, stage: Stage::AnswerOfNewcomer }) if from == id => {
+                self.handle_answer_of_newcomer(cx, id, request);
             }
             other => self.exchange = other,
         }

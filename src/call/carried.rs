@@ -170,17 +170,21 @@ impl Call {
         let Offered { key, request, offer, to, .. } = offered;
         let is_invite = response.cseq_method() == Method::Invite;
         self.settle_leg(cx, to, response);
-        let Ok(remote) = self.read_answer(cx, to, response.body()) else {
+        let read = self.read_answer(cx, to, response.body()).ok();
+        let read = read.or_else(|| self.read_switched_off(to, response.body()));
+        let Some(remote) = read else {
             if is_invite {
                 self.acknowledge(cx, to, response.cseq(), None);
             }
             self.refuse_offer(cx, from, key, &request, 488);
             return self.hang_up(cx, Cause::Rejected, Origin::Leg(to));
         };
-        let text = match self.leg_mut(from) {
-            Some(leg) if offer.is_none() => leg.offer(&remote.description),
-            Some(leg) => leg.local.relay(&remote.description),
-            None => return,
+        let Some(leg) = self.leg_mut(from) else { return };
+        let text = match &offer {
+            None => leg.offer(&remote.description),
+            Some(Remote { switched_off: Some(off), .. }) => leg.local.decline(off),
+            Some(offer) if remote.switched_off.is_some() => leg.local.decline(&offer.description),
+            Some(_) => leg.local.relay(&remote.description),
         };
         match offer {
             Some(offer) => {
@@ -244,8 +248,16 @@ impl Call {
         if let Some(leg) = self.leg_mut(to) {
             leg.local.restore(offered.before);
         }
-        let told = status_for_offerer(status);
-        self.refuse_offer(cx, from, offered.key, &offered.request, told);
+        match offered.offer {
+            // RFC 6337 §3.1: a PRACK is taken whatever its offer is worth.
+            Some(offer) if *offered.request.method() == Method::Prack => {
+                self.answer_alone(cx, from, to, offered.key, &offered.request, offer);
+            }
+            Some(_) | None => {
+                let told = status_for_offerer(status);
+                self.refuse_offer(cx, from, offered.key, &offered.request, told);
+            }
+        }
         // RFC 3261 §12.2.1.2: these two say that the dialog is gone.
         if matches!(status, 408 | 481) {
             self.hang_up(cx, Cause::Rejected, Origin::Leg(to));

@@ -12,7 +12,7 @@ use super::target::Redirects;
 use super::tokens::Tokens;
 use crate::command::Denied;
 use crate::event::Event;
-use crate::id::{LegId, SinkName, StreamId};
+use crate::id::{LegId, SinkName, TerminalId};
 use crate::locate::{Failures, LookupId};
 use crate::media::{MediaCommand, PortFigures, PortPool};
 use crate::sip::Flow;
@@ -48,7 +48,7 @@ pub struct Context<'a> {
 /// What a call wants done outside of itself.
 #[derive(Debug)]
 pub enum Effect {
-    /// Send a SIP message that no transaction repeats: the ACK of a 2xx, a repeated 2xx.
+    /// Send a SIP message that no transaction repeats: a 2xx or reliable response that goes again.
     Send {
         /// Where to.
         flow: Flow,
@@ -89,16 +89,16 @@ pub enum Effect {
         /// Its counters.
         figures: PortFigures,
     },
-    /// Show how a stream is doing.
-    StreamFigures {
-        /// The stream.
-        stream: StreamId,
+    /// Show how a terminal of a stream is doing.
+    TerminalFigures {
+        /// The terminal.
+        terminal: TerminalId,
         /// Its counters.
         figures: StreamFigures,
     },
 }
 
-/// How many live streams each sink serves, and may.
+/// How many terminals of live streams each sink serves, and may.
 #[derive(Debug, Default)]
 pub struct SinkPool {
     sinks: BTreeMap<SinkName, (SinkLimits, usize)>,

@@ -1,12 +1,14 @@
 //! The one door: every change of a stream, whoever asks, is a [`Command`] handled here.
 
 use super::context::Context;
-use super::stream::{Spec, Step, Stream};
+use super::stream::{Asked, Spec, Step, Stream, may};
 use super::transfer::TransferPlan;
 use super::{Call, Phase};
-use crate::command::{Accepted, Command, Denied, Origin, StartStream, Target, Verb};
+use crate::command::{
+    Accepted, Command, Denied, Origin, Sinks, StartStream, StreamState, Target, Verb,
+};
 use crate::event::{Cause, Kind};
-use crate::id::{StreamId, Track};
+use crate::id::{StreamId, TerminalId, Track};
 use crate::media::Control;
 
 /// How many streams of a call are remembered, live ones included: a stop of one that has ended succeeds as long.
@@ -47,7 +49,11 @@ impl Call {
         if let Some(answer) = self.requests.answer(&command) {
             return answer;
         }
-        let answer = carry_out(self, cx, &command);
+        let answer = if may(command.origin, Asked::from(&command.verb)) {
+            carry_out(self, cx, &command)
+        } else {
+            Err(Denied::NotPermitted)
+        };
         if let Err(denied) = &answer {
             let stream = self.find_stream(&command.verb).map(|stream| stream.id);
             self.tell_of(cx, stream, Kind::StreamDenied(*denied), Cause::Request, command.origin);
@@ -77,6 +83,12 @@ impl Call {
                 self.each(cx, target, |call, cx, id| call.mark(cx, id, name, origin))
             }
             Verb::Status(target) => self.each(cx, target, |_, _, _| Ok(false)),
+            Verb::SelectTerminal(target, sink) => {
+                self.each(cx, target, |call, cx, id| call.select_terminal(cx, id, sink, origin))
+            }
+            Verb::UnselectTerminal(target, sink) => {
+                self.each(cx, target, |call, cx, id| call.unselect_terminal(cx, id, sink, origin))
+            }
             // Only who knows the dial plan can say where it leads: it comes by `handle_transfer_command`.
             Verb::Transfer(_) => Err(Denied::NotTransferable),
             Verb::HangUp => {
@@ -100,12 +112,14 @@ impl Call {
         if self.is_ending() {
             return Err(Denied::NoSuchCall);
         }
-        let sink = start
-            .sink
-            .clone()
-            .or_else(|| streaming.default_sink.clone())
-            .ok_or(Denied::NoSinkChosen)?;
-        if !streaming.sinks.contains_key(&sink) {
+        let sinks = match &start.sinks {
+            Sinks::Default => {
+                vec![streaming.default_sink.clone().ok_or(Denied::NoSinkChosen)?]
+            }
+            Sinks::These(sinks) => sinks.clone(),
+            Sinks::Later => Vec::new(),
+        };
+        if sinks.iter().any(|sink| !streaming.sinks.contains_key(sink)) {
             return Err(Denied::NoSuchSink);
         }
         if start.label.is_some()
@@ -120,27 +134,47 @@ impl Call {
         if self.phase == Phase::Talking && !has_audio {
             return Err(Denied::NoAudio);
         }
-        cx.sinks.acquire(&sink)?;
         let id = cx.tokens.new_stream(cx.now);
+        let limits = sinks.iter().filter_map(|sink| streaming.sinks.get(sink)?.max_duration);
         let spec = Spec {
-            sink,
             tracks: start.tracks,
             label: start.label.clone(),
             pause_as: start.pause_as.unwrap_or_default(),
+            max_duration: start.max_duration.or(limits.min()),
+            early_media: start.early_media,
+            redact_dtmf: start.redact_dtmf,
         };
-        let kind = Kind::StreamArmed {
-            sink: spec.sink.clone(),
-            tracks: spec.tracks,
-            label: spec.label.clone(),
-        };
+        let mut stream = Stream::new(id, spec);
+        sinks.iter().try_for_each(|sink| {
+            stream.terminals.admit(sink)?;
+            stream.terminals.add(sink.clone());
+            Ok(())
+        })?;
+        self.take_places(cx, &stream)?;
+        let kind = Kind::StreamArmed { sinks, tracks: start.tracks, label: start.label.clone() };
         self.forget_oldest_stream();
-        cx.owners.add_stream(id, self.id, spec.sink.clone());
-        self.streams.push(Stream::new(id, spec));
+        self.streams.push(stream);
         self.tell_of(cx, Some(id), kind, Cause::Request, origin);
-        if self.phase == Phase::Talking {
+        if self.phase == Phase::Talking || start.early_media && self.has_early_media {
             self.open_stream(cx, id);
         }
         Ok(self.accepted(cx, vec![id], true))
+    }
+
+    /// A place at the sink of every terminal, or at none.
+    fn take_places(&self, cx: &mut Context<'_>, stream: &Stream) -> Result<(), Denied> {
+        for terminal in stream.terminals.all() {
+            if let Err(denied) = cx.sinks.acquire(&terminal.sink) {
+                let taken = stream.terminals.all().take(terminal.number.into());
+                taken.for_each(|terminal| cx.sinks.release(&terminal.sink));
+                return Err(denied);
+            }
+        }
+        for terminal in stream.terminals.all() {
+            let id = TerminalId { stream: stream.id, number: terminal.number };
+            cx.owners.add_terminal(id, self.id, terminal.sink.clone());
+        }
+        Ok(())
     }
 
     /// Makes room for one more: a stream that ended long ago is answered for no more.
@@ -203,7 +237,9 @@ impl Call {
             | Verb::Mute(target, _)
             | Verb::Unmute(target, _)
             | Verb::Mark(target, _)
-            | Verb::Status(target) => match target {
+            | Verb::Status(target)
+            | Verb::SelectTerminal(target, _)
+            | Verb::UnselectTerminal(target, _) => match target {
                 Target::Id(id) => self.streams.iter().find(|stream| stream.id == *id),
                 Target::Label(label) => self.find_label(label),
                 Target::All => None,
@@ -228,8 +264,13 @@ impl Call {
         id: StreamId,
         origin: Origin,
     ) -> Result<bool, Denied> {
-        let step = self.stream_mut(id)?.resume()?;
-        Ok(self.take_step(cx, id, step, Control::Resume, Kind::StreamActive, origin))
+        let stream = self.stream_mut(id)?;
+        let step = stream.resume()?;
+        let kind = match stream.state() {
+            StreamState::Active => Kind::StreamActive,
+            StreamState::Armed | StreamState::Paused | StreamState::Ended => Kind::StreamResumed,
+        };
+        Ok(self.take_step(cx, id, step, Control::Resume, kind, origin))
     }
 
     fn set_muted(
@@ -284,7 +325,7 @@ impl Call {
         true
     }
 
-    fn stream_mut(&mut self, id: StreamId) -> Result<&mut Stream, Denied> {
+    pub(super) fn stream_mut(&mut self, id: StreamId) -> Result<&mut Stream, Denied> {
         self.streams.iter_mut().find(|stream| stream.id == id).ok_or(Denied::NoSuchStream)
     }
 

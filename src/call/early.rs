@@ -210,6 +210,9 @@ impl Call {
             if first || has_media {
                 self.tell(cx, kind, Cause::Request, Origin::Leg(id));
             }
+            if has_media {
+                self.open_early_streams(cx);
+            }
         }
     }
 

@@ -2,6 +2,9 @@
 //!
 //! Such an offer is carried to the other side if that side can take an UPDATE: its early dialog has an offer and answer behind it
 //! and its peer lists UPDATE. Otherwise the switch answers with what the other side last said, and tells that side once it talks.
+//!
+//! An offer in a PRACK is never refused, for the PRACK would count as not received (RFC 6337 §3.1): the switch answers with what it
+//! has of the other side's codecs, or with no media at all, and offers what the other side wants as soon as both talk.
 
 use super::context::Context;
 use super::early::ANY_CODEC;
@@ -10,9 +13,10 @@ use super::leg::{Leg, Purpose, Remote, State};
 use super::renegotiation::Why;
 use super::{Call, Timer};
 use crate::id::LegId;
-use crate::sip::Request;
+use crate::sdp::Description;
 use crate::sip::dialog::OfferAnswer;
 use crate::sip::transaction::{ClientKey, ServerKey};
+use crate::sip::{Method, Request};
 
 impl Call {
     /// The offer in a PRACK, which the dialog's machine has taken.
@@ -26,8 +30,48 @@ impl Call {
         match read_offer(cx, &request) {
             Ok(Some(offer)) => self.ask_or_speak_for_other(cx, id, key, request, offer),
             Ok(None) => self.accept_offer(cx, id, key, &request, None),
+            Err(488) if let Ok(offer) = Description::parse(request.body()) => {
+                self.decline_early_offer(cx, id, key, &request, &offer);
+            }
             Err(status) => self.refuse_offer(cx, id, key, &request, status),
         }
+    }
+
+    /// Answers the offer of a PRACK that the other side will not have: in the codecs that the other side has.
+    pub(super) fn answer_alone(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        to: LegId,
+        key: ServerKey,
+        request: &Request,
+        offer: Remote,
+    ) {
+        let codecs = self.codecs_of(to).unwrap_or_default();
+        let Some(leg) = self.leg_mut(id) else { return };
+        match leg.local.answer(&offer.description, &codecs) {
+            Ok((text, _)) => {
+                self.apply_remote(cx, id, offer);
+                self.bridge_media(cx);
+                self.accept_offer(cx, id, key, request, Some(&text));
+            }
+            Err(_) => self.decline_early_offer(cx, id, key, request, &offer.description),
+        }
+        self.renegotiate(cx, id, to, Why::Settle);
+    }
+
+    /// Answers the offer of a PRACK with no media at all.
+    fn decline_early_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        key: ServerKey,
+        request: &Request,
+        offer: &Description,
+    ) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        let text = leg.local.decline(offer);
+        self.accept_offer(cx, id, key, request, Some(&text));
     }
 
     /// Carries an early offer to the other side, or answers it for the other side.
@@ -39,8 +83,12 @@ impl Call {
         request: Request,
         offer: Remote,
     ) {
+        let is_prack = *request.method() == Method::Prack;
         let Some(to) = self.opposite(id) else {
-            return self.refuse_offer(cx, id, key, &request, 488);
+            return match is_prack {
+                true => self.decline_early_offer(cx, id, key, &request, &offer.description),
+                false => self.refuse_offer(cx, id, key, &request, 488),
+            };
         };
         let can_ask = self.exchange.is_none() && self.leg(to).is_some_and(Leg::takes_update);
         if can_ask {
@@ -54,7 +102,10 @@ impl Call {
             None => leg.local.answer(&offer.description, &ANY_CODEC).map(|(text, _)| text),
         };
         let Ok(text) = text else {
-            return self.refuse_offer(cx, id, key, &request, 488);
+            return match is_prack {
+                true => self.answer_alone(cx, id, to, key, &request, offer),
+                false => self.refuse_offer(cx, id, key, &request, 488),
+            };
         };
         self.apply_remote(cx, id, offer);
         self.remember_fork_description(id);

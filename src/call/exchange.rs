@@ -47,6 +47,8 @@ pub(super) enum Stage {
     AnswerInPrack { to: LegId, tag: String, rack: RAck },
     /// The switch offered for a test number; the ACK brings the answer.
     AnswerForTest { number: TestNumber },
+    /// A newcomer was offered what the party that stays can do; the ACK brings its answer.
+    AnswerOfNewcomer,
     /// Nobody asked: the switch has two legs agree anew.
     Third(Renegotiation, Step),
 }
@@ -89,6 +91,7 @@ impl Call {
         }
         let offer = match read_offer(cx, &request) {
             Ok(offer) => offer,
+            Err(488) if let Some(off) = self.read_switched_off(id, request.body()) => Some(off),
             Err(status) => return self.respond(cx, id, key, &request, status),
         };
         if !is_early && let Some(status) = self.collision(id) {
@@ -171,10 +174,8 @@ impl Call {
         request: &Request,
         offer: Option<Remote>,
     ) {
-        let number = self
-            .other_leg(id)
-            .and_then(|other| self.leg(other))
-            .and_then(|leg| TestNumber::from_dialled(&leg.party.name));
+        let number =
+            self.other_leg(id).and_then(|other| self.leg(other)).and_then(|leg| leg.test_number());
         let (Some(number), Some(leg)) = (number, self.leg_mut(id)) else {
             return self.refuse_offer(cx, id, key, request, 488);
         };
@@ -183,6 +184,11 @@ impl Call {
             self.await_answer_for(number);
             return self.accept_offer(cx, id, key, request, Some(&text));
         };
+        if let Some(off) = &offer.switched_off {
+            let text = leg.local.decline(off);
+            self.apply_remote(cx, id, offer);
+            return self.accept_offer(cx, id, key, request, Some(&text));
+        }
         match leg.local.answer(&offer.description, number.codecs()) {
             Err(_) => self.refuse_offer(cx, id, key, request, 488),
             Ok((text, payloads)) => {
@@ -216,7 +222,7 @@ impl Call {
             leg.session.accept(request);
         }
         let mut response = leg
-            .response(request, 200)
+            .response(cx.settings, request, 200)
             .header("Contact", leg.contact())
             .header("Allow", cx.settings.reliability.allow())
             .header("Supported", cx.settings.reliability.supported())

@@ -3,13 +3,15 @@
 use bytes::Bytes;
 
 use super::Call;
-use super::context::{Context, Effect};
+use super::context::Context;
 use super::early::has_session_description_of;
 use super::exchange::carrier_of;
 use super::failure::Failure;
 use super::late_answers::dismiss;
 use super::leg::{Purpose, State};
+use super::settings::Settings;
 use super::transfer::ReferRequest;
+use super::warning::warning;
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::LegId;
@@ -208,7 +210,7 @@ impl Call {
             .is_some_and(|dialog| response.to_tag() == Some(dialog.id().remote_tag.as_str()));
         if ours {
             if let Some((flow, bytes)) = leg.answered.ack(response.cseq()) {
-                cx.effects.push_back(Effect::Send { flow, bytes });
+                cx.transactions.acknowledge(bytes, flow, cx.now);
             }
             return;
         }
@@ -224,8 +226,7 @@ impl Call {
         flow: Flow,
     ) {
         if let Some(invite) = self.leg(id).and_then(|leg| leg.invite.as_ref()) {
-            let (flow, bytes) = dismiss(invite, response, flow, cx.transactions, cx.tokens, cx.now);
-            cx.effects.push_back(Effect::Send { flow, bytes });
+            dismiss(invite, response, flow, cx.transactions, cx.tokens, cx.now);
         }
     }
 
@@ -348,14 +349,17 @@ impl Call {
         body: Option<(&str, &[u8])>,
     ) {
         let Some(leg) = self.leg(id) else { return };
-        let mut response = leg.response(request, status);
+        let mut response = leg.response(cx.settings, request, status);
         match status {
-            200 | 405 | 501 => response = response.header("Allow", cx.settings.reliability.allow()),
+            200 | 202 | 405 | 501 => response = response.header("Allow", cx.settings.reliability.allow()),
             415 => response = response.header("Accept", "application/sdp, application/media-stream+json, application/dtmf-relay, application/dtmf"),
             // RFC 3261 §14.2: between 0 and 10 seconds, by chance.
             500 => response = response.header("Retry-After", cx.tokens.below(11).to_string()),
             421 => response = response.header("Require", "100rel"),
             422 => response = response.header("Min-SE", leg.session.min_se_s().to_string()),
+            488 | 606 => {
+                response = response.header("Warning", warning(cx, leg.flow.local, request));
+            }
             _ => {}
         }
         response =
@@ -372,10 +376,16 @@ impl Call {
 
 impl super::leg::Leg {
     /// The beginning of a response to a request of the peer.
-    pub(super) fn response<'a>(&'a self, request: &'a Request, status: u16) -> ResponseBuilder<'a> {
+    pub(super) fn response<'a>(
+        &'a self,
+        settings: &Settings,
+        request: &'a Request,
+        status: u16,
+    ) -> ResponseBuilder<'a> {
         ResponseBuilder::new(request, status, reason_phrase(status))
             .source(self.flow.remote)
             .to_tag(&self.local_tag)
+            .server(&settings.agent)
     }
 
     /// The request of ours that is pending for this purpose.

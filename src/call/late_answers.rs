@@ -3,8 +3,6 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 use super::tokens::Tokens;
 use crate::sip::dialog::Dialog;
 use crate::sip::transaction::{ClientKey, Transactions};
@@ -48,7 +46,7 @@ impl LateAnswers {
         while self.invites.pop_front_if(|late| late.until <= now).is_some() {}
     }
 
-    /// A response whose leg is gone. Returns the ACK to send, if it is the answer of another fork.
+    /// A response whose leg is gone: the answer of another fork is acknowledged and its dialog ended.
     pub fn handle_response(
         &mut self,
         key: ClientKey,
@@ -57,18 +55,17 @@ impl LateAnswers {
         transactions: &mut Transactions,
         tokens: &mut Tokens,
         now: Instant,
-    ) -> Option<(Flow, Bytes)> {
+    ) {
         let is_answer =
             response.cseq_method() == Method::Invite && (200..300).contains(&response.status());
-        let late = self.invites.iter().find(|late| late.key == key && is_answer)?;
-        if response.to_tag() == Some(late.answered.as_str()) {
-            return None;
+        let late = self.invites.iter().find(|late| late.key == key && is_answer);
+        if let Some(late) = late.filter(|l| response.to_tag() != Some(l.answered.as_str())) {
+            dismiss(&late.invite, response, flow, transactions, tokens, now);
         }
-        Some(dismiss(&late.invite, response, flow, transactions, tokens, now))
     }
 }
 
-/// Ends the dialog of a fork that answered too late: sends its BYE, and returns its ACK.
+/// Ends the dialog of a fork that answered too late: its ACK, and a BYE.
 pub(super) fn dismiss(
     invite: &Request,
     response: &Response,
@@ -76,11 +73,11 @@ pub(super) fn dismiss(
     transactions: &mut Transactions,
     tokens: &mut Tokens,
     now: Instant,
-) -> (Flow, Bytes) {
+) {
     let mut other = Dialog::uac(invite, response, flow);
     let ack = other.ack(response.cseq(), &tokens.branch()).build();
+    transactions.acknowledge(ack, other.destination(), now);
     let branch = tokens.branch();
     let bye = other.request(Method::Bye, &branch).build();
     transactions.request(Method::Bye, &branch, bye, other.destination(), now);
-    (other.destination(), ack)
 }

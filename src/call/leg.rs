@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::ack::Unacknowledged;
 use super::answered::AnsweredInvites;
+use super::builtin::TestNumber;
 use super::context::{Context, Effect};
 use super::early::EarlyDialogs;
 use super::proof::Proofs;
@@ -141,6 +142,8 @@ pub(super) struct Remote {
     pub(super) direction: Direction,
     /// The direction of our offer, if it is the answer to one.
     pub(super) asked: Option<Direction>,
+    /// What was written, if that switches the audio off: then the description is what was in force, with nothing flowing.
+    pub(super) switched_off: Option<Box<Description>>,
 }
 
 impl Leg {
@@ -177,6 +180,29 @@ impl Leg {
             takes_notices: false,
             is_silent: false,
             holds: false,
+        }
+    }
+
+    /// A party that lives in the switch, for a peer on `flow`.
+    pub(super) fn builtin(id: LegId, number: TestNumber, flow: Flow) -> Leg {
+        let party = Party {
+            name: number.number().into(),
+            user: None,
+            may_control_streams: false,
+            transfer: Default::default(),
+        };
+        let none = String::new();
+        let mut leg = Leg::new(id, party, flow, none.clone(), none, SessionTimer::default());
+        leg.state = State::Builtin;
+        leg
+    }
+
+    /// The test number that lives here.
+    pub(super) fn test_number(&self) -> Option<TestNumber> {
+        match self.state {
+            State::Builtin => TestNumber::from_dialled(&self.party.name),
+            State::Incoming { .. } | State::Outgoing { .. } | State::Withdrawn => None,
+            State::Talking { .. } | State::Leaving { .. } | State::Gone => None,
         }
     }
 
@@ -399,6 +425,7 @@ impl Leg {
 
     /// Acknowledges a 2xx of ours, and remembers the ACK for a 2xx that comes again.
     pub(super) fn acknowledge(&mut self, cx: &mut Context<'_>, cseq: u32, body: Option<&[u8]>) {
+        self.leave_closed_connection(cx);
         let branch = cx.tokens.branch();
         // An ACK never collides: only offers do.
         let _ = self.offers.take(Way::Sent, Carrier::Ack, body.is_some());
@@ -414,7 +441,7 @@ impl Leg {
             ack = ack.body("application/sdp", body);
         }
         let (flow, bytes) = (dialog.destination(), ack.build());
-        cx.effects.push_back(Effect::Send { flow, bytes: bytes.clone() });
+        cx.transactions.acknowledge(bytes.clone(), flow, cx.now);
         self.answered.acknowledged(cseq, flow, bytes);
     }
 }

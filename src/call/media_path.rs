@@ -6,12 +6,13 @@ use super::context::{Context, Effect};
 use super::hunt::Hunting;
 use super::leg::{Leg, Remote, Seat, State};
 use super::media_screen::MediaScreen;
+use super::renegotiation::Why;
 use super::{Call, Phase};
 use crate::command::Origin;
 use crate::event::{Cause, Kind, Outcome};
 use crate::id::{LegId, PortId, Track};
 use crate::media::{Control, MediaCommand, MediaEvent, PayloadMap};
-use crate::sdp::{Description, Direction};
+use crate::sdp::{Audio, AudioFault, Description, Direction};
 
 /// How many ports of one leg may be other programs' before the call is given up.
 const MOST_TAKEN: u8 = 4;
@@ -40,15 +41,26 @@ impl Unusable {
 /// Reads a session description that a peer sent.
 pub(super) fn read_description(cx: &mut Context<'_>, body: &Bytes) -> Result<Remote, Unusable> {
     let description = Description::parse(body).map_err(|_| Unusable::Malformed)?;
-    let audio = description.audio().ok_or(Unusable::NoAudio)?;
-    let own = &cx.settings.media_addresses;
-    let screen = MediaScreen { own, allowed: &cx.settings.allowed_media };
-    if !screen.admits(&audio, |port| cx.ports.holds(port)) {
+    let Some(audio) = description.audio() else {
+        if description.audio_fault() == Some(AudioFault::Group) {
+            cx.effects.push_back(Effect::MediaAddressRefused);
+            return Err(Unusable::Address);
+        }
+        return Err(Unusable::NoAudio);
+    };
+    if !admits(cx, &audio) {
         cx.effects.push_back(Effect::MediaAddressRefused);
         return Err(Unusable::Address);
     }
     let direction = audio.direction;
-    Ok(Remote { body: body.clone(), description, direction, asked: None })
+    Ok(Remote { body: body.clone(), description, direction, asked: None, switched_off: None })
+}
+
+/// Whether media may be sent where a description wants it.
+pub(super) fn admits(cx: &Context<'_>, audio: &Audio) -> bool {
+    let own = &cx.settings.media_addresses;
+    let screen = MediaScreen { own, allowed: &cx.settings.allowed_media };
+    screen.admits(audio, |port| cx.ports.holds(port))
 }
 
 impl Call {
@@ -66,6 +78,24 @@ impl Call {
         }
         remote.direction = remote.description.audio().ok_or(Unusable::NoAudio)?.direction;
         Ok(remote)
+    }
+
+    /// Reads a description that switches the audio of a talking leg off by a port of zero (RFC 3264 §8.2). It stands for what was in
+    /// force with nothing flowing, and that is what the other side hears of it.
+    pub(super) fn read_switched_off(&self, id: LegId, body: &Bytes) -> Option<Remote> {
+        let off = Description::parse(body).ok()?;
+        if off.audio_fault() != Some(AudioFault::Off) {
+            return None;
+        }
+        let before = &self.leg(id)?.remote.as_ref()?.description;
+        let direction = Direction::Inactive;
+        Some(Remote {
+            body: body.clone(),
+            description: before.with_direction(direction, before.origin()),
+            direction,
+            asked: None,
+            switched_off: Some(Box::new(off)),
+        })
     }
 
     /// What the payload types of the customer's packets mean, both ways: the customer's own numbers, and those of the other party
@@ -182,7 +212,7 @@ impl Call {
         }
     }
 
-    /// Another program has the port. As long as no description of ours has named it, another one takes its place.
+    /// Another program has the port: another one takes its place. A peer that was told of the first is told of the second.
     fn handle_port_taken(&mut self, cx: &mut Context<'_>, id: LegId, taken: PortId) {
         let call = self.id;
         let Some(leg) = self.leg_mut(id) else { return };
@@ -190,14 +220,16 @@ impl Call {
         cx.ports.free(port.local, cx.now);
         match &leg.state {
             State::Outgoing { .. } => return self.ring_again(cx, id),
-            State::Incoming { .. }
-                if leg.local.last().is_none() && leg.ports_taken < MOST_TAKEN =>
-            {
+            State::Incoming { .. } | State::Talking { .. } if leg.ports_taken < MOST_TAKEN => {
                 leg.ports_taken += 1;
-                let remote = leg.remote.clone();
+                let (remote, is_told) = (leg.remote.clone(), leg.local.last().is_some());
                 if leg.open_port(cx, call) {
                     if let Some(remote) = remote {
                         self.apply_remote(cx, id, remote);
+                    }
+                    self.bridge_media(cx);
+                    if let Some(other) = self.counterpart(id).filter(|_| is_told) {
+                        self.renegotiate(cx, id, other, Why::Settle);
                     }
                     return;
                 }
@@ -209,6 +241,11 @@ impl Call {
             return self.lose_leg(cx, id, Cause::Policy);
         }
         self.end(cx, 503, Outcome::Failed, Cause::Policy, Origin::Switch);
+    }
+
+    /// Whoever this leg talks with, or is about to.
+    fn counterpart(&self, id: LegId) -> Option<LegId> {
+        self.other_leg(id).or_else(|| self.party_of_transfer()).filter(|other| *other != id)
     }
 
     fn handle_silent(&mut self, cx: &mut Context<'_>, id: LegId) {

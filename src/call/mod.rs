@@ -40,8 +40,10 @@ mod sink_port;
 mod stream;
 mod streams;
 mod target;
+mod terminals;
 mod tokens;
 mod transfer;
+mod warning;
 mod withdrawal;
 
 pub use crate::trunk::{Line, ReferPolicy, TransferRights};
@@ -111,7 +113,9 @@ pub struct Call {
     /// Legs that are to agree anew, in order.
     renegotiations: Vec<Renegotiation>,
     streams: Vec<Stream>,
-    /// What the dial plan wants started with the answer.
+    /// Whether a party has been heard before the answer.
+    has_early_media: bool,
+    /// What the dial plan wants started with the answer, or with the first early media.
     start_on_answer: Option<StartStream>,
     requests: RequestsSeen,
     seq: u64,
@@ -157,6 +161,8 @@ enum Timer {
     Referral,
     /// The call has talked as long as a call may.
     Longest,
+    /// This stream has run as long as it may.
+    StreamLimit(StreamId),
     /// The accounts of the closed streams are overdue.
     Accounts,
 }
@@ -250,6 +256,9 @@ impl Call {
                 Timer::Farewell(leg) => self.dismiss(cx, leg),
                 Timer::Referral => self.handle_referral_timeout(cx),
                 Timer::Longest => self.hang_up(cx, Cause::Timeout, Origin::Switch),
+                Timer::StreamLimit(id) => {
+                    self.stop_stream(cx, id, Cause::MaxDuration, Origin::Switch);
+                }
                 Timer::Accounts => self.handle_accounts_overdue(cx),
             }
         }

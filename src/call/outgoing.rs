@@ -216,7 +216,7 @@ fn invite_to(
     reliability: Reliability,
 ) -> RequestBuilder {
     let mut invite = RequestBuilder::new(Method::Invite, uri)
-        .via(leg.flow.transport, leg.flow.local, branch)
+        .via_over(&leg.flow, branch)
         .header("Max-Forwards", hops.to_string())
         .header("From", from)
         .header("To", format!("<{to}>"))

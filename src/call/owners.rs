@@ -4,21 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::late_answers::LateAnswers;
-use crate::id::{CallId, LegId, PortId, SinkName, StreamId};
+use crate::id::{CallId, LegId, PortId, SinkName, TerminalId};
 use crate::locate::LookupId;
 use crate::media::LocalPort;
 use crate::sip::transaction::{ClientKey, ServerKey};
 use crate::sip::{Flow, Request};
 use crate::trunk::Line;
 
-/// Which call (and leg) a dialog, a transaction, a port or a stream belongs to.
+/// Which call (and leg) a dialog, a transaction, a port or a terminal belongs to.
 #[derive(Debug, Default)]
 pub struct Owners {
     dialogs: HashMap<(Box<str>, Box<str>), (CallId, LegId)>,
     clients: HashMap<ClientKey, (CallId, LegId)>,
     servers: HashMap<ServerKey, ((CallId, LegId), Request)>,
     ports: HashMap<PortId, ((CallId, LegId), LocalPort)>,
-    streams: HashMap<StreamId, (CallId, SinkName)>,
+    terminals: HashMap<TerminalId, (CallId, SinkName)>,
     lookups: HashMap<LookupId, CallId>,
     late: LateAnswers,
     port_count: u64,
@@ -81,12 +81,12 @@ impl Owners {
         LookupId(self.lookup_count)
     }
 
-    pub(super) fn add_stream(&mut self, stream: StreamId, call: CallId, sink: SinkName) {
-        self.streams.insert(stream, (call, sink));
+    pub(super) fn add_terminal(&mut self, terminal: TerminalId, call: CallId, sink: SinkName) {
+        self.terminals.insert(terminal, (call, sink));
     }
 
-    pub(super) fn remove_stream(&mut self, stream: StreamId) {
-        self.streams.remove(&stream);
+    pub(super) fn remove_terminal(&mut self, terminal: TerminalId) {
+        self.terminals.remove(&terminal);
     }
 
     pub(super) fn add_farewell(&mut self, key: ClientKey, farewell: Farewell) {
@@ -123,9 +123,9 @@ impl Owners {
         self.ports.get(&port).map(|(owner, _)| *owner)
     }
 
-    /// The call of this stream.
-    pub fn stream(&self, stream: StreamId) -> Option<CallId> {
-        self.streams.get(&stream).map(|(call, _)| *call)
+    /// The call whose stream has this terminal.
+    pub fn terminal(&self, terminal: TerminalId) -> Option<CallId> {
+        self.terminals.get(&terminal).map(|(call, _)| *call)
     }
 
     /// The call that waits for this look-up, which is over then.
@@ -169,28 +169,28 @@ impl Owners {
                 .extract_if(|_, (owner, _)| owner.0 == call)
                 .map(|(port, (_, local))| (port, local))
                 .collect(),
-            streams: self
-                .streams
+            terminals: self
+                .terminals
                 .extract_if(|_, (owner, _)| *owner == call)
-                .map(|(stream, (_, sink))| (stream, sink))
+                .map(|(terminal, (_, sink))| (terminal, sink))
                 .collect(),
         };
         // In an order that does not hang on the table's.
         estate.clients.sort_unstable();
         estate.servers.sort_unstable_by_key(|(key, _)| *key);
         estate.ports.sort_unstable_by_key(|(port, _)| *port);
-        estate.streams.sort_unstable_by_key(|(stream, _)| *stream);
+        estate.terminals.sort_unstable_by_key(|(terminal, _)| *terminal);
         estate
     }
 
-    /// How many dialogs, client and server transactions, ports, streams and look-ups have an owner.
+    /// How many dialogs, client and server transactions, ports, terminals and look-ups have an owner.
     pub fn counts(&self) -> [usize; 6] {
         [
             self.dialogs.len(),
             self.clients.len(),
             self.servers.len(),
             self.ports.len(),
-            self.streams.len(),
+            self.terminals.len(),
             self.lookups.len(),
         ]
     }
@@ -205,6 +205,6 @@ pub struct Estate {
     pub servers: Vec<(ServerKey, Request)>,
     /// Ports that have not closed.
     pub ports: Vec<(PortId, LocalPort)>,
-    /// Streams that hold a place at a sink.
-    pub streams: Vec<(StreamId, SinkName)>,
+    /// Terminals of its streams, each with a place at a sink.
+    pub terminals: Vec<(TerminalId, SinkName)>,
 }

@@ -149,9 +149,10 @@ impl Call {
         }
         let State::Incoming { key, invite, .. } = &customer.state else { return };
         let mut response = customer
-            .response(invite, status)
+            .response(cx.settings, invite, status)
             .header("Contact", customer.contact())
-            .header("Allow", cx.settings.reliability.allow());
+            .header("Allow", cx.settings.reliability.allow())
+            .header("Supported", cx.settings.reliability.supported());
         if let Some(rseq) = rseq {
             response = response.header("Require", "100rel").header("RSeq", rseq.to_string());
         }
@@ -184,7 +185,10 @@ impl Call {
         let flow = customer.flow;
         let resend = customer.provisional.responses.as_mut().map(|r| r.handle_timeout(cx.now));
         match resend {
-            Some(Resend::Send(bytes)) => cx.effects.push_back(Effect::Send { flow, bytes }),
+            Some(Resend::Send(bytes)) => {
+                let flow = cx.transactions.way_back(flow, &bytes);
+                cx.effects.push_back(Effect::Send { flow, bytes });
+            }
             // RFC 3262 §3: no PRACK within 64*T1: the INVITE is refused with a 5xx.
             Some(Resend::GiveUp) => {
                 let origin = Origin::Leg(LegId::CUSTOMER);

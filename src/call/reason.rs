@@ -74,5 +74,6 @@ fn reason_of(cause: Cause) -> Option<&'static str> {
         Cause::SinkProtocol | Cause::SinkLost | Cause::MediaRecovered => None,
         // Nobody is left to hang up.
         Cause::ServerLost => None,
+        Cause::MaxDuration => None,
     }
 }

@@ -16,7 +16,7 @@
 
 use bytes::Bytes;
 
-use super::context::Context;
+use super::context::{Context, Effect};
 use super::exchange::{Exchange, Stage};
 use super::leg::{Remote, State};
 use super::{Call, Timer};
@@ -161,11 +161,15 @@ impl Call {
 
     fn ask_or_show(&mut self, cx: &mut Context<'_>, one: Renegotiation) {
         let said = self.leg(one.b).and_then(|leg| leg.remote.clone());
+        let number = self.leg(one.b).and_then(|leg| leg.test_number());
         let Some(leg) = self.leg_mut(one.a).filter(|leg| leg.is_talking()) else {
             return self.finish_renegotiation(cx, one, Renegotiated::Done);
         };
         let before = leg.local.last().cloned();
         let (step, text) = match (one.plan, said) {
+            (_, None) if let Some(number) = number => {
+                (Step::Shown { before }, Some(leg.local.offer(number.codecs())))
+            }
             (Plan::Show, Some(said)) => {
                 let text = match one.why {
                     Why::Settle => leg.offer(&said.description),
@@ -217,6 +221,7 @@ impl Call {
                 }
                 self.apply_remote(cx, leg, answer);
                 self.bridge_media(cx);
+                self.begin_test_number(cx, one.a, one.b);
                 self.finish_renegotiation(cx, one, Renegotiated::Done);
             }
             (step, Err(_)) => {
@@ -226,6 +231,16 @@ impl Call {
                 self.handle_refused_renegotiation(cx, one, step, leg, 488);
             }
         }
+    }
+
+    /// A test number that a leg has agreed with begins.
+    fn begin_test_number(&self, cx: &mut Context<'_>, id: LegId, with: LegId) {
+        let number = self.leg(with).and_then(|leg| leg.test_number());
+        let (Some(number), Some(leg)) = (number, self.leg(id)) else { return };
+        let audio = leg.remote.as_ref().and_then(|remote| remote.description.audio());
+        let payloads = audio.map(|audio| audio.payloads).unwrap_or_default();
+        let begin = leg.port.and_then(|port| number.begin(port.id, &payloads));
+        cx.effects.extend(begin.map(Effect::Media));
     }
 
     /// The offer that `a` made goes to `b`.

@@ -95,6 +95,11 @@ impl LocalText {
         Ok((text, payloads))
     }
 
+    /// The answer that takes nothing of the peer's offer.
+    pub(super) fn decline(&mut self, offer: &Description) -> Bytes {
+        self.settle(|media, origin| offer.declined(media, origin))
+    }
+
     /// Our own offer, for a built-in party.
     pub(super) fn offer(&mut self, codecs: &[Codec]) -> Bytes {
         self.settle(|media, origin| Description::offer(media, origin, codecs, Direction::SendRecv))

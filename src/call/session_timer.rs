@@ -124,8 +124,12 @@ impl Call {
         let carrier = if method == Method::Invite { Carrier::Invite } else { Carrier::Update };
         // Nothing is open, or the refresh would have waited.
         let _ = leg.offers.take(Way::Sent, carrier, text.is_some());
+        let reliability = cx.settings.reliability;
         leg.send_request(cx, call, method.clone(), Purpose::Refresh { method }, |request| {
-            let request = session.write_offer(request.header("Supported", super::SUPPORTED));
+            let request = request
+                .header("Allow", reliability.allow())
+                .header("Supported", reliability.supported());
+            let request = session.write_offer(request);
             match &text {
                 Some(text) => request.body("application/sdp", text),
                 None => request,

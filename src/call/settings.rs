@@ -43,7 +43,7 @@ pub struct Settings {
     pub transfer: TransferSettings,
     /// How requests to phones look.
     pub phones: Arc<Line>,
-    /// What we call ourselves in User-Agent.
+    /// What we call ourselves in User-Agent, and in Server to those whom we know.
     pub agent: String,
 }
 
@@ -182,6 +182,15 @@ impl Default for Streaming {
 pub struct SinkLimits {
     /// How many live streams it may serve at once.
     pub max_streams: usize,
+    /// How long a stream to it may run unless its start says otherwise.
+    pub max_duration: Option<Duration>,
+}
+
+impl SinkLimits {
+    /// A sink that serves so many streams, for as long as they like.
+    pub const fn of(max_streams: usize) -> Self {
+        SinkLimits { max_streams, max_duration: None }
+    }
 }
 
 /// Who is at the other end of a leg, and what that party may do.

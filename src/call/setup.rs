@@ -89,6 +89,7 @@ impl Call {
             exchange: None,
             renegotiations: Vec::new(),
             streams: Vec::new(),
+            has_early_media: false,
             start_on_answer,
             requests: Default::default(),
             seq: 0,
@@ -142,12 +143,6 @@ impl Call {
 
     fn answer_by_test_number(&mut self, cx: &mut Context<'_>, number: TestNumber) {
         let id = LegId(1);
-        let party = Party {
-            name: number.number().into(),
-            user: None,
-            may_control_streams: false,
-            transfer: Default::default(),
-        };
         let customer = self.customer_mut();
         let flow = customer.flow;
         let offer = customer.remote.as_ref().map(|remote| remote.description.clone());
@@ -158,10 +153,7 @@ impl Call {
             },
             None => (customer.local.offer(number.codecs()), None),
         };
-        let mut leg =
-            Leg::new(id, party, flow, String::new(), String::new(), SessionTimer::default());
-        leg.state = State::Builtin;
-        self.legs.push(leg);
+        self.legs.push(Leg::builtin(id, number, flow));
         let kind = Kind::LegAdded { leg: id, party: number.number().into() };
         self.tell(cx, kind, Cause::Request, Origin::Switch);
         match (payloads, self.customer().port) {
@@ -202,7 +194,7 @@ impl Call {
             return;
         };
         let mut response = customer
-            .response(invite, 200)
+            .response(cx.settings, invite, 200)
             .header("Contact", customer.contact())
             .header("Allow", cx.settings.reliability.allow())
             .header("Supported", cx.settings.reliability.supported())

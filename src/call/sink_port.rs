@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::command::PauseAs;
 use crate::event::{Cause, Manifest};
-use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
+use crate::id::{CallId, SinkName, TerminalId, Track, Tracks};
 use crate::media::{Control, PayloadMap, TapReader};
 use crate::time::Instant;
 
@@ -17,17 +17,17 @@ pub enum SinkCommand {
     Open(Box<StreamPlan>),
     /// Change what the sink is given from moment `at` on.
     Control {
-        /// The stream.
-        stream: StreamId,
+        /// The terminal.
+        terminal: TerminalId,
         /// The moment of the change on the stream's clock.
         at: Instant,
         /// The change.
         control: Control,
     },
-    /// End the stream: nothing recorded later than `at` is given.
+    /// End the terminal: nothing recorded later than `at` is given.
     Close {
-        /// The stream.
-        stream: StreamId,
+        /// The terminal.
+        terminal: TerminalId,
         /// The end of the stream's clock.
         at: Instant,
         /// Why it ends; given back in [`SinkEvent::Finished`].
@@ -35,13 +35,13 @@ pub enum SinkCommand {
     },
 }
 
-/// Everything that a sink needs to know of a stream before its first sample.
+/// Everything that a sink needs to know of a terminal before its first sample.
 #[derive(Debug)]
 pub struct StreamPlan {
     /// The call.
     pub call: CallId,
-    /// The stream.
-    pub stream: StreamId,
+    /// The terminal.
+    pub terminal: TerminalId,
     /// The requester's name for the stream.
     pub label: Option<String>,
     /// The configured sink that gets it.
@@ -50,10 +50,14 @@ pub struct StreamPlan {
     pub tracks: Tracks,
     /// How a paused stretch looks at the sink.
     pub pause_as: PauseAs,
+    /// Whether the sink is told that a key was pressed, and not which.
+    pub redact_dtmf: bool,
     /// Which codec each payload type of the customer's leg means at the start; later ones come as [`Control::Payloads`].
     pub payloads: PayloadMap,
     /// Sample position 0 of both tracks.
     pub start: Instant,
+    /// When the terminal was selected: from here on it gets samples. What lies before is a `paused` span.
+    pub begin: Instant,
     /// Where the copied packets come out.
     pub reader: TapReader,
     /// User part of the caller's address.
@@ -64,35 +68,35 @@ pub struct StreamPlan {
     pub attributes: Vec<(String, String)>,
 }
 
-/// What a sink tells the call that owns the stream.
+/// What a sink tells the call that owns the terminal.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SinkEvent {
     /// The sink is connected and has been greeted.
     Connected {
-        /// The stream.
-        stream: StreamId,
+        /// The terminal.
+        terminal: TerminalId,
     },
     /// The first audio was given to the sink.
     Flowing {
-        /// The stream.
-        stream: StreamId,
+        /// The terminal.
+        terminal: TerminalId,
     },
     /// The connection was lost and is being sought again.
     Lost {
-        /// The stream.
-        stream: StreamId,
+        /// The terminal.
+        terminal: TerminalId,
         /// What went wrong, for a person.
         reason: String,
     },
     /// The connection that was lost is there again.
     Back {
-        /// The stream.
-        stream: StreamId,
+        /// The terminal.
+        terminal: TerminalId,
     },
     /// Audio was given up because the sink did not take it in time. Summed up: at most one per track and second.
     Discarded {
-        /// The stream.
-        stream: StreamId,
+        /// The terminal.
+        terminal: TerminalId,
         /// Of which track.
         track: Track,
         /// How many samples at the stream's rate.
@@ -100,22 +104,22 @@ pub enum SinkEvent {
     },
     /// The sink itself asks for a change.
     Asked {
-        /// The stream.
-        stream: StreamId,
+        /// The terminal.
+        terminal: TerminalId,
         /// What it asks.
         verb: SinkAsk,
     },
     /// How the stream is doing, each second.
     Figures {
-        /// The stream.
-        stream: StreamId,
+        /// The terminal.
+        terminal: TerminalId,
         /// The sums since its start.
         figures: StreamFigures,
     },
-    /// The stream has left the sink room; exactly one per [`SinkCommand::Open`], and the last event of the stream.
+    /// The terminal has left the sink room; exactly one per [`SinkCommand::Open`], and the last event of the terminal.
     Finished {
-        /// The stream.
-        stream: StreamId,
+        /// The terminal.
+        terminal: TerminalId,
         /// Why: the cause of the close, or what befell the sink.
         cause: Cause,
         /// The account of every sample; `None` when no timeline was ever begun (the sink's name is unknown, its pool is full).
@@ -124,17 +128,17 @@ pub enum SinkEvent {
 }
 
 impl SinkEvent {
-    /// The stream it is about.
-    pub const fn stream(&self) -> StreamId {
+    /// The terminal it is about.
+    pub const fn terminal(&self) -> TerminalId {
         match self {
-            SinkEvent::Connected { stream }
-            | SinkEvent::Flowing { stream }
-            | SinkEvent::Lost { stream, .. }
-            | SinkEvent::Back { stream }
-            | SinkEvent::Discarded { stream, .. }
-            | SinkEvent::Asked { stream, .. }
-            | SinkEvent::Figures { stream, .. }
-            | SinkEvent::Finished { stream, .. } => *stream,
+            SinkEvent::Connected { terminal }
+            | SinkEvent::Flowing { terminal }
+            | SinkEvent::Lost { terminal, .. }
+            | SinkEvent::Back { terminal }
+            | SinkEvent::Discarded { terminal, .. }
+            | SinkEvent::Asked { terminal, .. }
+            | SinkEvent::Figures { terminal, .. }
+            | SinkEvent::Finished { terminal, .. } => *terminal,
         }
     }
 }

@@ -1,15 +1,15 @@
-//! What the streams of a call do to the tap and the sinks, and what the sinks tell back.
+//! What becomes of the streams of a call, and what their sinks tell.
 
-use std::sync::Arc;
-
-use super::Call;
 use super::context::{Context, Effect};
-use super::sink_port::{SinkAsk, SinkCommand, SinkEvent, StreamPlan};
-use super::stream::{Step, Stream, terminal_cause};
-use crate::command::{Command, Origin, StartStream, StreamState, StreamStatus, Target, Verb};
-use crate::event::{Cause, Kind, Manifest};
-use crate::id::{RequestId, StreamId, Track};
-use crate::media::{Control, MediaCommand, ring};
+use super::sink_port::{SinkAsk, SinkEvent};
+use super::stream::{Step, Stream};
+use super::{Call, Timer};
+use crate::command::{
+    Command, Denied, Origin, StartStream, StreamState, StreamStatus, Target, Verb,
+};
+use crate::event::{Cause, Kind};
+use crate::id::{RequestId, SinkName, StreamId, TerminalId, Track};
+use crate::media::Control;
 use crate::time::Instant;
 
 impl Call {
@@ -30,46 +30,33 @@ impl Call {
         }
     }
 
+    /// A party is heard before the answer: the streams that want to hear it begin.
+    pub(super) fn open_early_streams(&mut self, cx: &mut Context<'_>) {
+        self.has_early_media = true;
+        if let Some(start) = self.start_on_answer.take_if(|start| start.early_media) {
+            self.start_by_dial_plan(cx, start);
+        }
+        let early = |stream: &&Stream| stream.is_waiting() && stream.spec.early_media;
+        let early: Vec<_> = self.streams.iter().filter(early).map(|stream| stream.id).collect();
+        for id in early {
+            self.open_stream(cx, id);
+        }
+    }
+
+    /// The call's media begins for this stream: its clock starts, and its terminals are opened.
     pub(super) fn open_stream(&mut self, cx: &mut Context<'_>, id: StreamId) {
-        let (call, from, to) = (self.id, self.from.clone(), self.to.clone());
-        let payloads = self.stream_payloads();
-        let Some(port) = self.customer().port else {
+        if self.customer().port.is_none() {
             return;
-        };
-        let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == id) else {
-            return;
-        };
+        }
+        let Ok(stream) = self.stream_mut(id) else { return };
         stream.open(cx.now);
-        let spec = stream.spec.clone();
-        let (writer, reader) = ring(cx.settings.streaming.ring_bytes);
-        let plan = StreamPlan {
-            call,
-            stream: id,
-            label: spec.label,
-            sink: spec.sink,
-            tracks: spec.tracks,
-            pause_as: spec.pause_as,
-            payloads,
-            start: cx.now,
-            reader,
-            from,
-            to,
-            attributes: Vec::new(),
-        };
-        cx.effects.push_back(Effect::Media(MediaCommand::Tap {
-            stream: id,
-            port: port.id,
-            tracks: spec.tracks,
-            writer,
-        }));
-        cx.effects.push_back(Effect::Sink(SinkCommand::Open(Box::new(plan))));
-        for track in spec.tracks.iter() {
-            if self.streams.iter().any(|stream| stream.id == id && stream.is_muted(track)) {
-                self.control_stream(cx, id, Control::Mute(track));
-            }
-            if self.is_held(track) {
-                self.control_stream(cx, id, Control::Held(track));
-            }
+        let limit = stream.spec.max_duration;
+        let numbers: Vec<_> = stream.terminals.live().map(|terminal| terminal.number).collect();
+        for number in numbers {
+            self.open_terminal(cx, TerminalId { stream: id, number });
+        }
+        if let Some(limit) = limit {
+            self.timers.set(Timer::StreamLimit(id), cx.now + limit);
         }
     }
 
@@ -87,14 +74,12 @@ impl Call {
         self.streams.iter().map(|stream| stream.status(Instant::ZERO)).collect()
     }
 
-    /// Tells the sink of an open stream of a change on its clock.
+    /// Tells the sinks of an open stream of a change on its clock.
     pub(super) fn control_stream(&self, cx: &mut Context<'_>, id: StreamId, control: Control) {
-        if self.streams.iter().any(|stream| stream.id == id && stream.is_open()) {
-            cx.effects.push_back(Effect::Sink(SinkCommand::Control {
-                stream: id,
-                at: cx.now,
-                control,
-            }));
+        let Some(stream) = self.streams.iter().find(|stream| stream.id == id) else { return };
+        for terminal in stream.terminals.all().filter(|terminal| terminal.is_open()) {
+            let id = TerminalId { stream: id, number: terminal.number };
+            self.control_terminal(cx, id, control.clone());
         }
     }
 
@@ -105,7 +90,7 @@ impl Call {
         }
     }
 
-    /// Ends a stream. Nothing that is recorded from here on reaches its sink. Returns whether it was running.
+    /// Ends a stream. Nothing that is recorded from here on reaches its sinks. Returns whether it was running.
     pub(super) fn stop_stream(
         &mut self,
         cx: &mut Context<'_>,
@@ -113,25 +98,17 @@ impl Call {
         cause: Cause,
         origin: Origin,
     ) -> bool {
-        let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == id) else {
+        let Ok(stream) = self.stream_mut(id) else { return false };
+        if stream.stop(cx.now, cause, origin) == Step::Unchanged {
             return false;
-        };
-        match stream.stop(cx.now, origin) {
-            Step::Unchanged => false,
-            Step::EndedUnopened => {
-                self.bury(cx, id, terminal_cause(cause, None), origin, None);
-                true
-            }
-            Step::Changed => {
-                self.close_tap(cx, id);
-                cx.effects.push_back(Effect::Sink(SinkCommand::Close {
-                    stream: id,
-                    at: cx.now,
-                    cause,
-                }));
-                true
-            }
         }
+        let live: Vec<_> = stream.terminals.live().map(|terminal| terminal.number).collect();
+        for number in live {
+            self.close_terminal(cx, TerminalId { stream: id, number }, cause, origin);
+        }
+        self.timers.cancel(&Timer::StreamLimit(id));
+        self.settle_stream(cx, id, cause);
+        true
     }
 
     pub(super) fn stop_all_streams(&mut self, cx: &mut Context<'_>, cause: Cause, origin: Origin) {
@@ -141,80 +118,67 @@ impl Call {
         }
     }
 
-    fn close_tap(&self, cx: &mut Context<'_>, id: StreamId) {
-        if let Some(port) = self.customer().port {
-            cx.effects.push_back(Effect::Media(MediaCommand::Untap { stream: id, port: port.id }));
-        }
-    }
-
-    /// The stream's last event, and its places given back.
-    fn bury(
-        &mut self,
-        cx: &mut Context<'_>,
-        id: StreamId,
-        cause: Cause,
-        origin: Origin,
-        manifest: Option<Arc<Manifest>>,
-    ) {
-        if let Some(stream) = self.streams.iter().find(|stream| stream.id == id) {
-            cx.sinks.release(&stream.spec.sink);
-        }
-        cx.owners.remove_stream(id);
-        self.tell_of(cx, Some(id), Kind::StreamEnded { manifest }, cause, origin);
+    /// The stream's last event, once each of its terminals has had its last word; `cause` is the last one's.
+    pub(super) fn settle_stream(&mut self, cx: &mut Context<'_>, id: StreamId, cause: Cause) {
+        let Ok(stream) = self.stream_mut(id) else { return };
+        let Some((cause, origin)) = stream.settle(cause) else { return };
+        let manifests = stream.terminals.manifests();
+        self.tell_of(cx, Some(id), Kind::StreamEnded { manifests }, cause, origin);
         self.finish_if_all_accounted(cx);
     }
 
     /// Takes what a sink tells.
     pub fn handle_sink(&mut self, cx: &mut Context<'_>, event: SinkEvent) {
-        let id = event.stream();
-        let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == id) else {
-            return;
-        };
-        let is_live = stream.is_open();
+        let terminal = event.terminal();
+        let id = terminal.stream;
+        let Ok(stream) = self.stream_mut(id) else { return };
+        let is_open = stream.is_open();
+        let Some(told_by) = stream.terminals.get_mut(terminal.number) else { return };
+        let (sink, is_live) = (told_by.sink.clone(), told_by.is_open());
         match event {
             SinkEvent::Connected { .. } => {}
             SinkEvent::Flowing { .. } => {
-                if stream.handle_flowing() {
+                if is_live && stream.handle_flowing() {
                     self.tell_of(cx, Some(id), Kind::StreamActive, Cause::Request, Origin::Switch);
                 }
             }
             SinkEvent::Lost { reason, .. } if is_live => {
-                self.tell_of(
-                    cx,
-                    Some(id),
-                    Kind::SinkLost { reason },
-                    Cause::SinkLost,
-                    Origin::Sink,
-                );
+                let kind = Kind::SinkLost { sink, reason };
+                self.tell_of(cx, Some(id), kind, Cause::SinkLost, Origin::Sink);
             }
             SinkEvent::Back { .. } if is_live => {
                 self.tell_of(cx, Some(id), Kind::StreamActive, Cause::MediaRecovered, Origin::Sink);
             }
             SinkEvent::Lost { .. } | SinkEvent::Back { .. } => {}
             SinkEvent::Discarded { track, samples, .. } => {
-                self.tell_of(
-                    cx,
-                    Some(id),
-                    Kind::StreamDiscarded { track, samples },
-                    Cause::Policy,
-                    Origin::Sink,
-                );
+                let kind = Kind::StreamDiscarded { sink, track, samples };
+                self.tell_of(cx, Some(id), kind, Cause::Policy, Origin::Sink);
             }
-            SinkEvent::Asked { verb, .. } => self.handle_ask(cx, id, verb),
+            SinkEvent::Asked { verb, .. } if is_open => self.handle_ask(cx, id, sink, verb),
+            SinkEvent::Asked { .. } => {}
             SinkEvent::Figures { figures, .. } => {
-                cx.effects.push_back(Effect::StreamFigures { stream: id, figures })
+                cx.effects.push_back(Effect::TerminalFigures { terminal, figures })
             }
             SinkEvent::Finished { cause, manifest, .. } => {
-                self.handle_finished(cx, id, cause, manifest)
+                self.handle_finished(cx, terminal, cause, manifest)
             }
         }
     }
 
-    /// What a sink asks goes through the door like everything else; the request id names the stream and the count.
-    fn handle_ask(&mut self, cx: &mut Context<'_>, id: StreamId, ask: SinkAsk) {
+    /// What a sink asks goes through the door like everything else; the request id names the stream and the count. One that is not
+    /// alone speaks for itself only.
+    fn handle_ask(&mut self, cx: &mut Context<'_>, id: StreamId, sink: SinkName, ask: SinkAsk) {
+        let Ok(stream) = self.stream_mut(id) else { return };
+        let is_alone = stream.terminals.live().count() <= 1;
         let target = Target::Id(id);
         let verb = match ask {
-            SinkAsk::Stop => Verb::Stop(target),
+            SinkAsk::Stop if is_alone => Verb::Stop(target),
+            SinkAsk::Stop => Verb::UnselectTerminal(target, sink),
+            SinkAsk::Pause | SinkAsk::Resume | SinkAsk::Mark(_) if !is_alone => {
+                let kind = Kind::StreamDenied(Denied::NotPermitted);
+                self.tell_of(cx, Some(id), kind, Cause::Request, Origin::Sink);
+                return;
+            }
             SinkAsk::Pause => Verb::Pause(target),
             SinkAsk::Resume => Verb::Resume(target),
             SinkAsk::Mark(name) => Verb::Mark(target, name),
@@ -224,39 +188,18 @@ impl Call {
         let _ = self.handle_command(cx, Command { request, origin: Origin::Sink, verb });
     }
 
-    fn handle_finished(
-        &mut self,
-        cx: &mut Context<'_>,
-        id: StreamId,
-        cause: Cause,
-        manifest: Option<Arc<Manifest>>,
-    ) {
-        let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == id) else {
-            return;
-        };
-        if stream.is_over() {
-            return;
-        }
-        let closed_by = stream.closed_by();
-        stream.finish(manifest.as_ref(), cx.now);
-        if closed_by.is_none() {
-            // The sink ended by itself: nobody has closed the tap yet.
-            self.close_tap(cx, id);
-        }
-        let cause = terminal_cause(cause, manifest.as_ref());
-        self.bury(cx, id, cause, closed_by.unwrap_or(Origin::Sink), manifest);
-    }
-
     /// The sink room owes an account of these streams and did not give it in time: they end without one.
     pub(super) fn handle_accounts_overdue(&mut self, cx: &mut Context<'_>) {
-        let owed: Vec<_> = self
-            .streams
-            .iter()
-            .filter(|stream| !stream.is_over())
-            .map(|stream| stream.id)
-            .collect();
-        for id in owed {
-            self.handle_finished(cx, id, Cause::SinkLost, None);
+        let owed = |stream: &Stream| {
+            let terminals = stream.terminals.all().filter(|terminal| !terminal.is_over());
+            terminals.map(|terminal| terminal.number).collect::<Vec<_>>()
+        };
+        let owed: Vec<_> = self.streams.iter().map(|stream| (stream.id, owed(stream))).collect();
+        for (stream, numbers) in owed {
+            for number in numbers {
+                let terminal = TerminalId { stream, number };
+                self.handle_finished(cx, terminal, Cause::SinkLost, None);
+            }
         }
     }
 }

@@ -56,7 +56,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
 fn add_sink(config: &mut Config, url: &str) -> anyhow::Result<()> {
     let kind = Kind::WebSocket(WebSocket::new(url.parse()?, DialectKind::Native));
     let sink = sink::Settings::new(SinkName::new(SINK), kind);
-    let limits = SinkLimits { max_streams: sink.max_streams };
+    let limits = SinkLimits::of(sink.max_streams);
     config.switch.call.streaming.sinks.insert(sink.name.clone(), limits);
     config.sinks.push(sink);
     Ok(())

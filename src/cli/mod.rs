@@ -8,6 +8,7 @@ mod client;
 mod demo;
 mod doctor;
 mod log;
+mod manifest;
 mod route_test;
 mod serve;
 mod sink;
@@ -47,6 +48,8 @@ enum Command {
     Sink(sink::SinkArgs),
     /// Control the streams of a call.
     Stream(stream::StreamArgs),
+    /// Verify signed manifests, or fetch those of a stream.
+    Manifest(manifest::ManifestArgs),
     /// List calls.
     Calls(calls::CallsArgs),
     /// Show the SIP messages of a call.
@@ -84,6 +87,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Call(args) => call(args).await,
         Command::Sink(args) => told(sink::run(args).await),
         Command::Stream(args) => told(stream::run(args).await),
+        Command::Manifest(args) => told(manifest::run(args).await),
         Command::Calls(args) => told(calls::run(args).await),
         Command::Trace(args) => told(trace::run(args).await),
         Command::Transfer(args) => told(transfer::run(args).await),

@@ -99,7 +99,7 @@ fn to_text(preview: &Preview) -> String {
         }
     }
     if let Some(start) = &preview.start {
-        let sink = start.sink.as_ref().map_or("the default sink".into(), ToString::to_string);
+        let sink = start.sinks.to_string();
         text += &format!("stream    to {sink}\n");
     }
     text
@@ -138,7 +138,7 @@ fn to_json(preview: &Preview) -> Value {
         "number": preview.number,
         "stages": stages.collect::<Vec<_>>(),
         "stream": preview.start.as_ref().map(|start| {
-            json!({ "sink": start.sink.as_ref().map(ToString::to_string), "label": start.label })
+            json!({ "sinks": start.sinks.to_string(), "label": start.label })
         }),
     })
 }

@@ -16,7 +16,7 @@ pub(super) struct SinkArgs {
     #[arg(long, default_value = "127.0.0.1:9090", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
     /// What to expect.
-    #[arg(long, value_enum, default_value = "auto")]
+    #[arg(long, visible_alias = "dialect", value_enum, default_value = "auto")]
     protocol: ProtocolName,
     /// Write one WAV file per stream into this directory.
     #[arg(long, value_name = "DIRECTORY")]
@@ -41,6 +41,10 @@ enum ProtocolName {
     Native,
     /// Twilio's media streams.
     Twilio,
+    /// Telnyx's media streaming.
+    Telnyx,
+    /// jambonz and mod_audio_fork.
+    Jambonz,
 }
 
 /// Runs the command until it has had enough, or is interrupted.
@@ -52,6 +56,8 @@ pub(super) async fn run(args: SinkArgs) -> anyhow::Result<()> {
         ProtocolName::Auto => Protocol::Auto,
         ProtocolName::Native => Protocol::Native,
         ProtocolName::Twilio => Protocol::Twilio,
+        ProtocolName::Telnyx => Protocol::Telnyx,
+        ProtocolName::Jambonz => Protocol::Jambonz,
     };
     let options = Options {
         bind: args.listen,

@@ -1,4 +1,4 @@
-//! `sidestream stream …`: start, stop, pause, resume, mute, unmute, mark, list.
+//! `sidestream stream …`: start, stop, pause, resume, mute, unmute, mark, select, unselect, list.
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
@@ -20,9 +20,9 @@ enum StreamVerb {
     Start {
         /// The call's id.
         call: String,
-        /// The configured sink [default: the configured default].
-        #[arg(long)]
-        sink: Option<String>,
+        /// The configured sink, or several [default: the configured default].
+        #[arg(long, value_delimiter = ',')]
+        sink: Vec<String>,
         /// What is copied.
         #[arg(long, value_delimiter = ',', value_enum)]
         tracks: Vec<TrackName>,
@@ -32,6 +32,15 @@ enum StreamVerb {
         /// How a paused stretch looks at the sink.
         #[arg(long, value_enum)]
         pause_as: Option<PauseAsName>,
+        /// Seconds that it may run.
+        #[arg(long)]
+        max_duration: Option<u64>,
+        /// Begin with the first early media, and not with the answer.
+        #[arg(long)]
+        early_media: bool,
+        /// Tell the sink that a key was pressed, and not which.
+        #[arg(long)]
+        redact_dtmf: bool,
         /// The request's own id: the same id twice starts one stream.
         #[arg(long)]
         id: Option<String>,
@@ -68,6 +77,10 @@ enum StreamVerb {
         #[arg(long)]
         name: String,
     },
+    /// Give the stream to one sink more.
+    Select(TerminalArgs),
+    /// Take a sink from the stream.
+    Unselect(TerminalArgs),
     /// List the streams of a call, or of all.
     List {
         /// The call's id.
@@ -88,6 +101,15 @@ struct TargetArgs {
     id: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+struct TerminalArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The configured sink.
+    #[arg(long)]
+    sink: String,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -144,16 +166,34 @@ pub(super) async fn run(args: StreamArgs) -> anyhow::Result<()> {
 /// The request that a verb stands for.
 fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
     Ok(match verb {
-        StreamVerb::Start { call, sink, tracks, label, pause_as, id, server } => {
+        StreamVerb::Start {
+            call,
+            sink,
+            tracks,
+            label,
+            pause_as,
+            max_duration,
+            early_media,
+            redact_dtmf,
+            id,
+            server,
+        } => {
             let mut body = Map::new();
             let mut put = |name: &str, value: Option<Value>| {
                 value.map(|value| body.insert(name.to_string(), value))
             };
-            put("sink", sink.map(Value::from));
+            match sink.as_slice() {
+                [] => {}
+                [one] => drop(put("sink", Some(one.as_str().into()))),
+                several => drop(put("sinks", Some(json!(several)))),
+            }
             let tracks: Vec<&str> = tracks.into_iter().map(TrackName::as_str).collect();
             put("tracks", (!tracks.is_empty()).then(|| json!(tracks)));
             put("label", label.map(Value::from));
             put("pause_as", pause_as.map(|pause_as| pause_as.as_str().into()));
+            put("max_duration_s", max_duration.map(Value::from));
+            put("early_media", early_media.then_some(Value::Bool(true)));
+            put("redact_dtmf", redact_dtmf.then_some(Value::Bool(true)));
             let request =
                 Request::post(format!("/v1/calls/{}/streams", segment(&call)?), body.into());
             (request.with_id(id), server)
@@ -168,6 +208,12 @@ fn request(verb: StreamVerb) -> anyhow::Result<(Request, ServerArgs)> {
             change("unmute", target, json!({"track": track.as_str()}))?
         }
         StreamVerb::Mark { target, name } => change("mark", target, json!({"name": name}))?,
+        StreamVerb::Select(TerminalArgs { target, sink }) => {
+            change("select", target, json!({"sink": sink}))?
+        }
+        StreamVerb::Unselect(TerminalArgs { target, sink }) => {
+            change("unselect", target, json!({"sink": sink}))?
+        }
         StreamVerb::List { call: Some(call), server } => {
             (Request::get(format!("/v1/calls/{}/streams", segment(&call)?)), server)
         }
@@ -238,6 +284,11 @@ mod tests {
             "/v1/calls/01A/streams",
             json!({"sink": "asr", "tracks": ["from_customer", "to_customer"], "label": "s1", "pause_as": "silence"}),
         );
+        check(
+            "start 01A --max-duration 60 --early-media --redact-dtmf",
+            "/v1/calls/01A/streams",
+            json!({"max_duration_s": 60, "early_media": true, "redact_dtmf": true}),
+        );
         check("stop 01A", "/v1/calls/01A/streams/*/stop", json!({}));
         check("pause 01A s1", "/v1/calls/01A/streams/s1/pause", json!({}));
         check("resume 01A s1", "/v1/calls/01A/streams/s1/resume", json!({}));
@@ -250,6 +301,21 @@ mod tests {
             "unmute 01A --track to-customer",
             "/v1/calls/01A/streams/*/unmute",
             json!({"track": "to_customer"}),
+        );
+        check(
+            "start 01A --sink asr,recorder",
+            "/v1/calls/01A/streams",
+            json!({"sinks": ["asr", "recorder"]}),
+        );
+        check(
+            "select 01A s1 --sink rec",
+            "/v1/calls/01A/streams/s1/select",
+            json!({"sink": "rec"}),
+        );
+        check(
+            "unselect 01A --sink rec",
+            "/v1/calls/01A/streams/*/unselect",
+            json!({"sink": "rec"}),
         );
         check("mark 01A s1 --name card", "/v1/calls/01A/streams/s1/mark", json!({"name": "card"}));
     }

@@ -42,6 +42,18 @@ pub enum Denied {
     /// The call has as many live streams as it may.
     #[error("the call has as many streams as it may")]
     TooManyStreams,
+    /// The stream has no terminal.
+    #[error("the stream has no terminal: no sink is selected")]
+    NoTerminal,
+    /// That sink is not a terminal of the stream.
+    #[error("that sink is not a terminal of the stream")]
+    NoSuchTerminal,
+    /// That sink is a terminal of the stream already.
+    #[error("that sink is a terminal of the stream already")]
+    TerminalInUse,
+    /// The stream has as many terminals as it may.
+    #[error("the stream has as many terminals as it may")]
+    TooManyTerminals,
     /// The call has no such leg.
     #[error("the call has no such leg")]
     NoSuchLeg,
@@ -58,7 +70,7 @@ pub enum Denied {
 
 impl Denied {
     /// Every reason, for the tables and their tests.
-    pub const ALL: [Denied; 20] = [
+    pub const ALL: [Denied; 24] = [
         Denied::NoSuchCall,
         Denied::NoSuchStream,
         Denied::NoSuchSink,
@@ -75,6 +87,10 @@ impl Denied {
         Denied::UnsupportedFormat,
         Denied::SinkPoolFull,
         Denied::TooManyStreams,
+        Denied::NoTerminal,
+        Denied::NoSuchTerminal,
+        Denied::TerminalInUse,
+        Denied::TooManyTerminals,
         Denied::NoSuchLeg,
         Denied::NoSuchNumber,
         Denied::NotTransferable,

@@ -7,8 +7,10 @@ mod denied;
 
 pub use denied::Denied;
 
+use std::fmt;
+
 use crate::id::{LegId, RequestId, SinkName, StreamId, Track, Tracks};
-use crate::time::MediaTime;
+use crate::time::{Duration, MediaTime};
 
 /// One request to change (or read) the streams of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,10 @@ pub enum Verb {
     Mark(Target, String),
     /// Change nothing, tell the state.
     Status(Target),
+    /// Give the stream to one sink more, from here on.
+    SelectTerminal(Target, SinkName),
+    /// Take a sink from the stream, which goes on without it.
+    UnselectTerminal(Target, SinkName),
     /// Connect one party with somebody new, in the other one's place.
     Transfer(Transfer),
     /// End the call itself.
@@ -79,14 +85,67 @@ pub struct Transfer {
 /// What a start asks for. A sink is a name, never an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartStream {
-    /// The configured sink; `None` takes the configured default.
-    pub sink: Option<SinkName>,
+    /// Where it goes.
+    pub sinks: Sinks,
     /// Which tracks are copied.
     pub tracks: Tracks,
     /// A name that the requester may use for the stream afterwards, unique among the call's live streams.
     pub label: Option<String>,
     /// How a paused stretch looks at the sink; `None` takes [`PauseAs::Omit`].
     pub pause_as: Option<PauseAs>,
+    /// How long its clock may run; `None` takes the shortest that its sinks are configured with.
+    pub max_duration: Option<Duration>,
+    /// Whether it begins with the first early media, and not with the answer.
+    pub early_media: bool,
+    /// Whether its sinks are told that a key was pressed, and not which.
+    pub redact_dtmf: bool,
+}
+
+impl Default for StartStream {
+    /// What the customer says, to the default sink.
+    fn default() -> Self {
+        StartStream {
+            sinks: Sinks::Default,
+            tracks: Tracks::From,
+            label: None,
+            pause_as: None,
+            max_duration: None,
+            early_media: false,
+            redact_dtmf: false,
+        }
+    }
+}
+
+/// Where a new stream goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Sinks {
+    /// The configured default.
+    #[default]
+    Default,
+    /// These, each as a terminal of its own.
+    These(Vec<SinkName>),
+    /// Nowhere yet: terminals are selected later.
+    Later,
+}
+
+/// In words, for a person.
+impl fmt::Display for Sinks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sinks::Default => f.write_str("the default sink"),
+            Sinks::Later => f.write_str("no sink yet"),
+            Sinks::These(sinks) => {
+                let names: Vec<&str> = sinks.iter().map(SinkName::as_str).collect();
+                f.write_str(&names.join(", "))
+            }
+        }
+    }
+}
+
+impl From<&str> for Sinks {
+    fn from(name: &str) -> Self {
+        Sinks::These(vec![name.into()])
+    }
 }
 
 /// How a paused stretch looks at the sink. The timeline holds either way.
@@ -126,8 +185,8 @@ pub struct StreamStatus {
     pub stream: StreamId,
     /// The requester's label.
     pub label: Option<String>,
-    /// The configured sink.
-    pub sink: SinkName,
+    /// The sinks that it goes to, in order of their selection; of an ended stream, those that it had.
+    pub sinks: Vec<SinkName>,
     /// The state after the command.
     pub state: StreamState,
     /// Where the stream's clock stands (for an ended stream: where it stopped).

@@ -30,6 +30,7 @@ section!(File {
     http: Http = Http::default(),
     log: Log = Log::default(),
     trace: Trace = Trace::default(),
+    notary: Notary = Notary::default(),
     users: Vec<User> = Vec::new(),
     peers: Vec<Peer> = Vec::new(),
     trunks: Vec<Trunk> = Vec::new(),
@@ -154,6 +155,7 @@ section!(Media {
 section!(Streaming {
     enabled: bool = true,
     default_sink: Option<String> = None,
+    allow: Vec<String> = vec!["*".into()],
     max_streams_per_call: u64 = 8,
     ring_kib: u64 = 64,
     account_timeout_s: u64 = 5,
@@ -162,9 +164,13 @@ section!(Streaming {
 
 section!(Start {
     sink: Option<String> = None,
+    sinks: Option<Vec<String>> = None,
     tracks: Vec<String> = vec!["from_customer".into(), "to_customer".into()],
     label: Option<String> = None,
     pause_as: Option<String> = None,
+    max_duration_s: Option<u64> = None,
+    early_media: bool = false,
+    redact_dtmf: bool = false,
 });
 
 section!(Http {
@@ -192,6 +198,8 @@ section!(Trace {
 });
 
 section!(Hep { collector: Option<String> = None, agent: u64 = 1, key: Option<String> = None });
+
+section!(Notary { key: Option<String> = None, ledger: Option<String> = None });
 
 section!(User {
     name: String = String::new(),
@@ -311,21 +319,58 @@ section!(Sink {
     name: String = String::new(),
     kind: Option<SinkKind> = None,
     url: Option<String> = None,
+    urls: Vec<String> = Vec::new(),
     dialect: Option<Dialect> = None,
     bearer: Option<String> = None,
+    basic: Option<Basic> = None,
+    signing: Option<Signing> = None,
+    twilio_token: Option<String> = None,
     headers: BTreeMap<String, String> = BTreeMap::new(),
     extra_ca: Option<String> = None,
+    client_certificate: Option<String> = None,
+    client_key: Option<String> = None,
+    address: Option<String> = None,
+    addresses: Vec<String> = Vec::new(),
+    track: Option<HeardTrack> = None,
+    payload_type: Option<u64> = None,
     directory: Option<String> = None,
     sample_rate: u32 = 8_000,
-    encoding: Encoding = Encoding::L16,
+    encoding: Option<Encoding> = None,
+    channels: Option<Channels> = None,
     max_streams: u64 = 1_000,
+    max_duration_s: Option<u64> = None,
+    redact_dtmf: bool = false,
     queue_ms: u64 = 2_000,
     connect_timeout_ms: u64 = 3_000,
     drain_ms: u64 = 500,
     reconnect: Reconnect = Reconnect::default(),
 });
 
-section!(Reconnect { attempts: u64 = 8, first_delay_ms: u64 = 100, max_delay_ms: u64 = 5_000 });
+section!(Basic { user: String = String::new(), password: String = String::new() });
+
+section!(Signing {
+    key_id: String = String::new(),
+    secret: String = String::new(),
+    base64: bool = false,
+});
+
+section!(Reconnect {
+    attempts: u64 = 8,
+    first_delay_ms: u64 = 100,
+    max_delay_ms: u64 = 5_000,
+    failures: u64 = 5,
+    rest_ms: u64 = 2_000,
+    connects_per_s: u64 = 200,
+});
+
+/// What a sink with one track hears.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum HeardTrack {
+    FromCustomer,
+    ToCustomer,
+    Mixed,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -362,6 +407,8 @@ pub(super) enum Assertion {
 #[serde(rename_all = "lowercase")]
 pub(super) enum SinkKind {
     Websocket,
+    Audiosocket,
+    Rtp,
     Wav,
     Scope,
 }
@@ -395,6 +442,9 @@ pub(super) enum Reliable {
 pub(super) enum Dialect {
     Native,
     Twilio,
+    Telnyx,
+    Jambonz,
+    Audiohook,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -402,4 +452,14 @@ pub(super) enum Dialect {
 pub(super) enum Encoding {
     L16,
     Pcmu,
+    Pcma,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Channels {
+    Separate,
+    Mono,
+    Stereo,
+    Mixed,
 }

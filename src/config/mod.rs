@@ -24,6 +24,7 @@ use std::path::Path;
 
 use crate::http;
 use crate::net::NetSettings;
+use crate::notary;
 use crate::notify::BoardLimits;
 use crate::sink;
 use crate::store;
@@ -41,8 +42,12 @@ pub struct Config {
     pub net: NetSettings,
     /// Where streams can go.
     pub sinks: Vec<sink::Settings>,
+    /// How they are reached, and where they may be.
+    pub reaching: sink::Reaching,
     /// Where registrations are kept over a restart.
     pub store: Option<store::Settings>,
+    /// What signs the manifests.
+    pub notary: notary::Settings,
     /// The API.
     pub http: http::Settings,
     /// How long ended calls stay readable.
@@ -88,7 +93,8 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let directory = path.parent().unwrap_or(Path::new(""));
     let name = path.display().to_string();
     let config = parse(&name, &text, directory, std::env::vars().collect())?;
-    let flaws = build::missing_files(&config.net.tls);
+    let mut flaws = build::missing_files(&config.net.tls);
+    flaws.extend(build::missing_files_of_sinks(&config.sinks));
     match flaws.is_empty() {
         true => Ok(config),
         false => Err(Source::new(&name, &text).error(flaws)),

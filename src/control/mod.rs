@@ -4,7 +4,7 @@
 //! - [`info`]: the SIP INFO package `media-stream`, `Record:` and DTMF in INFO;
 //! - [`request`]: the members that every JSON door shares (sink, stream, tracks, marks), checked once;
 //! - [`tables`]: every [`Denied`](crate::command::Denied) as an HTTP status, a SIP status and an error type;
-//! - [`tapi`]: the TAPI names of media events;
+//! - [`tapi`]: the TAPI names of media events, and TAPI's stream control;
 //! - [`json`]: what is shown of calls, streams, events and manifests;
 //! - [`contact`]: the contact API's requests and answers.
 //!

@@ -1,8 +1,9 @@
 //! The members of a request that every JSON door shares, checked once.
 
-use crate::command::{PauseAs, StartStream, Target, Transfer};
+use crate::command::{PauseAs, Sinks, StartStream, Target, Transfer};
 use crate::id::{LegId, RequestId, SinkName, StreamId, Track, Tracks};
 use crate::sip::Uri;
+use crate::time::Duration;
 
 /// Longest sink name and stream label, in bytes.
 pub const NAME_BYTES: usize = 64;
@@ -13,11 +14,11 @@ pub const REQUEST_ID_BYTES: usize = 500;
 /// Longest number or URI of a transfer, in bytes.
 pub const TO_BYTES: usize = 256;
 
+/// Longest that a stream may be asked to run: a day.
+pub const MAX_DURATION_S: u64 = 86_400;
+
 /// Longest name of a mark, in bytes.
 pub const MARK_BYTES: usize = 128;
-
-/// What a start copies when it names no tracks: what the customer says.
-pub const DEFAULT_TRACKS: Tracks = Tracks::From;
 
 /// Why a member of a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum BadMember {
         "sink must be the name of a configured sink: 1 to 64 letters, digits, '.', '_' or '-'; an address is never taken"
     )]
     Sink,
+    /// One sink and a list of them.
+    #[error("sink and sinks exclude each other")]
+    SinkAndSinks,
     /// A stream label that is not a plain name.
     #[error("stream must be 1 to 64 letters, digits, '.', '_' or '-'")]
     Stream,
@@ -42,6 +46,9 @@ pub enum BadMember {
     /// An unknown way to pause.
     #[error("pause_as must be \"omit\" or \"silence\"")]
     PauseAs,
+    /// No time at all, or more than a day.
+    #[error("max_duration_s must be 1 to 86400")]
+    MaxDuration,
     /// A mark without a name, or with an unprintable or long one.
     #[error("name must be 1 to 128 bytes without control characters")]
     MarkName,
@@ -58,22 +65,52 @@ pub enum BadMember {
 pub struct StartMembers<'a> {
     /// Name of the sink.
     pub sink: Option<&'a str>,
+    /// Names of several; an empty list when they are selected later.
+    pub sinks: Option<&'a [String]>,
     /// Label of the new stream.
     pub stream: Option<&'a str>,
     /// Names of tracks.
     pub tracks: Option<&'a [String]>,
     /// `omit` or `silence`.
     pub pause_as: Option<&'a str>,
+    /// Seconds that its clock may run.
+    pub max_duration_s: Option<u64>,
+    /// Whether it begins with the first early media.
+    pub early_media: Option<bool>,
+    /// Whether keys are told without their digits.
+    pub redact_dtmf: Option<bool>,
 }
 
 /// Checks the members of a start.
 pub fn start(members: StartMembers<'_>) -> Result<StartStream, BadMember> {
+    let usual = StartStream::default();
     Ok(StartStream {
-        sink: members.sink.map(sink).transpose()?,
-        tracks: members.tracks.map(tracks).transpose()?.unwrap_or(DEFAULT_TRACKS),
+        sinks: sinks(members.sink, members.sinks)?,
+        tracks: members.tracks.map(tracks).transpose()?.unwrap_or(usual.tracks),
         label: members.stream.map(label).transpose()?,
         pause_as: members.pause_as.map(pause_as).transpose()?,
+        max_duration: members.max_duration_s.map(max_duration).transpose()?,
+        early_media: members.early_media.unwrap_or(usual.early_media),
+        redact_dtmf: members.redact_dtmf.unwrap_or(usual.redact_dtmf),
     })
+}
+
+/// Where a new stream goes: one sink, a list of them, or the default.
+fn sinks(one: Option<&str>, list: Option<&[String]>) -> Result<Sinks, BadMember> {
+    match (one, list) {
+        (None, None) => Ok(Sinks::Default),
+        (Some(name), None) => Ok(Sinks::These(vec![sink(name)?])),
+        (None, Some([])) => Ok(Sinks::Later),
+        (None, Some(names)) => {
+            names.iter().map(|name| sink(name)).collect::<Result<_, _>>().map(Sinks::These)
+        }
+        (Some(_), Some(_)) => Err(BadMember::SinkAndSinks),
+    }
+}
+
+/// The sink that a change of terminals names.
+pub fn terminal(name: Option<&str>) -> Result<SinkName, BadMember> {
+    sink(name.ok_or(BadMember::Sink)?)
 }
 
 /// A sink's name.
@@ -126,6 +163,14 @@ pub fn pause_as(name: &str) -> Result<PauseAs, BadMember> {
         "omit" => Ok(PauseAs::Omit),
         "silence" => Ok(PauseAs::Silence),
         _ => Err(BadMember::PauseAs),
+    }
+}
+
+/// How long a stream's clock may run.
+pub fn max_duration(seconds: u64) -> Result<Duration, BadMember> {
+    match seconds {
+        1..=MAX_DURATION_S => Ok(Duration::from_secs(seconds)),
+        _ => Err(BadMember::MaxDuration),
     }
 }
 

@@ -42,6 +42,10 @@ pub const fn refusal(denied: &Denied) -> Refusal {
         Denied::UnsupportedFormat => row(409, "unsupported_format", 488, InvalidRequest),
         Denied::SinkPoolFull => row(503, "sink_pool_full", 503, LimitExceeded),
         Denied::TooManyStreams => row(409, "too_many_streams", 488, LimitExceeded),
+        Denied::NoTerminal => row(409, "no_terminal", 488, InvalidRequest),
+        Denied::NoSuchTerminal => row(404, "no_such_terminal", 404, ResourceNotFound),
+        Denied::TerminalInUse => row(409, "terminal_in_use", 488, InvalidRequest),
+        Denied::TooManyTerminals => row(409, "too_many_terminals", 488, LimitExceeded),
         Denied::NoSuchLeg => row(404, "no_such_leg", 404, InvalidParameter),
         Denied::NoSuchNumber => row(404, "no_such_number", 404, InvalidParameter),
         Denied::NotTransferable => row(409, "not_transferable", 488, InvalidRequest),
@@ -157,6 +161,10 @@ mod tests {
             UnsupportedFormat           409 unsupported_format 488 400 InvalidRequestException
             SinkPoolFull                503 sink_pool_full     503 429 LimitExceededException
             TooManyStreams              409 too_many_streams   488 429 LimitExceededException
+            NoTerminal                  409 no_terminal        488 400 InvalidRequestException
+            NoSuchTerminal              404 no_such_terminal   404 404 ResourceNotFoundException
+            TerminalInUse               409 terminal_in_use    488 400 InvalidRequestException
+            TooManyTerminals            409 too_many_terminals 488 429 LimitExceededException
             NoSuchLeg                   404 no_such_leg        404 400 InvalidParameterException
             NoSuchNumber                404 no_such_number     404 400 InvalidParameterException
             NotTransferable             409 not_transferable   488 400 InvalidRequestException

@@ -6,21 +6,35 @@
 //! | dialect | audio | positions | gaps | acknowledgement |
 //! |---|---|---|---|---|
 //! | [`native`] | binary frames, linear or mu-law, any rate | in every frame | told, typed | yes |
+//! | [`audiosocket`] | TCP packets, linear, one track | no | zeros; a pause is missing | no |
 //! | [`twilio`] | base64 mu-law 8000 Hz in JSON | `timestamp` in ms | mu-law silence; a pause is a jump in `timestamp` | no |
+//! | [`telnyx`] | base64 G.711 or linear in JSON | `timestamp` in ms | silence; a pause is a jump in `timestamp` | no |
+//! | [`jambonz`] | binary, linear, one or two channels | none | silence; given-up audio is told | no |
+//! | [`audiohook`] | binary mu-law or linear 8000 Hz, one or two channels | in every text | silence; pauses and given-up audio are told | no |
 
+pub mod audiohook;
+pub mod audiosocket;
+pub mod jambonz;
 pub mod native;
+pub mod rtp;
+pub mod telnyx;
 pub mod twilio;
 
+mod formats;
 mod names;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
-use crate::codec::g711;
 use crate::event::{Cause, Manifest};
 use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
-use crate::media::{Encoding, Item};
+pub use formats::{SAMPLE_RATES_HZ, known};
+
+pub use crate::media::linear;
+use crate::media::{Channels, Encoding, Item};
 use crate::time::Instant;
 
 /// What the samples of a stream look like when they leave.
@@ -30,21 +44,20 @@ pub struct Format {
     pub sample_rate: u32,
     /// How a sample is written.
     pub encoding: Encoding,
+    /// How the tracks lie in it.
+    pub channels: Channels,
 }
 
 impl Format {
     /// 8000 Hz, 16 bit linear: what the telephone gives, without loss.
-    pub const TELEPHONE: Format = Format { sample_rate: 8000, encoding: Encoding::L16 };
-}
+    pub const TELEPHONE: Format =
+        Format { sample_rate: 8000, encoding: Encoding::L16, channels: Channels::Separate };
 
-/// The samples of a payload that is written as `encoding` says.
-pub fn linear(encoding: Encoding, payload: &[u8]) -> impl Iterator<Item = i16> {
-    let sample = move |bytes: &[u8]| match (encoding, bytes) {
-        (Encoding::L16, [low, high]) => Some(i16::from_le_bytes([*low, *high])),
-        (Encoding::Pcmu, [byte]) => Some(g711::ulaw_decode(*byte)),
-        (Encoding::L16 | Encoding::Pcmu, _) => None,
-    };
-    payload.chunks_exact(encoding.sample_bytes()).filter_map(sample)
+    /// A sample position, or a number of samples, in whole milliseconds.
+    pub const fn millis(self, samples: u64) -> u64 {
+        (samples as u128 * 1000
+            / (if self.sample_rate == 0 { 1 } else { self.sample_rate }) as u128) as u64
+    }
 }
 
 /// Everything that a greeting tells of a stream.
@@ -76,6 +89,22 @@ pub struct StreamInfo {
     pub attributes: Vec<(String, String)>,
 }
 
+impl StreamInfo {
+    /// The contact's attributes, and beside them the names that join this stream to our own interfaces. An attribute of the
+    /// same name wins.
+    fn parameters(&self) -> BTreeMap<String, String> {
+        let ours = [
+            ("contact_id", Some(self.call.to_string())),
+            ("streaming_id", Some(self.stream.to_string())),
+            ("from", Some(self.from.clone())),
+            ("to", Some(self.to.clone())),
+            ("label", self.label.clone()),
+        ];
+        let ours = ours.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        ours.chain(self.attributes.iter().cloned()).collect()
+    }
+}
+
 /// Which dialect a sink is configured to speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DialectKind {
@@ -84,22 +113,32 @@ pub enum DialectKind {
     Native,
     /// The JSON protocol that Twilio's Media Streams made common.
     Twilio,
+    /// The JSON protocol of Telnyx's media streaming.
+    Telnyx,
+    /// The binary protocol of jambonz and mod_audio_fork.
+    Jambonz,
+    /// Genesys AudioHook.
+    AudioHook,
 }
 
 impl DialectKind {
+    /// Every dialect.
+    pub const ALL: [DialectKind; 5] = [
+        DialectKind::Native,
+        DialectKind::Twilio,
+        DialectKind::Telnyx,
+        DialectKind::Jambonz,
+        DialectKind::AudioHook,
+    ];
+
     /// The name in configuration files and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             DialectKind::Native => "native",
             DialectKind::Twilio => "twilio",
-        }
-    }
-
-    /// The format that this dialect speaks when `wished` is configured: `twilio` knows mu-law at 8000 Hz only.
-    pub const fn format(self, wished: Format) -> Format {
-        match self {
-            DialectKind::Native => wished,
-            DialectKind::Twilio => Format { sample_rate: 8000, encoding: Encoding::Pcmu },
+            DialectKind::Telnyx => "telnyx",
+            DialectKind::Jambonz => "jambonz",
+            DialectKind::AudioHook => "audiohook",
         }
     }
 
@@ -107,12 +146,15 @@ impl DialectKind {
     pub const fn wants_silence(self) -> bool {
         match self {
             DialectKind::Native => false,
-            DialectKind::Twilio => true,
+            DialectKind::Twilio
+            | DialectKind::Telnyx
+            | DialectKind::Jambonz
+            | DialectKind::AudioHook => true,
         }
     }
 }
 
-/// One WebSocket message, either way.
+/// One message, either way: of a WebSocket, or packets of a plain connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// A text message.
@@ -171,6 +213,12 @@ pub enum SinkSays {
     Resume,
     /// It wants a mark on the clock.
     Mark(String),
+    /// Understood, and nothing is asked of the stream.
+    Noted,
+    /// It wants another connection.
+    Reconnect,
+    /// It cannot be served: why.
+    Unfit(String),
     /// Well-formed, but not done on a one-way stream: the name of the message.
     Refused(&'static str),
     /// Not a message of this dialect: what is wrong with it.
@@ -188,13 +236,21 @@ impl SinkSays {
 /// How much is told of a message that is none.
 const GARBAGE_CHARACTERS: usize = 200;
 
-/// One connection's worth of a dialect: the sequence numbers and the words for what happens on the timeline.
+/// A dialect over the connections of one stream: the sequence numbers and the words for what happens on the timeline.
 #[derive(Debug)]
 pub enum Dialect {
     /// Our own protocol.
     Native(native::Native),
     /// Twilio's Media Streams.
     Twilio(twilio::Twilio),
+    /// Telnyx's media streaming.
+    Telnyx(telnyx::Telnyx),
+    /// jambonz and mod_audio_fork.
+    Jambonz(Box<jambonz::Jambonz>),
+    /// Genesys AudioHook.
+    AudioHook(Box<audiohook::AudioHook>),
+    /// Asterisk's AudioSocket.
+    AudioSocket(audiosocket::AudioSocket),
 }
 
 impl Dialect {
@@ -203,6 +259,23 @@ impl Dialect {
         match kind {
             DialectKind::Native => Dialect::Native(native::Native::new(info)),
             DialectKind::Twilio => Dialect::Twilio(twilio::Twilio::new(info)),
+            DialectKind::Telnyx => Dialect::Telnyx(telnyx::Telnyx::new(info)),
+            DialectKind::Jambonz => Dialect::Jambonz(Box::new(jambonz::Jambonz::new(info))),
+            DialectKind::AudioHook => Dialect::AudioHook(Box::new(audiohook::AudioHook::new(info))),
+        }
+    }
+
+    /// The headers that the opening request of the next connection needs, by their names in small letters.
+    pub fn handshake(&mut self) -> Vec<(&'static str, String)> {
+        match self {
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::AudioSocket(_) => Vec::new(),
+            Dialect::Jambonz(_) => {
+                vec![("sec-websocket-protocol", jambonz::SUBPROTOCOLS.to_owned())]
+            }
+            Dialect::AudioHook(hook) => hook.handshake(),
         }
     }
 
@@ -212,14 +285,59 @@ impl Dialect {
         match self {
             Dialect::Native(native) => native.greet(resume),
             Dialect::Twilio(twilio) => twilio.greet(),
+            Dialect::Telnyx(telnyx) => telnyx.greet(),
+            Dialect::Jambonz(jambonz) => jambonz.greet(),
+            Dialect::AudioHook(hook) => hook.greet(),
+            Dialect::AudioSocket(socket) => socket.greet(),
         }
     }
 
-    /// The message for one item of the timeline, if the dialect has one for it.
+    /// Whether the sink may be given the timeline; until then it waits.
+    pub fn is_ready(&self) -> bool {
+        match self {
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::Jambonz(_)
+            | Dialect::AudioSocket(_) => true,
+            Dialect::AudioHook(hook) => hook.is_ready(),
+        }
+    }
+
+    /// What the sink owes for so long that it counts as lost.
+    pub fn overdue(&self, now: Instant) -> Option<&'static str> {
+        match self {
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::Jambonz(_)
+            | Dialect::AudioSocket(_) => None,
+            Dialect::AudioHook(hook) => hook.overdue(now),
+        }
+    }
+
+    /// What is to be said before the next item: answers, and the rest of what an item made necessary. Asked again and again.
+    pub fn poll_message(&mut self, now: Instant) -> Option<Message> {
+        match self {
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::AudioSocket(_) => None,
+            Dialect::Jambonz(jambonz) => jambonz.poll_message(),
+            Dialect::AudioHook(hook) => hook.poll_message(now),
+        }
+    }
+
+    /// The message for one item of the timeline, if there is one for it now; what else it makes necessary comes by
+    /// [`poll_message`](Self::poll_message).
     pub fn item(&mut self, item: &Item, delivery: Delivery) -> Option<Message> {
         match self {
             Dialect::Native(native) => Some(native.item(item, delivery)),
             Dialect::Twilio(twilio) => twilio.item(item),
+            Dialect::Telnyx(telnyx) => telnyx.item(item),
+            Dialect::Jambonz(jambonz) => jambonz.item(item),
+            Dialect::AudioHook(hook) => hook.item(item),
+            Dialect::AudioSocket(socket) => socket.item(item),
         }
     }
 
@@ -227,7 +345,11 @@ impl Dialect {
     pub fn note(&mut self, note: Note, position: u64) -> Option<Message> {
         match self {
             Dialect::Native(native) => Some(native.note(note, position)),
-            Dialect::Twilio(_) => None,
+            Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::Jambonz(_)
+            | Dialect::AudioHook(_)
+            | Dialect::AudioSocket(_) => None,
         }
     }
 
@@ -235,23 +357,45 @@ impl Dialect {
     pub fn refuse(&mut self, reason: &str) -> Option<Message> {
         match self {
             Dialect::Native(native) => Some(native.refuse(reason)),
-            Dialect::Twilio(_) => None,
+            Dialect::Telnyx(telnyx) => Some(telnyx.refuse(reason)),
+            Dialect::AudioHook(hook) => hook.refuse(reason),
+            Dialect::Twilio(_) | Dialect::Jambonz(_) | Dialect::AudioSocket(_) => None,
         }
     }
 
-    /// The last message of the stream.
-    pub fn farewell(&mut self, cause: Cause, manifest: &Manifest) -> Message {
+    /// The last messages of the stream.
+    pub fn farewell(&mut self, cause: Cause, manifest: &Manifest) -> Vec<Message> {
         match self {
-            Dialect::Native(native) => native.farewell(cause, manifest),
-            Dialect::Twilio(twilio) => twilio.farewell(),
+            Dialect::Native(native) => vec![native.farewell(cause, manifest)],
+            Dialect::Twilio(twilio) => vec![twilio.farewell()],
+            Dialect::Telnyx(telnyx) => vec![telnyx.farewell()],
+            Dialect::Jambonz(jambonz) => jambonz.farewell(),
+            Dialect::AudioHook(hook) => hook.farewell(),
+            Dialect::AudioSocket(socket) => vec![socket.farewell()],
+        }
+    }
+
+    /// Whether the sink owes an answer to the farewell before the connection is closed.
+    pub fn awaits_answer(&self) -> bool {
+        match self {
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::Jambonz(_)
+            | Dialect::AudioSocket(_) => false,
+            Dialect::AudioHook(hook) => hook.awaits_answer(),
         }
     }
 
     /// Reads what the sink said.
-    pub fn read(&self, message: &Message) -> SinkSays {
+    pub fn read(&mut self, message: &Message) -> SinkSays {
         match self {
             Dialect::Native(_) => native::read(message),
             Dialect::Twilio(_) => twilio::read(message),
+            Dialect::Telnyx(_) => telnyx::read(message),
+            Dialect::Jambonz(_) => jambonz::read(message),
+            Dialect::AudioHook(hook) => hook.read(message),
+            Dialect::AudioSocket(_) => audiosocket::read(message),
         }
     }
 }

@@ -1,9 +1,75 @@
 //! The core's nouns as words on the wire.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Deserializer, Serializer, de};
+use sha2::{Digest as _, Sha256};
 
 use crate::event::SpanKind;
 use crate::id::Track;
+
+/// The words for a track, as a schema shows them.
+#[cfg(feature = "server")]
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it is there for its schema")]
+pub(super) enum TrackName {
+    FromCustomer,
+    ToCustomer,
+}
+
+/// The words for a kind of span, as a schema shows them.
+#[cfg(feature = "server")]
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it is there for its schema")]
+pub(super) enum KindName {
+    Audio,
+    Lost,
+    Silence,
+    Held,
+    Muted,
+    Paused,
+    Discarded,
+}
+
+/// An id as a UUID, bit by bit.
+pub(super) fn uuid(id: u128) -> String {
+    dashed(&id.to_be_bytes())
+}
+
+/// A UUID that stands for `words`, shaped like one of version 5 (RFC 9562 §5.5), which the strictest of readers takes.
+pub(super) fn hashed_uuid(words: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for word in words {
+        hash.update(word);
+        hash.update([0]);
+    }
+    let mut bytes = [0; 16];
+    for (place, (byte, hashed)) in bytes.iter_mut().zip(hash.finalize()).enumerate() {
+        *byte = match place {
+            6 => hashed & 0x0f | 0x50,
+            8 => hashed & 0x3f | 0x80,
+            _ => hashed,
+        };
+    }
+    dashed(&bytes)
+}
+
+fn dashed(bytes: &[u8; 16]) -> String {
+    let mut text = String::with_capacity(36);
+    for (place, byte) in bytes.iter().enumerate() {
+        let dash = if matches!(place, 4 | 6 | 8 | 10) { "-" } else { "" };
+        write!(text, "{dash}{byte:02x}").expect("writing to a String cannot fail");
+    }
+    text
+}
+
+/// A moment in milliseconds since 1970, as RFC 3339 writes it.
+pub(super) fn moment(unix_ms: u64) -> String {
+    let millis = i64::try_from(unix_ms).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX).to_string()
+}
 
 /// `#[serde(with = "names::track")]`
 pub(super) mod track {

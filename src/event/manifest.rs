@@ -15,7 +15,7 @@ pub enum SpanKind {
     Held,
     /// Samples withheld by `mute`.
     Muted,
-    /// Samples withheld by `pause`.
+    /// Samples withheld by `pause`, and what came before the terminal was selected.
     Paused,
     /// Samples given up: a full ring, a slow sink.
     Discarded,
@@ -84,13 +84,15 @@ impl TrackManifest {
     }
 }
 
-/// The account of one stream.
+/// The account of one terminal of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// The call.
     pub call: CallId,
     /// The stream.
     pub stream: StreamId,
+    /// Which of its terminals.
+    pub terminal: u16,
     /// Where it went.
     pub sink: SinkName,
     /// Samples per second of every position in here.

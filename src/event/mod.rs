@@ -109,8 +109,8 @@ pub enum Kind {
     },
     /// A start was accepted.
     StreamArmed {
-        /// Where it goes.
-        sink: SinkName,
+        /// Where it goes: one terminal each, numbered in this order.
+        sinks: Vec<SinkName>,
         /// What is copied.
         tracks: Tracks,
         /// The requester's name for it.
@@ -120,6 +120,8 @@ pub enum Kind {
     StreamActive,
     /// Paused by request, or silent because no RTP arrives (cause [`Cause::MediaTimeout`]).
     StreamPaused,
+    /// A pause from before the first audio was lifted: the stream is armed again.
+    StreamResumed,
     /// One track is muted.
     StreamMuted(Track),
     /// One track is heard again.
@@ -128,13 +130,33 @@ pub enum Kind {
     StreamMarked(String),
     /// A change was asked for and denied.
     StreamDenied(Denied),
+    /// One sink more gets the stream from here on.
+    TerminalSelected {
+        /// Its number.
+        terminal: u16,
+        /// The sink.
+        sink: SinkName,
+    },
+    /// A sink was taken from the stream, or lost for good, and the stream goes on without it.
+    TerminalEnded {
+        /// Its number.
+        terminal: u16,
+        /// The sink.
+        sink: SinkName,
+        /// The account of every sample; `None` when it was never opened.
+        manifest: Option<Arc<Manifest>>,
+    },
     /// The sink was lost and is being sought again.
     SinkLost {
+        /// Which.
+        sink: SinkName,
         /// What went wrong, for a person.
         reason: String,
     },
     /// Audio was given up by policy.
     StreamDiscarded {
+        /// By which sink.
+        sink: SinkName,
         /// Of which track.
         track: Track,
         /// How many samples at the stream's rate.
@@ -142,8 +164,8 @@ pub enum Kind {
     },
     /// The terminal event of a stream.
     StreamEnded {
-        /// The account of every sample; `None` when no sink was ever opened.
-        manifest: Option<Arc<Manifest>>,
+        /// One account of every sample for each terminal that was opened, in their order.
+        manifests: Vec<Arc<Manifest>>,
     },
 }
 
@@ -181,6 +203,8 @@ pub enum Cause {
     MediaRecovered,
     /// A limit or a delivery policy.
     Policy,
+    /// The stream has run as long as it may.
+    MaxDuration,
     /// The stream ended without having carried audio.
     NotUsed,
     /// The peer's SIP answer.
@@ -197,7 +221,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Cause; 14] = [
+    pub const ALL: [Cause; 15] = [
         Cause::Request,
         Cause::HangUp,
         Cause::ConnectFailed,
@@ -206,6 +230,7 @@ impl Cause {
         Cause::MediaTimeout,
         Cause::MediaRecovered,
         Cause::Policy,
+        Cause::MaxDuration,
         Cause::NotUsed,
         Cause::Rejected,
         Cause::Timeout,
@@ -230,6 +255,7 @@ impl Cause {
             Cause::MediaTimeout => "media_timeout",
             Cause::MediaRecovered => "media_recovered",
             Cause::Policy => "policy",
+            Cause::MaxDuration => "max_duration",
             Cause::NotUsed => "not_used",
             Cause::Rejected => "rejected",
             Cause::Timeout => "timeout",

@@ -13,12 +13,14 @@ mod calls;
 mod contact;
 mod error;
 mod events;
+mod manifests;
 mod messages;
 mod open;
 mod request;
 mod settings;
 mod sigv4;
 mod streams;
+mod tapi;
 #[cfg(test)]
 mod tests;
 mod trunks;
@@ -46,6 +48,7 @@ use crate::command::{Accepted, Command};
 use crate::control::json::{MessagesView, ScopeView, SinkView, Timestamp};
 use crate::id::{CallId, StreamId};
 use crate::net::CommandError;
+use crate::notary::Notary;
 use crate::notify::Notify;
 
 /// How long a request's body may take to arrive.
@@ -61,6 +64,9 @@ pub type CommandDoor = Arc<
 
 /// Levels of a stream that goes to the built-in scope.
 pub type ScopeReader = Arc<dyn Fn(StreamId) -> Option<ScopeView> + Send + Sync>;
+
+/// The configured sinks and how their addresses stand.
+pub type SinkReader = Arc<dyn Fn() -> Vec<SinkView> + Send + Sync>;
 
 /// The SIP messages of a call that the board knows; none when they were not kept.
 #[derive(Clone)]
@@ -94,6 +100,8 @@ pub type WallTime = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Gateway {
     /// Bus, board and metrics.
     pub notify: Arc<Notify>,
+    /// Where the signed manifests come from.
+    pub notary: Notary,
     /// Where commands go.
     pub door: CommandDoor,
     /// Where the scope's levels come from.
@@ -104,8 +112,8 @@ pub struct Gateway {
     pub bans: BanReader,
     /// What lifts a ban.
     pub lift_ban: BanLifter,
-    /// The configured sinks; `live_streams` is filled in at each look.
-    pub sinks: Arc<[SinkView]>,
+    /// Where the configured sinks come from; `live_streams` is filled in.
+    pub sinks: SinkReader,
     /// The wall's time.
     pub wall: WallTime,
     /// Whether new calls are taken; `/readyz` tells it.
@@ -145,9 +153,12 @@ pub fn router(gateway: Gateway) -> Router {
         .routes(routes!(streams::list, streams::start))
         .routes(routes!(streams::change))
         .routes(routes!(streams::show))
-        .routes(routes!(streams::manifest))
+        .routes(routes!(manifests::show))
+        .routes(routes!(manifests::seals))
         .routes(routes!(streams::scope))
         .routes(routes!(streams::sinks))
+        .routes(routes!(tapi::of_call))
+        .routes(routes!(tapi::of_stream))
         .routes(routes!(trunks::list))
         .routes(routes!(trunks::show))
         .routes(routes!(bans::list))
@@ -160,6 +171,7 @@ pub fn router(gateway: Gateway) -> Router {
         .routes(routes!(contact::stop))
         .split_for_parts();
     let (open, open_description) = OpenApiRouter::new()
+        .routes(routes!(manifests::keys))
         .routes(routes!(open::health))
         .routes(routes!(open::ready))
         .split_for_parts();

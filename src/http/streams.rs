@@ -12,7 +12,7 @@ use super::error::{ApiError, ErrorBody};
 use super::request::Body;
 use super::{Shared, request as http_request};
 use crate::command::{Command, Denied, Origin, Target, Verb};
-use crate::control::json::{AcceptedView, ManifestView, ScopeView, SinkView, StreamView};
+use crate::control::json::{AcceptedView, ScopeView, SinkView, StreamView};
 use crate::control::request::{self, BadMember, StartMembers};
 
 /// The streams of a call.
@@ -35,12 +35,20 @@ pub(super) struct SinkList {
 pub(super) struct StartBody {
     /// Name of a configured sink; without it the default sink.
     sink: Option<String>,
+    /// Names of several sinks, in place of `sink`: one terminal each. An empty list makes a stream whose terminals are selected later.
+    sinks: Option<Vec<String>>,
     /// A name for the stream, usable in place of its id.
     label: Option<String>,
     /// `from_customer` (the default), `to_customer`, or both.
     tracks: Option<Vec<String>>,
     /// `omit` or `silence`: how a paused stretch looks at the sink.
     pause_as: Option<String>,
+    /// Seconds that its clock may run; without it the shortest that its sinks are configured with.
+    max_duration_s: Option<u64>,
+    /// Whether it begins with the first early media, and not with the answer.
+    early_media: Option<bool>,
+    /// Whether its sinks are told that a key was pressed, and not which.
+    redact_dtmf: Option<bool>,
 }
 
 /// What a change may say.
@@ -51,6 +59,8 @@ pub(super) struct ChangeBody {
     track: Option<String>,
     /// For mark: its name.
     name: Option<String>,
+    /// For select and unselect: name of a configured sink.
+    sink: Option<String>,
 }
 
 /// The streams of a call.
@@ -81,9 +91,13 @@ pub(super) async fn start(
     let sent: StartBody = body.json()?;
     let verb = Verb::Start(request::start(StartMembers {
         sink: sent.sink.as_deref(),
+        sinks: sent.sinks.as_deref(),
         stream: sent.label.as_deref(),
         tracks: sent.tracks.as_deref(),
         pause_as: sent.pause_as.as_deref(),
+        max_duration_s: sent.max_duration_s,
+        early_media: sent.early_media,
+        redact_dtmf: sent.redact_dtmf,
     })?);
     let command =
         Command { request: http_request::request_id(&headers)?, origin: Origin::Rest, verb };
@@ -94,11 +108,11 @@ pub(super) async fn start(
     Ok((StatusCode::CREATED, location, Json(view)).into_response())
 }
 
-/// Changes a stream of a call: `stop`, `pause`, `resume`, `mute`, `unmute` or `mark`.
+/// Changes a stream of a call: `stop`, `pause`, `resume`, `mute`, `unmute`, `mark`, `select` or `unselect`.
 #[utoipa::path(post, path = "/v1/calls/{call}/streams/{stream}/{verb}", tag = "streams", request_body = ChangeBody,
     params(("call" = String, Path, description = "The call's id"),
         ("stream" = String, Path, description = "The stream's id or label, or * for every live stream of the call"),
-        ("verb" = String, Path, description = "stop, pause, resume, mute, unmute or mark"),
+        ("verb" = String, Path, description = "stop, pause, resume, mute, unmute, mark, select or unselect"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key twice is one request")),
     responses((status = 200, body = AcceptedView), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
@@ -122,9 +136,13 @@ impl ChangeBody {
     fn verb(&self, verb: &str, target: Target) -> Result<Verb, ApiError> {
         let track = || -> Result<_, BadMember> { request::track(self.track.as_deref()) };
         let (takes_track, takes_name) = (matches!(verb, "mute" | "unmute"), verb == "mark");
-        if self.track.is_some() && !takes_track || self.name.is_some() && !takes_name {
+        let takes_sink = matches!(verb, "select" | "unselect");
+        let is_misplaced = self.track.is_some() && !takes_track
+            || self.name.is_some() && !takes_name
+            || self.sink.is_some() && !takes_sink;
+        if is_misplaced {
             return Err(ApiError::BadRequest(format!(
-                "track is for mute and unmute, name for mark; {verb} takes neither"
+                "track is for mute and unmute, name for mark, sink for select and unselect; {verb} has another member"
             )));
         }
         Ok(match verb {
@@ -133,6 +151,8 @@ impl ChangeBody {
             "resume" => Verb::Resume(target),
             "mute" => Verb::Mute(target, track()?),
             "unmute" => Verb::Unmute(target, track()?),
+            "select" => Verb::SelectTerminal(target, request::terminal(self.sink.as_deref())?),
+            "unselect" => Verb::UnselectTerminal(target, request::terminal(self.sink.as_deref())?),
             "mark" => Verb::Mark(target, request::mark_name(self.name.as_deref())?),
             unknown => return Err(ApiError::NoSuchPath(format!("…/{unknown}"))),
         })
@@ -149,25 +169,6 @@ pub(super) async fn show(
 ) -> Result<Json<StreamView>, ApiError> {
     let view = shared.gateway.notify.board.stream(http_request::stream(&stream)?);
     Ok(Json(view.ok_or(Denied::NoSuchStream)?))
-}
-
-/// The account of a stream that has ended: where every sample of its clock went.
-#[utoipa::path(get, path = "/v1/streams/{stream}/manifest", tag = "streams",
-    params(("stream" = String, Path, description = "The stream's id")),
-    responses((status = 200, body = ManifestView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub(super) async fn manifest(
-    State(shared): State<Shared>,
-    Path(stream): Path<String>,
-) -> Result<Json<ManifestView>, ApiError> {
-    let (board, stream) = (&shared.gateway.notify.board, http_request::stream(&stream)?);
-    if let Some(manifest) = board.manifest(stream) {
-        return Ok(Json(ManifestView::from(manifest.as_ref())));
-    }
-    Err(if board.stream(stream).is_some() {
-        ApiError::NoManifest
-    } else {
-        Denied::NoSuchStream.into()
-    })
 }
 
 /// Levels of a stream that goes to the built-in scope.
@@ -188,6 +189,6 @@ pub(super) async fn scope(
 pub(super) async fn sinks(State(shared): State<Shared>) -> Json<SinkList> {
     let board = &shared.gateway.notify.board;
     let with_load =
-        |sink: &SinkView| SinkView { live_streams: board.live_streams(&sink.name), ..sink.clone() };
-    Json(SinkList { sinks: shared.gateway.sinks.iter().map(with_load).collect() })
+        |sink: SinkView| SinkView { live_streams: board.live_streams(&sink.name), ..sink };
+    Json(SinkList { sinks: (shared.gateway.sinks)().into_iter().map(with_load).collect() })
 }

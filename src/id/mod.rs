@@ -56,8 +56,34 @@ ulid_id! {
 }
 
 ulid_id! {
-    /// One start-to-end of copying to one sink. `streaming_id` on the wire, as a ULID. Never reused.
+    /// One start-to-end of copying a call's audio. `streaming_id` on the wire, as a ULID. Never reused.
     StreamId
+}
+
+/// One sink of a stream, numbered within the stream from 0. A number is never used again, also when its sink is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TerminalId {
+    /// The stream.
+    pub stream: StreamId,
+    /// Counts the stream's terminals.
+    pub number: u16,
+}
+
+impl TerminalId {
+    /// The terminal that a stream begins with.
+    pub const fn first(stream: StreamId) -> Self {
+        TerminalId { stream, number: 0 }
+    }
+}
+
+/// The stream's id, and for all but its first terminal a dash and the number: good for a file's name.
+impl fmt::Display for TerminalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number {
+            0 => write!(f, "{}", self.stream),
+            number => write!(f, "{}-{number}", self.stream),
+        }
+    }
 }
 
 /// One SIP dialog (or one built-in party) of a call, numbered within the call from 0. The customer's leg is 0.

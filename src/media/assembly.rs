@@ -15,12 +15,12 @@ use super::clock::Clock;
 use super::conditions::Condition;
 use super::source::{Press, Source};
 use super::timeline::Timeline;
-use super::{AssemblyPlan, Control, Frame, Item, PayloadMap, TapReader};
+use super::{AssemblyPlan, Control, Frame, Item, PayloadMap, REDACTED, TapReader};
 
 /// So many marks and key presses wait at most for a sink that takes nothing.
 const MAX_NOTES: usize = 256;
 
-/// Makes one stream's timeline: drains the ring, places the packets, gives frames and typed gaps.
+/// Makes one terminal's timeline: drains the ring, places the packets, gives frames and typed gaps.
 ///
 /// Audio in sequence is given with the [`poll`](Self::poll) that reads it; a hole waits for the plan's reorder window; where
 /// nothing comes, the timeline follows 100 ms behind the clock.
@@ -173,7 +173,8 @@ impl Assembler {
         });
         Manifest {
             call: self.plan.call,
-            stream: self.plan.stream,
+            stream: self.plan.terminal.stream,
+            terminal: self.plan.terminal.number,
             sink: self.plan.sink.clone(),
             sample_rate: self.plan.sample_rate,
             tracks: tracks.collect(),
@@ -183,9 +184,10 @@ impl Assembler {
 
     /// Places what is in the ring; what came after `until` is left out.
     fn drain(&mut self, until: Option<Instant>) {
+        let begin = self.clock.moment(self.clock.begin());
         while let Some(tapped) = self.reader.read() {
             let arrival = tapped.arrival;
-            if arrival < self.plan.start || until.is_some_and(|until| arrival > until) {
+            if arrival < begin || until.is_some_and(|until| arrival > until) {
                 continue;
             }
             while let Some((from, payloads)) = self.upcoming_payloads.front()
@@ -213,6 +215,7 @@ impl Assembler {
         for place in 0..self.lanes.len() {
             while let Some((track, press)) = self.lanes.get_mut(place).and_then(Lane::poll_press) {
                 let Press { digit, duration_ms, position } = press;
+                let digit = if self.plan.redact_dtmf { REDACTED } else { digit };
                 self.note(position, Item::Dtmf { track, digit, duration_ms, position });
             }
         }

@@ -9,11 +9,19 @@ use super::AssemblyPlan;
 pub(super) struct Clock {
     start: Instant,
     rate: u32,
+    begin: u64,
 }
 
 impl Clock {
     pub(super) const fn new(plan: &AssemblyPlan) -> Self {
-        Clock { start: plan.start, rate: plan.sample_rate }
+        let frame = if plan.frame_samples() == 0 { 1 } else { plan.frame_samples() as u64 };
+        let selected = MediaTime::between(plan.start, plan.begin).as_samples(plan.sample_rate);
+        Clock { start: plan.start, rate: plan.sample_rate, begin: selected.div_ceil(frame) * frame }
+    }
+
+    /// The first position of which samples are given.
+    pub(super) const fn begin(self) -> u64 {
+        self.begin
     }
 
     /// The sample position at `at`.

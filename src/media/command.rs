@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use smallvec::SmallVec;
 
 use crate::codec::Codec;
-use crate::id::{PortId, StreamId, Tracks};
+use crate::id::{PortId, TerminalId, Tracks};
 use crate::time::Duration;
 
-use super::{LocalPort, PayloadMap, PortFigures, TapWriter};
+use super::{LocalPort, PayloadMap, PortFigures, TapWriter, VoiceReader};
 
 /// Bytes of a packet of ours that are kept without an allocation: 20 ms of G.711 or Opus with the RTP header.
 pub(super) const INLINE_BYTES: usize = 256;
@@ -95,8 +95,8 @@ pub enum MediaCommand {
     },
     /// Copy the customer's packets into a ring.
     Tap {
-        /// The stream.
-        stream: StreamId,
+        /// For which terminal.
+        terminal: TerminalId,
         /// The customer's port.
         port: PortId,
         /// Which directions are copied.
@@ -106,8 +106,8 @@ pub enum MediaCommand {
     },
     /// End a tap; the ring's writer is dropped.
     Untap {
-        /// The stream.
-        stream: StreamId,
+        /// Whose.
+        terminal: TerminalId,
         /// The customer's port.
         port: PortId,
     },
@@ -116,6 +116,30 @@ pub enum MediaCommand {
         /// The port that has them.
         from: PortId,
         /// The port that gets them.
+        to: PortId,
+    },
+    /// Let a sink speak to this port's party: while it has something to say, that is sent in the place of what the other party says.
+    /// One voice at a port: a second one is not heard, and its writer finds itself abandoned.
+    Voice {
+        /// The sink's place in its stream.
+        terminal: TerminalId,
+        /// The party's port.
+        port: PortId,
+        /// What it says.
+        reader: VoiceReader,
+    },
+    /// End a voice at once.
+    Unvoice {
+        /// The sink's place in its stream.
+        terminal: TerminalId,
+        /// The party's port.
+        port: PortId,
+    },
+    /// The party goes on at another port, and so does the voice that speaks to it.
+    MoveVoice {
+        /// The port that has it.
+        from: PortId,
+        /// The port that gets it.
         to: PortId,
     },
     /// Forget the port.

@@ -10,6 +10,7 @@ pub(super) enum DropReason {
     Held,
     Unbridged,
     NoDestination,
+    TalkedOver,
 }
 
 /// RTP packets that came and were not relayed, by reason.
@@ -29,11 +30,13 @@ pub struct Drops {
     pub unbridged: u64,
     /// No address of the other leg is known yet.
     pub no_destination: u64,
+    /// A sink spoke to the leg in the other party's place.
+    pub talked_over: u64,
 }
 
 impl Drops {
     /// Every reason with its name, in the order in which figures list them.
-    pub const fn by_reason(&self) -> [(&'static str, u64); 7] {
+    pub const fn by_reason(&self) -> [(&'static str, u64); 8] {
         [
             ("malformed", self.malformed),
             ("unexpected", self.unexpected),
@@ -42,6 +45,7 @@ impl Drops {
             ("held", self.held),
             ("unbridged", self.unbridged),
             ("no_destination", self.no_destination),
+            ("talked_over", self.talked_over),
         ]
     }
 
@@ -54,6 +58,7 @@ impl Drops {
             DropReason::Held => &mut self.held,
             DropReason::Unbridged => &mut self.unbridged,
             DropReason::NoDestination => &mut self.no_destination,
+            DropReason::TalkedOver => &mut self.talked_over,
         };
         *counter += 1;
     }

@@ -12,10 +12,12 @@
 
 mod account;
 mod assembly;
+mod channels;
 mod clock;
 mod command;
 mod conditions;
 mod figures;
+mod joiner;
 mod latch;
 mod outbox;
 mod payload_map;
@@ -29,18 +31,23 @@ mod relay;
 mod score;
 mod sequencer;
 mod source;
+mod speaker;
 mod tap;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod transcoder;
+mod voice;
 
 pub use assembly::Assembler;
+pub use channels::{Channels, encoded, linear};
 use command::INLINE_BYTES;
 pub use command::{Forward, MediaCommand, MediaEvent, Prompt, Settings, Transmit};
 pub use figures::{Drops, PortFigures, RelayFigures};
+pub use joiner::{Joined, JoinedFrame, Joiner};
 pub use payload_map::{Payload, PayloadMap};
-pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item};
+pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item, REDACTED};
 pub use ports::{LocalPort, PortPool, REST};
 pub use relay::Relay;
 pub use tap::{TapReader, TapWriter, Tapped, ring};
+pub use voice::{VoiceReader, VoiceWriter, voice};

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
+use crate::codec::g711;
 use crate::command::PauseAs;
 use crate::event::{Span, SpanKind};
-use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
+use crate::id::{CallId, SinkName, TerminalId, Track, Tracks};
 use crate::time::{Duration, Instant};
 
 use super::PayloadMap;
@@ -17,29 +18,58 @@ pub enum Encoding {
     L16,
     /// G.711 µ-law, one byte.
     Pcmu,
+    /// G.711 A-law, one byte.
+    Pcma,
 }
 
 impl Encoding {
+    /// Every encoding.
+    pub const ALL: [Encoding; 3] = [Encoding::L16, Encoding::Pcmu, Encoding::Pcma];
+
+    /// The name in configuration files and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Encoding::L16 => "l16",
+            Encoding::Pcmu => "pcmu",
+            Encoding::Pcma => "pcma",
+        }
+    }
+
     /// Bytes per sample.
     pub const fn sample_bytes(self) -> usize {
         match self {
             Encoding::L16 => 2,
-            Encoding::Pcmu => 1,
+            Encoding::Pcmu | Encoding::Pcma => 1,
+        }
+    }
+
+    /// What every byte of a silent sample is.
+    pub const fn zero_byte(self) -> u8 {
+        match self {
+            Encoding::L16 => 0,
+            Encoding::Pcmu => g711::ULAW_SILENCE,
+            Encoding::Pcma => g711::ALAW_SILENCE,
         }
     }
 }
+
+/// What stands in place of a digit that a sink may not know: one that every reader of keys takes.
+pub const REDACTED: char = '*';
 
 /// How a stream's timeline is to be made.
 #[derive(Clone, Debug)]
 pub struct AssemblyPlan {
     /// The call; goes into the manifest.
     pub call: CallId,
-    /// The stream; goes into the manifest.
-    pub stream: StreamId,
+    /// The terminal; goes into the manifest.
+    pub terminal: TerminalId,
     /// The sink; goes into the manifest.
     pub sink: SinkName,
     /// Sample position 0 of every track.
     pub start: Instant,
+    /// From here on samples are given: the terminal was selected then. What lies before is a `paused` span, which ends with a whole
+    /// frame.
+    pub begin: Instant,
     /// Which tracks there are.
     pub tracks: Tracks,
     /// What the payload types mean at the start.
@@ -52,6 +82,8 @@ pub struct AssemblyPlan {
     pub frame_ms: u32,
     /// How a paused stretch is given.
     pub pause_as: PauseAs,
+    /// Whether every key is given as [`REDACTED`].
+    pub redact_dtmf: bool,
     /// Whether lost, held and discarded stretches are given as frames of zero samples (for dialects without positions)
     /// rather than as [`Item::Gap`].
     pub gaps_as_silence: bool,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::codec::Codec;
-use crate::id::{PortId, StreamId, Track, Tracks};
+use crate::id::{PortId, TerminalId, Track, Tracks};
 use crate::rtp::telephone_event::{Detector, Digit};
 use crate::rtp::{Packet, ReceiverStats, is_rtcp};
 use crate::time::Instant;
@@ -12,6 +12,7 @@ use crate::time::Instant;
 use super::figures::DropReason;
 use super::latch::{Latch, Sighting, Signalled, Verdict};
 use super::prompt::Player;
+use super::voice::Talk;
 use super::{MediaEvent, PayloadMap, PortFigures, TapWriter};
 
 /// What becomes of a packet that a port takes.
@@ -27,10 +28,10 @@ pub(super) enum Route {
     Prompt(Box<Player>),
 }
 
-/// A stream's ring on the customer's port.
+/// A terminal's ring on the customer's port.
 #[derive(Debug)]
 pub(super) struct Tap {
-    pub(super) stream: StreamId,
+    pub(super) terminal: TerminalId,
     pub(super) tracks: Tracks,
     pub(super) writer: TapWriter,
 }
@@ -56,6 +57,8 @@ pub(super) struct Port {
     pub(super) permitted: Permitted,
     pub(super) route: Route,
     pub(super) taps: Vec<Tap>,
+    /// A sink that speaks to the leg.
+    pub(super) talk: Option<Box<Talk>>,
     figures: PortFigures,
     source: Option<HeardSource>,
     /// Lost by sources before this one.
@@ -83,6 +86,7 @@ impl Port {
             permitted: Permitted::default(),
             route: Route::Nowhere,
             taps: Vec::new(),
+            talk: None,
             figures: PortFigures::default(),
             source: None,
             lost_before: 0,
@@ -152,6 +156,14 @@ impl Port {
         self.measure(&packet, now, events);
         self.write_taps(Track::FromCustomer, bytes, now);
         if self.permitted.send { Ok(()) } else { Err(DropReason::Held) }
+    }
+
+    /// Sends the other party's packet to the leg, unless a sink speaks to it. Says where it goes.
+    pub(super) fn relay(&mut self, bytes: &[u8], now: Instant) -> Result<SocketAddr, DropReason> {
+        if self.talk.as_ref().is_some_and(|talk| talk.is_talking()) {
+            return Err(DropReason::TalkedOver);
+        }
+        self.deliver(bytes, now)
     }
 
     /// Sends a packet to the leg: the one place where anything does. Says where it goes.

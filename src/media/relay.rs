@@ -13,15 +13,17 @@ use std::sync::Arc;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::id::{PortId, StreamId};
+use crate::id::{PortId, TerminalId};
 use crate::time::{Instant, Timers};
 
 use super::figures::DropReason;
 use super::latch::Signalled;
 use super::port::{Permitted, Port, Route, Tap};
 use super::port_hash::PortTable;
-use super::prompt::{Origin, Player, Program};
+use super::prompt::{Player, Program};
 use super::score::agent_voice;
+use super::speaker::Origin;
+use super::voice::Talk;
 use super::{Forward, MediaCommand, MediaEvent, RelayFigures, Settings, Transmit};
 
 /// The media machine: one per worker, both legs of a call on the same one.
@@ -46,11 +48,13 @@ enum Timer {
     Inactivity,
     Figures,
     Prompt,
+    Voice,
     Key,
 }
 
 impl Timer {
-    const ALL: [Timer; 4] = [Timer::Inactivity, Timer::Figures, Timer::Prompt, Timer::Key];
+    const ALL: [Timer; 5] =
+        [Timer::Inactivity, Timer::Figures, Timer::Prompt, Timer::Voice, Timer::Key];
 }
 
 impl Relay {
@@ -88,12 +92,18 @@ impl Relay {
                 let program = Program { prompt, codec, payload_type, telephone_event, repeat };
                 self.play(port, &program, now)
             }
-            MediaCommand::Tap { stream, port, tracks, writer } => {
-                let tap = Tap { stream, tracks, writer };
+            MediaCommand::Tap { terminal, port, tracks, writer } => {
+                let tap = Tap { terminal, tracks, writer };
                 self.ports.get_mut(&port).map(|port| port.taps.push(tap))
             }
-            MediaCommand::Untap { stream, port } => self.untap(stream, port),
+            MediaCommand::Untap { terminal, port } => self.untap(terminal, port),
             MediaCommand::MoveTaps { from, to } => self.move_taps(from, to),
+            MediaCommand::Voice { terminal, port, reader } => {
+                let origin = self.origin();
+                self.begin_talk(port, Box::new(Talk::new(terminal, reader, origin, now)), now)
+            }
+            MediaCommand::Unvoice { terminal, port } => self.end_talk(terminal, port),
+            MediaCommand::MoveVoice { from, to } => self.move_talk(from, to, now),
             MediaCommand::Close { port } => self.close(port),
         };
         if done.is_none() {
@@ -119,7 +129,7 @@ impl Relay {
         let outcome = target.and_then(|target| {
             let target = self.ports.get_mut(&target).map(|other| (target, other));
             let (port, other) = target.ok_or(DropReason::Unbridged)?;
-            let to = other.deliver(packet, now)?;
+            let to = other.relay(packet, now)?;
             Ok(Forward { port, to, rtcp: false })
         });
         if let Some(receiver) = self.ports.get_mut(&port) {
@@ -159,6 +169,7 @@ impl Relay {
                 Timer::Inactivity => self.check_activity(port, now),
                 Timer::Figures => self.tell_figures(port, now),
                 Timer::Prompt => self.send_prompt(port, now),
+                Timer::Voice => self.send_talk(port, now),
                 Timer::Key => self.end_key(port, now),
             }
         }
@@ -235,11 +246,7 @@ impl Relay {
 
     fn play(&mut self, port: PortId, program: &Program, now: Instant) -> Option<()> {
         self.set_route(port, Route::Nowhere)?;
-        let origin = Origin {
-            ssrc: self.random.random(),
-            sequence: self.random.random(),
-            timestamp: self.random.random(),
-        };
+        let origin = self.origin();
         match Player::new(program, &self.speech, origin, now) {
             Ok(player) => {
                 self.ports.get_mut(&port)?.route = Route::Prompt(Box::new(player));
@@ -251,9 +258,43 @@ impl Relay {
         Some(())
     }
 
-    fn untap(&mut self, stream: StreamId, port: PortId) -> Option<()> {
+    fn origin(&mut self) -> Origin {
+        Origin {
+            ssrc: self.random.random(),
+            sequence: self.random.random(),
+            timestamp: self.random.random(),
+        }
+    }
+
+    fn begin_talk(&mut self, id: PortId, talk: Box<Talk>, now: Instant) -> Option<()> {
+        let port = self.ports.get_mut(&id)?;
+        if port.talk.is_none() {
+            port.talk = Some(talk);
+            self.timers.set((id, Timer::Voice), now);
+        }
+        Some(())
+    }
+
+    fn end_talk(&mut self, terminal: TerminalId, id: PortId) -> Option<()> {
+        let port = self.ports.get_mut(&id)?;
+        if port.talk.take_if(|talk| talk.terminal == terminal).is_some() {
+            self.timers.cancel(&(id, Timer::Voice));
+        }
+        Some(())
+    }
+
+    fn move_talk(&mut self, from: PortId, to: PortId, now: Instant) -> Option<()> {
+        if !self.ports.contains_key(&to) {
+            return None;
+        }
+        let talk = self.ports.get_mut(&from)?.talk.take();
+        self.timers.cancel(&(from, Timer::Voice));
+        talk.map_or(Some(()), |talk| self.begin_talk(to, talk, now))
+    }
+
+    fn untap(&mut self, terminal: TerminalId, port: PortId) -> Option<()> {
         let port = self.ports.get_mut(&port)?;
-        port.taps.retain(|tap| tap.stream != stream);
+        port.taps.retain(|tap| tap.terminal != terminal);
         Some(())
     }
 
@@ -320,8 +361,8 @@ impl Relay {
         let Route::Prompt(player) = &mut port.route else {
             return;
         };
-        let due = player.take_due(now);
-        let next = player.due();
+        let due = player.pace().take_due(now);
+        let next = player.pace().due();
         // A leg on hold, or without an address yet, hears the prompt from where it stands when it can be sent to.
         let count = if reachable { due } else { 0 };
         for _ in 0..count {
@@ -338,6 +379,28 @@ impl Relay {
             }
         }
         self.timers.set((id, Timer::Prompt), next);
+    }
+
+    fn send_talk(&mut self, id: PortId, now: Instant) {
+        let Some(port) = self.ports.get_mut(&id) else {
+            return;
+        };
+        let Some(mut talk) = port.talk.take_if(|talk| !talk.is_over()) else {
+            port.talk = None;
+            return;
+        };
+        let due = talk.pace().take_due(now);
+        self.timers.set((id, Timer::Voice), talk.pace().due());
+        // A leg on hold, or without an address yet, hears it from where it stands when it can be sent to.
+        let count = if port.is_reachable() { due } else { 0 };
+        for _ in 0..count {
+            if let Some(bytes) = talk.next_packet(&port.payloads())
+                && let Ok(to) = port.deliver(&bytes, now)
+            {
+                self.transmits.push_back(Transmit { port: id, to, bytes });
+            }
+        }
+        port.talk = Some(talk);
     }
 
     /// Looks after a key press that is going on, so that a lost end ends it too.

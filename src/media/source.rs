@@ -86,7 +86,7 @@ impl Source {
             placement: Placement::new(clock),
             missing: Missing::default(),
             packet_samples: clock.samples(Duration::from_millis(20)),
-            heard_until: 0,
+            heard_until: clock.begin(),
             refused: 0,
             detector: Detector::new(),
             event_rate: 8000,

@@ -10,6 +10,7 @@ use crate::id::Track;
 use crate::time::Instant;
 
 use super::account::Account;
+use super::clock::Clock;
 use super::conditions::Conditions;
 use super::outbox::{Outbox, Sealed};
 use super::{AssemblyPlan, Encoding};
@@ -34,7 +35,7 @@ impl Format {
             encoding: plan.encoding,
             pause_as: plan.pause_as,
             gaps_as_silence: plan.gaps_as_silence,
-            zeros: Bytes::from(vec![zero_byte(plan.encoding); length]),
+            zeros: Bytes::from(vec![plan.encoding.zero_byte(); length]),
         }
     }
 
@@ -46,14 +47,6 @@ impl Format {
             (SpanKind::Paused, PauseAs::Omit) => false,
             (SpanKind::Lost | SpanKind::Held | SpanKind::Discarded, _) => self.gaps_as_silence,
         }
-    }
-}
-
-/// What a zero sample's bytes are: µ-law 0xff is +0 (G.711 table 2a).
-const fn zero_byte(encoding: Encoding) -> u8 {
-    match encoding {
-        Encoding::L16 => 0,
-        Encoding::Pcmu => 0xff,
     }
 }
 
@@ -83,15 +76,24 @@ pub(super) struct Timeline {
 
 impl Timeline {
     pub(super) fn new(plan: &AssemblyPlan, track: Track) -> Self {
+        let begin = Clock::new(plan).begin();
+        let mut account = Account::default();
+        // A gap is told after a second even if it lasts.
+        let mut outbox = Outbox::new(u64::from(plan.sample_rate));
+        if begin > 0 {
+            account.append(SpanKind::Paused, begin);
+            // A gap even where a pause is given as frames: they would come all at once.
+            outbox.push_gap(Span { kind: SpanKind::Paused, start: 0, samples: begin });
+            outbox.close_gap();
+        }
         Timeline {
             track,
             format: Format::of(plan),
-            cursor: 0,
+            cursor: begin,
             open: OpenFrame::default(),
             conditions: Conditions::default(),
-            account: Account::default(),
-            // A gap is told after a second even if it lasts.
-            outbox: Outbox::new(u64::from(plan.sample_rate)),
+            account,
+            outbox,
         }
     }
 
@@ -187,7 +189,7 @@ impl Timeline {
     /// Writes the zeros down that the open frame has behind its last audio.
     fn pad_open(&mut self) {
         let length = self.open.samples as usize * self.format.encoding.sample_bytes();
-        self.open.bytes.resize(length, zero_byte(self.format.encoding));
+        self.open.bytes.resize(length, self.format.encoding.zero_byte());
     }
 
     /// Closes the open frame, full or not.

@@ -58,7 +58,7 @@ impl Transcoder {
         payload: &[u8],
     ) -> Result<Transcoded, CodecError> {
         self.bytes.clear();
-        if (codec, self.encoding, self.sample_rate) == (Codec::Pcmu, Encoding::Pcmu, 8000) {
+        if self.is_kept(codec) {
             self.bytes.extend_from_slice(payload);
             return Ok(Transcoded {
                 samples: payload.len() as u64,
@@ -79,10 +79,23 @@ impl Transcoder {
                 let bytes = self.resampled.iter().map(|sample| g711::ulaw_encode(*sample));
                 self.bytes.extend(bytes);
             }
+            Encoding::Pcma => {
+                let bytes = self.resampled.iter().map(|sample| g711::alaw_encode(*sample));
+                self.bytes.extend(bytes);
+            }
         }
         let units = self.decoded.len() as u64 * u64::from(codec.clock_rate())
             / u64::from(chain.decoder.sample_rate().max(1));
         Ok(Transcoded { samples: self.resampled.len() as u64, timestamp_units: units as u32 })
+    }
+
+    /// Whether payloads of `codec` are what leaves, byte for byte.
+    const fn is_kept(&self, codec: Codec) -> bool {
+        self.sample_rate == 8000
+            && matches!(
+                (codec, self.encoding),
+                (Codec::Pcmu, Encoding::Pcmu) | (Codec::Pcma, Encoding::Pcma)
+            )
     }
 
     /// The samples of the payload transcoded last.
@@ -125,12 +138,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mu_law_to_mu_law_passes_untouched() {
-        let mut transcoder = Transcoder::new(8000, Encoding::Pcmu);
+    fn a_law_of_its_own_kind_passes_untouched() {
         let payload: Vec<u8> = (0..=255).collect();
-        let done = transcoder.transcode(Codec::Pcmu, &payload).expect("audio");
-        assert_eq!((done.samples, done.timestamp_units), (256, 256));
-        assert_eq!(transcoder.bytes(), payload);
+        for (codec, encoding) in [(Codec::Pcmu, Encoding::Pcmu), (Codec::Pcma, Encoding::Pcma)] {
+            let mut transcoder = Transcoder::new(8000, encoding);
+            let done = transcoder.transcode(codec, &payload).expect("audio");
+            assert_eq!((done.samples, done.timestamp_units), (256, 256));
+            assert_eq!(transcoder.bytes(), payload);
+        }
+    }
+
+    #[test]
+    fn one_law_becomes_the_other_at_every_rate() {
+        for rate in [8000, 16_000, 24_000, 48_000] {
+            let mut transcoder = Transcoder::new(rate, Encoding::Pcma);
+            let silence = [g711::ULAW_SILENCE; 160];
+            let done = transcoder.transcode(Codec::Pcmu, &silence).expect("audio");
+            assert_eq!(done.samples, u64::from(rate) / 50);
+            assert!(transcoder.bytes().iter().all(|byte| *byte == g711::ALAW_SILENCE));
+        }
     }
 
     #[test]

@@ -149,7 +149,10 @@ impl Resolver {
     }
 }
 
-fn client(settings: &DnsSettings) -> Result<TokioResolver, hickory_resolver::net::NetError> {
+/// A client that asks as `settings` say.
+pub(super) fn client(
+    settings: &DnsSettings,
+) -> Result<TokioResolver, hickory_resolver::net::NetError> {
     let mut builder = if settings.nameservers.is_empty() {
         TokioResolver::builder_tokio()?
     } else {

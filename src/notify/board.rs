@@ -8,11 +8,11 @@ use std::time::Duration;
 use dashmap::DashMap;
 
 use crate::control::json::{
-    CallState, CallView, LegFiguresView, LegView, StreamFiguresView, StreamView, Timestamp,
-    origin_name, outcome_name, track_names,
+    CallState, CallView, LegFiguresView, LegView, StreamFiguresView, StreamView, TerminalView,
+    Timestamp, origin_name, outcome_name, track_names,
 };
 use crate::event::{Cause, Event, Kind, Manifest};
-use crate::id::{CallId, LegId, SinkName, StreamId};
+use crate::id::{CallId, LegId, SinkName, StreamId, TerminalId};
 
 /// How many keys of a leg are remembered.
 const DTMF_KEYS: usize = 64;
@@ -47,8 +47,8 @@ pub struct Board {
 
 struct KnownStream {
     call: CallId,
-    sink: SinkName,
-    manifest: Option<Arc<Manifest>>,
+    /// Of the terminals that have ended, in order of their numbers.
+    manifests: Vec<Arc<Manifest>>,
 }
 
 impl Board {
@@ -63,20 +63,16 @@ impl Board {
             Kind::CallInitiated { from, to } => {
                 self.calls.insert(event.call, new_call(event, from, to, at));
             }
-            Kind::StreamArmed { sink, .. } => {
+            Kind::StreamArmed { .. } => {
                 if let Some(stream) = event.stream {
-                    let known =
-                        KnownStream { call: event.call, sink: sink.clone(), manifest: None };
+                    let known = KnownStream { call: event.call, manifests: Vec::new() };
                     self.streams.insert(stream, known);
                 }
             }
-            Kind::StreamEnded { manifest } => {
-                if let Some(mut known) =
-                    event.stream.and_then(|stream| self.streams.get_mut(&stream))
-                {
-                    known.manifest = manifest.clone();
-                }
+            Kind::TerminalEnded { manifest: Some(manifest), .. } => {
+                self.keep_manifests(event, std::slice::from_ref(manifest));
             }
+            Kind::StreamEnded { manifests } => self.keep_manifests(event, manifests),
             _ => {}
         }
         if let Some(mut call) = self.calls.get_mut(&event.call) {
@@ -112,14 +108,18 @@ impl Board {
         self.calls.get(&call)?.streams.iter().find(|view| view.stream == name).cloned()
     }
 
-    /// The account of a stream that has ended with one.
-    pub fn manifest(&self, stream: StreamId) -> Option<Arc<Manifest>> {
-        self.streams.get(&stream)?.manifest.clone()
+    /// The account of a terminal that has ended with one.
+    pub fn manifest(&self, terminal: TerminalId) -> Option<Arc<Manifest>> {
+        let known = self.streams.get(&terminal.stream)?;
+        known.manifests.iter().find(|it| it.terminal == terminal.number).cloned()
     }
 
     /// How many live streams go to `sink`.
     pub fn live_streams(&self, sink: &str) -> usize {
-        let is_live = |stream: &&StreamView| stream.sink == sink && stream.ended_at.is_none();
+        let gets_it = |terminal: &TerminalView| terminal.sink == sink && terminal.ended.is_none();
+        let is_live = |stream: &&StreamView| {
+            stream.ended_at.is_none() && stream.terminals.iter().any(gets_it)
+        };
         self.calls.iter().map(|call| call.streams.iter().filter(is_live).count()).sum()
     }
 
@@ -134,19 +134,32 @@ impl Board {
         find_leg(&mut view, leg)?.figures.replace(figures)
     }
 
-    /// Notes a sink's sums for a stream and gives back the sink's name and the earlier ones.
-    pub fn handle_stream_figures(
+    /// Notes a sink's sums for a terminal and gives back the sink's name and the earlier ones.
+    pub fn handle_terminal_figures(
         &self,
-        stream: StreamId,
+        terminal: TerminalId,
         figures: StreamFiguresView,
-    ) -> Option<(SinkName, Option<StreamFiguresView>)> {
-        let (call, sink) = {
-            let known = self.streams.get(&stream)?;
-            (known.call, known.sink.clone())
-        };
+    ) -> Option<(String, Option<StreamFiguresView>)> {
+        let call = self.streams.get(&terminal.stream)?.call;
         let mut view = self.calls.get_mut(&call)?;
-        let earlier = find_stream(&mut view, stream)?.figures.replace(figures);
-        Some((sink, earlier))
+        let stream = find_stream(&mut view, terminal.stream)?;
+        if terminal.number == 0 {
+            stream.figures = Some(figures);
+        }
+        let shown = stream.terminals.iter_mut().find(|it| it.terminal == terminal.number)?;
+        let earlier = shown.figures.replace(figures);
+        Some((shown.sink.clone(), earlier))
+    }
+
+    fn keep_manifests(&self, event: &Event, manifests: &[Arc<Manifest>]) {
+        let Some(mut known) = event.stream.and_then(|stream| self.streams.get_mut(&stream)) else {
+            return;
+        };
+        for manifest in manifests {
+            if !known.manifests.iter().any(|it| it.terminal == manifest.terminal) {
+                known.manifests.push(Arc::clone(manifest));
+            }
+        }
     }
 
     fn reduce(&self, call: &mut CallView, event: &Event, at: Timestamp) {
@@ -181,6 +194,9 @@ impl Board {
             | Kind::StreamUnmuted(_)
             | Kind::StreamMarked(_)
             | Kind::StreamDenied(_)
+            | Kind::StreamResumed
+            | Kind::TerminalSelected { .. }
+            | Kind::TerminalEnded { .. }
             | Kind::SinkLost { .. }
             | Kind::StreamDiscarded { .. }
             | Kind::StreamEnded { .. } => {
@@ -192,7 +208,8 @@ impl Board {
     }
 
     fn add_stream(&self, call: &mut CallView, event: &Event, at: Timestamp) {
-        let (Kind::StreamArmed { sink, tracks, label }, Some(stream)) = (&event.kind, event.stream)
+        let (Kind::StreamArmed { sinks, tracks, label }, Some(stream)) =
+            (&event.kind, event.stream)
         else {
             return;
         };
@@ -208,7 +225,8 @@ impl Board {
             stream: stream.to_string(),
             call: call.call.clone(),
             label: label.clone(),
-            sink: sink.to_string(),
+            sink: sinks.first().map(ToString::to_string),
+            terminals: (0..).zip(sinks).map(|(number, sink)| new_terminal(number, sink)).collect(),
             tracks: track_names(*tracks),
             muted: Vec::new(),
             state: "armed",
@@ -281,6 +299,10 @@ fn add_leg(call: &mut CallView, leg: LegId, party: &str) {
     });
 }
 
+fn new_terminal(number: u16, sink: &SinkName) -> TerminalView {
+    TerminalView { terminal: number, sink: sink.to_string(), ended: None, figures: None }
+}
+
 fn find_leg(call: &mut CallView, leg: LegId) -> Option<&mut LegView> {
     call.legs.iter_mut().find(|view| view.leg == leg.0)
 }
@@ -317,10 +339,28 @@ fn reduce_stream(stream: &mut StreamView, event: &Event, at: Timestamp) {
             if matches!(event.cause, Cause::MediaTimeout | Cause::MediaRecovered) => {}
         Kind::StreamActive => to_state("active"),
         Kind::StreamPaused => to_state("paused"),
-        Kind::StreamEnded { manifest } => {
+        Kind::StreamResumed => to_state("armed"),
+        Kind::TerminalSelected { terminal, sink } => {
+            stream.sink.get_or_insert_with(|| sink.to_string());
+            stream.terminals.push(new_terminal(*terminal, sink));
+        }
+        Kind::TerminalEnded { terminal, manifest, .. } => {
+            stream.has_manifest |= manifest.is_some();
+            let ended = stream.terminals.iter_mut().find(|it| it.terminal == *terminal);
+            if let Some(shown) = ended {
+                shown.ended = Some(event.cause.as_str());
+            }
+            if stream.state == "active" && stream.terminals.iter().all(|it| it.ended.is_some()) {
+                stream.state = "armed";
+            }
+        }
+        Kind::StreamEnded { manifests } => {
             to_state("ended");
             stream.ended_at = Some(at.to_string());
-            stream.has_manifest = manifest.is_some();
+            stream.has_manifest |= !manifests.is_empty();
+            for terminal in &mut stream.terminals {
+                terminal.ended.get_or_insert(event.cause.as_str());
+            }
         }
         Kind::StreamMuted(track) if !stream.muted.contains(&track.as_str()) => {
             stream.muted.push(track.as_str())

@@ -15,7 +15,6 @@ use super::trunks::TrunkBoard;
 use crate::control::json::{KindView, LegFiguresView, StreamFiguresView, outcome_name};
 use crate::control::tables;
 use crate::event::{Event, Kind};
-use crate::id::SinkName;
 
 type Label = [(&'static str, &'static str); 1];
 type SinkLabel = [(&'static str, String); 1];
@@ -269,14 +268,14 @@ impl Metrics {
         }
     }
 
-    /// Counts what a sink's sums for a stream have grown by.
-    pub fn handle_stream_figures(
+    /// Counts what a sink's sums for a terminal have grown by.
+    pub fn handle_terminal_figures(
         &self,
-        sink: &SinkName,
+        sink: &str,
         earlier: Option<&StreamFiguresView>,
         figures: &StreamFiguresView,
     ) {
-        let label = [("sink", sink.to_string())];
+        let label = [("sink", sink.to_owned())];
         let growth = |sum: fn(&StreamFiguresView) -> u64| {
             sum(figures).saturating_sub(earlier.map_or(0, sum))
         };

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::control::json::{LegFiguresView, StreamFiguresView, Timestamp};
 use crate::event::Event;
-use crate::id::{CallId, LegId, StreamId};
+use crate::id::{CallId, LegId, TerminalId};
 use crate::time::Instant;
 
 /// The wall's time of a moment on the process's clock.
@@ -58,10 +58,10 @@ impl Notify {
         self.metrics.handle_leg_figures(earlier.as_ref(), &figures);
     }
 
-    /// Takes a sink's sums for a stream since its start.
-    pub fn handle_stream_figures(&self, stream: StreamId, figures: StreamFiguresView) {
-        if let Some((sink, earlier)) = self.board.handle_stream_figures(stream, figures) {
-            self.metrics.handle_stream_figures(&sink, earlier.as_ref(), &figures);
+    /// Takes a sink's sums for a terminal of a stream since its start.
+    pub fn handle_terminal_figures(&self, terminal: TerminalId, figures: StreamFiguresView) {
+        if let Some((sink, earlier)) = self.board.handle_terminal_figures(terminal, figures) {
+            self.metrics.handle_terminal_figures(&sink, earlier.as_ref(), &figures);
         }
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::command::Origin;
 use crate::control::json::CallState;
 use crate::event::{Cause, Kind, Manifest, Outcome};
-use crate::id::{SinkName, Track, Tracks};
+use crate::id::{SinkName, StreamId, TerminalId, Track, Tracks};
 use crate::time::MediaTime;
 
 fn notify(ended_calls: usize) -> Notify {
@@ -35,13 +35,15 @@ fn ended() -> Kind {
 }
 
 fn armed() -> Kind {
-    Kind::StreamArmed { sink: SinkName::new("asr"), tracks: Tracks::Both, label: Some("s1".into()) }
+    let sinks = vec![SinkName::new("asr")];
+    Kind::StreamArmed { sinks, tracks: Tracks::Both, label: Some("s1".into()) }
 }
 
 fn manifest() -> Arc<Manifest> {
     Arc::new(Manifest {
         call: CallId::from_u128(1),
         stream: StreamId::from_u128(7),
+        terminal: 0,
         sink: SinkName::new("asr"),
         sample_rate: 8000,
         clock: 0,
@@ -61,7 +63,11 @@ fn the_board_shows_what_the_events_told() {
         (5, Some(7), armed()),
         (6, Some(7), Kind::StreamActive),
         (7, Some(7), Kind::StreamMuted(Track::ToCustomer)),
-        (8, Some(7), Kind::StreamDiscarded { track: Track::ToCustomer, samples: 160 }),
+        (
+            8,
+            Some(7),
+            Kind::StreamDiscarded { sink: "asr".into(), track: Track::ToCustomer, samples: 160 },
+        ),
     ] {
         notify.handle_event(event(1, stream, at, kind));
     }
@@ -73,12 +79,12 @@ fn the_board_shows_what_the_events_told() {
     assert_eq!((stream.discarded_samples, stream.media_time_ms), (160, 8));
     assert_eq!(notify.board.live_streams("asr"), 1);
 
-    notify.handle_event(event(1, Some(7), 9, Kind::StreamEnded { manifest: Some(manifest()) }));
+    notify.handle_event(event(1, Some(7), 9, Kind::StreamEnded { manifests: vec![manifest()] }));
     notify.handle_event(event(1, None, 10, ended()));
     let call = notify.board.call(CallId::from_u128(1)).unwrap();
     assert_eq!((call.state, call.outcome), (CallState::Ended, Some("completed")));
     assert!(call.streams[0].has_manifest);
-    assert!(notify.board.manifest(StreamId::from_u128(7)).is_some());
+    assert!(notify.board.manifest(TerminalId::first(StreamId::from_u128(7))).is_some());
     assert_eq!(notify.board.live_streams("asr"), 0);
 }
 
@@ -88,7 +94,12 @@ fn ended_calls_are_forgotten_by_count_and_by_age_with_all_that_is_theirs() {
     for call in 1..=3 {
         notify.handle_event(event(call, None, 0, initiated()));
         notify.handle_event(event(call, Some(call + 100), 0, armed()));
-        notify.handle_event(event(call, Some(call + 100), 0, Kind::StreamEnded { manifest: None }));
+        notify.handle_event(event(
+            call,
+            Some(call + 100),
+            0,
+            Kind::StreamEnded { manifests: Vec::new() },
+        ));
         notify.handle_event(event(call, None, 0, ended()));
     }
     let names = |notify: &Notify| {
@@ -109,7 +120,7 @@ fn a_call_with_many_streams_forgets_the_oldest_that_ended() {
     notify.handle_event(event(1, None, 0, initiated()));
     for stream in 0..70 {
         notify.handle_event(event(1, Some(stream), 0, armed()));
-        notify.handle_event(event(1, Some(stream), 0, Kind::StreamEnded { manifest: None }));
+        notify.handle_event(event(1, Some(stream), 0, Kind::StreamEnded { manifests: Vec::new() }));
     }
     assert_eq!(notify.board.call(CallId::from_u128(1)).unwrap().streams.len(), 64);
     assert!(notify.board.stream(StreamId::from_u128(0)).is_none());
@@ -171,7 +182,7 @@ fn figures_are_counted_by_what_they_grew() {
     }
     for frames in [50, 100] {
         let figures = StreamFiguresView { frames, lag_ms: 30, ..StreamFiguresView::default() };
-        notify.handle_stream_figures(StreamId::from_u128(7), figures);
+        notify.handle_terminal_figures(TerminalId::first(StreamId::from_u128(7)), figures);
     }
     let ports = Figure { name: "ports_in_use", help: "Open port pairs", value: 4 };
     notify.metrics.attach(FigureKind::Levels, Box::new(move || vec![ports]));

@@ -31,17 +31,27 @@ pub struct Payload {
     pub fmtp: Option<String>,
 }
 
+/// Why a description has no usable audio line: what is wrong with its first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AudioFault {
+    /// There is none.
+    Missing,
+    /// It is switched off: its port is zero (RFC 3264 §8.2).
+    Off,
+    /// Its protocol is not plain RTP.
+    Protocol,
+    /// Its address is that of a group.
+    Group,
+    /// Its address is missing, broadcast or no literal one.
+    Address,
+}
+
 impl Audio {
     pub(super) fn read(session: &Session, media: &Media) -> Option<Audio> {
-        let is = |text: &str, known: &str| text.eq_ignore_ascii_case(known);
-        if !is(&media.media, "audio")
-            || media.port == 0
-            || !(is(&media.proto, "RTP/AVP") || is(&media.proto, "RTP/AVPF"))
-        {
+        if !is_audio(media) || media.port == 0 || !is_plain_rtp(media) {
             return None;
         }
-        let connection = media.connections.first().or(session.connection.as_ref())?;
-        let rtp = SocketAddr::new(unicast(connection)?, media.port);
+        let rtp = SocketAddr::new(unicast(connection(session, media)?)?, media.port);
         let direction = direction(session, media);
         Some(Audio {
             rtp,
@@ -77,6 +87,39 @@ impl Audio {
     pub fn codecs(&self) -> impl Iterator<Item = (u8, Codec)> {
         self.payloads.iter().filter_map(|payload| Some((payload.number, payload.codec?)))
     }
+}
+
+impl AudioFault {
+    /// What is wrong with the description's audio, given that none of it is usable.
+    pub(super) fn of(session: &Session) -> AudioFault {
+        let Some(media) = session.medias.iter().find(|media| is_audio(media)) else {
+            return AudioFault::Missing;
+        };
+        match connection(session, media) {
+            _ if !is_plain_rtp(media) => AudioFault::Protocol,
+            _ if media.port == 0 => AudioFault::Off,
+            Some(connection) if is_group(connection) => AudioFault::Group,
+            Some(_) | None => AudioFault::Address,
+        }
+    }
+}
+
+fn is_audio(media: &Media) -> bool {
+    media.media.eq_ignore_ascii_case("audio")
+}
+
+fn is_plain_rtp(media: &Media) -> bool {
+    ["RTP/AVP", "RTP/AVPF"].iter().any(|proto| media.proto.eq_ignore_ascii_case(proto))
+}
+
+fn connection<'a>(session: &'a Session, media: &'a Media) -> Option<&'a Connection> {
+    media.connections.first().or(session.connection.as_ref())
+}
+
+/// RFC 8866 §5.7: a group's address may have a scope and a count behind it.
+fn is_group(connection: &Connection) -> bool {
+    let address = connection.connection_address.split('/').next().unwrap_or_default();
+    address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_multicast())
 }
 
 /// A literal address that one host answers to; names are not resolved, because a phone must not make us ask a name server.

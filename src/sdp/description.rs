@@ -1,6 +1,6 @@
 //! One session description, read and written.
 
-use super::{Audio, Direction, LocalMedia, Origin, tidy};
+use super::{Audio, AudioFault, Direction, LocalMedia, Origin, tidy};
 use sdp_types::{Attribute, Connection, Media, Session, Time};
 use std::fmt;
 use std::net::IpAddr;
@@ -56,6 +56,11 @@ impl Description {
     /// The first usable audio line: RTP/AVP or RTP/AVPF, a port that is not zero, a literal unicast address.
     pub fn audio(&self) -> Option<Audio> {
         self.audio_line().map(|(_, audio)| audio)
+    }
+
+    /// What is wrong with its audio, if none of it is usable.
+    pub fn audio_fault(&self) -> Option<AudioFault> {
+        self.audio_line().is_none().then(|| AudioFault::of(&self.session))
     }
 
     /// How many media lines there are, refused ones included.

@@ -16,7 +16,7 @@ mod relayed;
 mod tests;
 mod tidy;
 
-pub use audio::{Audio, Payload};
+pub use audio::{Audio, AudioFault, Payload};
 pub use description::{Description, SdpError};
 
 use std::net::IpAddr;

@@ -63,6 +63,12 @@ impl Description {
         let session = our_session(local, origin, self.session.times.clone(), medias.collect());
         Ok((Description::of(session), payloads))
     }
+
+    /// The answer that takes nothing of this offer: every line is refused, RFC 3264 §6.
+    pub fn declined(&self, local: LocalMedia, origin: Origin) -> Description {
+        let medias = self.session.medias.iter().map(refused).collect();
+        Description::of(our_session(local, origin, self.session.times.clone(), medias))
+    }
 }
 
 fn our_session(local: LocalMedia, origin: Origin, times: Vec<Time>, medias: Vec<Media>) -> Session {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::net::{NetHandle, Status, Tallied};
+use crate::notary::Notary;
 use crate::notify::{Figure, FigureKind, LabelledSums, Metrics};
-use crate::sink::{PoolFigures, SinkHandle};
+use crate::sink::{PlaceState, PoolFigures, SinkHandle};
 use crate::store::Store;
 use crate::switch::GuardCounters;
 use crate::trace::Row;
@@ -70,6 +71,10 @@ pub(super) fn attach(metrics: &Metrics, net: &NetHandle, sinks: &SinkHandle) {
 
     let pools = sinks.clone();
     metrics.attach(FigureKind::Sums, Box::new(move || sink_sums(&pools.pools())));
+    let pools = sinks.clone();
+    metrics.attach(FigureKind::Levels, Box::new(move || sink_levels(&pools.pools())));
+    let pools = sinks.clone();
+    metrics.attach_labelled(Box::new(move || vec![connect_failures(&pools.pools())]));
 }
 
 /// SIP messages by direction and kind.
@@ -124,6 +129,27 @@ pub(super) fn attach_store(metrics: &Metrics, store: &Store) {
                 "store_dropped",
                 "Changes of registrations that were not kept because too many waited",
                 figures.dropped(),
+            ),
+        ]
+    };
+    metrics.attach(FigureKind::Sums, Box::new(sums));
+}
+
+pub(super) fn attach_notary(metrics: &Metrics, notary: &Notary) {
+    let notary = notary.clone();
+    let sums = move || {
+        let figures = notary.figures();
+        vec![
+            figure("notary_sealed", "Manifests that were signed", figures.sealed()),
+            figure(
+                "notary_unsealed",
+                "Manifests that stayed without a signature because too many waited",
+                figures.unsealed(),
+            ),
+            figure(
+                "notary_unwritten",
+                "Signed manifests that the ledger's disk did not take",
+                figures.unwritten(),
             ),
         ]
     };
@@ -252,6 +278,27 @@ fn switch_levels(status: &Status) -> Vec<Figure> {
     ]
 }
 
+fn sink_levels(pools: &[PoolFigures]) -> Vec<Figure> {
+    let places = pools.iter().flat_map(|pool| &pool.places);
+    let resting = places.filter(|place| place.state != PlaceState::Closed).count();
+    let help =
+        "Addresses of sinks that failed too often and are left alone, or tried by one stream";
+    vec![figure("sink_addresses_resting", help, resting as u64)]
+}
+
+/// By sink and kind; what never happened has no row.
+fn connect_failures(pools: &[PoolFigures]) -> LabelledSums {
+    let rows = pools.iter().flat_map(|pool| {
+        let happened = pool.connect_failures.iter().filter(|(_, count)| *count > 0);
+        happened.map(|(failure, count)| {
+            let kind = ("kind", failure.as_str().to_owned());
+            (vec![("sink", pool.sink.to_string()), kind], *count)
+        })
+    });
+    let help = "Attempts to connect to a sink that failed, by kind";
+    LabelledSums { name: "sink_connect_failures", help, rows: rows.collect() }
+}
+
 fn sink_sums(pools: &[PoolFigures]) -> Vec<Figure> {
     let sum = |of: fn(&PoolFigures) -> u64| pools.iter().map(of).sum();
     vec![
@@ -290,6 +337,16 @@ fn sink_sums(pools: &[PoolFigures]) -> Vec<Figure> {
             "sink_overflowed_controls",
             "Streams ended because changes came too fast",
             sum(|pool| pool.overflowed_controls),
+        ),
+        figure(
+            "sink_certificates_renewed",
+            "Times that changed certificates of sinks were taken up",
+            sum(|pool| pool.certificates_renewed),
+        ),
+        figure(
+            "sink_certificates_refused",
+            "Times that changed certificates of sinks were refused, the old ones staying in force",
+            sum(|pool| pool.certificates_refused),
         ),
         figure("sink_bugs", "Streams that an error in this program ended", sum(|pool| pool.panics)),
     ]

@@ -18,14 +18,19 @@ pub(super) fn log(event: &Event) {
         Kind::TransferStarted { leg, .. } => info!(%call, %leg, "transfer started"),
         Kind::TransferCompleted { leg } => info!(%call, %leg, "transfer completed"),
         Kind::TransferFailed { status } => info!(%call, status, "transfer failed"),
-        Kind::StreamArmed { sink, .. } => info!(%call, stream, %sink, "stream armed"),
+        Kind::StreamArmed { sinks, .. } => info!(%call, stream, ?sinks, "stream armed"),
+        Kind::TerminalSelected { sink, .. } => info!(%call, stream, %sink, "terminal selected"),
+        Kind::TerminalEnded { sink, .. } if is_trouble(event.cause) => {
+            warn!(%call, stream, %sink, cause, "terminal ended")
+        }
+        Kind::TerminalEnded { sink, .. } => info!(%call, stream, %sink, cause, "terminal ended"),
         Kind::StreamEnded { .. } if is_trouble(event.cause) => {
             warn!(%call, stream, cause, "stream ended")
         }
         Kind::StreamEnded { .. } => info!(%call, stream, cause, "stream ended"),
-        Kind::SinkLost { reason } => warn!(%call, stream, reason, "sink lost"),
-        Kind::StreamDiscarded { track, samples } => {
-            warn!(%call, stream, %track, samples, "audio discarded")
+        Kind::SinkLost { sink, reason } => warn!(%call, stream, %sink, reason, "sink lost"),
+        Kind::StreamDiscarded { sink, track, samples } => {
+            warn!(%call, stream, %sink, %track, samples, "audio discarded")
         }
         Kind::LegAdded { .. }
         | Kind::LegRemoved { .. }
@@ -36,6 +41,7 @@ pub(super) fn log(event: &Event) {
         | Kind::Dtmf { .. }
         | Kind::StreamActive
         | Kind::StreamPaused
+        | Kind::StreamResumed
         | Kind::StreamMuted(_)
         | Kind::StreamUnmuted(_)
         | Kind::StreamMarked(_)
@@ -77,6 +83,7 @@ const fn is_trouble(cause: Cause) -> bool {
         | Cause::HangUp
         | Cause::MediaTimeout
         | Cause::MediaRecovered
+        | Cause::MaxDuration
         | Cause::NotUsed
         | Cause::Rejected
         | Cause::Timeout

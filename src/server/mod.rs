@@ -33,8 +33,10 @@ pub use runtime_file::{Published, RuntimeFile};
 
 use crate::config::Config;
 use crate::control::json::Timestamp;
+use crate::event;
 use crate::http::{self, BanView, CommandDoor, Gateway, TraceReader};
 use crate::net::{self, Bound, Clock, NetHandle, Outlets, Told};
+use crate::notary::{self, Notary};
 use crate::notify::Notify;
 use crate::sink::{self, SinkHandle};
 use crate::store::{self, Store};
@@ -52,6 +54,7 @@ pub struct Running {
     http_stop: CancellationToken,
     ready: Arc<AtomicBool>,
     store: Option<Store>,
+    notary: Notary,
 }
 
 /// Binds every port, then starts every room. Nothing runs when it fails.
@@ -67,7 +70,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     let http_address = web.local_addr()?;
 
     let (sink_sender, sink_events) = mpsc::channel(SINK_EVENTS);
-    let sinks = sink::start(config.sinks.clone(), clock, sink_sender)?;
+    let sinks = sink::start(config.sinks.clone(), &config.reaching, clock, sink_sender)?;
     let notify = Arc::new(Notify::new(Arc::new(move |at| timestamp(clock.unix(at))), config.board));
     let origin_ms = timestamp(clock.unix(Instant::ZERO)).as_unix_millis();
     let mut chance = rand::rng();
@@ -81,18 +84,21 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
         }
         None => None,
     };
-    let outlets = outlets(&sinks, &notify, store.clone());
+    let notary = notary::start(&config.notary)?;
+    let outlets = outlets(&sinks, &notify, notary.clone(), store.clone());
     let seen = &config.switch.listeners;
     let net =
         net::start(bound, seen, &config.net, switch, clock, chance.random(), sink_events, outlets)?;
 
     figures::attach(&notify.metrics, &net, &sinks);
+    figures::attach_notary(&notify.metrics, &notary);
     if let Some(store) = &store {
         figures::attach_store(&notify.metrics, store);
     }
     let (http_stop, ready) = (CancellationToken::new(), Arc::new(AtomicBool::new(true)));
     let gateway = Gateway {
         notify,
+        notary: notary.clone(),
         door: door(net.clone()),
         scope: {
             let sinks = sinks.clone();
@@ -110,7 +116,13 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
                 async move { net.lift_ban(source).await }.boxed()
             })
         },
-        sinks: config.sinks.iter().map(views::sink).collect(),
+        sinks: {
+            let (sinks, settings) = (sinks.clone(), config.sinks.clone());
+            Arc::new(move || {
+                let pools = sinks.pools();
+                settings.iter().zip(&pools).map(|(each, pool)| views::sink(each, pool)).collect()
+            })
+        },
         wall: Arc::new(move || timestamp(clock.unix(clock.now()))),
         ready: Arc::clone(&ready),
         stop: http_stop.clone(),
@@ -121,7 +133,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
             tracing::error!(%error, "http ended");
         }
     });
-    Ok(Running { net, http: http_address, http_stop, ready, store })
+    Ok(Running { net, http: http_address, http_stop, ready, store, notary })
 }
 
 impl Running {
@@ -158,31 +170,45 @@ impl Running {
     /// Takes no new calls, waits `patience` for those that are up to end by themselves, hangs up the rest, ends.
     pub async fn shutdown(&self, patience: Duration) {
         stop::stop(&self.net, &self.ready, &self.http_stop, patience).await;
+        // The disk is waited for on a thread that may wait.
         if let Some(store) = self.store.clone() {
-            // The disk is waited for on a thread that may wait.
             let flushed = tokio::task::spawn_blocking(move || store.flush()).await;
             if !flushed.unwrap_or(false) {
                 tracing::warn!("the last registrations are not on disk");
             }
         }
+        let notary = self.notary.clone();
+        let flushed = tokio::task::spawn_blocking(move || notary.flush()).await;
+        if !flushed.unwrap_or(false) {
+            tracing::warn!("the last manifests are not signed");
+        }
     }
 }
 
 /// Where the switch's outputs go.
-fn outlets(sinks: &SinkHandle, notify: &Arc<Notify>, store: Option<Store>) -> Outlets {
+fn outlets(
+    sinks: &SinkHandle,
+    notify: &Arc<Notify>,
+    notary: Notary,
+    store: Option<Store>,
+) -> Outlets {
     let (sinks, notify) = (sinks.clone(), Arc::clone(notify));
     Outlets {
         sinks: Box::new(move |command| sinks.send(command)),
         told: Box::new(move |told| match told {
             Told::Event(event) => {
                 milestones::log(&event);
+                if let event::Kind::StreamEnded { manifests } = &event.kind {
+                    let at = notify.wall(event.at);
+                    manifests.iter().for_each(|manifest| notary.seal(Arc::clone(manifest), at));
+                }
                 notify.handle_event(event);
             }
             Told::Figures(Figures::Port { call, leg, figures }) => {
                 notify.handle_leg_figures(call, leg, views::leg_figures(&figures));
             }
-            Told::Figures(Figures::Stream { stream, figures, .. }) => {
-                notify.handle_stream_figures(stream, views::stream_figures(&figures));
+            Told::Figures(Figures::Terminal { terminal, figures }) => {
+                notify.handle_terminal_figures(terminal, views::stream_figures(&figures));
             }
             Told::Figures(Figures::Trunk { status, usage }) => {
                 let view = views::trunk(&status, usage, timestamp);

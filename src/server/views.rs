@@ -4,12 +4,12 @@ use std::time::SystemTime;
 
 use crate::call::StreamFigures;
 use crate::control::json::{
-    LegFiguresView, MessageView, MessagesView, ScopeLevelView, ScopeTrackView, ScopeView, SinkView,
-    StreamFiguresView, Timestamp, TrunkRegistrationView, TrunkView,
+    LegFiguresView, MessageView, MessagesView, ScopeLevelView, ScopeTrackView, ScopeView,
+    SinkAddressView, SinkView, StreamFiguresView, Timestamp, TrunkRegistrationView, TrunkView,
 };
 use crate::id::{CallId, StreamId};
-use crate::media::{Encoding, PortFigures};
-use crate::sink::{self, Kind, Scope};
+use crate::media::PortFigures;
+use crate::sink::{self, Kind, PlaceFigures, PoolFigures, Scope};
 use crate::time::Instant;
 use crate::trace::{Recorded, Seen};
 use crate::trunk::{Status, Usage};
@@ -87,28 +87,25 @@ pub(super) fn trunk(
     }
 }
 
-/// A configured sink, without its secrets.
-pub(super) fn sink(settings: &sink::Settings) -> SinkView {
+/// A configured sink, without its secrets, and how its addresses stand.
+pub(super) fn sink(settings: &sink::Settings, pool: &PoolFigures) -> SinkView {
     let format = settings.effective_format();
-    let (kind, dialect, address) = match &settings.kind {
-        Kind::WebSocket(socket) => (
-            "websocket",
-            Some(socket.dialect.as_str()),
-            Some(format!("{}:{}", socket.url.host(), socket.url.port())),
-        ),
-        Kind::Wav { .. } => ("wav", None, None),
-        Kind::Scope => ("scope", None, None),
+    let address = |place: &PlaceFigures| SinkAddressView {
+        address: place.address.clone(),
+        circuit: place.state.as_str(),
+        last_failure: place.last_failure.clone(),
     };
     SinkView {
         name: settings.name.to_string(),
-        kind,
-        dialect,
-        address,
-        sample_rate: format.sample_rate,
-        encoding: match format.encoding {
-            Encoding::L16 => "l16",
-            Encoding::Pcmu => "pcmu",
+        kind: settings.kind.as_str(),
+        dialect: match &settings.kind {
+            Kind::WebSocket(socket) => Some(socket.dialect.as_str()),
+            Kind::AudioSocket(_) | Kind::Rtp(_) | Kind::Wav { .. } | Kind::Scope => None,
         },
+        addresses: pool.places.iter().map(address).collect(),
+        sample_rate: format.sample_rate,
+        encoding: format.encoding.as_str(),
+        channels: format.channels.as_str(),
         max_streams: settings.max_streams,
         live_streams: 0,
     }

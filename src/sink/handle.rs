@@ -10,19 +10,20 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 
-use super::link::{FileLink, Link, MemoryLink, SocketLink};
-use super::outbox::{Keeping, Outbox};
+use super::link::{DatagramLink, FileLink, Link, Look, MemoryLink, SocketLink};
+use super::outbox::Outbox;
 use super::pool::{Place, Pool, PoolFigures, Way};
 use super::scope::Scope;
 use super::settings::Settings;
 use super::stream::{Close, Ending, Letter, Stream, Told};
-use super::target::TargetError;
+use super::target::{Destinations, Reach, Target, TargetError};
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
-use crate::dialect::{Dialect, DialectKind, Format, StreamInfo};
+use crate::dialect::audiosocket::AudioSocket;
+use crate::dialect::{Dialect, Format, StreamInfo};
 use crate::event::Cause;
-use crate::id::{SinkName, StreamId};
+use crate::id::{SinkName, TerminalId};
 use crate::media::{Assembler, AssemblyPlan, Control};
-use crate::net::Clock;
+use crate::net::{Clock, DnsSettings, HostNames};
 use crate::time::Instant;
 
 /// Milliseconds of audio in a frame.
@@ -32,18 +33,30 @@ const FRAME_MS: u32 = 20;
 /// that got lost would send what nobody may hear.
 const LETTERS_LIMIT: usize = 64;
 
-/// Starts the sinks. Must be called within a tokio runtime, which then runs one task per stream.
+/// How all sinks are reached.
+#[derive(Clone, Debug)]
+pub struct Reaching {
+    /// How their names are looked up.
+    pub dns: DnsSettings,
+    /// Where they may be.
+    pub destinations: Destinations,
+}
+
+/// Starts the sinks. Must be called within a tokio runtime, which then runs one task per terminal.
 pub fn start(
     settings: Vec<Settings>,
+    reaching: &Reaching,
     clock: Clock,
     events: mpsc::Sender<SinkEvent>,
 ) -> Result<SinkHandle, TargetError> {
+    let names = HostNames::new(&reaching.dns);
+    let reach = Reach { names, destinations: reaching.destinations.clone(), clock };
     let pools: Result<Vec<_>, _> =
-        settings.into_iter().map(|each| Pool::new(each).map(Arc::new)).collect();
+        settings.into_iter().map(|each| Pool::new(each, &reach).map(Arc::new)).collect();
     let room = Room {
         pools: pools?,
         scope: Scope::default(),
-        streams: DashMap::new(),
+        terminals: DashMap::new(),
         runtime: Runtime::current(),
         clock,
         events,
@@ -58,13 +71,13 @@ pub struct SinkHandle(Arc<Room>);
 struct Room {
     pools: Vec<Arc<Pool>>,
     scope: Scope,
-    streams: DashMap<StreamId, Mailbox>,
+    terminals: DashMap<TerminalId, Mailbox>,
     runtime: Runtime,
     clock: Clock,
     events: mpsc::Sender<SinkEvent>,
 }
 
-/// The way to a stream's task.
+/// The way to a terminal's task.
 struct Mailbox {
     letters: mpsc::Sender<Letter>,
     close: watch::Sender<Option<Close>>,
@@ -79,12 +92,12 @@ struct Inbox {
 
 impl SinkHandle {
     /// Does what the call asks. Never blocks and never fails: what cannot be done ends the stream with
-    /// [`SinkEvent::Finished`]. A command for a stream that has finished is without effect.
+    /// [`SinkEvent::Finished`]. A command for a terminal that has finished is without effect.
     pub fn send(&self, command: SinkCommand) {
         match command {
             SinkCommand::Open(plan) => self.open(*plan),
-            SinkCommand::Control { stream, at, control } => self.control(stream, at, control),
-            SinkCommand::Close { stream, at, cause } => self.close(stream, Close { at, cause }),
+            SinkCommand::Control { terminal, at, control } => self.control(terminal, at, control),
+            SinkCommand::Close { terminal, at, cause } => self.close(terminal, Close { at, cause }),
         }
     }
 
@@ -98,41 +111,41 @@ impl SinkHandle {
         self.0.pools.iter().map(|pool| pool.figures()).collect()
     }
 
-    /// How many streams are open.
+    /// How many terminals are open.
     pub fn open_streams(&self) -> usize {
-        self.0.streams.len()
+        self.0.terminals.len()
     }
 
     fn open(&self, plan: StreamPlan) {
-        let stream = plan.stream;
+        let terminal = plan.terminal;
         let Some(pool) = self.0.pool(&plan.sink) else {
-            warn!(%stream, sink = %plan.sink, "no such sink");
-            return self.refuse(stream, Cause::ConnectFailed);
+            warn!(%terminal, sink = %plan.sink, "no such sink");
+            return self.refuse(terminal, Cause::ConnectFailed);
         };
-        if self.0.streams.contains_key(&stream) {
-            error!(%stream, "a stream was opened twice");
-            return self.refuse(stream, Cause::Bug);
+        if self.0.terminals.contains_key(&terminal) {
+            error!(%terminal, "a terminal was opened twice");
+            return self.refuse(terminal, Cause::Bug);
         }
         let Some(place) = pool.take_place() else {
-            return self.refuse(stream, Cause::Policy);
+            return self.refuse(terminal, Cause::Policy);
         };
         let (letters, letter_box) = mpsc::channel(LETTERS_LIMIT);
         let (close, closed) = watch::channel(None);
-        self.0.streams.insert(stream, Mailbox { letters, close, pool: Arc::clone(&pool) });
+        self.0.terminals.insert(terminal, Mailbox { letters, close, pool: Arc::clone(&pool) });
         let inbox = Inbox { letters: letter_box, closed };
         self.0.runtime.spawn(run(Arc::clone(&self.0), plan, pool, inbox, place));
     }
 
-    fn refuse(&self, stream: StreamId, cause: Cause) {
+    fn refuse(&self, terminal: TerminalId, cause: Cause) {
         let events = self.0.events.clone();
         self.0.runtime.spawn(async move {
             // An error means that the switch is gone, and with it whoever asked.
-            let _ = events.send(SinkEvent::Finished { stream, cause, manifest: None }).await;
+            let _ = events.send(SinkEvent::Finished { terminal, cause, manifest: None }).await;
         });
     }
 
-    fn control(&self, stream: StreamId, at: Instant, control: Control) {
-        let Some(mailbox) = self.0.streams.get(&stream) else {
+    fn control(&self, terminal: TerminalId, at: Instant, control: Control) {
+        let Some(mailbox) = self.0.terminals.get(&terminal) else {
             return;
         };
         let full = match mailbox.letters.try_send(Letter { at, control }) {
@@ -145,8 +158,8 @@ impl SinkHandle {
         }
     }
 
-    fn close(&self, stream: StreamId, close: Close) {
-        if let Some(mailbox) = self.0.streams.get(&stream) {
+    fn close(&self, terminal: TerminalId, close: Close) {
+        if let Some(mailbox) = self.0.terminals.get(&terminal) {
             mailbox.put_close(close);
         }
     }
@@ -163,20 +176,20 @@ impl Mailbox {
     }
 }
 
-/// Runs the task of one stream and tells its end, whatever that is.
+/// Runs the task of one terminal and tells its end, whatever that is.
 async fn run(room: Arc<Room>, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox, place: Place) {
-    let stream = plan.stream;
+    let terminal = plan.terminal;
     let life = async { room.stream(plan, Arc::clone(&pool), inbox).run().await };
     let ending = guard(life).await.unwrap_or_else(|| {
-        error!(%stream, "a stream's task panicked");
+        error!(%terminal, "a terminal's task panicked");
         pool.counters.panicked();
         Ending { cause: Cause::Bug, manifest: None }
     });
-    room.streams.remove(&stream);
+    room.terminals.remove(&terminal);
     drop(place);
     let Ending { cause, manifest } = ending;
     // An error means that the switch is gone, and with it whoever asked.
-    let _ = room.events.send(SinkEvent::Finished { stream, cause, manifest }).await;
+    let _ = room.events.send(SinkEvent::Finished { terminal, cause, manifest }).await;
 }
 
 /// A panic ends one stream, and no other; `None` tells of it.
@@ -189,21 +202,18 @@ impl Room {
         self.pools.iter().find(|pool| pool.settings.name == *name).cloned()
     }
 
-    fn stream(&self, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
+    fn stream(&self, mut plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
         let format = pool.settings.effective_format();
-        let dialect = pool.dialect();
-        let keeping = match dialect {
-            Some(DialectKind::Native) => Keeping::UntilAcknowledged,
-            Some(DialectKind::Twilio) | None => Keeping::Nothing,
-        };
+        plan.tracks = format.channels.narrow(plan.tracks);
+        let (keeping, gaps_as_silence) = (pool.way.keeping(), pool.way.wants_silence());
         let link = self.link(&plan, &pool, format);
         Stream {
-            id: plan.stream,
+            id: plan.terminal,
             tracks: plan.tracks,
             start: plan.start,
             sample_rate: format.sample_rate,
             outbox: Outbox::new(pool.settings.queue_samples(), keeping, plan.tracks),
-            assembler: assembler(plan, format, dialect),
+            assembler: assembler(plan, &pool, format, gaps_as_silence),
             link,
             letters: inbox.letters,
             close: inbox.closed,
@@ -218,14 +228,26 @@ impl Room {
         match &pool.way {
             Way::Socket(target, dialect) => {
                 let dialect = Dialect::new(*dialect, self.info(plan, format));
-                Link::Socket(Box::new(SocketLink::new(
-                    Arc::clone(target),
-                    dialect,
-                    pool.settings.reconnect,
-                )))
+                socket(plan, target, dialect, pool)
+            }
+            Way::AudioSocket(target, heard) => {
+                let audio_socket = AudioSocket::new(&self.info(plan, format), *heard);
+                socket(plan, target, Dialect::AudioSocket(audio_socket), pool)
+            }
+            Way::Datagrams(target, payload_type) => {
+                let look = Look {
+                    stream: plan.terminal.stream,
+                    tracks: plan.tracks,
+                    start: plan.start,
+                    sample_rate: format.sample_rate,
+                    encoding: format.encoding,
+                    payload_type: *payload_type,
+                };
+                let (target, reconnect) = (Arc::clone(target), pool.settings.reconnect);
+                Link::Datagram(Box::new(DatagramLink::new(target, look, self.clock, reconnect)))
             }
             Way::Wav(directory) => {
-                let name = format!("{}-{}", plan.call, plan.stream);
+                let name = format!("{}-{}", plan.call, plan.terminal);
                 Link::File(Box::new(FileLink::new(
                     directory.join(name),
                     plan.tracks,
@@ -240,7 +262,7 @@ impl Room {
         let since_1970 = self.clock.unix(plan.start).duration_since(UNIX_EPOCH).unwrap_or_default();
         StreamInfo {
             call: plan.call,
-            stream: plan.stream,
+            stream: plan.terminal.stream,
             sink: plan.sink.clone(),
             label: plan.label.clone(),
             tracks: plan.tracks,
@@ -255,19 +277,27 @@ impl Room {
     }
 }
 
-fn assembler(plan: StreamPlan, format: Format, dialect: Option<DialectKind>) -> Assembler {
+fn socket(plan: &StreamPlan, target: &Arc<Target>, dialect: Dialect, pool: &Pool) -> Link {
+    let stream = plan.terminal.to_string();
+    let reconnect = pool.settings.reconnect;
+    Link::Socket(Box::new(SocketLink::new(Arc::clone(target), stream, dialect, reconnect)))
+}
+
+fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: bool) -> Assembler {
     let assembly = AssemblyPlan {
         call: plan.call,
-        stream: plan.stream,
+        terminal: plan.terminal,
         sink: plan.sink,
         start: plan.start,
+        begin: plan.begin,
         tracks: plan.tracks,
         payloads: plan.payloads,
         sample_rate: format.sample_rate,
         encoding: format.encoding,
         frame_ms: FRAME_MS,
         pause_as: plan.pause_as,
-        gaps_as_silence: dialect.is_some_and(DialectKind::wants_silence),
+        redact_dtmf: plan.redact_dtmf || pool.settings.redact_dtmf,
+        gaps_as_silence,
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     };
     Assembler::new(assembly, plan.reader)

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  switch -- SinkHandle::send --> mailbox --> one task per stream, on a tick of 10 ms:
-//!  tap's ring --> Assembler --> Outbox (bounded, the oldest gives way) --> Link: WebSocket, WAV file, scope
+//!  tap's ring --> Assembler --> Outbox (bounded, the oldest gives way) --> Link: WebSocket, AudioSocket, RTP, WAV file, scope
 //!  switch <-- SinkEvent ------------------------------------------------'
 //! ```
 //!
@@ -23,11 +23,14 @@ mod target;
 mod tests;
 mod wav;
 
-pub use handle::{SinkHandle, start};
+pub use handle::{Reaching, SinkHandle, start};
 pub use pool::PoolFigures;
 pub use scope::{Excerpt, Level, Scope, ScopeStream};
 pub use settings::{
-    Header, HeaderError, Kind, QUEUE_MS_LIMIT, Reconnect, Secret, Settings, Url, UrlError,
-    WebSocket,
+    AudioSocket, Header, HeaderError, HostPort, HostPortError, Kind, QUEUE_MS_LIMIT, Reconnect,
+    Rtp, Secret, Settings, Url, UrlError, WebSocket,
 };
-pub use target::TargetError;
+pub use target::{
+    Allowed, AllowedError, Carrier, Credentials, Destinations, Failure, Key, Mercy, Own,
+    PlaceFigures, PlaceState, Range, Refusal, Signing, TargetError,
+};

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::outbox::Keeping;
 use super::settings::{Kind, Settings};
-use super::target::{Target, TargetError};
+use super::target::{Failure, PlaceFigures, Reach, Target, TargetError};
 use crate::dialect::DialectKind;
+use crate::dialect::audiosocket::Heard;
 use crate::id::SinkName;
 
 /// One configured sink at run time.
@@ -20,6 +22,8 @@ pub(super) struct Pool {
 /// How its streams leave.
 pub(super) enum Way {
     Socket(Arc<Target>, DialectKind),
+    AudioSocket(Arc<Target>, Heard),
+    Datagrams(Arc<Target>, u8),
     Wav(PathBuf),
     Scope,
 }
@@ -65,15 +69,70 @@ pub struct PoolFigures {
     pub overflowed_controls: u64,
     /// Streams ended by an error in this program.
     pub panics: u64,
+    /// Its addresses, in the order in which they are tried.
+    pub places: Vec<PlaceFigures>,
+    /// Attempts to connect that failed, by kind.
+    pub connect_failures: Vec<(Failure, u64)>,
+    /// Times that changed certificates were taken up.
+    pub certificates_renewed: u64,
+    /// Times that changed certificates were refused, the old ones staying in force.
+    pub certificates_refused: u64,
+}
+
+impl Way {
+    /// What is kept until the sink acknowledges it.
+    pub(super) const fn keeping(&self) -> Keeping {
+        match self {
+            Way::Socket(_, DialectKind::Native) => Keeping::UntilAcknowledged,
+            Way::Socket(
+                _,
+                DialectKind::Twilio
+                | DialectKind::Telnyx
+                | DialectKind::Jambonz
+                | DialectKind::AudioHook,
+            )
+            | Way::AudioSocket(..)
+            | Way::Datagrams(..)
+            | Way::Wav(_)
+            | Way::Scope => Keeping::Nothing,
+        }
+    }
+
+    /// Whether lost and silent stretches must be given as zero samples, because what is spoken has no positions.
+    pub(super) const fn wants_silence(&self) -> bool {
+        match self {
+            Way::Socket(_, dialect) => dialect.wants_silence(),
+            Way::AudioSocket(..) => true,
+            Way::Datagrams(..) | Way::Wav(_) | Way::Scope => false,
+        }
+    }
+
+    fn target(&self) -> Option<&Target> {
+        match self {
+            Way::Socket(target, _) | Way::AudioSocket(target, _) | Way::Datagrams(target, _) => {
+                Some(target)
+            }
+            Way::Wav(_) | Way::Scope => None,
+        }
+    }
 }
 
 impl Pool {
-    pub(super) fn new(settings: Settings) -> Result<Pool, TargetError> {
+    pub(super) fn new(settings: Settings, reach: &Reach) -> Result<Pool, TargetError> {
+        let (timeout, reconnect) = (settings.connect_timeout_ms, settings.reconnect);
         let way = match &settings.kind {
-            Kind::WebSocket(socket) => Way::Socket(
-                Arc::new(Target::new(socket, settings.connect_timeout_ms)?),
-                socket.dialect,
-            ),
+            Kind::WebSocket(socket) => {
+                let target = Target::web_socket(socket, reach, timeout, reconnect)?;
+                Way::Socket(Arc::new(target), socket.dialect)
+            }
+            Kind::AudioSocket(socket) => {
+                let target = Target::audio_socket(&socket.addresses, reach, timeout, reconnect);
+                Way::AudioSocket(Arc::new(target), socket.heard)
+            }
+            Kind::Rtp(rtp) => {
+                let target = Target::datagrams(&rtp.address, reach, timeout, reconnect);
+                Way::Datagrams(Arc::new(target), rtp.payload_type)
+            }
             Kind::Wav { directory } => Way::Wav(directory.clone()),
             Kind::Scope => Way::Scope,
         };
@@ -96,16 +155,11 @@ impl Pool {
         }
     }
 
-    /// What its sockets speak.
-    pub(super) fn dialect(&self) -> Option<DialectKind> {
-        match &self.way {
-            Way::Socket(_, dialect) => Some(*dialect),
-            Way::Wav(_) | Way::Scope => None,
-        }
-    }
-
     pub(super) fn figures(&self) -> PoolFigures {
         let counters = &self.counters;
+        let target = self.way.target();
+        let (certificates_renewed, certificates_refused) =
+            target.map(Target::renewals).unwrap_or_default();
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         PoolFigures {
             sink: self.settings.name.clone(),
@@ -120,6 +174,10 @@ impl Pool {
             figures_dropped: read(&counters.figures_dropped),
             overflowed_controls: read(&counters.overflowed_controls),
             panics: read(&counters.panics),
+            places: target.map(Target::places).unwrap_or_default(),
+            connect_failures: target.map(Target::failures).unwrap_or_default(),
+            certificates_renewed,
+            certificates_refused,
         }
     }
 }

@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Uri};
 
-use crate::dialect::{DialectKind, Format};
+use super::target::{Credentials, Mercy};
+use crate::dialect::audiosocket::Heard;
+use crate::dialect::{DialectKind, Format, SAMPLE_RATES_HZ, known};
 use crate::id::SinkName;
-use crate::media::Encoding;
+use crate::media::{Channels, Encoding};
+use crate::net::tls::{CertificateFiles, TlsSettings};
 
 /// The longest queue. The account can take back what was given up to 5 s ago, and a frame may wait twice: for the socket, and
 /// after a loss for the acknowledgement that never came.
@@ -26,6 +31,10 @@ pub struct Settings {
     pub format: Format,
     /// How many streams it serves at once; one more is refused.
     pub max_streams: usize,
+    /// How long a stream to it may run unless its start says otherwise.
+    pub max_duration: Option<Duration>,
+    /// Whether it is told that a key was pressed, and not which.
+    pub redact_dtmf: bool,
     /// How much audio waits for a sink that does not take it: older audio is given up, and told as such. At most
     /// [`QUEUE_MS_LIMIT`].
     pub queue_ms: u32,
@@ -45,6 +54,8 @@ impl Settings {
             kind,
             format: Format::TELEPHONE,
             max_streams: 1000,
+            max_duration: None,
+            redact_dtmf: false,
             queue_ms: 2000,
             connect_timeout_ms: 3000,
             drain_ms: 500,
@@ -56,7 +67,15 @@ impl Settings {
     pub fn effective_format(&self) -> Format {
         match &self.kind {
             Kind::WebSocket(socket) => socket.dialect.format(self.format),
-            Kind::Wav { .. } | Kind::Scope => Format { encoding: Encoding::L16, ..self.format },
+            Kind::Rtp(_) => Format {
+                channels: known(self.format.channels, self.kind.channels()),
+                ..self.format
+            },
+            Kind::AudioSocket(_) | Kind::Wav { .. } | Kind::Scope => Format {
+                encoding: Encoding::L16,
+                channels: known(self.format.channels, self.kind.channels()),
+                ..self.format
+            },
         }
     }
 
@@ -76,6 +95,10 @@ impl Settings {
 pub enum Kind {
     /// A WebSocket server that we connect to.
     WebSocket(WebSocket),
+    /// A server of Asterisk's AudioSocket protocol, over TCP.
+    AudioSocket(AudioSocket),
+    /// A place that gets RTP.
+    Rtp(Rtp),
     /// One WAV file per stream, two tracks as two channels, and its manifest beside it.
     Wav {
         /// Where the files go; made when it is not there.
@@ -85,25 +108,161 @@ pub enum Kind {
     Scope,
 }
 
+impl Kind {
+    /// How the tracks may lie; the first one is the usual one.
+    pub const fn channels(&self) -> &'static [Channels] {
+        match self {
+            Kind::WebSocket(socket) => socket.dialect.channels(),
+            Kind::Wav { .. } => &[Channels::Stereo, Channels::Mono],
+            Kind::AudioSocket(_) => &[Channels::Separate],
+            Kind::Rtp(_) | Kind::Scope => &[Channels::Separate, Channels::Mono],
+        }
+    }
+
+    /// How samples may be written; the first one is the usual one.
+    pub const fn encodings(&self) -> &'static [Encoding] {
+        match self {
+            Kind::WebSocket(socket) => socket.dialect.encodings(),
+            Kind::Rtp(_) => &[Encoding::L16, Encoding::Pcmu, Encoding::Pcma],
+            Kind::AudioSocket(_) | Kind::Wav { .. } | Kind::Scope => &[Encoding::L16],
+        }
+    }
+
+    /// The rates of samples that are written as `encoding` says, in Hz.
+    pub const fn sample_rates(&self, encoding: Encoding) -> &'static [u32] {
+        match self {
+            Kind::WebSocket(socket) => socket.dialect.sample_rates(encoding),
+            Kind::Rtp(_) => match encoding {
+                Encoding::L16 => &SAMPLE_RATES_HZ,
+                // RFC 3551 §6 gives them a clock of 8000 Hz.
+                Encoding::Pcmu | Encoding::Pcma => &[8_000],
+            },
+            Kind::AudioSocket(_) | Kind::Wav { .. } | Kind::Scope => &SAMPLE_RATES_HZ,
+        }
+    }
+
+    /// The name in configuration files and in the API.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Kind::WebSocket(_) => "websocket",
+            Kind::AudioSocket(_) => "audiosocket",
+            Kind::Rtp(_) => "rtp",
+            Kind::Wav { .. } => "wav",
+            Kind::Scope => "scope",
+        }
+    }
+}
+
 /// A WebSocket server that we connect to.
 #[derive(Clone, Debug)]
 pub struct WebSocket {
-    /// Where it is.
-    pub url: Url,
+    /// Where it is; the first that can be reached is taken.
+    pub urls: Vec<Url>,
     /// What it speaks.
     pub dialect: DialectKind,
-    /// Further headers of the opening request.
-    pub headers: Vec<Header>,
-    /// Sent as `Authorization: Bearer …`.
-    pub bearer: Option<Secret>,
+    /// What it is shown.
+    pub credentials: Credentials,
     /// Certificates (PEM) that are trusted beside the system's.
     pub extra_ca: Option<PathBuf>,
+    /// What is shown inside TLS.
+    pub client_certificate: Option<CertificateFiles>,
 }
 
 impl WebSocket {
     /// A server that needs neither headers nor a certificate of its own.
     pub fn new(url: Url, dialect: DialectKind) -> WebSocket {
-        WebSocket { url, dialect, headers: Vec::new(), bearer: None, extra_ca: None }
+        WebSocket {
+            urls: vec![url],
+            dialect,
+            credentials: Credentials::default(),
+            extra_ca: None,
+            client_certificate: None,
+        }
+    }
+
+    /// Whom we believe inside TLS, and what we show.
+    pub fn tls(&self) -> TlsSettings {
+        TlsSettings {
+            trusted_ca: self.extra_ca.clone(),
+            own_certificate: self.client_certificate.clone(),
+            ..TlsSettings::default()
+        }
+    }
+}
+
+/// A server of Asterisk's AudioSocket protocol.
+#[derive(Clone, Debug)]
+pub struct AudioSocket {
+    /// Where it is; the first that can be reached is taken.
+    pub addresses: Vec<HostPort>,
+    /// What it hears: the protocol has one track.
+    pub heard: Heard,
+}
+
+/// A place that gets RTP: the first track at its port, the second two ports above, RTCP one above each.
+#[derive(Clone, Debug)]
+pub struct Rtp {
+    /// Where it is.
+    pub address: HostPort,
+    /// The payload type of its packets, 0 to 127.
+    pub payload_type: u8,
+}
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// Why a text is not a host and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an address is a host and a port, as in media.example:9092 or [2001:db8::7]:9092")]
+pub struct HostPortError;
+
+impl HostPort {
+    /// `host` is a name or an address, without brackets.
+    pub fn new(host: &str, port: u16) -> HostPort {
+        HostPort { host: host.to_owned(), port }
+    }
+
+    /// A name or an address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl FromStr for HostPort {
+    type Err = HostPortError;
+
+    fn from_str(text: &str) -> Result<HostPort, HostPortError> {
+        let (host, port) = text.rsplit_once(':').ok_or(HostPortError)?;
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or(HostPortError)?;
+        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(address) => {
+                address.parse::<std::net::Ipv6Addr>().map_err(|_| HostPortError)?.to_string()
+            }
+            None => host.to_owned(),
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+        match !host.is_empty() && host.chars().all(is_name) {
+            true => Ok(HostPort { host, port }),
+            false => Err(HostPortError),
+        }
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
     }
 }
 
@@ -116,11 +275,13 @@ pub struct Reconnect {
     pub first_delay_ms: u32,
     /// The doubling ends here.
     pub max_delay_ms: u32,
+    /// What all streams of the sink observe together.
+    pub mercy: Mercy,
 }
 
 impl Default for Reconnect {
     fn default() -> Self {
-        Reconnect { attempts: 8, first_delay_ms: 100, max_delay_ms: 5000 }
+        Reconnect { attempts: 8, first_delay_ms: 100, max_delay_ms: 5000, mercy: Mercy::default() }
     }
 }
 
@@ -232,21 +393,37 @@ impl fmt::Debug for Header {
     }
 }
 
-/// A text that is not shown in logs.
+/// The value of `Authorization`, not shown in logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(HeaderValue);
 
 impl Secret {
-    /// A bearer token.
+    /// A bearer token, RFC 6750.
     pub fn bearer(token: &str) -> Result<Secret, HeaderError> {
-        let mut value: HeaderValue = format!("Bearer {token}")
-            .parse()
-            .map_err(|_| HeaderError::Value("authorization".to_owned()))?;
+        Secret::authorization(&format!("Bearer {token}"))
+    }
+
+    /// A name and a password, RFC 7617.
+    pub fn basic(user: &str, password: &str) -> Result<Secret, HeaderError> {
+        let is_sent =
+            !user.contains(':') && !format!("{user}{password}").contains(char::is_control);
+        match is_sent {
+            true => Secret::authorization(&format!(
+                "Basic {}",
+                BASE64.encode(format!("{user}:{password}"))
+            )),
+            false => Err(HeaderError::Value("authorization".to_owned())),
+        }
+    }
+
+    fn authorization(text: &str) -> Result<Secret, HeaderError> {
+        let mut value: HeaderValue =
+            text.parse().map_err(|_| HeaderError::Value("authorization".to_owned()))?;
         value.set_sensitive(true);
         Ok(Secret(value))
     }
 
-    pub(super) fn authorization(&self) -> HeaderValue {
+    pub(super) fn value(&self) -> HeaderValue {
         self.0.clone()
     }
 }
@@ -282,6 +459,32 @@ mod tests {
         assert_eq!((url.host(), url.port(), url.is_secure()), ("::1", 443, true));
         let url: Url = "ws://a.example:81/x".parse().expect("a URL");
         assert_eq!((url.host(), url.port(), url.is_secure()), ("a.example", 81, false));
+    }
+
+    #[test]
+    fn an_address_is_a_host_and_a_port() {
+        for (text, host, port) in [
+            ("media.example:9092", "media.example", 9092),
+            ("192.0.2.7:1", "192.0.2.7", 1),
+            ("[2001:db8::7]:9092", "2001:db8::7", 9092),
+        ] {
+            let address: HostPort = text.parse().expect(text);
+            assert_eq!(
+                (address.host(), address.port(), address.to_string().as_str()),
+                (host, port, text)
+            );
+        }
+        for wrong in ["", "a", "a:", "a:0", "a:65536", ":1", "[a]:1", "tcp://a:1", "a/b:1", "u@a:1"]
+        {
+            assert_eq!(wrong.parse::<HostPort>(), Err(HostPortError), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_and_a_password_are_sent_as_rfc_7617_says() {
+        let secret = Secret::basic("Aladdin", "open sesame").expect("a login");
+        assert_eq!(secret.value().to_str().ok(), Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+        assert!(Secret::basic("a:b", "x").is_err() && Secret::basic("a", "x\n").is_err());
     }
 
     #[test]

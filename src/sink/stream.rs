@@ -1,4 +1,4 @@
-//! The task of one stream: tap's ring -> timeline -> outbox -> link, on a tick of 10 ms.
+//! The task of one terminal of a stream: tap's ring -> timeline -> outbox -> link, on a tick of 10 ms.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::pool::Pool;
 use crate::call::{SinkAsk, SinkEvent};
 use crate::dialect::{Note, SinkSays};
 use crate::event::{Cause, Manifest};
-use crate::id::{StreamId, Track, Tracks};
+use crate::id::{TerminalId, Track, Tracks};
 use crate::media::{Assembler, Control};
 use crate::net::Clock;
 use crate::time::{Instant, MediaTime};
@@ -48,7 +48,7 @@ pub(super) struct Ending {
 
 /// See the module.
 pub(super) struct Stream {
-    pub(super) id: StreamId,
+    pub(super) id: TerminalId,
     pub(super) tracks: Tracks,
     pub(super) start: Instant,
     pub(super) sample_rate: u32,
@@ -157,20 +157,20 @@ impl Stream {
 
     /// Tells the call; returns the cause when this is the end.
     async fn handle_happening(&mut self, happening: Happening) -> Option<Cause> {
-        let stream = self.id;
+        let terminal = self.id;
         match happening {
-            Happening::Connected => self.tell(SinkEvent::Connected { stream }).await,
-            Happening::Back => self.tell(SinkEvent::Back { stream }).await,
+            Happening::Connected => self.tell(SinkEvent::Connected { terminal }).await,
+            Happening::Back => self.tell(SinkEvent::Back { terminal }).await,
             Happening::Lost(reason) => {
-                info!(%stream, %reason, "sink lost");
-                self.tell(SinkEvent::Lost { stream, reason }).await;
+                info!(%terminal, %reason, "sink lost");
+                self.tell(SinkEvent::Lost { terminal, reason }).await;
             }
-            Happening::NotYet(reason) => debug!(%stream, %reason, "not connected"),
+            Happening::NotYet(reason) => debug!(%terminal, %reason, "not connected"),
             Happening::Gave => self.tell_flowing().await,
             Happening::Said(says) => self.handle_words(says).await,
             Happening::SaidGoodbye => self.ask(SinkAsk::Stop).await,
             Happening::GaveUp(cause, reason) => {
-                warn!(%stream, ?cause, %reason, "sink given up");
+                warn!(%terminal, ?cause, %reason, "sink given up");
                 return Some(cause);
             }
         }
@@ -179,7 +179,7 @@ impl Stream {
 
     async fn tell_flowing(&mut self) {
         if self.outbox.gave_audio() && !std::mem::replace(&mut self.told.flowing, true) {
-            self.tell(SinkEvent::Flowing { stream: self.id }).await;
+            self.tell(SinkEvent::Flowing { terminal: self.id }).await;
         }
     }
 
@@ -196,16 +196,18 @@ impl Stream {
             SinkSays::Mark(name) => self.ask(SinkAsk::Mark(name)).await,
             SinkSays::Refused(verb) => {
                 if self.pool.counters.refused_message() == 1 {
-                    info!(stream = %self.id, verb, "a one-way stream refuses what the sink sends");
+                    info!(terminal = %self.id, verb, "a one-way stream refuses what the sink sends");
                 }
             }
             SinkSays::Garbage(what) => self.refuse(&what),
+            // The link acts on the last two by itself.
+            SinkSays::Noted | SinkSays::Reconnect | SinkSays::Unfit(_) => {}
         }
     }
 
     fn refuse(&mut self, what: &str) {
         self.pool.counters.garbage_message();
-        debug!(stream = %self.id, what, "the sink said something without meaning");
+        debug!(terminal = %self.id, what, "the sink said something without meaning");
         self.link.refuse(what);
     }
 
@@ -215,7 +217,7 @@ impl Stream {
             self.pool.counters.refused_message();
             return;
         }
-        self.tell(SinkEvent::Asked { stream: self.id, verb }).await;
+        self.tell(SinkEvent::Asked { terminal: self.id, verb }).await;
     }
 
     async fn summarise(&mut self) {
@@ -223,7 +225,7 @@ impl Stream {
         for track in Track::ALL {
             let samples = std::mem::take(&mut self.told.discarded[track.index()]);
             if samples > 0 {
-                self.tell(SinkEvent::Discarded { stream: self.id, track, samples }).await;
+                self.tell(SinkEvent::Discarded { terminal: self.id, track, samples }).await;
                 self.pool.counters.discarded(samples);
             }
         }
@@ -232,7 +234,7 @@ impl Stream {
             .counters
             .notes_dropped(dropped - std::mem::replace(&mut self.told.notes_dropped, dropped));
         let figures = self.outbox.figures(self.clock.now());
-        if self.events.try_send(SinkEvent::Figures { stream: self.id, figures }).is_err() {
+        if self.events.try_send(SinkEvent::Figures { terminal: self.id, figures }).is_err() {
             self.pool.counters.figures_dropped();
         }
     }
@@ -240,7 +242,7 @@ impl Stream {
     /// The switch drains this queue; when it is gone the program is ending and nobody is left to be told.
     async fn tell(&mut self, event: SinkEvent) {
         if self.events.send(event).await.is_err() {
-            debug!(stream = %self.id, "nobody listens to sink events any more");
+            debug!(terminal = %self.id, "nobody listens to sink events any more");
         }
     }
 
@@ -259,7 +261,7 @@ impl Stream {
         self.drain(deadline).await;
         let manifest = self.final_account(at).await;
         if timeout_at(deadline, self.link.farewell(cause, &manifest)).await.is_err() {
-            debug!(stream = %self.id, "the sink did not take its leave in time");
+            debug!(terminal = %self.id, "the sink did not take its leave in time");
         }
         Ending { cause, manifest: Some(manifest) }
     }

@@ -46,11 +46,8 @@ impl RequestBuilder {
     pub fn again(before: &Request, flow: Flow, branch: &str, cseq: u32) -> RequestBuilder {
         const OWN: [&str; 5] =
             ["CSeq", "Content-Length", "Content-Type", "Authorization", "Proxy-Authorization"];
-        let mut builder = RequestBuilder::new(before.method().clone(), before.uri()).via(
-            flow.transport,
-            flow.local,
-            branch,
-        );
+        let mut builder =
+            RequestBuilder::new(before.method().clone(), before.uri()).via_over(&flow, branch);
         for (known, name, value) in before.head().fields() {
             let is_own = |own: &&str| name.eq_ignore_ascii_case(own.as_bytes());
             let is_short = matches!(known, Known::ContentLength | Known::ContentType);
@@ -70,10 +67,29 @@ impl RequestBuilder {
         }
     }
 
+    /// Adds our Via for a request over `flow`. Where that may open a TLS connection, `alias` tells the peer that it may send its own
+    /// requests to us over it (RFC 5923 §8.1): inside TLS alone can it know whom it would send them to.
+    #[must_use]
+    pub fn via_over(self, flow: &Flow, branch: &str) -> Self {
+        let opens = flow.connection.is_none() && flow.transport == Transport::Tls;
+        self.put_via(flow.transport, flow.local, if opens { ";alias" } else { "" }, branch)
+    }
+
     /// Adds our Via. `rport` asks the peer to answer to the address that it sees (RFC 3581).
     #[must_use]
-    pub fn via(mut self, transport: Transport, sent_by: SocketAddr, branch: &str) -> Self {
-        put_fmt(&mut self.out, format_args!("Via: SIP/2.0/{transport} {sent_by};rport;branch="));
+    pub fn via(self, transport: Transport, sent_by: SocketAddr, branch: &str) -> Self {
+        self.put_via(transport, sent_by, "", branch)
+    }
+
+    fn put_via(
+        mut self,
+        transport: Transport,
+        sent_by: SocketAddr,
+        alias: &str,
+        branch: &str,
+    ) -> Self {
+        let sender = format_args!("Via: SIP/2.0/{transport} {sent_by};rport{alias};branch=");
+        put_fmt(&mut self.out, sender);
         put_line_safe(&mut self.out, branch.as_bytes());
         self.out.put_slice(b"\r\n");
         self

@@ -52,6 +52,12 @@ impl<'a> ResponseBuilder<'a> {
         self
     }
 
+    /// Names the software, RFC 3261 §20.35; not with an empty name.
+    #[must_use]
+    pub fn server(self, name: &str) -> Self {
+        if name.is_empty() { self } else { self.header("Server", name) }
+    }
+
     /// Adds a header. Content-Length is not taken: it is what the body is.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {

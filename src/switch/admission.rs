@@ -123,8 +123,9 @@ impl Switch {
         if self.guard.is_exempt(flow.remote.ip()) {
             return self.refuse(key, request, flow, status, now);
         }
+        let reliability = self.settings.call.reliability;
         self.answer_stranger(key, request, flow, status, now, |response| {
-            with_allow(response, request, status)
+            with_allow(response, request, status, reliability)
         });
     }
 

@@ -51,8 +51,7 @@ impl Switch {
     fn send_errand(&mut self, id: ErrandId, flow: Flow, outline: Outline, now: Instant) {
         let branch = self.tokens.branch();
         let Outline { method, uri, headers } = outline;
-        let request =
-            RequestBuilder::new(method.clone(), &uri).via(flow.transport, flow.local, &branch);
+        let request = RequestBuilder::new(method.clone(), &uri).via_over(&flow, &branch);
         let request =
             headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         let agent = &self.settings.call.agent;

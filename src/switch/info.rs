@@ -2,9 +2,8 @@
 
 use super::Switch;
 use crate::call::{Call, Context, Effect, InfoRequest};
-use crate::command::{Accepted, Command, Denied, Origin, StartStream, Verb};
+use crate::command::{Accepted, Command, Denied, Origin, Verb};
 use crate::control::info::{self, InfoAnswer, InfoContent, Parsed, RecordProfile};
-use crate::control::request::DEFAULT_TRACKS;
 use crate::id::{CallId, LegId, RequestId};
 use crate::time::Instant;
 
@@ -93,13 +92,7 @@ impl Switch {
 
     fn record_profile(&self) -> RecordProfile {
         let configured = self.settings.call.streaming.record.clone();
-        let start = configured.unwrap_or(StartStream {
-            sink: None,
-            tracks: DEFAULT_TRACKS,
-            label: None,
-            pause_as: None,
-        });
-        RecordProfile { start }
+        RecordProfile { start: configured.unwrap_or_default() }
     }
 }
 

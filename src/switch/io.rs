@@ -6,7 +6,7 @@ use super::guard::{GuardCounters, Load};
 use crate::call::{SinkCommand, SinkEvent, StreamFigures};
 use crate::command::{Accepted, Command, Denied};
 use crate::event::Event;
-use crate::id::{CallId, LegId, StreamId};
+use crate::id::{CallId, LegId, TerminalId};
 use crate::locate::{LookupId, Place, Search};
 use crate::media::{MediaCommand, MediaEvent, PortFigures};
 use crate::registrar::Change;
@@ -132,12 +132,10 @@ pub enum Figures {
         /// What it carries.
         usage: Usage,
     },
-    /// A stream.
-    Stream {
-        /// The call.
-        call: CallId,
-        /// The stream.
-        stream: StreamId,
+    /// A terminal of a stream.
+    Terminal {
+        /// The terminal.
+        terminal: TerminalId,
         /// Its counters.
         figures: StreamFigures,
     },
@@ -189,7 +187,7 @@ pub struct Holdings {
     pub ports: usize,
     /// Channels of trunks.
     pub channels: usize,
-    /// Streams that have not given their account.
+    /// Terminals of streams that have not given their account.
     pub streams: usize,
     /// Look-ups that calls wait for.
     pub lookups: usize,

@@ -76,7 +76,7 @@ impl Switch {
 
     /// Takes from a call all that it owned: whoever waits for an answer gets one, every port, sink and timer is free again.
     pub(super) fn bury(&mut self, id: CallId, now: Instant) {
-        let Estate { clients, servers, ports, streams } = self.owners.take_estate(id);
+        let Estate { clients, servers, ports, terminals } = self.owners.take_estate(id);
         for key in clients {
             self.transactions.cancel(key, now);
         }
@@ -90,10 +90,10 @@ impl Switch {
             self.outputs
                 .push_back(Output::Media { call: id, command: MediaCommand::Close { port } });
         }
-        for (stream, sink) in streams {
+        for (terminal, sink) in terminals {
             self.sinks.release(&sink);
             self.outputs.push_back(Output::Sink(SinkCommand::Close {
-                stream,
+                terminal,
                 at: now,
                 cause: Cause::Bug,
             }));
@@ -142,8 +142,8 @@ impl Switch {
                 Effect::PortFigures { leg, figures } => {
                     Output::Figures(Figures::Port { call, leg, figures })
                 }
-                Effect::StreamFigures { stream, figures } => {
-                    Output::Figures(Figures::Stream { call, stream, figures })
+                Effect::TerminalFigures { terminal, figures } => {
+                    Output::Figures(Figures::Terminal { terminal, figures })
                 }
             };
             self.outputs.push_back(output);

@@ -147,7 +147,7 @@ impl Switch {
             }
             Input::Media(event) => self.handle_media(event, now),
             Input::Sink(event) => {
-                if let Some(call) = self.owners.stream(event.stream()) {
+                if let Some(call) = self.owners.terminal(event.terminal()) {
                     self.with_call(call, now, |call, cx| call.handle_sink(cx, event));
                 }
             }
@@ -372,10 +372,7 @@ impl Switch {
     ) {
         let (transactions, tokens) = (&mut self.transactions, &mut self.tokens);
         let late = self.owners.late_answers();
-        let ack = late.handle_response(key, response, flow, transactions, tokens, now);
-        if let Some((flow, bytes)) = ack {
-            self.outputs.push_back(Output::Send { flow, bytes });
-        }
+        late.handle_response(key, response, flow, transactions, tokens, now);
     }
 
     fn handle_client_failure(&mut self, key: ClientKey, timed_out: bool, now: Instant) {

@@ -13,7 +13,7 @@ impl Switch {
             let branch = self.tokens.branch();
             let from = format!("<sip:{}>;tag={}", flow.local, self.tokens.tag());
             let request = RequestBuilder::new(Method::Options, &uri)
-                .via(flow.transport, flow.local, &branch)
+                .via_over(&flow, &branch)
                 .header("From", from)
                 .header("To", format!("<{uri}>"))
                 .header("Call-ID", self.tokens.call_id())

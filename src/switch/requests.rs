@@ -4,7 +4,7 @@ use super::Switch;
 use super::admission::asked;
 use super::dialled::{dialled_number, has_known_scheme, takes_descriptions};
 use super::routing::Way;
-use crate::call::{ALLOW, Call, Errand, INFO_PACKAGE};
+use crate::call::{Call, Errand, INFO_PACKAGE, Reliability};
 use crate::dialplan::Query;
 use crate::id::{CallId, LegId, UserName};
 use crate::sip::digest::Verdict;
@@ -109,11 +109,25 @@ impl Switch {
         let owner =
             request.to_tag().and_then(|to_tag| self.owners.dialog(request.call_id(), to_tag));
         let Some((call, leg)) = owner else { return };
-        if !self.calls.get(&call).is_some_and(|call| call.leg_lives_on(leg, flow)) {
+        if !self.is_of_peer(call, leg, flow, now) {
             self.counters.foreign_requests += 1;
             return;
         }
         self.with_call(call, now, |call, cx| call.handle_ack(cx, leg, request));
+    }
+
+    /// Whether a request that cannot be challenged is a leg's peer's by the flow that it came over. A dialog follows its peer to
+    /// another connection when its own has closed.
+    fn is_of_peer(&mut self, id: CallId, leg: LegId, flow: &Flow, now: Instant) -> bool {
+        let Some(call) = self.calls.get(&id) else { return false };
+        if call.leg_lives_on(leg, flow) {
+            return true;
+        }
+        let returns = call.leg_returns(leg, flow, &self.transactions);
+        if returns {
+            self.with_call(id, now, |call, _| call.move_leg(leg, *flow));
+        }
+        returns
     }
 
     /// RFC 3261 §9.2. A CANCEL cannot be challenged, so it counts only from where its INVITE came.
@@ -132,7 +146,7 @@ impl Switch {
             // Its INVITE has had its final response: the CANCEL succeeds and changes nothing.
             return self.refuse(key, request, flow, 200, now);
         };
-        if !self.calls.get(&call).is_some_and(|call| call.leg_lives_on(leg, &flow)) {
+        if !self.is_of_peer(call, leg, &flow, now) {
             self.counters.foreign_requests += 1;
             return self.turn_away(key, request, flow, 481, now);
         }
@@ -300,8 +314,9 @@ impl Switch {
         status: u16,
         now: Instant,
     ) {
+        let reliability = self.settings.call.reliability;
         self.answer(key, request, flow, status, now, |response| {
-            with_allow(response, request, status)
+            with_allow(response, request, status, reliability)
         });
     }
 
@@ -315,8 +330,9 @@ impl Switch {
         finish: impl for<'a> FnOnce(ResponseBuilder<'a>) -> ResponseBuilder<'a>,
     ) {
         let to_tag = (status > 100 && request.to_tag().is_none()).then(|| self.tokens.tag());
-        let mut response =
-            ResponseBuilder::new(request, status, reason_phrase(status)).source(flow.remote);
+        let mut response = ResponseBuilder::new(request, status, reason_phrase(status))
+            .source(flow.remote)
+            .server(&self.settings.call.agent);
         if let Some(to_tag) = &to_tag {
             response = response.to_tag(to_tag);
         }
@@ -330,7 +346,8 @@ pub(super) fn with_allow<'a>(
     response: ResponseBuilder<'a>,
     request: &Request,
     status: u16,
+    reliability: Reliability,
 ) -> ResponseBuilder<'a> {
-    let allowed = if request.to_tag().is_some() { ALLOW } else { ALLOW_OUTSIDE };
+    let allowed = if request.to_tag().is_some() { reliability.allow() } else { ALLOW_OUTSIDE };
     if matches!(status, 405 | 501) { response.header("Allow", allowed) } else { response }
 }

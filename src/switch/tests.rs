@@ -12,7 +12,7 @@ use crate::time::Duration;
 const ALICE: &str = "10.0.1.1:5060";
 
 fn switch() -> Switch {
-    let sinks = [("good".into(), SinkLimits { max_streams: 1 })];
+    let sinks = [("good".into(), SinkLimits::of(1))];
     let settings = Settings {
         realm: "test".into(),
         digest: Default::default(),
@@ -98,12 +98,8 @@ fn pass(switch: &mut Switch, mut at: Instant) -> Vec<Output> {
 }
 
 fn start_stream(switch: &mut Switch, call: CallId) {
-    let start = StartStream {
-        sink: Some("good".into()),
-        tracks: Tracks::Both,
-        label: None,
-        pause_as: None,
-    };
+    let start =
+        StartStream { sinks: "good".into(), tracks: Tracks::Both, ..StartStream::default() };
     let command =
         Command { request: RequestId::new("1"), origin: Origin::Rest, verb: Verb::Start(start) };
     switch.handle_input(Input::Command { call, command, ticket: Ticket(1) }, now());

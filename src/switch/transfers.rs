@@ -3,8 +3,8 @@
 use super::dialled::dialled_number;
 use super::{Peer, Switch};
 use crate::call::{
-    Destination, Hunt, Invitation, Meeting, Party, ReferPolicy, ReferRequest, Replacement,
-    TransferPlan, TransferRights,
+    Destination, Invitation, Meeting, Party, ReferPolicy, ReferRequest, Replacement, TransferPlan,
+    TransferRights,
 };
 use crate::command::Origin;
 use crate::dialplan::{Caller, Query};
@@ -20,6 +20,8 @@ enum Act {
     Call(Box<TransferPlan>),
     /// The dialog that it replaces is one of ours: two calls become one.
     Meet(CallId, LegId),
+    /// The dialog that it replaces is a call of its sender's that nobody has answered: the party calls in the sender's stead.
+    TakeOver(CallId, Box<TransferPlan>),
     /// Whoever talks with its sender acts on it.
     Pass,
 }
@@ -48,6 +50,14 @@ impl Switch {
                     call.accept_refer(cx, leg, refer.key, &refer.request);
                     call.transfer(cx, *plan, Origin::Leg(leg));
                 });
+            }
+            Ok(Act::TakeOver(attempt, plan)) => {
+                self.with_call(call, now, |call, cx| {
+                    call.accept_refer(cx, leg, refer.key, &refer.request)
+                });
+                // First the old attempt, or its phones would be busy with it.
+                self.with_call(attempt, now, |call, cx| call.give_attempt_up(cx, LegId::CUSTOMER));
+                self.with_call(call, now, |call, cx| call.transfer(cx, *plan, Origin::Leg(leg)));
             }
             Ok(Act::Meet(other, replaced)) => {
                 self.with_call(call, now, |call, cx| {
@@ -81,6 +91,11 @@ impl Switch {
         if let Some(replaces) = &referral.replaces
             && let Some((other, replaced)) = self.owners.dialog(&replaces.call_id, &replaces.to_tag)
         {
+            if let Some(plan) =
+                self.judge_taking_over((id, leg), (other, replaced), replaces, by, now)?
+            {
+                return Ok(Act::TakeOver(other, Box::new(plan)));
+            }
             return self.judge_meeting((id, leg), (other, replaced), replaces);
         }
         let mut headers = vec![("Referred-By", by.to_owned())];
@@ -91,6 +106,25 @@ impl Switch {
         }
         let plan = self.plan_transfer(id, leg, &referral.uri, headers, now)?;
         Ok(Act::Call(Box::new(plan)))
+    }
+
+    /// The transfer to a number that this leg's peer is calling at the moment (semi-attended, RFC 5589 §7.7); `None` if the dialog
+    /// is no such call.
+    fn judge_taking_over(
+        &self,
+        (id, leg): (CallId, LegId),
+        (other_id, replaced): (CallId, LegId),
+        replaces: &Replaces,
+        by: &str,
+        now: Instant,
+    ) -> Result<Option<TransferPlan>, u16> {
+        let other = self.calls.get(&other_id).ok_or(481u16)?;
+        let Some(number) = other.number_called_in(replaced, replaces) else { return Ok(None) };
+        if !self.may_take((id, leg), (other_id, replaced)) {
+            return Err(403);
+        }
+        let headers = vec![("Referred-By", by.to_owned())];
+        self.plan_transfer_to(id, leg, number, headers, now).map(Some)
     }
 
     /// Whether two calls may become one because this leg's peer says so.
@@ -164,27 +198,43 @@ impl Switch {
         headers: Vec<(&'static str, String)>,
         now: Instant,
     ) -> Result<TransferPlan, u16> {
+        self.plan_transfer_to(id, leg, &dialled_number(to)?, headers, now)
+    }
+
+    fn plan_transfer_to(
+        &self,
+        id: CallId,
+        leg: LegId,
+        number: &str,
+        headers: Vec<(&'static str, String)>,
+        now: Instant,
+    ) -> Result<TransferPlan, u16> {
         let call = self.calls.get(&id).ok_or(481u16)?;
         let transferor = call.party(leg).ok_or(481u16)?;
-        let dialled = dialled_number(to)?;
-        let hunt = self.hunt_for((id, leg), &dialled, now)?;
+        let destination = self.way_for((id, leg), number, now)?;
         let recall = self.settings.call.transfer.recall.then(|| {
             transferor
                 .user
                 .as_ref()
-                .and_then(|_| self.hunt_for((id, leg), &transferor.name, now).ok())
+                .and_then(|_| self.way_for((id, leg), &transferor.name, now).ok())
         });
-        Ok(TransferPlan { transferor: leg, hunt, to: dialled, recall: recall.flatten(), headers })
+        let recall = match recall.flatten() {
+            Some(Destination::Hunt(hunt)) => Some(hunt),
+            Some(Destination::Test(_)) | None => None,
+        };
+        let to = number.to_owned();
+        Ok(TransferPlan { transferor: leg, destination, to, recall, headers })
     }
 
-    /// The targets of a number for the party at a leg. A number of the switch itself is nobody that a party could be left with.
-    fn hunt_for(&self, leg: (CallId, LegId), dialled: &str, now: Instant) -> Result<Hunt, u16> {
+    /// Where a number leads for the party at a leg.
+    fn way_for(
+        &self,
+        leg: (CallId, LegId),
+        dialled: &str,
+        now: Instant,
+    ) -> Result<Destination, u16> {
         let query = Query { dialled, caller: self.caller_at(leg), at: self.wall_time(now) };
-        let finder = self.finder(now);
-        match finder.find_way(&query)?.destination {
-            Destination::Hunt(hunt) => Ok(hunt),
-            Destination::Test(_) => Err(403),
-        }
+        Ok(self.finder(now).find_way(&query)?.destination)
     }
 
     fn rights_of_server(&self, leg: (CallId, LegId)) -> TransferRights {

@@ -30,6 +30,11 @@ impl Network {
         }
     }
 
+    /// Whether it is one address.
+    pub fn is_one(&self) -> bool {
+        self.prefix == if self.address.is_ipv4() { 32 } else { 128 }
+    }
+
     /// Whether it holds every address of its family.
     pub fn is_everybody(&self) -> bool {
         self.prefix == 0

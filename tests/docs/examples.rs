@@ -10,9 +10,9 @@ use sidestream::control::contact::{self, ContactRefusal};
 use sidestream::control::info::{self, InfoContent, Parsed, RecordProfile};
 use sidestream::control::json::{AcceptedView, EventView, ManifestView, Timestamp};
 use sidestream::control::tables;
-use sidestream::dialect::{native, twilio};
+use sidestream::dialect::{audiohook, jambonz, native, telnyx, twilio};
 use sidestream::event::Cause;
-use sidestream::id::{SinkName, Tracks};
+use sidestream::id::SinkName;
 use sidestream::sip::{Message, Method, parse_datagram};
 use sidestream::time::MediaTime;
 
@@ -43,6 +43,10 @@ fn json(mark: &str, text: &str) -> Checked {
         "native" => same::<native::Telling>(shown),
         "native-answer" => same::<native::Answer>(shown),
         "twilio" => same::<twilio::Telling>(shown),
+        "telnyx" => same::<telnyx::Telling>(shown),
+        "jambonz" => same::<jambonz::Metadata>(shown),
+        "jambonz-text" => same::<jambonz::Telling>(shown),
+        "audiohook" => same::<audiohook::Telling>(shown),
         "event" => event(shown),
         "notice" => notice(shown),
         "accepted" => fits(shown, &AcceptedView::from(&samples::accepted())),
@@ -52,6 +56,7 @@ fn json(mark: &str, text: &str) -> Checked {
         "sink" => fits(shown, &samples::sink()),
         "scope" => fits(shown, &samples::scope()),
         "manifest" => fits(shown, &ManifestView::from(&samples::manifest())),
+        "sealed" => value_fits(shown, &samples::sealed(), "payload"),
         "error" => error(shown),
         "contact-answer" => contact_answer(shown),
         "contact-error" => {
@@ -115,7 +120,7 @@ fn value_fits(shown: &Value, real: &Value, place: &str) -> Checked {
 }
 
 fn profile() -> RecordProfile {
-    let start = StartStream { sink: None, tracks: Tracks::From, label: None, pause_as: None };
+    let start = StartStream::default();
     RecordProfile { start }
 }
 
@@ -165,7 +170,7 @@ fn status(shown: &Value) -> Result<StreamStatus, String> {
     Ok(StreamStatus {
         stream: text("stream")?.parse().map_err(|_| "the stream is no ULID".to_owned())?,
         label: shown["label"].as_str().map(str::to_owned),
-        sink: SinkName::new(text("sink")?),
+        sinks: vec![SinkName::new(text("sink")?)],
         state: state.ok_or("no state")?,
         media_time: MediaTime::from_micros(shown["media_time_ms"].as_u64().unwrap_or(0) * 1_000),
     })

@@ -74,6 +74,7 @@ fn gateway() -> Gateway {
     );
     Gateway {
         notify: Arc::new(notify()),
+        notary: samples::notary(),
         door: Arc::new(|_, _| Box::pin(std::future::ready(Ok(samples::accepted())))),
         scope: Arc::new(|_| Some(samples::scope())),
         trace: TraceReader {
@@ -86,7 +87,7 @@ fn gateway() -> Gateway {
         },
         bans: Arc::new(|| Box::pin(std::future::ready(Some(Vec::new())))),
         lift_ban: Arc::new(|_| Box::pin(std::future::ready(Some(true)))),
-        sinks: Arc::new([samples::sink()]),
+        sinks: Arc::new(|| vec![samples::sink()]),
         wall: Arc::new(|| Timestamp::from_unix_millis(0)),
         ready: Arc::new(AtomicBool::new(true)),
         stop: CancellationToken::new(),

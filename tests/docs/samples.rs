@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use sidestream::command::{Accepted, Denied, Origin, StreamState, StreamStatus};
 use sidestream::control::json::{
     CallState, CallView, LegFiguresView, LegView, MessageView, MessagesView, ScopeLevelView,
-    ScopeTrackView, ScopeView, SinkView, StreamFiguresView, StreamView,
+    ScopeTrackView, ScopeView, SinkAddressView, SinkView, StreamFiguresView, StreamView,
+    TerminalView, Timestamp,
 };
 use sidestream::event::{Cause, Event, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest};
 use sidestream::id::{CallId, LegId, SinkName, StreamId, Track, Tracks};
+use sidestream::notary::{self, Notary};
 use sidestream::time::{Instant, MediaTime};
 
 /// The call of the examples.
@@ -30,7 +35,7 @@ pub(crate) fn accepted() -> Accepted {
     let status = StreamStatus {
         stream: stream_id(),
         label: Some("assist".into()),
-        sink: SinkName::new("asr"),
+        sinks: vec![SinkName::new("asr")],
         state: StreamState::Active,
         media_time: MediaTime::from_micros(1_240_000),
     };
@@ -68,6 +73,7 @@ pub(crate) fn manifest() -> Manifest {
     Manifest {
         call: call_id(),
         stream: stream_id(),
+        terminal: 0,
         sink: SinkName::new("asr"),
         sample_rate: 8_000,
         clock: 24_000,
@@ -85,7 +91,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::CallEarlyMedia,
         Kind::CallAnswered,
         Kind::StreamArmed {
-            sink: SinkName::new("asr"),
+            sinks: vec![SinkName::new("asr")],
             tracks: Tracks::Both,
             label: Some("assist".into()),
         },
@@ -95,15 +101,22 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::StreamUnmuted(track),
         Kind::StreamMarked("card number".into()),
         Kind::StreamDenied(Denied::NoSuchSink),
-        Kind::SinkLost { reason: "reset".into() },
-        Kind::StreamDiscarded { track, samples: 160 },
+        Kind::StreamResumed,
+        Kind::TerminalSelected { terminal: 1, sink: "recorder".into() },
+        Kind::TerminalEnded {
+            terminal: 1,
+            sink: "recorder".into(),
+            manifest: Some(Arc::new(manifest())),
+        },
+        Kind::SinkLost { sink: "asr".into(), reason: "reset".into() },
+        Kind::StreamDiscarded { sink: "asr".into(), track, samples: 160 },
         Kind::LegHeld { leg },
         Kind::LegResumed { leg },
         Kind::TransferStarted { leg, to: "300".into() },
         Kind::TransferCompleted { leg },
         Kind::TransferFailed { status: 486 },
         Kind::Dtmf { leg, digit: '5', duration_ms: 100 },
-        Kind::StreamEnded { manifest: Some(Arc::new(manifest())) },
+        Kind::StreamEnded { manifests: vec![Arc::new(manifest())] },
         Kind::LegRemoved { leg },
         Kind::CallEnded { status: 200, outcome: Outcome::Completed },
     ]
@@ -157,11 +170,18 @@ pub(crate) fn call() -> CallView {
 /// A stream as the board shows it.
 pub(crate) fn stream() -> StreamView {
     let text = |text: &str| text.to_owned();
+    let figures = StreamFiguresView { acknowledged: Some(8_000), ..Default::default() };
     StreamView {
         stream: text(STREAM),
         call: text(CALL),
         label: Some(text("assist")),
-        sink: text("asr"),
+        sink: Some(text("asr")),
+        terminals: vec![TerminalView {
+            terminal: 0,
+            sink: text("asr"),
+            ended: Some("request"),
+            figures: Some(figures),
+        }],
         tracks: vec!["from_customer"],
         muted: vec!["from_customer"],
         state: "active",
@@ -171,7 +191,7 @@ pub(crate) fn stream() -> StreamView {
         ended_at: Some(text("2026-11-21T06:02:02.936Z")),
         media_time_ms: 1_240,
         discarded_samples: 0,
-        figures: Some(StreamFiguresView { acknowledged: Some(8_000), ..Default::default() }),
+        figures: Some(figures),
         has_manifest: false,
     }
 }
@@ -182,9 +202,14 @@ pub(crate) fn sink() -> SinkView {
         name: "asr".into(),
         kind: "websocket",
         dialect: Some("native"),
-        address: Some("asr.example:443".into()),
+        addresses: vec![SinkAddressView {
+            address: "asr.example:443".into(),
+            circuit: "closed",
+            last_failure: None,
+        }],
         sample_rate: 8_000,
         encoding: "l16",
+        channels: "separate",
         max_streams: 1_000,
         live_streams: 1,
     }
@@ -202,4 +227,22 @@ pub(crate) fn scope() -> ScopeView {
             levels: vec![ScopeLevelView { kind: "audio", peak: 0.5, rms: 0.1 }],
         }],
     }
+}
+
+/// A notary that has signed the manifest of the examples' stream, twice: the first of a chain has no predecessor.
+pub(crate) fn notary() -> Notary {
+    let notary = notary::start(&notary::Settings::default()).expect("a notary");
+    for _ in 0..2 {
+        notary.seal(Arc::new(manifest()), Timestamp::from_unix_millis(0));
+    }
+    assert!(notary.flush());
+    notary
+}
+
+/// What the second one's signature is over.
+pub(crate) fn sealed() -> Value {
+    let seal = notary().seals(manifest().stream).pop().expect("it was signed");
+    let payload = seal.split('.').nth(1).expect("a JWS has three parts");
+    let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
+    serde_json::from_slice(&payload).expect("JSON")
 }

@@ -86,6 +86,10 @@ pub struct Phone {
     pub manner: Manner,
     pub credentials: Option<(String, String)>,
     pub sends_rtp: bool,
+    /// Whether it speaks PCMA in place of PCMU, in what it offers and answers from here on.
+    pub pcma: bool,
+    /// Counts its changes of SSRC.
+    pub ssrc_epoch: u32,
     /// Whether it sends its provisional responses reliably to those who know 100rel.
     pub reliable: bool,
     pub dialogs: Vec<Dialog>,
@@ -121,6 +125,8 @@ impl Phone {
             manner: Manner::AnswerAfter(Duration::from_millis(100)),
             credentials: None,
             sends_rtp: true,
+            pcma: false,
+            ssrc_epoch: 0,
             reliable: false,
             dialogs: Vec::new(),
             pending: Vec::new(),
@@ -159,7 +165,7 @@ impl Phone {
     ) -> usize {
         let uri = format!("sip:{number}@{}", self.server);
         let call_id = self.unique("call");
-        let body = sdp(self.rtp, 1, "sendrecv");
+        let body = describe(self.rtp, self.pcma, 1, "sendrecv");
         let invite =
             change(self.outside("INVITE", &uri, &call_id, 1).with_body("application/sdp", body));
         let dialog = self.dialog(&invite, true);
@@ -249,7 +255,7 @@ impl Phone {
         }
         self.dialogs[place].direction = direction;
         self.dialogs[place].version += 1;
-        let body = sdp(self.rtp, self.dialogs[place].version, direction);
+        let body = describe(self.rtp, self.pcma, self.dialogs[place].version, direction);
         let invite = self.inside(place, "INVITE").with_body("application/sdp", body);
         self.send_request(invite, now);
     }
@@ -267,7 +273,7 @@ impl Phone {
         }
         self.dialogs[place].direction = direction;
         self.dialogs[place].version += 1;
-        let body = sdp(self.rtp, self.dialogs[place].version, direction);
+        let body = describe(self.rtp, self.pcma, self.dialogs[place].version, direction);
         let update = self.inside(place, "UPDATE").with_body("application/sdp", body);
         self.send_request(update, now);
     }
@@ -430,7 +436,8 @@ impl Phone {
         let rack = format!("{rseq} {}", response.header("CSeq"));
         let mut prack = self.inside(place, "PRACK").with("RAck", rack);
         if offered && response.media().is_some() {
-            prack = prack.with_body("application/sdp", sdp(self.rtp, 1, "sendrecv"));
+            prack =
+                prack.with_body("application/sdp", describe(self.rtp, self.pcma, 1, "sendrecv"));
         }
         self.send_request(prack, now);
     }
@@ -459,7 +466,7 @@ impl Phone {
             && self.dialogs[place].stage != Stage::Up
             && !self.dialogs[place].settled
         {
-            ack = ack.with_body("application/sdp", sdp(self.rtp, 1, "sendrecv"));
+            ack = ack.with_body("application/sdp", describe(self.rtp, self.pcma, 1, "sendrecv"));
         }
         let bytes = ack.print();
         self.outbox.push_back(bytes.clone());
@@ -604,7 +611,7 @@ impl Phone {
                 dialog.answer_at = Some(now + wait);
                 dialog.next_rtp = self.sends_rtp.then_some(now);
                 self.dialogs.push(dialog);
-                let body = sdp(self.rtp, 1, "sendrecv");
+                let body = describe(self.rtp, self.pcma, 1, "sendrecv");
                 self.progress(self.dialogs.len() - 1, 183, Some(body), now);
             }
         }
@@ -667,7 +674,7 @@ impl Phone {
             dialog.media_direction = direction.to_owned();
         }
         dialog.version += 1;
-        let body = sdp(self.rtp, dialog.version, mirrored(&dialog.media_direction));
+        let body = describe(self.rtp, self.pcma, dialog.version, mirrored(&dialog.media_direction));
         self.respond_tagged(request, 200, "x", Some(body));
     }
 
@@ -687,7 +694,7 @@ impl Phone {
             dialog.media_direction = direction.to_owned();
         }
         dialog.version += 1;
-        let body = sdp(self.rtp, dialog.version, mirrored(&dialog.media_direction));
+        let body = describe(self.rtp, self.pcma, dialog.version, mirrored(&dialog.media_direction));
         self.answer_invite(place, &request, Some(body), now);
     }
 
@@ -771,7 +778,8 @@ impl Phone {
             self.dialogs[place].answer_at = None;
             let invite = self.dialogs[place].invite.clone();
             self.dialogs[place].stage = Stage::Up;
-            let body = (!self.dialogs[place].settled).then(|| sdp(self.rtp, 1, "sendrecv"));
+            let body = (!self.dialogs[place].settled)
+                .then(|| describe(self.rtp, self.pcma, 1, "sendrecv"));
             self.answer_invite(place, &invite, body, now);
             self.dialogs[place].next_rtp =
                 self.dialogs[place].next_rtp.or(self.sends_rtp.then_some(now));
@@ -784,7 +792,7 @@ impl Phone {
             self.outbox.push_back(bytes.clone());
         }
         self.repeat_unpracked(place, now);
-        let number = self.number;
+        let voice = (self.number, self.pcma, self.ssrc_epoch);
         let dialog = &mut self.dialogs[place];
         if let (Some(next), Some(media)) = (dialog.next_rtp, dialog.media)
             && next <= now
@@ -793,7 +801,7 @@ impl Phone {
             let may_send = matches!(dialog.media_direction.as_str(), "sendrecv" | "recvonly");
             let wants_to = matches!(dialog.direction, "sendrecv" | "sendonly");
             if may_send && wants_to {
-                self.rtp_outbox.push_back((media, rtp_packet(number, dialog.rtp_sent)));
+                self.rtp_outbox.push_back((media, rtp_packet(voice, dialog.rtp_sent)));
             }
             dialog.rtp_sent += 1;
         }
@@ -956,12 +964,17 @@ fn mirrored(direction: &str) -> &'static str {
     }
 }
 
-/// 20 ms of PCMU: the phone's number and a pattern made of it.
-fn rtp_packet(number: u8, count: u64) -> Vec<u8> {
-    let mut packet = vec![0x80, 0];
+fn describe(media: SocketAddr, pcma: bool, version: u32, direction: &str) -> String {
+    let text = sdp(media, version, direction);
+    if pcma { text.replace("AVP 0 ", "AVP 8 ").replace("0 PCMU", "8 PCMA") } else { text }
+}
+
+/// 20 ms of G.711: the phone's number and a pattern made of it.
+fn rtp_packet((number, pcma, ssrc_epoch): (u8, bool, u32), count: u64) -> Vec<u8> {
+    let mut packet = vec![0x80, if pcma { 8 } else { 0 }];
     packet.extend_from_slice(&(count as u16).to_be_bytes());
     packet.extend_from_slice(&(count as u32).wrapping_mul(160).to_be_bytes());
-    packet.extend_from_slice(&u32::from(number).to_be_bytes());
+    packet.extend_from_slice(&(u32::from(number) + (ssrc_epoch << 8)).to_be_bytes());
     packet.push(number);
     packet.resize(172, number.wrapping_mul(7));
     packet

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use sidestream::call::{SinkAsk, SinkCommand, SinkEvent};
 use sidestream::event::{Cause, SpanKind};
-use sidestream::id::{StreamId, Track};
+use sidestream::id::{TerminalId, Track};
 use sidestream::media::{Assembler, AssemblyPlan, Encoding, Item};
 use sidestream::time::{Duration, Instant};
+
+use crate::ledger::Ledger;
 
 const TICK: Duration = Duration::from_millis(10);
 
@@ -31,15 +33,15 @@ struct Open {
     flowing: bool,
     asked: u8,
     next: Instant,
+    /// What was received, by track.
+    ledgers: [Ledger; 2],
 }
 
-/// What one stream was given.
+/// What one terminal was given.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
     /// Samples of audio frames, by track.
     pub audio: [u64; 2],
-    /// The end of the last frame, by track: frames never overlap.
-    ends: [u64; 2],
     pub marks: Vec<String>,
     pub digits: String,
 }
@@ -48,8 +50,8 @@ pub struct Given {
 #[derive(Debug, Default)]
 pub struct Sinks {
     pub manners: BTreeMap<String, Manners>,
-    open: BTreeMap<StreamId, Open>,
-    pub given: BTreeMap<StreamId, Given>,
+    open: BTreeMap<TerminalId, Open>,
+    pub given: BTreeMap<TerminalId, Given>,
     pub events: Vec<SinkEvent>,
     pub violations: Vec<String>,
 }
@@ -58,26 +60,28 @@ impl Sinks {
     pub fn handle(&mut self, command: SinkCommand, now: Instant) {
         match command {
             SinkCommand::Open(plan) => {
-                let stream = plan.stream;
+                let terminal = plan.terminal;
                 let manners =
                     self.manners.get(plan.sink.as_str()).copied().unwrap_or(Manners::Good);
                 let plan_of_assembly = AssemblyPlan {
                     call: plan.call,
-                    stream,
+                    terminal,
                     sink: plan.sink.clone(),
                     start: plan.start,
+                    begin: plan.begin,
                     tracks: plan.tracks,
                     payloads: plan.payloads,
                     sample_rate: 8_000,
                     encoding: Encoding::Pcmu,
                     frame_ms: 20,
                     pause_as: plan.pause_as,
+                    redact_dtmf: plan.redact_dtmf,
                     gaps_as_silence: false,
                     reorder_window: AssemblyPlan::REORDER_WINDOW,
                 };
                 let assembler = Assembler::new(plan_of_assembly, plan.reader);
                 self.open.insert(
-                    stream,
+                    terminal,
                     Open {
                         assembler,
                         manners,
@@ -85,66 +89,58 @@ impl Sinks {
                         flowing: false,
                         asked: 0,
                         next: now + TICK,
+                        ledgers: Default::default(),
                     },
                 );
-                self.given.insert(stream, Given::default());
-                self.events.push(SinkEvent::Connected { stream });
+                self.given.insert(terminal, Given::default());
+                self.events.push(SinkEvent::Connected { terminal });
             }
-            SinkCommand::Control { stream, at, control } => {
-                if let Some(open) = self.open.get_mut(&stream) {
+            SinkCommand::Control { terminal, at, control } => {
+                if let Some(open) = self.open.get_mut(&terminal) {
                     open.assembler.handle_control(control, at);
                 }
             }
-            SinkCommand::Close { stream, at, cause } => self.close(stream, at, cause),
+            SinkCommand::Close { terminal, at, cause } => self.close(terminal, at, cause),
         }
     }
 
-    fn close(&mut self, stream: StreamId, at: Instant, cause: Cause) {
-        let Some(mut open) = self.open.remove(&stream) else { return };
+    fn close(&mut self, terminal: TerminalId, at: Instant, cause: Cause) {
+        let Some(mut open) = self.open.remove(&terminal) else { return };
         open.assembler.stop(at);
-        self.drain(stream, &mut open);
+        self.drain(terminal, &mut open);
         let manifest = open.assembler.finish(at);
         if let Err(error) = manifest.check() {
-            self.violations.push(format!("stream {stream}: {error}"));
+            self.violations.push(format!("terminal {terminal}: {error}"));
         }
-        let given = &self.given[&stream];
-        for track in &manifest.tracks {
-            // A frame in which a pause or a loss begins or ends is given as audio, and holds some of each.
-            let edges = track.spans.len() as u64 * 160;
-            let (audio, told) = (track.samples(SpanKind::Audio), given.audio[track.track.index()]);
-            if told < audio || told - audio > edges {
-                self.violations.push(format!(
-                    "stream {stream}: {told} samples given, {audio} in the manifest"
-                ));
+        for account in &manifest.tracks {
+            let ledger = &open.ledgers[account.track.index()];
+            if let Some(difference) = ledger.differs(account, manifest.clock) {
+                let track = account.track;
+                self.violations.push(format!("terminal {terminal}, {track}: {difference}"));
             }
         }
         if open.manners != Manners::Silent {
             self.events.push(SinkEvent::Finished {
-                stream,
+                terminal,
                 cause,
                 manifest: Some(Arc::new(manifest)),
             });
         }
     }
 
-    fn drain(&mut self, stream: StreamId, open: &mut Open) {
-        let given = self.given.get_mut(&stream).expect("made with the stream");
+    fn drain(&mut self, terminal: TerminalId, open: &mut Open) {
+        let given = self.given.get_mut(&terminal).expect("made with the stream");
         while let Some(item) = open.assembler.next() {
+            for track in Track::ALL {
+                open.ledgers[track.index()].enter(track, &item);
+            }
             match item {
                 Item::Frame(frame) => {
-                    let end = &mut given.ends[frame.track.index()];
-                    if frame.position < *end {
-                        self.violations.push(format!(
-                            "stream {stream}: samples given twice at {}",
-                            frame.position
-                        ));
-                    }
-                    *end = frame.position + u64::from(frame.samples);
                     if frame.kind == SpanKind::Audio {
                         given.audio[frame.track.index()] += u64::from(frame.samples);
                         if !open.flowing {
                             open.flowing = true;
-                            self.events.push(SinkEvent::Flowing { stream });
+                            self.events.push(SinkEvent::Flowing { terminal });
                         }
                     }
                 }
@@ -162,22 +158,22 @@ impl Sinks {
     pub fn handle_timeout(&mut self, now: Instant) {
         let due: Vec<_> =
             self.open.iter().filter(|(_, open)| open.next <= now).map(|(id, _)| *id).collect();
-        for stream in due {
-            let mut open = self.open.remove(&stream).expect("listed above");
+        for terminal in due {
+            let mut open = self.open.remove(&terminal).expect("listed above");
             open.next = now + TICK;
             open.assembler.poll(now);
-            self.drain(stream, &mut open);
+            self.drain(terminal, &mut open);
             let age = now.since(open.opened);
-            self.behave(stream, &mut open, age);
+            self.behave(terminal, &mut open, age);
             let dies = open.manners == Manners::Dies && age >= Duration::from_secs(1);
-            self.open.insert(stream, open);
+            self.open.insert(terminal, open);
             if dies {
-                self.close(stream, now, Cause::SinkLost);
+                self.close(terminal, now, Cause::SinkLost);
             }
         }
     }
 
-    fn behave(&mut self, stream: StreamId, open: &mut Open, age: Duration) {
+    fn behave(&mut self, terminal: TerminalId, open: &mut Open, age: Duration) {
         if open.manners != Manners::Asks {
             return;
         }
@@ -186,7 +182,7 @@ impl Sinks {
         if open.asked < due.min(asks.len() as u8) {
             let verb = asks[open.asked as usize].clone();
             open.asked += 1;
-            self.events.push(SinkEvent::Asked { stream, verb });
+            self.events.push(SinkEvent::Asked { terminal, verb });
         }
     }
 

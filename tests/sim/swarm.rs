@@ -169,7 +169,12 @@ impl Swarm {
                 let tracks = [Tracks::From, Tracks::To, Tracks::Both][self.below(3)];
                 let pause_as = [None, Some(PauseAs::Omit), Some(PauseAs::Silence)][self.below(3)];
                 let sink = SINKS[self.below(SINKS.len())];
-                Verb::Start(StartStream { sink: Some(sink.into()), tracks, label: None, pause_as })
+                Verb::Start(StartStream {
+                    sinks: sink.into(),
+                    tracks,
+                    pause_as,
+                    ..StartStream::default()
+                })
             }
             3 => Verb::Stop(target()),
             4 => Verb::Pause(target()),

@@ -410,8 +410,8 @@ impl Wire {
     }
 
     fn take_sink(&mut self, command: SinkCommand) {
-        if let SinkCommand::Close { stream, cause, .. } = command {
-            let event = SinkEvent::Finished { stream, cause, manifest: None };
+        if let SinkCommand::Close { terminal, cause, .. } = command {
+            let event = SinkEvent::Finished { terminal, cause, manifest: None };
             self.switch.handle_input(Input::Sink(event), self.now);
         }
         self.controls.push(command);

@@ -82,7 +82,7 @@ pub fn settings() -> Settings {
     let sinks = ["good", "silent", "dies", "asks", "one"];
     let sinks = sinks.map(|name| {
         let max_streams = if name == "one" { 1 } else { 100_000 };
-        (SinkName::new(name), SinkLimits { max_streams })
+        (SinkName::new(name), SinkLimits::of(max_streams))
     });
     Settings {
         realm: REALM.into(),
@@ -416,7 +416,7 @@ impl World {
             Output::Figures(Figures::Port { call, leg, figures }) => {
                 self.told.insert((call, leg), figures);
             }
-            Output::Figures(Figures::Stream { .. } | Figures::Trunk { .. })
+            Output::Figures(Figures::Terminal { .. } | Figures::Trunk { .. })
             | Output::Registration(_)
             | Output::Dialog { .. } => {}
             // There is no DNS in this world.
@@ -451,11 +451,13 @@ impl World {
                 grammar.armed += 1;
                 grammar.open_streams += 1;
             }
-            Kind::StreamEnded { manifest } => {
+            Kind::StreamEnded { manifests } => {
                 grammar.ended += 1;
                 grammar.open_streams = grammar.open_streams.saturating_sub(1);
-                if let Some(Err(error)) = manifest.as_ref().map(|manifest| manifest.check()) {
-                    self.violations.push(format!("manifest: {error}"));
+                for manifest in manifests {
+                    if let Err(error) = manifest.check() {
+                        self.violations.push(format!("manifest: {error}"));
+                    }
                 }
             }
             Kind::CallEnded { .. } => {

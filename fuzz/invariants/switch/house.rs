@@ -9,7 +9,7 @@ use sidestream::call::{
 use sidestream::command::{Command, Origin, StartStream, Verb};
 use sidestream::dialplan::{Pattern, Route};
 use sidestream::event::Kind;
-use sidestream::id::{CallId, PortId, RequestId, StreamId, Tracks};
+use sidestream::id::{CallId, PortId, RequestId, TerminalId, Tracks};
 use sidestream::media::{MediaCommand, MediaEvent, PortFigures};
 use sidestream::registrar;
 use sidestream::sip::digest::Secret;
@@ -63,7 +63,7 @@ pub(super) struct House {
     caller: Names,
     callee: Names,
     ports: Vec<PortId>,
-    streams: Vec<StreamId>,
+    terminals: Vec<TerminalId>,
     /// Who recorded its route in a message: RFC 3261 §12.1 sends the requests of the dialog there.
     proxies: Vec<IpAddr>,
     serial: u64,
@@ -81,7 +81,7 @@ impl House {
             caller: Names::default(),
             callee: Names::default(),
             ports: Vec::new(),
-            streams: Vec::new(),
+            terminals: Vec::new(),
             proxies: Vec::new(),
             serial: 0,
             malformed: false,
@@ -123,8 +123,8 @@ impl House {
     }
 
     pub(super) fn sink(&mut self, event: SinkEvent) {
-        if let SinkEvent::Finished { stream, .. } = &event {
-            self.streams.retain(|open| open != stream);
+        if let SinkEvent::Finished { terminal, .. } = &event {
+            self.terminals.retain(|open| open != terminal);
         }
         self.input(Input::Sink(event));
     }
@@ -133,8 +133,8 @@ impl House {
         self.ports.last().copied()
     }
 
-    pub(super) fn youngest_stream(&self) -> Option<StreamId> {
-        self.streams.last().copied()
+    pub(super) fn youngest_terminal(&self) -> Option<TerminalId> {
+        self.terminals.last().copied()
     }
 
     pub(super) fn input(&mut self, input: Input) {
@@ -157,7 +157,7 @@ impl House {
         self.run_until(self.now + Duration::from_secs(3 * 3600));
         assert_eq!(self.switch.holdings(), Holdings::default());
         assert_eq!(self.switch.poll_timeout(), None);
-        assert_eq!((self.ports.len(), self.streams.len()), (0, 0));
+        assert_eq!((self.ports.len(), self.terminals.len()), (0, 0));
     }
 
     fn run_until(&mut self, end: Instant) {
@@ -231,10 +231,10 @@ impl House {
 
     fn handle_sink(&mut self, command: SinkCommand) {
         match command {
-            SinkCommand::Open(plan) => self.streams.push(plan.stream),
-            SinkCommand::Close { stream, cause, .. } if self.streams.contains(&stream) => {
-                self.streams.retain(|open| *open != stream);
-                let finished = SinkEvent::Finished { stream, cause, manifest: None };
+            SinkCommand::Open(plan) => self.terminals.push(plan.terminal),
+            SinkCommand::Close { terminal, cause, .. } if self.terminals.contains(&terminal) => {
+                self.terminals.retain(|open| *open != terminal);
+                let finished = SinkEvent::Finished { terminal, cause, manifest: None };
                 self.switch.handle_input(Input::Sink(finished), self.now);
             }
             SinkCommand::Close { .. } | SinkCommand::Control { .. } => {}
@@ -246,10 +246,10 @@ fn settings() -> Settings {
     let route = Route::new(Pattern::parse("2*").expect("a pattern"))
         .to("sip:{number}@10.0.1.2:5060".parse().expect("a goal"));
     let record = StartStream {
-        sink: Some("good".into()),
+        sinks: "good".into(),
         tracks: Tracks::Both,
         label: Some("record".into()),
-        pause_as: None,
+        ..StartStream::default()
     };
     Settings {
         realm: "fuzz".into(),
@@ -290,7 +290,7 @@ fn settings() -> Settings {
             media_addresses: vec![MediaAddress::of(SWITCH.ip())],
             streaming: Streaming {
                 default_sink: Some("good".into()),
-                sinks: [("good".into(), SinkLimits { max_streams: 10 })].into(),
+                sinks: [("good".into(), SinkLimits::of(10))].into(),
                 record: Some(record),
                 ..Streaming::default()
             },

@@ -4,11 +4,13 @@ use bytes::Bytes;
 
 use super::{Stage, Transfer};
 use crate::call::Call;
+use crate::call::builtin::TestNumber;
 use crate::call::context::Context;
 use crate::call::leg::{Leg, Seat};
 use crate::call::renegotiation::Why;
 use crate::call::target::Hunt;
-use crate::event::Cause;
+use crate::command::Origin;
+use crate::event::{Cause, Kind};
 use crate::id::LegId;
 use crate::sip::{Message, Method, Request, RequestBuilder, Uri, parse_datagram};
 use crate::trunk::Presented;
@@ -25,6 +27,23 @@ impl Call {
             transfer.presented = Some(Presented::of(&invite, vouched, false, str::to_owned));
         }
         self.hunt(cx, &invite, hunt);
+    }
+
+    /// The target lives in the switch: it is there at once, and the party is asked to agree with it.
+    pub(super) fn bring_test_number(
+        &mut self,
+        cx: &mut Context<'_>,
+        party: LegId,
+        number: TestNumber,
+    ) {
+        let Some(flow) = self.leg(party).map(|leg| leg.flow) else { return };
+        let id = self.next_leg_id();
+        let mut leg = Leg::builtin(id, number, flow);
+        leg.seat = Seat::Aside;
+        self.legs.push(leg);
+        let kind = Kind::LegAdded { leg: id, party: number.number().into() };
+        self.tell(cx, kind, Cause::Request, Origin::Switch);
+        self.handle_target_answered(cx, id);
     }
 
     /// Whose call the INVITE to another party says it is.

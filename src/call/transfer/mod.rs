@@ -49,7 +49,7 @@ pub(super) use referrals::Referrals;
 use super::context::{Context, Effect};
 use super::leg::{Leg, Seat};
 use super::renegotiation::{Renegotiated, Why};
-use super::target::Hunt;
+use super::target::{Destination, Hunt};
 use super::{Call, Phase, Timer};
 use crate::command::{Denied, Origin};
 use crate::event::{Cause, Kind};
@@ -108,7 +108,7 @@ pub struct TransferPlan {
     /// Who leaves.
     pub transferor: LegId,
     /// Who is called.
-    pub hunt: Hunt,
+    pub destination: Destination,
     /// How people call it.
     pub to: String,
     /// Who is called when nobody answers and the transferor has gone.
@@ -166,14 +166,22 @@ impl Call {
     /// Begins a transfer whose target has to be called. [`Call::parts_for_transfer`] has allowed it.
     pub fn transfer(&mut self, cx: &mut Context<'_>, plan: TransferPlan, origin: Origin) {
         let Some(party) = self.other_leg(plan.transferor) else { return };
-        let TransferPlan { transferor, hunt, to, recall, headers } = plan;
+        let TransferPlan { transferor, destination, to, recall, headers } = plan;
         self.tell(cx, Kind::TransferStarted { leg: transferor, to }, Cause::Request, origin);
         self.transfer = Some(Transfer {
             recall,
             headers,
             ..Transfer::new(party, transferor, origin, Stage::Calling)
         });
-        self.call_for_party(cx, party, hunt);
+        match destination {
+            Destination::Hunt(hunt) => self.call_for_party(cx, party, hunt),
+            Destination::Test(number) => self.bring_test_number(cx, party, number),
+        }
+    }
+
+    /// Who stays in a transfer that is under way.
+    pub(super) fn party_of_transfer(&self) -> Option<LegId> {
+        self.transfer.as_ref().map(|transfer| transfer.party)
     }
 
     /// The target and the party have agreed, or not.

@@ -96,15 +96,19 @@ impl Call {
 
     fn send_notify(&mut self, cx: &mut Context<'_>, id: LegId, notice: Notice) {
         let call = self.id;
+        let allow = cx.settings.reliability.allow();
         let write = |builder: RequestBuilder| {
             builder
                 .header("Event", &notice.event)
                 .header("Subscription-State", &notice.state)
-                .header("Allow", crate::call::ALLOW)
+                .header("Allow", allow)
                 .body(SIPFRAG, notice.body.as_bytes())
         };
         let kept = self.referrals.0.iter_mut().rfind(|referral| referral.leg == id);
         if let Some(dialog) = kept.and_then(|referral| referral.dialog.as_mut()) {
+            if !cx.transactions.is_open(dialog.flow()) {
+                dialog.leave_connection();
+            }
             let branch = cx.tokens.branch();
             let bytes = write(dialog.request(Method::Notify, &branch)).build();
             // Its answer matters to nobody: the transaction alone sees to the repetitions.

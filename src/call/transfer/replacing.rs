@@ -8,22 +8,24 @@
 //!     |<- re-INVITE --|                                   |    what the newcomer offered
 //!     |----- 200 ---->|-- BYE --------->|                 |
 //! ```
+//! A newcomer that offers nothing is offered what the party can do in the 200, and all that follows waits for the answer in its ACK.
 //! While the replaced dialog is one that we ring (call pick-up), the newcomer is whoever answers: the others are cancelled, and the
 //! caller has its 200.
 
 use super::{Stage, Succession, Transfer};
-use crate::call::builtin::TestNumber;
 use crate::call::context::{Context, Effect};
-use crate::call::exchange::read_offer;
+use crate::call::exchange::{Exchange, Stage as Answered, read_offer};
 use crate::call::leg::{Leg, Remote, Seat, State, contact_of};
 use crate::call::renegotiation::Why;
 use crate::call::session_timer::SessionTimer;
 use crate::call::setup::{Invitation, takes_notices};
+use crate::call::warning::warning;
 use crate::call::{Call, Phase};
 use crate::codec::Codec;
 use crate::command::Origin;
-use crate::event::{Cause, Kind};
+use crate::event::{Cause, Kind, Outcome};
 use crate::id::LegId;
+use crate::sip::Request;
 use crate::sip::dialog::{Carrier, Dialog, OfferAnswer, Way};
 use crate::sip::refer::Replaces;
 
@@ -39,6 +41,21 @@ pub struct Replacement {
 }
 
 impl Call {
+    /// The number that is being called in an early dialog, if `replaces` names that dialog as its caller knows it.
+    pub fn number_called_in(&self, id: LegId, replaces: &Replaces) -> Option<&str> {
+        match &self.leg(id)?.state {
+            State::Incoming { dialog, .. } if dialog.id().remote_tag == replaces.from_tag => {
+                Some(&self.to)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whoever called lets somebody else call in its stead: its own INVITE comes to nothing.
+    pub fn give_attempt_up(&mut self, cx: &mut Context<'_>, by: LegId) {
+        self.end(cx, 487, Outcome::Cancelled, Cause::Request, Origin::Leg(by));
+    }
+
     /// Whether an INVITE may take the place of a leg, as far as the leg's dialog is concerned.
     ///
     /// # Errors
@@ -69,11 +86,46 @@ impl Call {
         let Some((party, codecs)) = party.and_then(|id| Some((id, self.codecs_of(id)?))) else {
             return refuse(cx, &invitation, 488);
         };
-        let Some((id, offer)) = self.answer_newcomer(cx, invitation, &codecs) else { return };
+        let Some((id, offer)) = self.answer_newcomer(cx, invitation, party, &codecs) else {
+            return;
+        };
         if self.phase == Phase::Talking {
-            self.seat_newcomer(cx, id, offer, replaced, party, is_own)
+            self.begin_replacing(cx, id, replaced, party, is_own);
         } else {
-            self.pick_up(cx, id, offer);
+            self.cancel_hunt(cx);
+            if let Some(leg) = self.leg_mut(id) {
+                leg.seat = Seat::Bridge;
+            }
+        }
+        match offer {
+            Some(offer) => self.take_newcomer(cx, id, offer, Spoken::First),
+            None => self.exchange = Some(Exchange { from: id, stage: Answered::AnswerOfNewcomer }),
+        }
+    }
+
+    /// The ACK of a newcomer that was offered what the party can do.
+    pub(in crate::call) fn handle_answer_of_newcomer(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        ack: &Request,
+    ) {
+        match self.read_answer(cx, id, ack.body()) {
+            Ok(answer) => self.take_newcomer(cx, id, answer, Spoken::Second),
+            Err(_) if self.phase == Phase::Talking => {
+                self.dismiss(cx, id);
+                self.fail_transfer(cx, 488, Cause::Rejected);
+            }
+            Err(_) => self.hang_up(cx, Cause::Rejected, Origin::Leg(id)),
+        }
+    }
+
+    /// What a newcomer says of its media is known, as its offer or as its answer.
+    fn take_newcomer(&mut self, cx: &mut Context<'_>, id: LegId, remote: Remote, spoken: Spoken) {
+        if self.phase == Phase::Talking {
+            self.seat_newcomer(cx, id, remote);
+        } else {
+            self.pick_up(cx, id, remote, spoken);
         }
     }
 
@@ -86,23 +138,25 @@ impl Call {
     }
 
     /// What a leg's peer, or a party of ours, can speak.
-    fn codecs_of(&self, id: LegId) -> Option<Vec<Codec>> {
+    pub(in crate::call) fn codecs_of(&self, id: LegId) -> Option<Vec<Codec>> {
         let leg = self.leg(id)?;
-        if matches!(leg.state, State::Builtin) {
-            return Some(TestNumber::from_dialled(&leg.party.name)?.codecs().to_vec());
+        if let Some(number) = leg.test_number() {
+            return Some(number.codecs().to_vec());
         }
         let audio = leg.remote.as_ref()?.description.audio()?;
         Some(audio.payloads.iter().filter_map(|payload| payload.codec).collect())
     }
 
-    /// Answers the INVITE with what `codecs` has of its offer. Gives the new leg and the offer; `None` when it was refused.
+    /// Answers the INVITE with what `codecs` has of its offer, or offers what the party can do. Gives the new leg and the offer that came;
+    /// `None` when it was refused.
     fn answer_newcomer(
         &mut self,
         cx: &mut Context<'_>,
         invitation: Invitation,
+        party: LegId,
         codecs: &[Codec],
-    ) -> Option<(LegId, Remote)> {
-        let made = self.make_newcomer(cx, &invitation, codecs);
+    ) -> Option<(LegId, Option<Remote>)> {
+        let made = self.make_newcomer(cx, &invitation, party, codecs);
         let (leg, offer, text) = match made {
             Ok(made) => made,
             Err(status) => {
@@ -124,11 +178,14 @@ impl Call {
         &self,
         cx: &mut Context<'_>,
         invitation: &Invitation,
+        party: LegId,
         codecs: &[Codec],
-    ) -> Result<(Leg, Remote, bytes::Bytes), u16> {
+    ) -> Result<(Leg, Option<Remote>, bytes::Bytes), u16> {
         let Invitation { request, flow, caller, line, .. } = invitation;
-        // An answer needs an offer, and the party that is to answer ours has not been asked yet.
-        let offer = read_offer(cx, request)?.ok_or(488u16)?;
+        let offer = read_offer(cx, request)?;
+        if offer.is_none() && self.exchange.is_some() {
+            return Err(491);
+        }
         let local_tag = cx.tokens.tag();
         let dialog = Dialog::uas(request, local_tag.clone(), *flow, contact_of(flow));
         let dialog = dialog.map_err(|_| 400u16)?;
@@ -143,37 +200,45 @@ impl Call {
         leg.takes_notices = takes_notices(&request.header_values("Recv-Info"));
         leg.allows_update = request.has_token("Allow", "UPDATE");
         // Nothing is open in a dialog that begins.
-        let _ = leg.offers.take(Way::Received, Carrier::Invite, true);
+        let _ = leg.offers.take(Way::Received, Carrier::Invite, offer.is_some());
         if !leg.open_port(cx, self.id) {
             return Err(503);
         }
-        match leg.local.answer(&offer.description, codecs) {
-            Ok((text, _)) => Ok((leg, offer, text)),
-            Err(_) => {
+        let said = self.leg(party).and_then(|party| party.remote.as_ref());
+        let text = match (&offer, said) {
+            (Some(offer), _) => {
+                leg.local.answer(&offer.description, codecs).ok().map(|(text, _)| text)
+            }
+            (None, Some(said)) => Some(leg.offer_both_ways(&said.description)),
+            (None, None) => Some(leg.local.offer(codecs)),
+        };
+        match text {
+            Some(text) => Ok((leg, offer, text)),
+            None => {
                 leg.close_port(cx);
                 Err(488)
             }
         }
     }
 
-    /// The newcomer has its answer: the party hears what it offered.
-    fn seat_newcomer(
+    /// The place is the newcomer's from here on: no other transfer begins, and if the newcomer goes, everything is as before.
+    fn begin_replacing(
         &mut self,
         cx: &mut Context<'_>,
         id: LegId,
-        offer: Remote,
         replaced: LegId,
         party: LegId,
         is_own: bool,
     ) {
         let origin = Origin::Leg(id);
         let to = self.leg(id).map(|leg| leg.party.name.clone()).unwrap_or_default();
-        let payloads = offer.description.audio().map(|audio| audio.payloads).unwrap_or_default();
-        self.apply_remote(cx, id, offer);
         if self.is_target(replaced) {
             // It takes a target's place, which was not in the call yet.
             self.cancel_hunt(cx);
-            return self.handle_target_answered(cx, id);
+            if let Some(transfer) = &mut self.transfer {
+                transfer.stage = Stage::Joining(id);
+            }
+            return;
         }
         let kind = Kind::TransferStarted { leg: replaced, to };
         self.tell(cx, kind, Cause::Request, origin);
@@ -181,10 +246,14 @@ impl Call {
         let stage = Stage::Joining(id);
         self.transfer =
             Some(Transfer { succession, ..Transfer::new(party, replaced, origin, stage) });
-        let number = self
-            .leg(party)
-            .filter(|leg| matches!(leg.state, State::Builtin))
-            .and_then(|leg| TestNumber::from_dialled(&leg.party.name));
+    }
+
+    /// The newcomer's media is agreed on: the party hears of it.
+    fn seat_newcomer(&mut self, cx: &mut Context<'_>, id: LegId, remote: Remote) {
+        let Some(Transfer { party, .. }) = self.transfer else { return };
+        let payloads = remote.description.audio().map(|audio| audio.payloads).unwrap_or_default();
+        self.apply_remote(cx, id, remote);
+        let number = self.leg(party).and_then(|leg| leg.test_number());
         match (number, self.leg(id).and_then(|leg| leg.port)) {
             (Some(number), Some(port)) => {
                 cx.effects.extend(number.begin(port.id, &payloads).map(Effect::Media));
@@ -195,20 +264,14 @@ impl Call {
     }
 
     /// The newcomer answers the customer's call in the place of whoever rings.
-    fn pick_up(&mut self, cx: &mut Context<'_>, id: LegId, offer: Remote) {
-        let codecs: Vec<_> = offer
-            .description
-            .audio()
-            .map(|audio| audio.payloads.iter().filter_map(|payload| payload.codec).collect())
-            .unwrap_or_default();
-        self.cancel_hunt(cx);
-        if let Some(leg) = self.leg_mut(id) {
-            leg.seat = Seat::Bridge;
-        }
-        self.apply_remote(cx, id, offer);
+    fn pick_up(&mut self, cx: &mut Context<'_>, id: LegId, remote: Remote, spoken: Spoken) {
+        self.apply_remote(cx, id, remote);
         self.bridge_media(cx);
+        let codecs = self.codecs_of(id).unwrap_or_default();
         let customer = self.customer_mut();
-        if !matches!(customer.offers, OfferAnswer::Open(Way::Received, _)) {
+        let is_open = matches!(customer.offers, OfferAnswer::Open(Way::Received, _));
+        // What answers the customer's own offer is the customer's answer, too.
+        if spoken == Spoken::Second || !is_open {
             return self.answer_customer_for(cx, id, None);
         }
         let asked = customer.remote.as_ref().map(|remote| remote.description.clone());
@@ -225,12 +288,24 @@ impl Call {
     }
 }
 
+/// Whether a newcomer spoke of its media first, or answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spoken {
+    First,
+    Second,
+}
+
 /// Refuses an INVITE of which no leg was made.
 fn refuse(cx: &mut Context<'_>, invitation: &Invitation, status: u16) {
     let tag = cx.tokens.tag();
     let reason = crate::sip::reason_phrase(status);
-    let response = crate::sip::ResponseBuilder::new(&invitation.request, status, reason)
+    let mut response = crate::sip::ResponseBuilder::new(&invitation.request, status, reason)
         .source(invitation.flow.remote)
-        .to_tag(&tag);
+        .to_tag(&tag)
+        .server(&cx.settings.agent);
+    if status == 488 {
+        let why = warning(cx, invitation.flow.local, &invitation.request);
+        response = response.header("Warning", why);
+    }
     cx.transactions.respond(invitation.key, status, response.build(), cx.now);
 }

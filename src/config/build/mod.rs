@@ -1,9 +1,11 @@
 //! From the file's shapes to the settings of the rooms. Every problem is noted and building goes on, so that all are told
 //! at once.
 
+mod destinations;
 mod dialplan;
 mod guard;
 mod http;
+mod notary;
 mod reaching;
 mod signalling;
 mod sinks;
@@ -26,7 +28,9 @@ use super::{Config, LogSettings};
 use crate::media;
 use crate::net::{MediaSettings, NetSettings};
 use crate::notify::BoardLimits;
+use crate::sink::Reaching;
 use crate::store;
+pub(super) use destinations::missing_files as missing_files_of_sinks;
 pub(super) use transports::missing_files;
 
 /// Whom the configuration is for.
@@ -50,11 +54,12 @@ pub(super) struct Builder {
 /// Builds everything, or tells everything that is wrong.
 pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let mut builder = Builder { rules, flaws: Vec::new() };
-    let sinks = builder.sinks(&file.sinks);
     let names: BTreeSet<&str> = file.sinks.iter().map(|sink| sink.name.as_str()).collect();
     let media = builder.media(&file.media);
-    let streaming = builder.streaming(&file.streaming, &sinks, &names);
     let listeners = builder.listeners(&file.sip);
+    let destinations = builder.destinations(&file, &listeners);
+    let sinks = builder.sinks(&file.sinks, &destinations);
+    let streaming = builder.streaming(&file.streaming, &sinks, &names);
     let tcp = builder.tcp(&file.sip.tcp);
     let dns = builder.dns(&file.sip.dns);
     let tap = builder.trace(&file.trace);
@@ -62,6 +67,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let tls = builder.tls(&file.sip, &listeners);
     let command_time =
         builder.millis("http.command_timeout_ms", file.http.command_timeout_ms, 10..=60_000);
+    let notary = builder.notary(&file.notary);
     let board = builder.board(&file.http);
     let http = builder.http(&file.http);
     let switch = builder.switch(&file, streaming, &names, &listeners);
@@ -70,9 +76,21 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     match (switch, http) {
         (Some(switch), Some(http)) if builder.flaws.is_empty() => {
             let net = NetSettings { media, tcp, dns, websocket, tls, command_time, tap };
+            let reaching = Reaching { dns: net.dns.clone(), destinations };
             let path = file.sip.registrar.store.map(PathBuf::from);
             let store = path.map(|path| store::Settings { path });
-            Ok(Config { listen: listeners.heard, switch, net, sinks, store, http, board, log })
+            Ok(Config {
+                listen: listeners.heard,
+                switch,
+                net,
+                sinks,
+                reaching,
+                store,
+                notary,
+                http,
+                board,
+                log,
+            })
         }
         _ => Err(builder.flaws),
     }

@@ -1,26 +1,32 @@
 //! The sinks: the only place where the address of a destination can be written.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Builder;
 use crate::config::error::Flaw;
-use crate::config::file::{Dialect, Encoding, Reconnect, Sink, SinkKind};
+use crate::config::file::{
+    Basic, Channels, Dialect, Encoding, HeardTrack, Reconnect, Signing, Sink, SinkKind,
+};
 use crate::config::place::Place;
 use crate::control::request;
+use crate::dialect::audiosocket::Heard;
 use crate::dialect::{DialectKind, Format};
-use crate::id::SinkName;
+use crate::id::{SinkName, Track};
 use crate::media;
-use crate::sink::{self, Header, Kind, QUEUE_MS_LIMIT, Secret, Settings, Url, WebSocket};
-
-const SAMPLE_RATES_HZ: [u32; 4] = [8_000, 16_000, 24_000, 48_000];
+use crate::sink::{
+    self, AudioSocket, Carrier, Credentials, Destinations, Header, HostPort, Key, Kind, Mercy,
+    QUEUE_MS_LIMIT, Rtp, Secret, Settings, Url, WebSocket,
+};
 
 impl Builder {
-    pub(super) fn sinks(&mut self, sinks: &[Sink]) -> Vec<Settings> {
+    pub(super) fn sinks(&mut self, sinks: &[Sink], destinations: &Destinations) -> Vec<Settings> {
         self.check_unique("sinks", "name", sinks.iter().map(|sink| sink.name.as_str()));
-        sinks.iter().enumerate().filter_map(|(index, sink)| self.sink(index, sink)).collect()
+        let sinks = sinks.iter().enumerate();
+        sinks.filter_map(|(index, sink)| self.sink(index, sink, destinations)).collect()
     }
 
-    fn sink(&mut self, index: usize, sink: &Sink) -> Option<Settings> {
+    fn sink(&mut self, index: usize, sink: &Sink, destinations: &Destinations) -> Option<Settings> {
         let place = Place::at("sinks").index(index);
         if !request::is_name(&sink.name) {
             self.wrong(
@@ -28,13 +34,8 @@ impl Builder {
                 "a sink's name is 1 to 64 letters, digits, '.', '_' or '-'",
             );
         }
-        if !SAMPLE_RATES_HZ.contains(&sink.sample_rate) {
-            self.wrong(
-                place.key("sample_rate"),
-                "the sample rate is 8000, 16000, 24000 or 48000 Hz",
-            );
-        }
-        let kind = self.kind(&place, sink);
+        let kind = self.kind(&place, sink, destinations);
+        let format = self.format(&place, sink, kind.as_ref());
         let mut small = |key: &str, value: u64, least: u64, most: u64| {
             u32::try_from(self.number(place.key(key), value, least..=most)).unwrap_or(u32::MAX)
         };
@@ -42,14 +43,16 @@ impl Builder {
         let connect_timeout_ms = small("connect_timeout_ms", sink.connect_timeout_ms, 50, 60_000);
         let drain_ms = small("drain_ms", sink.drain_ms, 0, 10_000);
         let max_streams = small("max_streams", sink.max_streams, 1, 1_000_000);
-        let encoding = match sink.encoding {
-            Encoding::L16 => media::Encoding::L16,
-            Encoding::Pcmu => media::Encoding::Pcmu,
-        };
+        let max_duration = sink.max_duration_s.map(request::max_duration).transpose();
+        if let Err(member) = &max_duration {
+            self.wrong(place.key("max_duration_s"), member.to_string());
+        }
         let reconnect = self.reconnect(&place, &sink.reconnect);
         Some(Settings {
-            format: Format { sample_rate: sink.sample_rate, encoding },
+            format,
             max_streams: usize::try_from(max_streams).unwrap_or(usize::MAX),
+            max_duration: max_duration.unwrap_or_default(),
+            redact_dtmf: sink.redact_dtmf,
             queue_ms,
             connect_timeout_ms,
             drain_ms,
@@ -58,26 +61,63 @@ impl Builder {
         })
     }
 
-    fn kind(&mut self, place: &Place, sink: &Sink) -> Option<Kind> {
+    /// What leaves: what is not given is what the kind of sink usually has.
+    fn format(&mut self, place: &Place, sink: &Sink, kind: Option<&Kind>) -> Format {
+        let encoding = sink.encoding.map(|encoding| match encoding {
+            Encoding::L16 => media::Encoding::L16,
+            Encoding::Pcmu => media::Encoding::Pcmu,
+            Encoding::Pcma => media::Encoding::Pcma,
+        });
+        let channels = sink.channels.map(|channels| match channels {
+            Channels::Separate => media::Channels::Separate,
+            Channels::Mono => media::Channels::Mono,
+            Channels::Stereo => media::Channels::Stereo,
+            Channels::Mixed => media::Channels::Mixed,
+        });
+        let sample_rate = sink.sample_rate;
+        let Some(kind) = kind else {
+            return Format { sample_rate, ..Format::TELEPHONE };
+        };
+        let usual = |wished: Option<media::Encoding>| wished.or(kind.encodings().first().copied());
+        let format = Format {
+            sample_rate,
+            encoding: usual(encoding).unwrap_or_default(),
+            channels: channels.or(kind.channels().first().copied()).unwrap_or_default(),
+        };
+        if !kind.encodings().contains(&format.encoding) {
+            let known = kind.encodings().iter().map(|encoding| encoding.as_str());
+            self.unknown_format(place.key("encoding"), "encodings", known.map(quoted));
+        } else if !kind.sample_rates(format.encoding).contains(&sample_rate) {
+            let known = kind.sample_rates(format.encoding).iter().map(u32::to_string);
+            self.unknown_format(place.key("sample_rate"), "rates in Hz", known);
+        }
+        if !kind.channels().contains(&format.channels) {
+            let known = kind.channels().iter().map(|channels| channels.as_str());
+            self.unknown_format(place.key("channels"), "layouts", known.map(quoted));
+        }
+        format
+    }
+
+    fn unknown_format(&mut self, place: Place, what: &str, known: impl Iterator<Item = String>) {
+        let known: Vec<String> = known.collect();
+        self.wrong(place, format!("this sink knows the {what} {}", known.join(", ")));
+    }
+
+    fn kind(&mut self, place: &Place, sink: &Sink, destinations: &Destinations) -> Option<Kind> {
         let Some(kind) = sink.kind else {
-            self.wrong(place.key("kind"), "a sink is of kind \"websocket\", \"wav\" or \"scope\"");
+            self.wrong(
+                place.key("kind"),
+                "a sink is of kind \"websocket\", \"audiosocket\", \"rtp\", \"wav\" or \"scope\"",
+            );
             return None;
         };
-        let (is_websocket, is_wav) = (kind == SinkKind::Websocket, kind == SinkKind::Wav);
-        for (key, is_given, is_known) in [
-            ("url", sink.url.is_some(), is_websocket),
-            ("dialect", sink.dialect.is_some(), is_websocket),
-            ("bearer", sink.bearer.is_some(), is_websocket),
-            ("headers", !sink.headers.is_empty(), is_websocket),
-            ("extra_ca", sink.extra_ca.is_some(), is_websocket),
-            ("directory", sink.directory.is_some(), is_wav),
-        ] {
-            if is_given && !is_known {
-                self.wrong(place.key(key), "a sink of this kind has no such key");
-            }
-        }
+        self.check_keys(place, sink, kind);
         match kind {
-            SinkKind::Websocket => self.websocket(place, sink).map(Kind::WebSocket),
+            SinkKind::Websocket => self.websocket(place, sink, destinations).map(Kind::WebSocket),
+            SinkKind::Audiosocket => {
+                self.audiosocket(place, sink, destinations).map(Kind::AudioSocket)
+            }
+            SinkKind::Rtp => self.rtp(place, sink, destinations).map(Kind::Rtp),
             SinkKind::Wav => match &sink.directory {
                 Some(directory) => Some(Kind::Wav { directory: PathBuf::from(directory) }),
                 None => {
@@ -89,23 +129,87 @@ impl Builder {
         }
     }
 
-    fn websocket(&mut self, place: &Place, sink: &Sink) -> Option<WebSocket> {
-        let url = match sink.url.as_deref().map(str::parse::<Url>) {
-            Some(Ok(url)) => Some(url),
-            Some(Err(error)) => {
-                self.wrong(place.key("url"), error.to_string());
-                None
+    /// Refuses keys that mean nothing for this kind of sink.
+    fn check_keys(&mut self, place: &Place, sink: &Sink, kind: SinkKind) {
+        let is_websocket = kind == SinkKind::Websocket;
+        let is_audiosocket = kind == SinkKind::Audiosocket;
+        let is_rtp = kind == SinkKind::Rtp;
+        for (key, is_given, is_known) in [
+            ("url", sink.url.is_some(), is_websocket),
+            ("urls", !sink.urls.is_empty(), is_websocket),
+            ("dialect", sink.dialect.is_some(), is_websocket),
+            ("bearer", sink.bearer.is_some(), is_websocket),
+            ("basic", sink.basic.is_some(), is_websocket),
+            ("signing", sink.signing.is_some(), is_websocket),
+            ("twilio_token", sink.twilio_token.is_some(), is_websocket),
+            ("headers", !sink.headers.is_empty(), is_websocket),
+            ("extra_ca", sink.extra_ca.is_some(), is_websocket),
+            ("client_certificate", sink.client_certificate.is_some(), is_websocket),
+            ("client_key", sink.client_key.is_some(), is_websocket),
+            ("address", sink.address.is_some(), is_audiosocket || is_rtp),
+            ("addresses", !sink.addresses.is_empty(), is_audiosocket),
+            ("track", sink.track.is_some(), is_audiosocket),
+            ("payload_type", sink.payload_type.is_some(), is_rtp),
+            ("directory", sink.directory.is_some(), kind == SinkKind::Wav),
+        ] {
+            if is_given && !is_known {
+                self.wrong(place.key(key), "a sink of this kind has no such key");
             }
-            None => {
-                let flaw = Flaw::at(place.key("url"), "a websocket sink needs a url");
-                self.note(flaw.with_help("url = \"wss://asr.example/stream\""));
-                None
+        }
+    }
+
+    fn websocket(
+        &mut self,
+        place: &Place,
+        sink: &Sink,
+        destinations: &Destinations,
+    ) -> Option<WebSocket> {
+        let example = "url = \"wss://asr.example/stream\"";
+        let written = self.one_or_many(place, ["url", "urls"], &sink.url, &sink.urls, example)?;
+        let mut urls: Vec<Url> = Vec::new();
+        for (place, text) in written {
+            match text.parse::<Url>() {
+                Ok(url) => {
+                    self.check_destination(
+                        place,
+                        destinations,
+                        url.host(),
+                        url.port(),
+                        Carrier::Tcp,
+                    );
+                    urls.push(url);
+                }
+                Err(error) => self.wrong(place, error.to_string()),
             }
-        };
+        }
         let dialect = match sink.dialect {
             Some(Dialect::Native) | None => DialectKind::Native,
             Some(Dialect::Twilio) => DialectKind::Twilio,
+            Some(Dialect::Telnyx) => DialectKind::Telnyx,
+            Some(Dialect::Jambonz) => DialectKind::Jambonz,
+            Some(Dialect::Audiohook) => DialectKind::AudioHook,
         };
+        let client_certificate = self.pair(
+            place,
+            ["client_certificate", "client_key"],
+            [&sink.client_certificate, &sink.client_key],
+        );
+        let is_plain = !urls.iter().any(Url::is_secure);
+        for (key, is_given) in [
+            ("extra_ca", sink.extra_ca.is_some()),
+            ("client_certificate", client_certificate.is_some()),
+        ] {
+            if is_given && is_plain && !urls.is_empty() {
+                self.wrong(place.key(key), "without wss:// there is no TLS and so no certificate");
+            }
+        }
+        let credentials = self.credentials(place, sink);
+        let extra_ca = sink.extra_ca.as_ref().map(PathBuf::from);
+        let is_usable = !urls.is_empty();
+        is_usable.then_some(WebSocket { urls, dialect, credentials, extra_ca, client_certificate })
+    }
+
+    fn credentials(&mut self, place: &Place, sink: &Sink) -> Credentials {
         let mut headers = Vec::new();
         for (name, value) in &sink.headers {
             match Header::new(name, value) {
@@ -113,13 +217,139 @@ impl Builder {
                 Err(error) => self.wrong(place.key("headers").key(name), error.to_string()),
             }
         }
-        let bearer =
-            sink.bearer.as_deref().map(Secret::bearer).transpose().unwrap_or_else(|error| {
-                self.wrong(place.key("bearer"), error.to_string());
+        let authorization = match (&sink.bearer, &sink.basic) {
+            (Some(_), Some(_)) => {
+                self.wrong(place.key("basic"), "`bearer` and `basic` exclude each other");
                 None
-            });
-        let extra_ca = sink.extra_ca.as_ref().map(PathBuf::from);
-        Some(WebSocket { url: url?, dialect, headers, bearer, extra_ca })
+            }
+            (Some(token), None) => Some((place.key("bearer"), Secret::bearer(token))),
+            (None, Some(Basic { user, password })) => {
+                Some((place.key("basic"), Secret::basic(user, password)))
+            }
+            (None, None) => None,
+        };
+        let authorization = authorization.and_then(|(place, secret)| match secret {
+            Ok(secret) => Some(secret),
+            Err(error) => {
+                self.wrong(place, error.to_string());
+                None
+            }
+        });
+        let signing = sink.signing.as_ref().and_then(|signing| self.signing(place, signing));
+        let twilio = sink.twilio_token.as_deref().map(Key::new);
+        Credentials { authorization, headers, signing, twilio }
+    }
+
+    fn signing(&mut self, place: &Place, file: &Signing) -> Option<sink::Signing> {
+        let place = place.key("signing");
+        if file.secret.is_empty() || file.key_id.is_empty() {
+            self.wrong(place, "a signature needs `key_id` and `secret`");
+            return None;
+        }
+        let key = match file.base64 {
+            true => Key::from_base64(&file.secret).ok(),
+            false => Some(Key::new(file.secret.as_str())),
+        };
+        let Some(key) = key else {
+            self.wrong(place.key("secret"), "this is not base64");
+            return None;
+        };
+        sink::Signing::new(&file.key_id, key)
+            .map_err(|_| {
+                self.wrong(place.key("key_id"), "a key's name is printable ASCII without quotes")
+            })
+            .ok()
+    }
+
+    fn audiosocket(
+        &mut self,
+        place: &Place,
+        sink: &Sink,
+        destinations: &Destinations,
+    ) -> Option<AudioSocket> {
+        let keys = ["address", "addresses"];
+        let example = "address = \"pbx.example:9092\"";
+        let written = self.one_or_many(place, keys, &sink.address, &sink.addresses, example)?;
+        let addresses = written
+            .into_iter()
+            .filter_map(|(place, text)| self.host_port(place, &text, destinations, Carrier::Tcp))
+            .collect::<Vec<_>>();
+        let heard = match sink.track {
+            Some(HeardTrack::FromCustomer) => Heard::Only(Track::FromCustomer),
+            Some(HeardTrack::ToCustomer) => Heard::Only(Track::ToCustomer),
+            Some(HeardTrack::Mixed) | None => Heard::Mixed,
+        };
+        (!addresses.is_empty()).then_some(AudioSocket { addresses, heard })
+    }
+
+    fn rtp(&mut self, place: &Place, sink: &Sink, destinations: &Destinations) -> Option<Rtp> {
+        // RFC 3551 §6: 0 is PCMU and 8 is PCMA, at 8000 Hz; 96 to 127 are what both ends agree on.
+        let fixed = match sink.encoding {
+            Some(Encoding::Pcmu) => Some(0),
+            Some(Encoding::Pcma) => Some(8),
+            Some(Encoding::L16) | None => None,
+        };
+        let payload_type = sink.payload_type.or(fixed).unwrap_or(96);
+        if Some(payload_type) != fixed && !(96..=127).contains(&payload_type) {
+            self.wrong(
+                place.key("payload_type"),
+                "a payload type is 96 to 127, or 0 for \"pcmu\" and 8 for \"pcma\"",
+            );
+        }
+        let Some(text) = &sink.address else {
+            let flaw = Flaw::at(place.key("address"), "an rtp sink needs an address");
+            self.note(flaw.with_help("address = \"recorder.example:5004\""));
+            return None;
+        };
+        let address = self.host_port(place.key("address"), text, destinations, Carrier::Udp)?;
+        Some(Rtp { address, payload_type: u8::try_from(payload_type).unwrap_or(96) })
+    }
+
+    /// The texts under one key or under its plural.
+    fn one_or_many(
+        &mut self,
+        place: &Place,
+        [one, many]: [&str; 2],
+        text: &Option<String>,
+        texts: &[String],
+        example: &str,
+    ) -> Option<Vec<(Place, String)>> {
+        match (text, texts) {
+            (Some(_), [_, ..]) => {
+                self.wrong(place.key(many), format!("`{one}` and `{many}` exclude each other"));
+                None
+            }
+            (Some(text), []) => Some(vec![(place.key(one), text.clone())]),
+            (None, [_, ..]) => {
+                let place = |index| place.key(many).index(index);
+                Some(texts.iter().enumerate().map(|(n, text)| (place(n), text.clone())).collect())
+            }
+            (None, []) => {
+                let flaw = Flaw::at(place.key(one), format!("this sink needs its {one}"));
+                self.note(flaw.with_help(example));
+                None
+            }
+        }
+    }
+
+    fn host_port(
+        &mut self,
+        place: Place,
+        text: &str,
+        destinations: &Destinations,
+        carrier: Carrier,
+    ) -> Option<HostPort> {
+        match text.parse::<HostPort>() {
+            Ok(address) => {
+                let (host, port) = (address.host(), address.port());
+                self.check_destination(place, destinations, host, port, carrier);
+                Some(address)
+            }
+            Err(error) => {
+                self.wrong(place, error.to_string());
+                None
+            }
+        }
     }
 
     fn reconnect(&mut self, place: &Place, file: &Reconnect) -> sink::Reconnect {
@@ -130,10 +360,20 @@ impl Builder {
         let mut small = |key: &str, value: u64, least: u64, most: u64| {
             u32::try_from(self.number(place.key(key), value, least..=most)).unwrap_or(u32::MAX)
         };
+        let rest_ms = small("rest_ms", file.rest_ms, 10, 600_000);
         sink::Reconnect {
             attempts: small("attempts", file.attempts, 0, 1_000),
             first_delay_ms: small("first_delay_ms", file.first_delay_ms, 10, 60_000),
             max_delay_ms: small("max_delay_ms", file.max_delay_ms, 10, 600_000),
+            mercy: Mercy {
+                failures: small("failures", file.failures, 0, 1_000),
+                rest: Duration::from_millis(rest_ms.into()),
+                connects_per_s: small("connects_per_s", file.connects_per_s, 1, 100_000),
+            },
         }
     }
+}
+
+fn quoted(word: &str) -> String {
+    format!("\"{word}\"")
 }

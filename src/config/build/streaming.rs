@@ -23,7 +23,9 @@ impl Builder {
             self.check_sink(Place::at("streaming.default_sink"), name, names);
         }
         let limits = |sink: &sink::Settings| {
-            (sink.name.clone(), call::SinkLimits { max_streams: sink.max_streams })
+            let max_duration = sink.max_duration;
+            let limits = call::SinkLimits { max_streams: sink.max_streams, max_duration };
+            (sink.name.clone(), limits)
         };
         call::Streaming {
             enabled: file.enabled,
@@ -52,11 +54,18 @@ impl Builder {
         if let Some(name) = start.sink.as_deref() {
             self.check_sink(place.key("sink"), name, names);
         }
+        for name in start.sinks.iter().flatten() {
+            self.check_sink(place.key("sinks"), name, names);
+        }
         let members = StartMembers {
             sink: start.sink.as_deref(),
+            sinks: start.sinks.as_deref(),
             stream: start.label.as_deref(),
             tracks: Some(&start.tracks),
             pause_as: start.pause_as.as_deref(),
+            max_duration_s: start.max_duration_s,
+            early_media: Some(start.early_media),
+            redact_dtmf: Some(start.redact_dtmf),
         };
         match request::start(members) {
             Ok(start) => Some(start),

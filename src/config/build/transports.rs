@@ -157,7 +157,7 @@ impl Builder {
     }
 
     /// A certificate and its key: both or neither.
-    fn pair(
+    pub(super) fn pair(
         &mut self,
         place: &Place,
         keys: [&str; 2],
@@ -218,7 +218,7 @@ pub(in crate::config) fn missing_files(settings: &TlsSettings) -> Vec<Flaw> {
     flaws
 }
 
-fn flaw<T>(place: Place, inspected: Result<T, tls::TlsFileError>) -> Option<Flaw> {
+pub(super) fn flaw<T>(place: Place, inspected: Result<T, tls::TlsFileError>) -> Option<Flaw> {
     let error = inspected.err()?;
     let flaw = Flaw::at(place, error.to_string());
     Some(match error.mend() {

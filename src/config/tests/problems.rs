@@ -33,7 +33,7 @@ fn an_unknown_key_is_told_with_its_line_and_the_nearest_known_one() {
           x test.toml has a problem
 
         Error:
-          x unknown variant `websockets`, expected one of `websocket`, `wav`, `scope`
+          x unknown variant `websockets`, expected one of `websocket`, `audiosocket`, `rtp`, `wav`, `scope`
            ,-[test.toml:3:8]
          2 | name = "a"
          3 | kind = "websockets"
@@ -259,4 +259,73 @@ fn a_file_that_is_not_there_says_so() {
     let error = load(Path::new("/nonexistent/sidestream.toml")).expect_err("it is not there");
     assert!(error.problems()[0].to_string().starts_with("the file cannot be read: "));
     assert_eq!(error.to_string(), "/nonexistent/sidestream.toml has a problem");
+}
+
+#[test]
+fn a_format_that_a_dialect_does_not_speak_is_refused_with_those_that_it_does() {
+    refused(
+        r#"
+[[sinks]]
+name = "a"
+kind = "websocket"
+dialect = "twilio"
+url = "wss://a.example/"
+sample_rate = 16000
+channels = "stereo"
+
+[[sinks]]
+name = "b"
+kind = "wav"
+directory = "/tmp"
+encoding = "pcmu"
+
+[[sinks]]
+name = "c"
+kind = "websocket"
+url = "wss://c.example/"
+sample_rate = 11025
+"#,
+        expect![[r#"
+              x test.toml has 5 problems
+
+            Error:
+              x sinks[0].sample_rate: this sink knows the rates in Hz 8000
+               ,-[test.toml:7:15]
+             6 | url = "wss://a.example/"
+             7 | sample_rate = 16000
+               :               ^^^^^
+             8 | channels = "stereo"
+               `----
+
+            Error:
+              x sinks[0].channels: this sink knows the layouts "separate", "mono"
+               ,-[test.toml:8:12]
+             7 | sample_rate = 16000
+             8 | channels = "stereo"
+               :            ^^^^^^^^
+             9 |
+               `----
+
+            Error:
+              x sinks[1].encoding: this sink knows the encodings "l16"
+                ,-[test.toml:14:12]
+             13 | directory = "/tmp"
+             14 | encoding = "pcmu"
+                :            ^^^^^^
+             15 |
+                `----
+
+            Error:
+              x sinks[2].sample_rate: this sink knows the rates in Hz 8000, 16000, 24000, 48000
+                ,-[test.toml:20:15]
+             19 | url = "wss://c.example/"
+             20 | sample_rate = 11025
+                :               ^^^^^
+                `----
+
+            Error:
+              x http: there is no API token, so nobody could use the API
+              help: add [[http.tokens]] with an id and a secret
+        "#]],
+    );
 }

@@ -50,8 +50,17 @@ fn the_sample_shows_every_key() {
             // Each excludes what the first of its list shows.
             let is_elsewhere = matches!(
                 (way.first().map(String::as_str), key),
-                (Some("sinks"), "directory")
-                    | (Some("routes"), "targets")
+                (
+                    Some("sinks"),
+                    "directory"
+                        | "urls"
+                        | "basic"
+                        | "address"
+                        | "addresses"
+                        | "track"
+                        | "payload_type"
+                ) | (Some("routes"), "targets")
+                    | (Some("routes" | "streaming"), "sink" | "sinks")
                     | (Some("routes" | "trunks"), "replace" | "strip" | "prefix")
                     | (Some("trunks"), "add" | "set" | "remove")
             );
@@ -91,15 +100,17 @@ fn everything_that_the_sample_shows_is_accepted() {
     let secrets = [
         ("SIDESTREAM_API_SECRET", "f3b0c1d2e3f4a5b6c7d8e9f0"),
         ("ASR_TOKEN", "t0k3n"),
+        ("ASR_KEY", "k3y-of-asr"),
+        ("TWILIO_TOKEN", "t0k3n-of-twilio"),
         ("HEP_KEY", "k3y"),
         ("ACME_PASSWORD", "s3cret-of-acme-31"),
         ("ACME_LOGIN", "s3cret-for-acme-32"),
         ("PHONE", "correct-horse-battery"),
     ];
     let config = read(&text, &secrets).unwrap_or_else(|error| panic!("{}", report(&error)));
-    assert_eq!(config.sinks.len(), 3);
+    assert_eq!(config.sinks.len(), 5);
     assert!(
-        matches!(&config.sinks[0].kind, Kind::WebSocket(socket) if socket.url.is_secure() && socket.bearer.is_some())
+        matches!(&config.sinks[0].kind, Kind::WebSocket(socket) if socket.urls[0].is_secure() && socket.credentials.authorization.is_some())
     );
     assert_eq!(config.switch.call.streaming.default_sink, Some(SinkName::new("asr")));
     let record = config.switch.call.streaming.record.clone().expect("the sample shows one");

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::request;
 use super::tables::{self, ContactError};
-use crate::command::{Denied, StartStream, Target, Verb};
+use crate::command::{Denied, Sinks, StartStream, Target, Verb};
 use crate::id::{CallId, RequestId, SinkName, StreamId, Tracks};
 
 /// Longest body that is read.
@@ -168,10 +168,9 @@ pub fn start(body: &[u8]) -> Result<ContactRequest, ContactRefusal> {
         invalid("ClientToken must be 1 to 500 printable ASCII characters".to_owned())
     })?;
     let start = StartStream {
-        sink: Some(sink(endpoint)?),
+        sinks: Sinks::These(vec![sink(endpoint)?]),
         tracks: Tracks::Both,
-        label: None,
-        pause_as: None,
+        ..StartStream::default()
     };
     Ok(ContactRequest { call: call(contact)?, request: Some(request), verb: Verb::Start(start) })
 }

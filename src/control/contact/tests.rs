@@ -28,7 +28,7 @@ fn a_start_names_a_sink_plainly_or_by_arn() {
         assert_eq!(parsed.call, CallId::from_u128(1));
         assert_eq!(parsed.request, Some(RequestId::new("t-1")));
         let Verb::Start(start) = parsed.verb else { panic!("a start") };
-        assert_eq!((start.sink, start.tracks), (Some(SinkName::new("asr")), Tracks::Both));
+        assert_eq!((start.sinks, start.tracks), ("asr".into(), Tracks::Both));
     }
 }
 

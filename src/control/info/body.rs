@@ -19,8 +19,12 @@ struct Body {
     id: Option<String>,
     stream: Option<String>,
     sink: Option<String>,
+    sinks: Option<Vec<String>>,
     tracks: Option<Vec<String>>,
     pause_as: Option<String>,
+    max_duration_s: Option<u64>,
+    early_media: Option<bool>,
+    redact_dtmf: Option<bool>,
     track: Option<String>,
     name: Option<String>,
 }
@@ -36,6 +40,8 @@ enum Op {
     Unmute,
     Mark,
     Status,
+    Select,
+    Unselect,
 }
 
 /// Reads a body: who asks (if it says so) and what is asked.
@@ -74,11 +80,16 @@ impl Body {
     /// A member that the operation has no use for is a misunderstanding, so it is refused instead of ignored.
     fn check_members(&self) -> Result<(), InfoError> {
         let is_start = self.op == Op::Start;
+        let names_sink = is_start || matches!(self.op, Op::Select | Op::Unselect);
         let is_mute = matches!(self.op, Op::Mute | Op::Unmute);
         let given = [
-            ("sink", self.sink.is_some(), is_start),
+            ("sink", self.sink.is_some(), names_sink),
+            ("sinks", self.sinks.is_some(), is_start),
             ("tracks", self.tracks.is_some(), is_start),
             ("pause_as", self.pause_as.is_some(), is_start),
+            ("max_duration_s", self.max_duration_s.is_some(), is_start),
+            ("early_media", self.early_media.is_some(), is_start),
+            ("redact_dtmf", self.redact_dtmf.is_some(), is_start),
             ("track", self.track.is_some(), is_mute),
             ("name", self.name.is_some(), self.op == Op::Mark),
         ];
@@ -91,12 +102,17 @@ impl Body {
     fn verb(&self) -> Result<Verb, BadMember> {
         let target = || request::target(self.stream.as_deref());
         let track = || request::track(self.track.as_deref());
+        let terminal = || request::terminal(self.sink.as_deref());
         Ok(match self.op {
             Op::Start => Verb::Start(request::start(StartMembers {
                 sink: self.sink.as_deref(),
+                sinks: self.sinks.as_deref(),
                 stream: self.stream.as_deref(),
                 tracks: self.tracks.as_deref(),
                 pause_as: self.pause_as.as_deref(),
+                max_duration_s: self.max_duration_s,
+                early_media: self.early_media,
+                redact_dtmf: self.redact_dtmf,
             })?),
             Op::Stop => Verb::Stop(target()?),
             Op::Pause => Verb::Pause(target()?),
@@ -105,6 +121,8 @@ impl Body {
             Op::Unmute => Verb::Unmute(target()?, track()?),
             Op::Mark => Verb::Mark(target()?, request::mark_name(self.name.as_deref())?),
             Op::Status => Verb::Status(target()?),
+            Op::Select => Verb::SelectTerminal(target()?, terminal()?),
+            Op::Unselect => Verb::UnselectTerminal(target()?, terminal()?),
         })
     }
 }

@@ -6,10 +6,10 @@ use expect_test::{Expect, expect};
 
 fn profile() -> RecordProfile {
     let start = StartStream {
-        sink: Some(SinkName::new("recorder")),
+        sinks: "recorder".into(),
         tracks: Tracks::Both,
         label: Some("record".into()),
-        pause_as: None,
+        ..StartStream::default()
     };
     RecordProfile { start }
 }
@@ -71,11 +71,11 @@ fn every_operation_becomes_its_verb() {
         ],
         expect![[r#"
             {"v":1,"op":"start","sink":"asr","tracks":["from_customer","to_customer"],"id":"req-8"}
-              req-8 Start(StartStream { sink: Some("asr"), tracks: Both, label: None, pause_as: None })
+              req-8 Start(StartStream { sinks: These(["asr"]), tracks: Both, label: None, pause_as: None, max_duration: None, early_media: false, redact_dtmf: false })
             {"v":1,"op":"start"}
-              - Start(StartStream { sink: None, tracks: From, label: None, pause_as: None })
+              - Start(StartStream { sinks: Default, tracks: From, label: None, pause_as: None, max_duration: None, early_media: false, redact_dtmf: false })
             {"v":1,"op":"start","stream":"s1","pause_as":"silence"}
-              - Start(StartStream { sink: None, tracks: From, label: Some("s1"), pause_as: Some(Silence) })
+              - Start(StartStream { sinks: Default, tracks: From, label: Some("s1"), pause_as: Some(Silence), max_duration: None, early_media: false, redact_dtmf: false })
             {"v":1,"op":"stop"}
               - Stop(All)
             {"v":1,"op":"pause","stream":"s1","id":"req-7"}
@@ -137,11 +137,11 @@ fn a_body_that_is_not_understood_is_refused_in_words() {
             {"v":1}
               400 Warning: 399 sidestream "missing field `op` at line 1 column 7"
             {"v":1,"op":"fly"}
-              400 Warning: 399 sidestream "unknown variant `fly`, expected one of `start`, `stop`, `pause`, `resume`, `mute`, `unmute`, `mark`, `status` at line 1 column 17"
+              400 Warning: 399 sidestream "unknown variant `fly`, expected one of `start`, `stop`, `pause`, `resume`, `mute`, `unmute`, `mark`, `status`, `select`, `unselect` at line 1 column 17"
             {"v":1,"op":"stop","op":"start"}
               400 Warning: 399 sidestream "duplicate field `op` at line 1 column 23"
             {"v":1,"op":"start","url":"wss://evil.example/"}
-              400 Warning: 399 sidestream "unknown field `url`, expected one of `v`, `op`, `id`, `stream`, `sink`, `tracks`, `pause_as`, `track`, `name` at line 1 column 25"
+              400 Warning: 399 sidestream "unknown field `url`, expected one of `v`, `op`, `id`, `stream`, `sink`, `sinks`, `tracks`, `pause_as`, `max_duration_s`, `early_media`, `redact_dtmf`, `track`, `name` at line 1 column 25"
             {"v":1,"op":"start","sink":"wss://evil.example/"}
               400 Warning: 399 sidestream "sink must be the name of a configured sink: 1 to 64 letters, digits, '.', '_' or '-'; an address is never taken"
             {"v":1,"op":"start","sink":"10.0.0.1:9000"}
@@ -274,7 +274,7 @@ fn status(id: u128, state: StreamState) -> StreamStatus {
     StreamStatus {
         stream: StreamId::from_u128(id),
         label: (id == 1).then(|| "s1".to_owned()),
-        sink: SinkName::new("asr"),
+        sinks: vec![SinkName::new("asr")],
         state,
         media_time: MediaTime::from_micros(1_240_000),
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::stream::one_or_list;
 use super::{ErrorView, ManifestView, Timestamp};
 use crate::command::Origin;
 use crate::control::{tables, tapi};
@@ -101,13 +102,17 @@ pub enum KindView {
         outcome: &'static str,
     },
     StreamArmed {
-        sink: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sink: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sinks: Option<Vec<String>>,
         tracks: Vec<&'static str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         label: Option<String>,
     },
     StreamActive,
     StreamPaused,
+    StreamResumed,
     StreamMuted {
         track: &'static str,
     },
@@ -120,16 +125,30 @@ pub enum KindView {
     StreamDenied {
         error: ErrorView,
     },
+    TerminalSelected {
+        terminal: u16,
+        sink: String,
+    },
+    TerminalEnded {
+        terminal: u16,
+        sink: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        manifest: Option<ManifestView>,
+    },
     SinkLost {
+        sink: String,
         reason: String,
     },
     StreamDiscarded {
+        sink: String,
         track: &'static str,
         samples: u64,
     },
     StreamEnded {
         #[serde(skip_serializing_if = "Option::is_none")]
         manifest: Option<ManifestView>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        manifests: Option<Vec<ManifestView>>,
     },
 }
 
@@ -176,10 +195,13 @@ impl KindView {
             KindView::StreamArmed { .. } => "stream_armed",
             KindView::StreamActive => "stream_active",
             KindView::StreamPaused => "stream_paused",
+            KindView::StreamResumed => "stream_resumed",
             KindView::StreamMuted { .. } => "stream_muted",
             KindView::StreamUnmuted { .. } => "stream_unmuted",
             KindView::StreamMarked { .. } => "stream_marked",
             KindView::StreamDenied { .. } => "stream_denied",
+            KindView::TerminalSelected { .. } => "terminal_selected",
+            KindView::TerminalEnded { .. } => "terminal_ended",
             KindView::SinkLost { .. } => "sink_lost",
             KindView::StreamDiscarded { .. } => "stream_discarded",
             KindView::StreamEnded { .. } => "stream_ended",
@@ -213,25 +235,41 @@ impl From<&Kind> for KindView {
             Kind::CallEnded { status, outcome } => {
                 KindView::CallEnded { status: *status, outcome: outcome_name(*outcome) }
             }
-            Kind::StreamArmed { sink, tracks, label } => KindView::StreamArmed {
-                sink: sink.to_string(),
-                tracks: track_names(*tracks),
-                label: label.clone(),
-            },
+            Kind::StreamArmed { sinks, tracks, label } => {
+                let (sink, sinks) = one_or_list(sinks);
+                let (tracks, label) = (track_names(*tracks), label.clone());
+                KindView::StreamArmed { sink, sinks, tracks, label }
+            }
             Kind::StreamActive => KindView::StreamActive,
             Kind::StreamPaused => KindView::StreamPaused,
+            Kind::StreamResumed => KindView::StreamResumed,
             Kind::StreamMuted(track) => KindView::StreamMuted { track: track.as_str() },
             Kind::StreamUnmuted(track) => KindView::StreamUnmuted { track: track.as_str() },
             Kind::StreamMarked(name) => KindView::StreamMarked { name: name.clone() },
             Kind::StreamDenied(denied) => KindView::StreamDenied {
                 error: ErrorView::new(tables::refusal(denied).code, denied.to_string()),
             },
-            Kind::SinkLost { reason } => KindView::SinkLost { reason: reason.clone() },
-            Kind::StreamDiscarded { track, samples } => {
-                KindView::StreamDiscarded { track: track.as_str(), samples: *samples }
+            Kind::TerminalSelected { terminal, sink } => {
+                KindView::TerminalSelected { terminal: *terminal, sink: sink.to_string() }
             }
-            Kind::StreamEnded { manifest } => {
-                KindView::StreamEnded { manifest: manifest.as_deref().map(ManifestView::from) }
+            Kind::TerminalEnded { terminal, sink, manifest } => KindView::TerminalEnded {
+                terminal: *terminal,
+                sink: sink.to_string(),
+                manifest: manifest.as_deref().map(ManifestView::from),
+            },
+            Kind::SinkLost { sink, reason } => {
+                KindView::SinkLost { sink: sink.to_string(), reason: reason.clone() }
+            }
+            Kind::StreamDiscarded { sink, track, samples } => KindView::StreamDiscarded {
+                sink: sink.to_string(),
+                track: track.as_str(),
+                samples: *samples,
+            },
+            Kind::StreamEnded { manifests } => {
+                let mut views: Vec<_> =
+                    manifests.iter().map(|it| ManifestView::from(it.as_ref())).collect();
+                let manifest = if views.len() == 1 { views.pop() } else { None };
+                KindView::StreamEnded { manifest, manifests: (!views.is_empty()).then_some(views) }
             }
         }
     }
@@ -309,8 +347,11 @@ mod tests {
 
     #[test]
     fn an_event_is_one_flat_object() {
-        let armed =
-            Kind::StreamArmed { sink: SinkName::new("asr"), tracks: Tracks::Both, label: None };
+        let armed = Kind::StreamArmed {
+            sinks: vec![SinkName::new("asr")],
+            tracks: Tracks::Both,
+            label: None,
+        };
         expect![[r#"{"number":17,"call":"00000000000000000000000001","stream":"00000000000000000000000002","seq":3,"at":"1970-01-01T00:00:01.500Z","media_time_ms":20,"kind":"stream_armed","sink":"asr","tracks":["from_customer","to_customer"],"cause":"request","origin":"info","origin_leg":0,"tapi":{"event":"CME_NEW_STREAM","event_number":0,"cause":"CMC_LOCAL_REQUEST","cause_number":3}}"#]].assert_eq(&written(armed));
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::event::{Manifest, SpanKind, TrackManifest};
 
-/// The account of one stream.
+/// The account of one terminal of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct ManifestView {
@@ -14,6 +14,8 @@ pub struct ManifestView {
     pub call: String,
     /// The stream.
     pub stream: String,
+    /// Which of its terminals.
+    pub terminal: u16,
     /// Where it went.
     pub sink: String,
     /// Samples per second of every position in here, in Hz.
@@ -65,6 +67,7 @@ impl From<&Manifest> for ManifestView {
         ManifestView {
             call: manifest.call.to_string(),
             stream: manifest.stream.to_string(),
+            terminal: manifest.terminal,
             sink: manifest.sink.to_string(),
             sample_rate: manifest.sample_rate,
             clock: manifest.clock,

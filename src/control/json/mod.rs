@@ -14,8 +14,8 @@ pub use call::{CallState, CallView, LegFiguresView, LegView};
 pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_names};
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use message::{MessageView, MessagesView};
-pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkView};
-pub use stream::{AcceptedView, StreamFiguresView, StreamStatusView, StreamView};
+pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView};
+pub use stream::{AcceptedView, StreamFiguresView, StreamStatusView, StreamView, TerminalView};
 pub use timestamp::Timestamp;
 pub use trunk::{TrunkRegistrationView, TrunkView};
 

@@ -8,22 +8,37 @@ use serde::Serialize;
 pub struct SinkView {
     /// The name that commands use.
     pub name: String,
-    /// `websocket`, `wav` or `scope`.
+    /// `websocket`, `audiosocket`, `rtp`, `wav` or `scope`.
     pub kind: &'static str,
     /// What it speaks, for a WebSocket sink.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<&'static str>,
-    /// Host and port of a WebSocket sink, without path and query, which may hold secrets.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
+    /// Where it is, in the order in which its addresses are tried; for sinks that are reached over the network.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<SinkAddressView>,
     /// Samples per second that leave, in Hz.
     pub sample_rate: u32,
-    /// `l16` or `pcmu`.
+    /// `l16`, `pcmu` or `pcma`.
     pub encoding: &'static str,
+    /// How the tracks lie in it: `separate`, `mono`, `stereo` or `mixed`.
+    pub channels: &'static str,
     /// How many streams it serves at once.
     pub max_streams: usize,
     /// How many it serves.
     pub live_streams: usize,
+}
+
+/// One address of a sink, as all its streams know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct SinkAddressView {
+    /// Host and port, without path and query, which may hold secrets.
+    pub address: String,
+    /// `closed`: it is tried; `open`: it failed too often and is left alone; `half_open`: one stream is trying it for all.
+    pub circuit: &'static str,
+    /// Why the last attempt failed, until one succeeds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
 }
 
 /// Levels of a stream that goes to the built-in scope.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::command::{Accepted, StreamStatus};
+use crate::id::SinkName;
 
 /// A stream in the answer to a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -13,8 +14,12 @@ pub struct StreamStatusView {
     /// The requester's label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Name of the configured sink.
-    pub sink: String,
+    /// Name of its sink; absent when it has none, or several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sink: Option<String>,
+    /// Names of its sinks, when it has none or several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sinks: Option<Vec<String>>,
     /// `armed`, `active`, `paused` or `ended`.
     pub state: &'static str,
     /// Where the stream's clock stands.
@@ -23,13 +28,23 @@ pub struct StreamStatusView {
 
 impl From<&StreamStatus> for StreamStatusView {
     fn from(status: &StreamStatus) -> Self {
+        let (sink, sinks) = one_or_list(&status.sinks);
         StreamStatusView {
             stream: status.stream.to_string(),
             label: status.label.clone(),
-            sink: status.sink.to_string(),
+            sink,
+            sinks,
             state: status.state.as_str(),
             media_time_ms: status.media_time.as_millis(),
         }
+    }
+}
+
+/// The one sink by itself; none or several as a list.
+pub(super) fn one_or_list(sinks: &[SinkName]) -> (Option<String>, Option<Vec<String>>) {
+    match sinks {
+        [one] => (Some(one.to_string()), None),
+        list => (None, Some(list.iter().map(ToString::to_string).collect())),
     }
 }
 
@@ -63,8 +78,11 @@ pub struct StreamView {
     /// The requester's label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Name of the configured sink.
-    pub sink: String,
+    /// Name of the sink of its first terminal; absent when it never had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sink: Option<String>,
+    /// Every sink that it goes or went to, in order of their selection.
+    pub terminals: Vec<TerminalView>,
     /// `from_customer`, `to_customer` or both.
     pub tracks: Vec<&'static str>,
     /// The tracks of it that are muted.
@@ -84,11 +102,27 @@ pub struct StreamView {
     pub media_time_ms: u64,
     /// Samples given up so far, all tracks.
     pub discarded_samples: u64,
-    /// Delivery figures, once there are any.
+    /// Delivery figures of its first terminal, once there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub figures: Option<StreamFiguresView>,
     /// Whether `/v1/streams/{id}/manifest` answers.
     pub has_manifest: bool,
+}
+
+/// One sink of a stream.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct TerminalView {
+    /// Its number within the stream.
+    pub terminal: u16,
+    /// Name of the configured sink.
+    pub sink: String,
+    /// Why it ended; absent while the sink gets the stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<&'static str>,
+    /// Delivery figures, once there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figures: Option<StreamFiguresView>,
 }
 
 /// What was delivered to the sink so far.

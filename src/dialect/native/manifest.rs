@@ -8,13 +8,17 @@ use crate::dialect::names;
 use crate::event::{Manifest, Span, SpanKind, TrackManifest};
 use crate::id::Track;
 
-/// The account of a stream.
+/// The account of one terminal of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct ManifestView {
     /// The call's id.
     pub call: String,
     /// The stream's id.
     pub stream: String,
+    /// Which of the stream's terminals.
+    #[serde(default)]
+    pub terminal: u16,
     /// The sink's configured name.
     pub sink: String,
     /// Samples per second.
@@ -27,9 +31,11 @@ pub struct ManifestView {
 
 /// The account of one track.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct TrackView {
     /// Which track.
     #[serde(with = "names::track")]
+    #[cfg_attr(feature = "server", schema(value_type = names::TrackName))]
     pub track: Track,
     /// Every span in order; their samples sum up to the clock.
     pub spans: Vec<SpanView>,
@@ -47,9 +53,11 @@ pub struct TrackView {
 
 /// A stretch of a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct SpanView {
     /// What it holds.
     #[serde(with = "names::kind")]
+    #[cfg_attr(feature = "server", schema(value_type = names::KindName))]
     pub kind: SpanKind,
     /// Its first sample.
     pub start: u64,
@@ -62,6 +70,7 @@ impl From<&Manifest> for ManifestView {
         ManifestView {
             call: manifest.call.to_string(),
             stream: manifest.stream.to_string(),
+            terminal: manifest.terminal,
             sink: manifest.sink.to_string(),
             sample_rate: manifest.sample_rate,
             clock: manifest.clock,
@@ -170,6 +179,7 @@ mod tests {
         ManifestView {
             call: String::new(),
             stream: String::new(),
+            terminal: 0,
             sink: String::new(),
             sample_rate: 8000,
             clock,

@@ -11,10 +11,12 @@
 //! ```
 //!
 //! Numbers are big-endian; [`FrameHeader`] is the one place that knows the layout. Samples are as the hello's `encoding` says
-//! (`pcm_s16le`: 16 bit little-endian, `pcmu`: mu-law).
+//! (`pcm_s16le`: 16 bit little-endian, `pcmu`: mu-law, `pcma`: A-law).
 
 mod frame;
 mod manifest;
+#[cfg(all(test, feature = "server"))]
+mod schema;
 mod wire;
 
 pub use frame::{FrameError, FrameHeader};

@@ -20,11 +20,13 @@ pub const fn encoding_name(encoding: Encoding) -> &'static str {
     match encoding {
         Encoding::L16 => "pcm_s16le",
         Encoding::Pcmu => "pcmu",
+        Encoding::Pcma => "pcma",
     }
 }
 
 /// What we tell a sink.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Telling {
     /// The first message of a connection.
@@ -33,9 +35,11 @@ pub enum Telling {
     Gap {
         /// The track.
         #[serde(with = "names::track")]
+        #[cfg_attr(feature = "server", schema(value_type = names::TrackName))]
         track: Track,
         /// Why there is nothing.
         #[serde(with = "names::kind")]
+        #[cfg_attr(feature = "server", schema(value_type = names::KindName))]
         kind: SpanKind,
         /// Its first sample.
         position: u64,
@@ -46,6 +50,7 @@ pub enum Telling {
     Dtmf {
         /// By whom.
         #[serde(with = "names::track")]
+        #[cfg_attr(feature = "server", schema(value_type = names::TrackName))]
         track: Track,
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digit: char,
@@ -75,6 +80,7 @@ pub enum Telling {
     Muted {
         /// The track.
         #[serde(with = "names::track")]
+        #[cfg_attr(feature = "server", schema(value_type = names::TrackName))]
         track: Track,
         /// Where on the clock.
         position: u64,
@@ -83,6 +89,7 @@ pub enum Telling {
     Unmuted {
         /// The track.
         #[serde(with = "names::track")]
+        #[cfg_attr(feature = "server", schema(value_type = names::TrackName))]
         track: Track,
         /// Where on the clock.
         position: u64,
@@ -91,6 +98,7 @@ pub enum Telling {
     Held {
         /// The track.
         #[serde(with = "names::track")]
+        #[cfg_attr(feature = "server", schema(value_type = names::TrackName))]
         track: Track,
         /// Where on the clock.
         position: u64,
@@ -99,6 +107,7 @@ pub enum Telling {
     Unheld {
         /// The track.
         #[serde(with = "names::track")]
+        #[cfg_attr(feature = "server", schema(value_type = names::TrackName))]
         track: Track,
         /// Where on the clock.
         position: u64,
@@ -139,6 +148,7 @@ impl Telling {
 
 /// The first message of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Hello {
     /// [`PROTOCOL`].
     pub protocol: String,
@@ -154,10 +164,11 @@ pub struct Hello {
     pub label: Option<String>,
     /// The tracks that will come.
     #[serde(with = "names::tracks")]
+    #[cfg_attr(feature = "server", schema(value_type = Vec<names::TrackName>))]
     pub tracks: Vec<Track>,
     /// Samples per second of every position and every frame.
     pub sample_rate: u32,
-    /// `pcm_s16le` or `pcmu`.
+    /// `pcm_s16le`, `pcmu` or `pcma`.
     pub encoding: String,
     /// Milliseconds of audio in a frame.
     pub frame_ms: u32,
@@ -169,6 +180,7 @@ pub struct Hello {
     pub to: String,
     /// The contact's attributes.
     #[serde(with = "names::pairs")]
+    #[cfg_attr(feature = "server", schema(value_type = std::collections::BTreeMap<String, String>))]
     pub attributes: Vec<(String, String)>,
     /// Counts the stream's connections from 1.
     pub connection: u32,
@@ -178,6 +190,7 @@ pub struct Hello {
 
 /// The sample position per track from which a connection goes on; zeros on the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Resume {
     /// Of `from_customer`.
     pub from_customer: u64,
@@ -187,12 +200,14 @@ pub struct Resume {
 
 /// What a sink may tell us.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Answer {
     /// It has every sample of `track` before `position`.
     Ack {
         /// The track.
         #[serde(with = "names::track")]
+        #[cfg_attr(feature = "server", schema(value_type = names::TrackName))]
         track: Track,
         /// The first sample that it lacks.
         position: u64,

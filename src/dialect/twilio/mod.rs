@@ -11,8 +11,6 @@ mod wire;
 
 pub use wire::{Connected, Dtmf, Mark, Media, MediaFormat, Start, Stop, Telling};
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
@@ -72,26 +70,11 @@ impl Twilio {
                     sample_rate: 8000,
                     channels: 1,
                 },
-                custom_parameters: self.custom_parameters(),
+                custom_parameters: self.info.parameters(),
             },
             stream_sid: self.sids.stream.clone(),
         };
         vec![connected.message(), start.message()]
-    }
-
-    /// The contact's attributes, and beside them the names that join this stream to our own interfaces. An attribute of the
-    /// same name wins.
-    fn custom_parameters(&self) -> BTreeMap<String, String> {
-        let info = &self.info;
-        let ours = [
-            ("contact_id", Some(info.call.to_string())),
-            ("streaming_id", Some(info.stream.to_string())),
-            ("from", Some(info.from.clone())),
-            ("to", Some(info.to.clone())),
-            ("label", info.label.clone()),
-        ];
-        let ours = ours.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        ours.chain(info.attributes.iter().cloned()).collect()
     }
 
     pub(super) fn item(&mut self, item: &Item) -> Option<Message> {

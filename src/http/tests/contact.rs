@@ -30,7 +30,7 @@ async fn a_request_signed_by_botocore_starts_a_stream() {
     assert_eq!(status, 200, "{body}");
     assert_eq!(body["StreamingId"], STREAM);
     assert_eq!(body["data"]["created_at"], "2026-11-21T09:30:00.000Z");
-    let expected = r#"t-1 Start(StartStream { sink: Some("asr"), tracks: Both, label: None, pause_as: None })"#;
+    let expected = r#"t-1 Start(StartStream { sinks: These(["asr"]), tracks: Both, label: None, pause_as: None, max_duration: None, early_media: false, redact_dtmf: false })"#;
     assert_eq!(bench.verbs(), [expected]);
     assert_eq!(lock(&bench.asked)[0].1.origin, Origin::ContactApi);
 }

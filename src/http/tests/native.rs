@@ -72,7 +72,7 @@ async fn a_start_answers_with_the_new_stream_and_where_it_is() {
         bench.response("POST", &format!("/v1/calls/{CALL}/streams"), body, &headers).await;
     assert_eq!(response.status(), StatusCode::CREATED);
     assert_eq!(response.headers()["location"], format!("/v1/streams/{STREAM}"));
-    let expected = r#"k-1 Start(StartStream { sink: Some("asr"), tracks: To, label: Some("s1"), pause_as: Some(Silence) })"#;
+    let expected = r#"k-1 Start(StartStream { sinks: These(["asr"]), tracks: To, label: Some("s1"), pause_as: Some(Silence), max_duration: None, early_media: false, redact_dtmf: false })"#;
     assert_eq!(bench.verbs(), [expected]);
     let (_, answer) = bench.send("POST", &format!("/v1/calls/{CALL}/streams"), "").await;
     let text = r#"{"changed":true,"streams":[{"label":"s1","media_time_ms":1240,"sink":"asr","state":"active","stream":"00000000000000000000000002"}]}"#;
@@ -118,12 +118,13 @@ async fn streams_manifests_sinks_and_levels_are_shown() {
     let manifest = Manifest {
         call: CallId::from_u128(1),
         stream: StreamId::from_u128(2),
+        terminal: 0,
         sink: SinkName::new("asr"),
         sample_rate: 8000,
         clock: 0,
         tracks: Vec::new(),
     };
-    bench.tell(Some(2), Kind::StreamEnded { manifest: Some(Arc::new(manifest)) });
+    bench.tell(Some(2), Kind::StreamEnded { manifests: vec![Arc::new(manifest)] });
     let (status, manifest) = bench.send("GET", &path, "").await;
     assert_eq!((status, manifest["holds"].as_bool()), (StatusCode::OK, Some(true)));
     let (_, stream) = bench.send("GET", &format!("/v1/streams/{STREAM}"), "").await;

@@ -50,6 +50,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
     let expected = [
         "DELETE /v1/bans/{source}",
         "DELETE /v1/calls/{call}",
+        "GET /.well-known/jwks.json",
         "GET /healthz",
         "GET /metrics",
         "GET /readyz",
@@ -63,13 +64,16 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "GET /v1/sinks",
         "GET /v1/streams/{stream}",
         "GET /v1/streams/{stream}/manifest",
+        "GET /v1/streams/{stream}/manifest.jws",
         "GET /v1/streams/{stream}/scope",
         "GET /v1/trunks",
         "GET /v1/trunks/{trunk}",
         "POST /contact/start-streaming",
         "POST /contact/stop-streaming",
         "POST /v1/calls/{call}/streams",
+        "POST /v1/calls/{call}/streams/{stream}/tapi/{method}",
         "POST /v1/calls/{call}/streams/{stream}/{verb}",
+        "POST /v1/calls/{call}/tapi/{method}",
         "POST /v1/calls/{call}/transfer",
     ];
     assert_eq!(described, expected);

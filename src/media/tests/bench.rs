@@ -18,7 +18,7 @@ use super::{at, rtp_with};
 use crate::codec::Codec;
 use crate::command::PauseAs;
 use crate::event::{Manifest, SpanKind, TrackManifest};
-use crate::id::{CallId, StreamId, Track, Tracks};
+use crate::id::{CallId, StreamId, TerminalId, Track, Tracks};
 use crate::media::{
     Assembler, AssemblyPlan, Control, Encoding, Frame, Item, PayloadMap, TapWriter, ring,
 };
@@ -33,9 +33,10 @@ pub(super) const RING: usize = 100_000;
 pub(super) fn plan() -> AssemblyPlan {
     AssemblyPlan {
         call: CallId::from_u128(1),
-        stream: StreamId::from_u128(2),
+        terminal: TerminalId::first(StreamId::from_u128(2)),
         sink: "bench".into(),
         start: at(START),
+        begin: at(START),
         tracks: Tracks::From,
         payloads: PayloadMap::from(&[
             (0, Codec::Pcmu),
@@ -48,6 +49,7 @@ pub(super) fn plan() -> AssemblyPlan {
         encoding: Encoding::Pcmu,
         frame_ms: 20,
         pause_as: PauseAs::Omit,
+        redact_dtmf: false,
         gaps_as_silence: false,
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     }

@@ -1,12 +1,12 @@
 //! What people ask of a running stream, and what it looks like at the sink.
 
-use super::bench::{Bench, RING, check, describe, plan, play};
+use super::bench::{Bench, RING, check, describe, moment, plan, play};
 use super::{rtp, rtp_with};
 use crate::codec::Codec;
 use crate::command::PauseAs;
 use crate::event::SpanKind;
 use crate::id::Track;
-use crate::media::{AssemblyPlan, Control, Encoding, Item, PayloadMap};
+use crate::media::{AssemblyPlan, Control, Encoding, Item, PayloadMap, REDACTED};
 
 #[test]
 fn conditions_type_what_they_cover_and_only_that() {
@@ -80,9 +80,8 @@ fn loss_is_a_gap_unless_the_plan_wants_silence() {
     assert_eq!(manifest.tracks[0].samples(SpanKind::Lost), 320);
 }
 
-#[test]
-fn a_key_press_and_a_mark_come_with_their_positions() {
-    let mut bench = Bench::new(plan(), RING);
+/// 100 ms of voice, then the key for 100 ms.
+fn press_five(bench: &mut Bench) {
     for n in 1..=10u16 {
         let now = u64::from(n) * 20;
         let event = [5, if n >= 8 { 0x8a } else { 10 }, 3, 0x20];
@@ -92,6 +91,12 @@ fn a_key_press_and_a_mark_come_with_their_positions() {
         };
         bench.send(Track::FromCustomer, &packet, now);
     }
+}
+
+#[test]
+fn a_key_press_and_a_mark_come_with_their_positions() {
+    let mut bench = Bench::new(plan(), RING);
+    press_five(&mut bench);
     bench.control(Control::Mark("here".into()), 200);
     bench.stop(300);
     let notes: Vec<&Item> = bench
@@ -104,6 +109,39 @@ fn a_key_press_and_a_mark_come_with_their_positions() {
         Item::Dtmf { track: Track::FromCustomer, digit: '5', duration_ms: 100, position: 480 };
     let mark = Item::Mark { name: "here".into(), position: 1600 };
     assert_eq!(notes, [&press, &mark]);
+}
+
+#[test]
+fn a_redacted_key_is_told_with_its_place_and_length_and_not_its_digit() {
+    let mut bench = Bench::new(AssemblyPlan { redact_dtmf: true, ..plan() }, RING);
+    press_five(&mut bench);
+    bench.stop(400);
+    let told = bench.items.iter().find_map(|(_, item)| match item {
+        Item::Dtmf { digit, duration_ms, position, .. } => Some((*digit, *duration_ms, *position)),
+        _ => None,
+    });
+    assert_eq!(told, Some((REDACTED, 100, 480)));
+}
+
+#[test]
+fn a_terminal_that_is_selected_later_begins_with_the_next_whole_frame_of_the_clock() {
+    for pause_as in [PauseAs::Omit, PauseAs::Silence] {
+        let begin = moment(1_005);
+        let mut bench = Bench::new(AssemblyPlan { begin, pause_as, ..plan() }, RING);
+        for n in 0..40u64 {
+            let packet = rtp(0, n as u16, n as u32 * 160, 1, 1);
+            bench.send(Track::FromCustomer, &packet, 800 + n * 20);
+        }
+        let manifest = bench.stop(1_600);
+        let [paused, audio, ..] = manifest.tracks[0].spans.as_slice() else {
+            panic!("{manifest:?}")
+        };
+        assert_eq!((paused.kind, paused.samples), (SpanKind::Paused, 1_020 * 8));
+        assert_eq!((audio.kind, audio.start), (SpanKind::Audio, 1_020 * 8));
+        let (_, first) = &bench.items[0];
+        assert_eq!(*first, Item::Gap(Track::FromCustomer, *paused), "never frames, all at once");
+        assert_eq!(bench.frames(Track::FromCustomer).next().map(|it| it.sequence), Some(0));
+    }
 }
 
 #[test]

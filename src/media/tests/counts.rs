@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::relay::{A, B, C, STREAM, address, bridged, close, relay, remote, rtcp_of, say};
+use super::relay::{A, B, C, TERMINAL, address, bridged, close, relay, remote, rtcp_of, say};
 use super::{at, rtp};
 use crate::id::{PortId, Track, Tracks};
 use crate::media::{Drops, LocalPort, MediaCommand, Relay, Settings, ring};
@@ -37,6 +37,7 @@ fn every_packet_is_forwarded_or_dropped_for_one_reason() {
         held: 2,
         unbridged: 1,
         no_destination: 1,
+        ..Drops::default()
     };
     assert_eq!(figures.dropped, expected);
     assert_eq!((figures.received, figures.forwarded), (9, 1));
@@ -46,7 +47,7 @@ fn every_packet_is_forwarded_or_dropped_for_one_reason() {
 fn a_full_ring_costs_the_relay_nothing_but_a_count() {
     let mut relay = bridged();
     let (writer, reader) = ring(1000);
-    let tap = MediaCommand::Tap { stream: STREAM, port: A, tracks: Tracks::From, writer };
+    let tap = MediaCommand::Tap { terminal: TERMINAL, port: A, tracks: Tracks::From, writer };
     relay.handle_command(tap, at(0));
     for n in 0..50 {
         assert!(say(&mut relay, A, n, at(u64::from(n) * 20)).is_some());

@@ -1,4 +1,4 @@
-//! Scenarios of the whole room: the relay's in [`relay`], [`counts`], [`latch`], [`prompts`] and [`watch`], the timeline's in [`assembly`] and
+//! Scenarios of the whole room: the relay's in [`relay`], [`counts`], [`latch`], [`prompts`], [`voice`] and [`watch`], the timeline's in [`assembly`] and
 //! [`conditions`], and chance in [`random`].
 
 mod assembly;
@@ -9,6 +9,7 @@ mod latch;
 mod prompts;
 mod random;
 mod relay;
+mod voice;
 mod watch;
 
 use crate::time::Instant;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{at, rtp};
 use crate::codec::Codec;
-use crate::id::{PortId, StreamId, Track, Tracks};
+use crate::id::{PortId, StreamId, TerminalId, Track, Tracks};
 use crate::media::{
     Forward, LocalPort, MediaCommand, MediaEvent, PayloadMap, PortFigures, Relay, Settings,
     TapReader, ring,
@@ -14,7 +14,7 @@ use crate::time::Instant;
 pub(super) const A: PortId = PortId(1);
 pub(super) const B: PortId = PortId(2);
 pub(super) const C: PortId = PortId(3);
-pub(super) const STREAM: StreamId = StreamId::from_u128(7);
+pub(super) const TERMINAL: TerminalId = TerminalId::first(StreamId::from_u128(7));
 
 pub(super) fn address(port: PortId) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, port.0 as u8], 4000))
@@ -62,8 +62,8 @@ pub(super) fn say(relay: &mut Relay, port: PortId, sequence: u16, now: Instant) 
 
 pub(super) fn tap(relay: &mut Relay, port: PortId, tracks: Tracks) -> TapReader {
     let (writer, reader) = ring(100_000);
-    let stream = STREAM;
-    relay.handle_command(MediaCommand::Tap { stream, port, tracks, writer }, at(0));
+    let terminal = TERMINAL;
+    relay.handle_command(MediaCommand::Tap { terminal, port, tracks, writer }, at(0));
     reader
 }
 
@@ -192,7 +192,7 @@ fn a_tap_copies_what_the_customer_says_and_what_is_sent_to_the_customer() {
         (Track::FromCustomer, 3, at(60)),
     ];
     assert_eq!(copied, expected);
-    relay.handle_command(MediaCommand::Untap { stream: STREAM, port: A }, at(90));
+    relay.handle_command(MediaCommand::Untap { terminal: TERMINAL, port: A }, at(90));
     assert!(reader.is_abandoned());
 }
 

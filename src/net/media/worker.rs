@@ -170,7 +170,10 @@ impl Worker {
             | MediaCommand::Play { .. }
             | MediaCommand::Tap { .. }
             | MediaCommand::Untap { .. }
-            | MediaCommand::MoveTaps { .. } => {}
+            | MediaCommand::MoveTaps { .. }
+            | MediaCommand::Voice { .. }
+            | MediaCommand::Unvoice { .. }
+            | MediaCommand::MoveVoice { .. } => {}
         }
         self.relay.handle_command(command, now);
     }

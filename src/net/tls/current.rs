@@ -14,18 +14,23 @@ use crate::net::counters::Counters;
 
 /// The identity that new connections begin with. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(in crate::net) struct Current(watch::Receiver<Identity>);
+pub struct Current(watch::Receiver<Identity>);
 
 impl Current {
     /// The identity in force.
     pub(in crate::net) fn identity(&self) -> Identity {
         self.0.borrow().clone()
     }
+
+    /// What a client that dials shows and believes.
+    pub fn client(&self) -> Arc<rustls::ClientConfig> {
+        Arc::clone(&self.0.borrow().client)
+    }
 }
 
 /// Looks at the files and renews the identity when they change.
 #[derive(Debug)]
-pub(in crate::net) struct Renewal {
+pub struct Renewal {
     settings: TlsSettings,
     current: watch::Sender<Identity>,
     /// What the files looked like when they were last read.
@@ -41,7 +46,7 @@ impl Renewal {
     ///
     /// # Errors
     /// When a file is missing, broken or does not fit.
-    pub(in crate::net) fn begin(settings: TlsSettings) -> Result<(Renewal, Current), TlsFileError> {
+    pub fn begin(settings: TlsSettings) -> Result<(Renewal, Current), TlsFileError> {
         let seen = look(&settings);
         let (current, receiver) = watch::channel(Identity::load(&settings)?);
         for files in &settings.certificates {
@@ -64,7 +69,7 @@ impl Renewal {
     }
 
     /// Looks from time to time, until `stop`.
-    pub(in crate::net) async fn run(mut self, counters: Arc<Counters>, stop: CancellationToken) {
+    pub async fn run(mut self, counters: Arc<Counters>, stop: CancellationToken) {
         if self.seen.is_empty() {
             return;
         }

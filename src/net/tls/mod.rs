@@ -9,7 +9,7 @@ mod identity;
 mod names;
 mod settings;
 
-pub(super) use current::{Current, Renewal};
+pub use current::{Current, Renewal};
 pub use files::{TlsFileError, Validity};
 pub(super) use identity::is_for;
 pub use identity::{inspect, inspect_authorities};

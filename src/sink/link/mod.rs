@@ -3,23 +3,34 @@
 //! The stream's task asks a [`Link`] for its next [`Happening`] and lets it take from the outbox meanwhile. A link that waits,
 //! retries or is over holds up nobody but itself.
 
+mod connection;
+mod datagram;
 mod file;
 mod memory;
 mod socket;
 
+pub(super) use connection::{Connection, WRITE_BUFFER_BYTES};
+pub(super) use datagram::{DatagramLink, Look};
 pub(super) use file::FileLink;
 pub(super) use memory::MemoryLink;
 pub(super) use socket::SocketLink;
 
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+
 use super::outbox::Outbox;
+use super::settings::Reconnect;
 use crate::dialect::SinkSays;
 use crate::event::{Cause, Manifest};
 use crate::time::Instant;
 
 /// The way out of one stream.
 pub(super) enum Link {
-    /// A WebSocket that may go away and come back.
+    /// A connection that may go away and come back.
     Socket(Box<SocketLink>),
+    /// RTP.
+    Datagram(Box<DatagramLink>),
     /// A WAV file.
     File(Box<FileLink>),
     /// The scope.
@@ -52,6 +63,7 @@ impl Link {
     pub(super) async fn progress(&mut self, outbox: &mut Outbox, now: Instant) -> Happening {
         match self {
             Link::Socket(socket) => socket.progress(outbox, now).await,
+            Link::Datagram(datagram) => datagram.progress(outbox).await,
             Link::File(file) => file.progress(outbox).await,
             Link::Memory(memory) => memory.progress(outbox).await,
         }
@@ -61,6 +73,7 @@ impl Link {
     pub(super) fn is_idle(&self) -> bool {
         match self {
             Link::Socket(socket) => socket.is_idle(),
+            Link::Datagram(datagram) => datagram.is_idle(),
             Link::File(file) => file.is_idle(),
             Link::Memory(_) => true,
         }
@@ -70,7 +83,7 @@ impl Link {
     pub(super) fn hurry(&mut self) {
         match self {
             Link::File(file) => file.hurry(),
-            Link::Socket(_) | Link::Memory(_) => {}
+            Link::Socket(_) | Link::Datagram(_) | Link::Memory(_) => {}
         }
     }
 
@@ -78,6 +91,7 @@ impl Link {
     pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) {
         match self {
             Link::Socket(socket) => socket.farewell(cause, manifest).await,
+            Link::Datagram(datagram) => datagram.farewell().await,
             Link::File(file) => file.farewell(cause, manifest).await,
             Link::Memory(memory) => memory.farewell(),
         }
@@ -87,7 +101,39 @@ impl Link {
     pub(super) fn refuse(&mut self, reason: &str) {
         match self {
             Link::Socket(socket) => socket.refuse(reason),
-            Link::File(_) | Link::Memory(_) => {}
+            Link::Datagram(_) | Link::File(_) | Link::Memory(_) => {}
         }
+    }
+}
+
+/// The waits before further attempts, each with chance added: a thousand streams that lost their sink at once do not come back at
+/// once.
+fn delays(reconnect: Reconnect) -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(u64::from(reconnect.first_delay_ms)))
+        .with_max_delay(Duration::from_millis(u64::from(reconnect.max_delay_ms)))
+        .with_max_times(reconnect.attempts as usize)
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_streams_that_lose_their_sink_at_once_come_back_spread_over_time() {
+        let reconnect = Reconnect::default();
+        let firsts: Vec<Duration> = (0..1_000).filter_map(|_| delays(reconnect).next()).collect();
+        let least = Duration::from_millis(reconnect.first_delay_ms.into());
+        assert!(firsts.iter().all(|delay| (least..2 * least).contains(delay)));
+        // In no hundredth of the spread come more than 50 of them; 10 are to be expected.
+        let mut hundredths = [0; 100];
+        for delay in &firsts {
+            let place = (*delay - least).as_nanos() * 100 / least.as_nanos();
+            hundredths[place as usize] += 1;
+        }
+        assert!(hundredths.iter().all(|count| *count <= 50), "{hundredths:?}");
+        assert_eq!(delays(reconnect).count(), reconnect.attempts as usize);
     }
 }

@@ -1,4 +1,4 @@
-//! The way out over a WebSocket that may go away and come back.
+//! The way out over a connection that may go away and come back.
 //!
 //! ```text
 //!              connected                    lost                    delay over
@@ -15,20 +15,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::time::{Instant as Moment, Sleep, sleep};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{self, Message as Wire};
 
-use super::Happening;
+use super::connection::{Broken, Connection, News};
+use super::{Happening, delays};
 use crate::dialect::{Dialect, Message, SinkSays};
 use crate::event::{Cause, Manifest};
 use crate::sink::outbox::{Entry, Outbox};
 use crate::sink::settings::Reconnect;
-use crate::sink::target::{ConnectError, Connection, Target};
+use crate::sink::target::{ConnectError, Opening, Target};
 use crate::time::Instant;
 
 /// A connection that lasted this long was a real one: the next loss begins its back-off anew.
@@ -68,6 +66,8 @@ enum Past {
 /// See the module.
 pub(in crate::sink) struct SocketLink {
     target: Arc<Target>,
+    /// Told in every opening request.
+    stream: String,
     dialect: Dialect,
     reconnect: Reconnect,
     delays: ExponentialBackoff,
@@ -82,13 +82,15 @@ impl SocketLink {
     /// Begins to connect.
     pub(in crate::sink) fn new(
         target: Arc<Target>,
-        dialect: Dialect,
+        stream: String,
+        mut dialect: Dialect,
         reconnect: Reconnect,
     ) -> Self {
-        let state = State::Connecting(Arc::clone(&target).connect().boxed());
+        let state = State::Connecting(connect(&target, &stream, &mut dialect));
         let delays = delays(reconnect);
         SocketLink {
             target,
+            stream,
             dialect,
             reconnect,
             delays,
@@ -119,18 +121,27 @@ impl SocketLink {
                 }
                 State::Waiting(delay) => {
                     ready!(delay.poll_unpin(cx));
-                    self.state = State::Connecting(Arc::clone(&self.target).connect().boxed());
+                    self.state =
+                        State::Connecting(connect(&self.target, &self.stream, &mut self.dialect));
                 }
-                State::Up(_) => match ready!(self.poll_up(cx, outbox)) {
-                    Ok(Happening::Said(SinkSays::Garbage(what))) => {
-                        return Poll::Ready(self.handle_garbage(what));
-                    }
-                    Ok(happening) => return Poll::Ready(happening),
-                    Err(reason) => {
-                        outbox.handle_loss(now);
-                        return Poll::Ready(self.handle_failure(reason));
-                    }
-                },
+                State::Up(_) => {
+                    let reason = match ready!(self.poll_up(cx, outbox, now)) {
+                        Ok(Happening::Said(SinkSays::Garbage(what))) => {
+                            return Poll::Ready(self.handle_garbage(what));
+                        }
+                        Ok(Happening::Said(SinkSays::Unfit(why))) => {
+                            self.state = State::Over;
+                            return Poll::Ready(Happening::GaveUp(Cause::SinkProtocol, why));
+                        }
+                        Ok(Happening::Said(SinkSays::Reconnect)) => {
+                            "the sink wants another connection".to_owned()
+                        }
+                        Ok(happening) => return Poll::Ready(happening),
+                        Err(reason) => reason,
+                    };
+                    outbox.handle_loss(now);
+                    return Poll::Ready(self.handle_failure(reason));
+                }
                 State::Retired(patience) => {
                     ready!(patience.poll_unpin(cx));
                     self.state = State::Over;
@@ -194,29 +205,26 @@ impl SocketLink {
         &mut self,
         cx: &mut Context<'_>,
         outbox: &mut Outbox,
+        now: Instant,
     ) -> Poll<Result<Happening, String>> {
         let State::Up(up) = &mut self.state else {
             return Poll::Pending;
         };
-        let wrote = up.poll_write(cx, &mut self.first, &mut self.dialect, outbox);
+        if let Some(what) = self.dialect.overdue(now) {
+            return Poll::Ready(Err(what.to_owned()));
+        }
+        let wrote = up.poll_write(cx, &mut self.first, &mut self.dialect, outbox, now);
         if wrote.map_err(|error| error.to_string())? {
             return Poll::Ready(Ok(Happening::Gave));
         }
-        loop {
-            let message = match ready!(up.connection.poll_next_unpin(cx)) {
-                Some(Ok(Wire::Text(text))) => Message::Text(text.as_str().to_owned()),
-                Some(Ok(Wire::Binary(bytes))) => Message::Binary(bytes),
-                Some(Ok(Wire::Close(Some(frame)))) if frame.code == CloseCode::Normal => {
-                    self.state = State::Retired(Box::pin(sleep(RETIREMENT)));
-                    return Poll::Ready(Ok(Happening::SaidGoodbye));
-                }
-                Some(Ok(Wire::Close(frame))) => return Poll::Ready(Err(closed(frame.as_ref()))),
-                Some(Ok(Wire::Ping(_) | Wire::Pong(_) | Wire::Frame(_))) => continue,
-                Some(Err(error)) => return Poll::Ready(Err(error.to_string())),
-                None => return Poll::Ready(Err("the connection ended".to_owned())),
-            };
-            return Poll::Ready(Ok(Happening::Said(self.dialect.read(&message))));
-        }
+        Poll::Ready(match ready!(up.connection.poll_news(cx)) {
+            News::Said(message) => Ok(Happening::Said(self.dialect.read(&message))),
+            News::Goodbye => {
+                self.state = State::Retired(Box::pin(sleep(RETIREMENT)));
+                Ok(Happening::SaidGoodbye)
+            }
+            News::Over(reason) => Err(reason),
+        })
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -241,13 +249,18 @@ impl SocketLink {
         else {
             return;
         };
-        let last = wire(self.dialect.farewell(cause, manifest));
-        let close = CloseFrame { code: CloseCode::Normal, reason: "the stream has ended".into() };
-        if connection.feed(last).await.is_err() || connection.close(Some(close)).await.is_err() {
-            return;
-        }
-        while let Some(Ok(_)) = connection.next().await {}
+        let last = self.dialect.farewell(cause, manifest);
+        connection.part(last, &mut self.dialect).await;
     }
+}
+
+fn connect(
+    target: &Arc<Target>,
+    stream: &str,
+    dialect: &mut Dialect,
+) -> BoxFuture<'static, Result<Connection, ConnectError>> {
+    let opening = Opening { stream: stream.to_owned(), headers: dialect.handshake() };
+    Arc::clone(target).connect(Arc::new(opening)).boxed()
 }
 
 impl Up {
@@ -258,18 +271,19 @@ impl Up {
         first: &mut VecDeque<Message>,
         dialect: &mut Dialect,
         outbox: &mut Outbox,
-    ) -> Result<bool, tungstenite::Error> {
+        now: Instant,
+    ) -> Result<bool, Broken> {
         let mut wrote = false;
         if !self.poll_flush(cx)? {
             return Ok(false);
         }
-        while let Poll::Ready(ready) = self.connection.poll_ready_unpin(cx) {
+        while let Poll::Ready(ready) = self.connection.poll_ready(cx) {
             ready?;
-            let Some(message) = next_message(first, dialect, outbox) else {
+            let Some(message) = next_message(first, dialect, outbox, now) else {
                 break;
             };
             outbox.count_bytes(message.len());
-            self.connection.start_send_unpin(wire(message))?;
+            self.connection.start_send(message)?;
             self.unflushed = true;
             wrote = true;
         }
@@ -278,9 +292,9 @@ impl Up {
     }
 
     /// Tells whether everything written is in the kernel's hands.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, tungstenite::Error> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Broken> {
         if self.unflushed
-            && let Poll::Ready(flushed) = self.connection.poll_flush_unpin(cx)
+            && let Poll::Ready(flushed) = self.connection.poll_flush(cx)
         {
             flushed?;
             self.unflushed = false;
@@ -293,11 +307,18 @@ fn next_message(
     first: &mut VecDeque<Message>,
     dialect: &mut Dialect,
     outbox: &mut Outbox,
+    now: Instant,
 ) -> Option<Message> {
     if let Some(message) = first.pop_front() {
         return Some(message);
     }
     loop {
+        if let Some(message) = dialect.poll_message(now) {
+            return Some(message);
+        }
+        if !dialect.is_ready() {
+            return None;
+        }
         let (entry, delivery) = outbox.next()?;
         let message = match entry {
             Entry::Item(item) => dialect.item(&item, delivery),
@@ -307,27 +328,4 @@ fn next_message(
             return message;
         }
     }
-}
-
-fn wire(message: Message) -> Wire {
-    match message {
-        Message::Text(text) => Wire::Text(text.into()),
-        Message::Binary(bytes) => Wire::Binary(bytes),
-    }
-}
-
-fn closed(frame: Option<&CloseFrame>) -> String {
-    match frame {
-        Some(frame) => format!("the sink closed the connection with {}", frame.code),
-        None => "the sink closed the connection".to_owned(),
-    }
-}
-
-fn delays(reconnect: Reconnect) -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(u64::from(reconnect.first_delay_ms)))
-        .with_max_delay(Duration::from_millis(u64::from(reconnect.max_delay_ms)))
-        .with_max_times(reconnect.attempts as usize)
-        .build()
 }

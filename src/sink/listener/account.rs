@@ -375,6 +375,7 @@ mod tests {
         let manifest = ManifestView {
             call: "c".into(),
             stream: "s".into(),
+            terminal: 0,
             sink: "x".into(),
             sample_rate: 8000,
             clock: u64::MAX,

@@ -1,4 +1,4 @@
-//! The receiving party: a WebSocket server that speaks both dialects, keeps the timeline, and checks the manifest.
+//! The receiving party: a WebSocket server that speaks `native`, `twilio`, `telnyx` and `jambonz`, keeps the timeline, and checks the manifest.
 //!
 //! It is the engine of the `sink` command, the far end of the `demo`, and in tests the sink that misbehaves on purpose. One
 //! stream may come over several connections; it is reported once: at its last message, or when nobody brings it back.

@@ -46,6 +46,10 @@ pub enum Protocol {
     Native,
     /// Twilio's.
     Twilio,
+    /// Telnyx's.
+    Telnyx,
+    /// jambonz's.
+    Jambonz,
 }
 
 /// How a listener treats a connection.

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// One stream as the receiving party saw it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StreamReport {
-    /// `native` or `twilio`.
+    /// `native`, `twilio`, `telnyx` or `jambonz`.
     pub protocol: &'static str,
     /// The call's id as it was told.
     pub call: String,
@@ -18,7 +18,7 @@ pub struct StreamReport {
     pub label: Option<String>,
     /// Samples per second.
     pub sample_rate: u32,
-    /// `pcm_s16le` or `pcmu`.
+    /// In the dialect's own words.
     pub encoding: String,
     /// Connections over which it came.
     pub connections: u32,

@@ -14,7 +14,7 @@ use dashmap::DashMap;
 use crate::call::StreamPlan;
 use crate::dialect::linear;
 use crate::event::SpanKind;
-use crate::id::{CallId, StreamId, Track, Tracks};
+use crate::id::{CallId, StreamId, TerminalId, Track, Tracks};
 use crate::media::{Encoding, Item};
 use line::Line;
 
@@ -27,8 +27,9 @@ pub struct Scope(Arc<Shelf>);
 
 #[derive(Default)]
 struct Shelf {
-    traces: DashMap<StreamId, Arc<Mutex<Picture>>>,
-    ended: Mutex<VecDeque<StreamId>>,
+    /// Of a stream with several terminals here, the one that was selected last, and its number.
+    traces: DashMap<StreamId, (u16, Arc<Mutex<Picture>>)>,
+    ended: Mutex<VecDeque<TerminalId>>,
 }
 
 /// One stream as the scope shows it.
@@ -61,7 +62,7 @@ impl Scope {
     /// Every stream that the scope knows, in the order of their ids, which is the order of their starts.
     pub fn streams(&self) -> Vec<ScopeStream> {
         let mut streams: Vec<_> =
-            self.0.traces.iter().map(|entry| lock(entry.value()).head()).collect();
+            self.0.traces.iter().map(|entry| lock(&entry.value().1).head()).collect();
         streams.sort_by_key(|stream| stream.stream);
         streams
     }
@@ -94,32 +95,33 @@ impl Scope {
     }
 
     fn picture(&self, stream: StreamId) -> Option<Arc<Mutex<Picture>>> {
-        self.0.traces.get(&stream).map(|entry| Arc::clone(entry.value()))
+        self.0.traces.get(&stream).map(|entry| Arc::clone(&entry.value().1))
     }
 
     /// A place for a stream that begins.
     pub(super) fn begin(&self, plan: &StreamPlan, sample_rate: u32) -> Trace {
-        self.begin_with(plan.stream, plan.call, plan.tracks, sample_rate)
+        self.begin_with(plan.terminal, plan.call, plan.tracks, sample_rate)
     }
 
     fn begin_with(
         &self,
-        stream: StreamId,
+        terminal: TerminalId,
         call: CallId,
         tracks: Tracks,
         sample_rate: u32,
     ) -> Trace {
+        let stream = terminal.stream;
         let head = ScopeStream { stream, call, sample_rate, tracks, ends: [0; 2], live: true };
         let lines = [Line::new(sample_rate), Line::new(sample_rate)];
         let picture = Arc::new(Mutex::new(Picture { head, lines }));
-        self.0.traces.insert(stream, Arc::clone(&picture));
-        Trace { stream, picture, shelf: Arc::clone(&self.0) }
+        self.0.traces.insert(stream, (terminal.number, Arc::clone(&picture)));
+        Trace { terminal, picture, shelf: Arc::clone(&self.0) }
     }
 }
 
 /// The writing end of one stream's picture. Its end, however it comes, ends the picture.
 pub(super) struct Trace {
-    stream: StreamId,
+    terminal: TerminalId,
     picture: Arc<Mutex<Picture>>,
     shelf: Arc<Shelf>,
 }
@@ -148,10 +150,12 @@ impl Trace {
             return;
         }
         let mut ended = lock(&self.shelf.ended);
-        ended.push_back(self.stream);
+        ended.push_back(self.terminal);
         while ended.len() > ENDED_KEPT {
             if let Some(oldest) = ended.pop_front() {
-                self.shelf.traces.remove(&oldest);
+                self.shelf
+                    .traces
+                    .remove_if(&oldest.stream, |_, (number, _)| *number == oldest.number);
             }
         }
     }

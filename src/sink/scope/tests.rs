@@ -7,7 +7,8 @@ use crate::event::SpanKind;
 use crate::media::Frame;
 
 fn begin(scope: &Scope, number: u128) -> Trace {
-    scope.begin_with(StreamId::from_u128(number), CallId::from_u128(1), Tracks::From, 8000)
+    let terminal = TerminalId::first(StreamId::from_u128(number));
+    scope.begin_with(terminal, CallId::from_u128(1), Tracks::From, 8000)
 }
 
 fn frame(position: u64, value: i16, samples: usize) -> Item {

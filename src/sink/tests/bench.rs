@@ -9,11 +9,14 @@ use crate::call::{SinkCommand, SinkEvent, StreamPlan};
 use crate::codec::Codec;
 use crate::dialect::{DialectKind, linear};
 use crate::event::{Cause, Manifest};
-use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
+use crate::id::{CallId, SinkName, StreamId, TerminalId, Track, Tracks};
 use crate::media::{Control, Encoding, PayloadMap, TapReader, TapWriter, ring};
 use crate::net::Clock;
+use crate::net::DnsSettings;
 use crate::sink::listener::Listener;
-use crate::sink::{Kind, Reconnect, Settings, SinkHandle, WebSocket, start};
+use crate::sink::{
+    Destinations, Kind, Reaching, Reconnect, Settings, SinkHandle, WebSocket, start,
+};
 use crate::time::Instant;
 
 /// No test waits longer for anything.
@@ -55,7 +58,8 @@ pub(super) fn at_url(url: &str, dialect: DialectKind) -> Settings {
     let url = url.parse().expect("a WebSocket URL");
     let mut settings =
         Settings::new(SinkName::from("asr"), Kind::WebSocket(WebSocket::new(url, dialect)));
-    settings.reconnect = Reconnect { attempts: 5, first_delay_ms: 10, max_delay_ms: 50 };
+    settings.reconnect =
+        Reconnect { attempts: 5, first_delay_ms: 10, max_delay_ms: 50, ..Reconnect::default() };
     settings
 }
 
@@ -86,9 +90,14 @@ pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
 
 impl Bench {
     pub(super) fn new(settings: Vec<Settings>) -> Bench {
+        let destinations = Destinations { loopback: true, ..Destinations::public() };
+        Bench::reaching(settings, Reaching { dns: DnsSettings::default(), destinations })
+    }
+
+    pub(super) fn reaching(settings: Vec<Settings>, reaching: Reaching) -> Bench {
         let clock = Clock::start();
         let (sender, events) = mpsc::channel(1000);
-        let handle = start(settings, clock, sender).expect("the sinks start");
+        let handle = start(settings, &reaching, clock, sender).expect("the sinks start");
         Bench { handle, clock, events, past: Vec::new(), next_stream: 1 }
     }
 
@@ -101,15 +110,18 @@ impl Bench {
     fn plan_with(&mut self, sink: &str, reader: TapReader) -> StreamPlan {
         let stream = StreamId::from_u128(self.next_stream);
         self.next_stream += 1;
+        let start = self.clock.now();
         StreamPlan {
             call: CallId::from_u128(7),
-            stream,
+            terminal: TerminalId::first(stream),
             label: Some("test".to_owned()),
             sink: SinkName::from(sink),
             tracks: Tracks::Both,
             pause_as: Default::default(),
+            redact_dtmf: false,
             payloads: PayloadMap::from(&[(0, Codec::Pcmu)]),
-            start: self.clock.now(),
+            start,
+            begin: start,
             reader,
             from: "1000".to_owned(),
             to: "9000".to_owned(),
@@ -119,20 +131,24 @@ impl Bench {
 
     pub(super) fn open(&mut self, sink: &str) -> Fed {
         let (plan, tap) = self.plan(sink);
-        let (stream, start) = (plan.stream, plan.start);
+        let (stream, start) = (plan.terminal.stream, plan.start);
         self.handle.send(SinkCommand::Open(Box::new(plan)));
         Fed { stream, start, tap, frames: 0 }
     }
 
     /// Ends a stream just behind what it was fed.
     pub(super) fn close(&self, fed: &Fed) {
-        let command =
-            SinkCommand::Close { stream: fed.stream, at: fed.now(), cause: Cause::Request };
+        let command = SinkCommand::Close {
+            terminal: TerminalId::first(fed.stream),
+            at: fed.now(),
+            cause: Cause::Request,
+        };
         self.handle.send(command);
     }
 
     pub(super) fn control(&self, fed: &Fed, control: Control) {
-        self.handle.send(SinkCommand::Control { stream: fed.stream, at: fed.now(), control });
+        let terminal = TerminalId::first(fed.stream);
+        self.handle.send(SinkCommand::Control { terminal, at: fed.now(), control });
     }
 
     async fn event(&mut self) -> SinkEvent {
@@ -149,7 +165,7 @@ impl Bench {
     ) -> SinkEvent {
         loop {
             let event = self.event().await;
-            if event.stream() == stream && wanted(&event) {
+            if event.terminal().stream == stream && wanted(&event) {
                 return event;
             }
         }
@@ -163,7 +179,7 @@ impl Bench {
         };
         self.expect_silence(stream);
         let before = |event: &&SinkEvent| {
-            event.stream() == stream && !matches!(event, SinkEvent::Finished { .. })
+            event.terminal().stream == stream && !matches!(event, SinkEvent::Finished { .. })
         };
         Told { events: self.past.iter().filter(before).cloned().collect(), cause, manifest }
     }
@@ -171,7 +187,7 @@ impl Bench {
     /// The task of a finished stream is gone, so nothing of it can come any more.
     fn expect_silence(&mut self, stream: StreamId) {
         while let Ok(event) = self.events.try_recv() {
-            assert_ne!(event.stream(), stream, "after the end: {event:?}");
+            assert_ne!(event.terminal().stream, stream, "after the end: {event:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::call::{SinkAsk, SinkEvent};
 use crate::dialect::DialectKind;
 use crate::dialect::native::Answer;
 use crate::event::{Cause, SpanKind};
-use crate::id::Track;
+use crate::id::{TerminalId, Track};
 use crate::media::Control;
 use crate::sink::listener::{Listener, Options, StreamReport};
 
@@ -140,7 +140,7 @@ async fn what_a_sink_asks_for_is_passed_on_and_not_obeyed_here() {
     ] {
         listener.say(answer);
         let event = bench.until(fed.stream, |event| matches!(event, SinkEvent::Asked { .. })).await;
-        assert_eq!(event, SinkEvent::Asked { stream: fed.stream, verb: ask });
+        assert_eq!(event, SinkEvent::Asked { terminal: TerminalId::first(fed.stream), verb: ask });
     }
     assert_eq!(bench.handle.open_streams(), 1);
     bench.close(&fed);

@@ -108,7 +108,7 @@ async fn a_full_pool_an_unknown_sink_and_a_second_opening_are_refused_without_a_
     assert_eq!((told.cause, told.manifest), (Cause::ConnectFailed, None));
 
     let (mut again, _tap) = bench.plan("scope");
-    again.stream = first.stream;
+    again.terminal.stream = first.stream;
     bench.handle.send(SinkCommand::Open(Box::new(again)));
     let told = bench.finished(first.stream).await;
     assert_eq!((told.cause, told.manifest), (Cause::Bug, None));

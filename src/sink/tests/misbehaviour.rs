@@ -6,7 +6,7 @@ use super::bench::{Bench, socket, soon};
 use crate::call::{SinkAsk, SinkEvent};
 use crate::dialect::DialectKind;
 use crate::event::{Cause, SpanKind};
-use crate::id::SinkName;
+use crate::id::{SinkName, TerminalId};
 use crate::sink::listener::{Behaviour, Listener, Options};
 
 async fn listener(behaviour: Behaviour) -> Listener {
@@ -140,7 +140,10 @@ async fn a_sink_that_has_heard_enough_asks_for_the_end_and_is_not_called_again()
     let mut fed = bench.open("asr");
     fed.feed(10);
     let event = bench.until(fed.stream, |event| matches!(event, SinkEvent::Asked { .. })).await;
-    assert_eq!(event, SinkEvent::Asked { stream: fed.stream, verb: SinkAsk::Stop });
+    assert_eq!(
+        event,
+        SinkEvent::Asked { terminal: TerminalId::first(fed.stream), verb: SinkAsk::Stop }
+    );
     // Nobody closes the stream: it ends by itself.
     assert_eq!(bench.finished(fed.stream).await.cause, Cause::SinkLost);
     assert_eq!(listener.connections(), 1);

@@ -2,6 +2,7 @@
 
 mod bench;
 mod delivery;
+mod dialects;
 mod failures;
 mod misbehaviour;
 mod places;

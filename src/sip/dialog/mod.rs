@@ -212,15 +212,20 @@ impl Dialog {
     }
 
     /// The connection that the dialog lived on is gone. Requests of ours are dialled to the first Route, if that is an address of the
-    /// same transport, else to such a target on the host that the peer spoke from (RFC 3261 §18.1.1: "opens a new connection").
-    /// Where neither can be dialled, nothing changes, and what is sent fails.
+    /// same transport, else to such a target on the host that the peer spoke from (RFC 3261 §18.1.1: "opens a new connection"). Where
+    /// neither is an address they go where the connection led, for if we dialled it there is somebody to be found there again. A
+    /// WebSocket cannot be dialled: nothing changes, and what is sent fails.
     pub fn leave_connection(&mut self) {
         let dialled = match self.routes.first() {
             Some(route) => dialled_flow(route, &self.flow),
             None => dialled_flow(&self.remote_target, &self.flow)
                 .filter(|target| target.remote.ip() == self.flow.remote.ip()),
         };
-        self.flow = dialled.unwrap_or(self.flow);
+        self.flow = match dialled {
+            Some(dialled) => dialled,
+            None if self.flow.transport.is_websocket() => self.flow,
+            None => Flow { connection: None, ..self.flow },
+        };
     }
 
     /// Where requests of ours go.
@@ -261,7 +266,7 @@ impl Dialog {
         let cseq = format!("{cseq} {method}");
         let has_contact = is_target_refresh(&method);
         let mut builder = RequestBuilder::new(method, uri)
-            .via(destination.transport, destination.local, branch)
+            .via_over(&destination, branch)
             .header("From", &self.local)
             .header("To", &self.remote)
             .header("Call-ID", &self.id.call_id)

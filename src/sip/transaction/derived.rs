@@ -55,9 +55,7 @@ pub(super) fn over(request: &Bytes, flow: &Flow) -> Option<Bytes> {
     let via = parsed.top_via();
     let made_for = SocketAddr::new(via.host.parse().ok()?, via.port?);
     let branch = via.branch()?;
-    let alias = via.param("alias").map_or("", |_| ";alias");
-    let via =
-        format!("Via: SIP/2.0/{} {};rport{alias};branch={branch}", flow.transport, flow.local);
+    let via = format!("Via: SIP/2.0/{} {};rport;branch={branch}", flow.transport, flow.local);
     let contact = parsed.header("Contact").map(|contact| moved_contact(contact, made_for, flow));
     let mut moved = Vec::with_capacity(request.len() + 32);
     let head_ends = memmem::find(request, b"\r\n\r\n")?;

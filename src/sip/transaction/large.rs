@@ -34,6 +34,14 @@ pub(super) struct Fallback {
     pub(super) flow: Flow,
 }
 
+/// An ACK as it goes over UDP, kept while it may turn out that TCP does not find its peer.
+#[derive(Debug)]
+pub(super) struct LargeAck {
+    pub(super) bytes: Bytes,
+    pub(super) flow: Flow,
+    pub(super) until: Instant,
+}
+
 impl LargeRequests {
     /// None leaves UDP.
     pub(super) fn never() -> Self {

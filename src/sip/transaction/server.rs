@@ -17,6 +17,8 @@ pub(super) struct Server {
     naming: Naming,
     /// What it has in common with other arrivals of the same request; `None` within a dialog.
     pub(super) merged_by: Option<Arc<[u8]>>,
+    /// The port of the request's topmost Via, where its sender takes connections.
+    pub(super) sent_by_port: Option<u16>,
     /// What it counts for in the table's limit of bytes.
     pub(super) kept_bytes: usize,
 }
@@ -42,7 +44,8 @@ impl Server {
             }
             _ => Machine::NonInvite(NonInviteServer::start(pace, effects)),
         };
-        Server { machine, naming: Naming::of(request), merged_by, kept_bytes }
+        let sent_by_port = request.top_via().port;
+        Server { machine, naming: Naming::of(request), merged_by, sent_by_port, kept_bytes }
     }
 
     /// The request came again.

@@ -4,13 +4,15 @@ use super::*;
 
 use sidestream::call::SinkEvent;
 use sidestream::command::{Accepted, Denied, Target};
-use sidestream::id::Track;
+use sidestream::id::{TerminalId, Track};
 use sidestream::switch::Input;
 
 use crate::wire::{Party, Wire};
 
-const VERBS: [&str; 9] =
-    ["start", "stop", "pause", "resume", "mute", "unmute", "mark", "status", "hang-up"];
+const VERBS: [&str; 11] = [
+    "start", "stop", "pause", "resume", "mute", "unmute", "mark", "status", "select", "unselect",
+    "hang-up",
+];
 
 fn verb(name: &str) -> Verb {
     match name {
@@ -22,6 +24,8 @@ fn verb(name: &str) -> Verb {
         "unmute" => Verb::Unmute(Target::All, Track::FromCustomer),
         "mark" => Verb::Mark(Target::All, "here".into()),
         "status" => Verb::Status(Target::All),
+        "select" => Verb::SelectTerminal(Target::All, "asks".into()),
+        "unselect" => Verb::UnselectTerminal(Target::All, "good".into()),
         "hang-up" => Verb::HangUp,
         other => panic!("{other}"),
     }
@@ -86,24 +90,24 @@ fn table(with_stream: bool) -> String {
 #[test]
 fn every_verb_has_its_answer_in_every_phase_of_a_call() {
     expect_test::expect![[r#"
-        calling: changed same same same same same same same changed
-        alerted: changed same same same same same same same changed
-        unacknowledged: changed same same same same same same same changed
-        talking: changed same same same same same same same changed
-        leaving: NoSuchCall same same same same same same same same
-        over: NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall
+        calling: changed same same same same same same same same same changed
+        alerted: changed same same same same same same same same same changed
+        unacknowledged: changed same same same same same same same same same changed
+        talking: changed same same same same same same same same same changed
+        leaving: NoSuchCall same same same same same same same same same same
+        over: NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall
     "#]].assert_eq(&table(false));
 }
 
 #[test]
 fn every_verb_has_its_answer_in_every_phase_of_a_call_with_a_stream() {
     expect_test::expect![[r#"
-        calling: changed changed armed armed changed same armed same changed
-        alerted: changed changed armed armed changed same armed same changed
-        unacknowledged: changed changed armed armed changed same armed same changed
-        talking: changed changed armed armed changed same armed same changed
-        leaving: NoSuchCall same same same same same same same same
-        over: NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall
+        calling: changed changed changed same changed same armed same changed changed changed
+        alerted: changed changed changed same changed same armed same changed changed changed
+        unacknowledged: changed changed changed same changed same armed same changed changed changed
+        talking: changed changed changed same changed same armed same changed changed changed
+        leaving: NoSuchCall same same same same same same same same same same
+        over: NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall NoSuchCall
     "#]].assert_eq(&table(true));
 }
 
@@ -117,7 +121,7 @@ fn table_of_states() -> String {
             let mut wire = in_phase("talking");
             let stream = wire.command(start("good", Tracks::Both)).unwrap().streams[0].stream;
             if state != "armed" {
-                wire.input(Input::Sink(SinkEvent::Flowing { stream }));
+                wire.input(Input::Sink(SinkEvent::Flowing { terminal: TerminalId::first(stream) }));
             }
             match state {
                 "paused" => drop(wire.command(verb("pause")).unwrap()),
@@ -134,6 +138,8 @@ fn table_of_states() -> String {
                 Verb::Unmute(_, track) => Verb::Unmute(target, track),
                 Verb::Mark(_, mark) => Verb::Mark(target, mark),
                 Verb::Status(_) => Verb::Status(target),
+                Verb::SelectTerminal(_, sink) => Verb::SelectTerminal(target, sink),
+                Verb::UnselectTerminal(_, sink) => Verb::UnselectTerminal(target, sink),
                 other @ (Verb::Start(_) | Verb::Transfer(_) | Verb::HangUp) => other,
             });
             lines.push_str(&format!(" {}", outcome(&answer)));
@@ -147,11 +153,11 @@ fn table_of_states() -> String {
 #[test]
 fn every_verb_has_its_answer_in_every_state_of_a_stream() {
     expect_test::expect![[r#"
-        armed: changed changed armed armed changed same armed same changed
-        active: changed changed changed same changed same changed same changed
-        paused: changed changed same changed changed same changed same changed
-        muted: changed changed changed same same changed changed same changed
-        ended: changed same ended ended ended ended ended same changed
+        armed: changed changed changed same changed same armed same changed changed changed
+        active: changed changed changed same changed same changed same changed changed changed
+        paused: changed changed same changed changed same changed same changed changed changed
+        muted: changed changed changed same same changed changed same changed changed changed
+        ended: changed same ended ended ended ended ended same ended ended changed
     "#]]
     .assert_eq(&table_of_states());
 }

@@ -327,6 +327,43 @@ fn an_offer_in_a_prack_is_carried_as_update_and_answered_in_the_200() {
 }
 
 #[test]
+fn an_offer_in_a_prack_that_the_other_side_refuses_is_answered_all_the_same() {
+    let speaks_gsm = |body: &str| {
+        body.replace("AVP 0 101", "AVP 3").replace("a=rtpmap:0 PCMU/8000", "a=rtpmap:3 GSM/8000")
+    };
+    for common in [true, false] {
+        let mut ringing = Ringing::settled_early();
+        let Ringing { wire, alice, bob, offer, .. } = &mut ringing;
+        wire.send(bob, &bob.progress(offer, 180, Some(8), None));
+        let prack = wire.take(bob);
+        wire.send(bob, &bob.reply(&prack, 200));
+        let progress = wire.take(alice);
+        let body = sdp(alice.media, 2, "sendrecv");
+        let body = if common { body } else { speaks_gsm(&body) };
+        let prack = alice.prack(&progress).with_body("application/sdp", body);
+        wire.send(alice, &prack);
+        let carried = wire.take(bob);
+        assert_eq!(carried.method(), "UPDATE");
+        wire.send(bob, &bob.reply(&carried, 488));
+        // RFC 6337 §3.1: the PRACK is taken, with what can be had of its offer.
+        let answer = wire.take(alice);
+        assert_eq!(answer.status(), Some(200), "{answer:?}");
+        assert_eq!(answer.body.contains("m=audio 0 "), !common, "{answer:?}");
+        assert!(!answer.body.is_empty());
+        ringing.answered_without_description();
+        let Ringing { wire, alice, .. } = &mut ringing;
+        // And then it is offered what the other side wants.
+        let offered = wire.take(alice);
+        assert_eq!(offered.method(), "INVITE", "{offered:?}");
+        assert!(offered.media().is_some_and(|(place, _)| place.port() != 0), "{offered:?}");
+        wire.send(alice, &alice.answer(&offered, 3, "sendrecv"));
+        assert_eq!(wire.take(alice).method(), "ACK");
+        wire.nothing();
+        ringing.wire.assert_empty();
+    }
+}
+
+#[test]
 fn an_update_crosses_early_dialogs_in_either_direction() {
     for bob_begins in [false, true] {
         let mut ringing = Ringing::settled_early();

@@ -15,6 +15,9 @@ mod offer_answer;
 mod refreshes;
 mod strangers;
 mod streams;
+mod switched_off;
+mod takeovers;
+mod terminals;
 mod transferred_streams;
 mod transfers;
 mod transports;
@@ -71,7 +74,7 @@ pub fn check_ladder(world: &World, expected: Expect) {
 }
 
 pub fn start(sink: &str, tracks: Tracks) -> Verb {
-    Verb::Start(StartStream { sink: Some(sink.into()), tracks, label: None, pause_as: None })
+    Verb::Start(StartStream { sinks: sink.into(), tracks, ..StartStream::default() })
 }
 
 pub fn ended(world: &World) -> (u16, Outcome) {

@@ -4,7 +4,7 @@ use super::*;
 
 use sidestream::command::{Denied, StartStream, StreamState, Target, Verb};
 use sidestream::event::{Cause, Kind, Outcome, SpanKind};
-use sidestream::id::{Track, Tracks};
+use sidestream::id::{TerminalId, Track, Tracks};
 
 use crate::phone::{Manner, Stage};
 
@@ -28,7 +28,7 @@ fn a_stream_copies_both_tracks_and_its_manifest_adds_up() {
     assert!(world.command(call, "5", Verb::Stop(Target::Id(stream))).unwrap().changed);
     assert!(!world.command(call, "6", Verb::Stop(Target::Id(stream))).unwrap().changed);
     let manifest = world.events.iter().find_map(|event| match &event.kind {
-        Kind::StreamEnded { manifest } => Some((manifest.clone().unwrap(), event.cause)),
+        Kind::StreamEnded { manifests } => Some((manifests[0].clone(), event.cause)),
         _ => None,
     });
     let (manifest, cause) = manifest.expect("it has ended");
@@ -38,7 +38,7 @@ fn a_stream_copies_both_tracks_and_its_manifest_adds_up() {
         assert_eq!(account.samples(SpanKind::Paused), 8_000, "{:?}", account.spans);
         assert!(account.samples(SpanKind::Audio) > 23_000, "{:?}", account.spans);
     }
-    assert_eq!(world.sinks.given[&stream].marks, ["card"]);
+    assert_eq!(world.sinks.given[&TerminalId::first(stream)].marks, ["card"]);
     world.act(0, |alice, now| alice.bye(0, now));
     world.assert_empty();
 }
@@ -170,10 +170,6 @@ fn a_stream_started_while_it_rings_waits_for_the_answer() {
     world.run_for(s(1));
     let call = world.last_call();
     let stream = world.command(call, "1", start("good", Tracks::Both)).unwrap().streams[0].stream;
-    assert_eq!(
-        world.command(call, "2", Verb::Pause(Target::Id(stream))),
-        Err(Denied::WrongState(StreamState::Armed))
-    );
     world.run_for(s(3));
     assert_eq!(
         world.command(call, "3", Verb::Status(Target::Id(stream))).unwrap().streams[0].state,
@@ -181,6 +177,101 @@ fn a_stream_started_while_it_rings_waits_for_the_answer() {
     );
     world.act(0, |alice, now| alice.bye(0, now));
     world.assert_empty();
+}
+
+#[test]
+fn a_pause_before_the_answer_is_remembered_until_the_resume() {
+    let mut world = alice_and_bob(|_| {});
+    world.phones[1].manner = Manner::AnswerAfter(s(2));
+    world.act(0, |alice, now| alice.invite("200", now));
+    world.run_for(s(1));
+    let call = world.last_call();
+    let stream = world.command(call, "1", start("good", Tracks::Both)).unwrap().streams[0].stream;
+    let target = || Target::Id(stream);
+    let paused = world.command(call, "2", Verb::Pause(target())).unwrap();
+    assert_eq!(paused.streams[0].state, StreamState::Paused);
+    world.run_for(s(3));
+    let active = |kind: &&Kind| **kind == Kind::StreamActive;
+    assert!(!world.kinds().iter().any(active), "nothing flows although the call talks");
+    let resumed = world.command(call, "3", Verb::Resume(target())).unwrap();
+    assert_eq!(resumed.streams[0].state, StreamState::Armed);
+    world.run_for(s(1));
+    assert_eq!(world.kinds().iter().filter(|kind| active(kind)).count(), 1);
+    world.act(0, |alice, now| alice.bye(0, now));
+    world.run_for(s(1));
+    let manifests = world.events.iter().find_map(|event| match &event.kind {
+        Kind::StreamEnded { manifests } => Some(manifests.clone()),
+        _ => None,
+    });
+    let manifest = &manifests.expect("it has ended")[0];
+    let paused = manifest.tracks[0].samples(SpanKind::Paused);
+    assert!((15_000..17_000).contains(&paused), "two of three seconds: {manifest:?}");
+    assert_eq!(manifest.tracks[0].spans[0].kind, SpanKind::Paused, "from its first sample on");
+    world.assert_empty();
+}
+
+#[test]
+fn a_stream_ends_when_it_has_run_as_long_as_it_may() {
+    for by_sink in [false, true] {
+        let mut world = alice_and_bob(|settings| {
+            let good = settings.call.streaming.sinks.get_mut(&"good".into()).unwrap();
+            good.max_duration = by_sink.then_some(s(2));
+        });
+        talking(&mut world);
+        let call = world.last_call();
+        let max_duration = (!by_sink).then_some(s(2));
+        let start = StartStream { sinks: "good".into(), max_duration, ..StartStream::default() };
+        world.command(call, "1", Verb::Start(start)).unwrap();
+        world.run_for(s(5));
+        let end = world.events.iter().find_map(|event| match &event.kind {
+            Kind::StreamEnded { manifests } => Some((event.cause, manifests[0].clock)),
+            _ => None,
+        });
+        assert_eq!(end, Some((Cause::MaxDuration, 16_000)));
+        assert_eq!(world.stage(0, 0), Stage::Up, "the call goes on");
+        world.act(0, |alice, now| alice.bye(0, now));
+        world.assert_empty();
+    }
+}
+
+#[test]
+fn a_stream_may_begin_with_the_early_media() {
+    for (early_media, before_answer) in [(true, true), (true, false), (false, true)] {
+        let mut world = alice_and_bob(|_| {});
+        world.phones[1].manner = Manner::EarlyMedia(s(3));
+        world.act(0, |alice, now| alice.invite("200", now));
+        world.run_for(ms(1));
+        if !before_answer {
+            world.run_for(s(1));
+        }
+        let call = world.last_call();
+        let start = StartStream {
+            sinks: "good".into(),
+            tracks: Tracks::Both,
+            early_media,
+            ..StartStream::default()
+        };
+        let stream = world.command(call, "1", Verb::Start(start)).unwrap().streams[0].stream;
+        world.run_for(s(2));
+        let state =
+            world.command(call, "2", Verb::Status(Target::Id(stream))).unwrap().streams[0].state;
+        let expected = if early_media { StreamState::Active } else { StreamState::Armed };
+        assert_eq!((world.stage(0, 0) == Stage::Up, state), (false, expected));
+        world.run_for(s(3));
+        world.act(0, |alice, now| alice.bye(0, now));
+        world.run_for(s(1));
+        let accounts: Vec<_> = world
+            .events
+            .iter()
+            .filter_map(|event| match &event.kind {
+                Kind::StreamEnded { manifests } => Some(manifests[0].clone()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(accounts.len(), 1, "one stream through the answer");
+        assert_eq!(accounts[0].clock > 32_000, early_media, "{}", accounts[0].clock);
+        world.assert_empty();
+    }
 }
 
 #[test]
@@ -202,12 +293,8 @@ fn a_stream_stopped_before_the_answer_was_not_used() {
 #[test]
 fn the_dial_plan_starts_a_stream_with_the_call() {
     let mut world = alice_and_bob(|settings| {
-        settings.routes[0].start = Some(StartStream {
-            sink: None,
-            tracks: Tracks::From,
-            label: Some("auto".into()),
-            pause_as: None,
-        });
+        settings.routes[0].start =
+            Some(StartStream { label: Some("auto".into()), ..StartStream::default() });
     });
     talking(&mut world);
     world.run_for(s(1));
@@ -294,7 +381,7 @@ fn a_sink_may_ask_for_changes_of_its_own_stream() {
         world.command(call, "2", Verb::Status(Target::Id(stream))).unwrap().streams[0].state,
         StreamState::Ended
     );
-    assert_eq!(world.sinks.given[&stream].marks, ["here"]);
+    assert_eq!(world.sinks.given[&TerminalId::first(stream)].marks, ["here"]);
     world.act(0, |alice, now| alice.bye(0, now));
     world.assert_empty();
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 
+use sidestream::command::{Sinks, StreamState, Target};
 use sidestream::event::{Manifest, SpanKind};
 use sidestream::id::Track;
 
@@ -41,7 +42,7 @@ fn account(world: &mut World) -> Manifest {
         .kinds()
         .into_iter()
         .filter_map(|kind| match kind {
-            Kind::StreamEnded { manifest } => Some(manifest.clone().expect("it was opened")),
+            Kind::StreamEnded { manifests } => Some(manifests[0].clone()),
             _ => None,
         })
         .collect();
@@ -123,6 +124,69 @@ fn a_stream_goes_through_an_attended_transfer_with_the_customer_on_hold_before()
         }
         world.assert_empty();
     }
+}
+
+#[test]
+fn one_stream_follows_the_customer_through_everything_that_can_happen_to_a_call() {
+    let mut world = house();
+    talking(&mut world);
+    let call = world.last_call();
+    let sinks = Sinks::These(vec!["good".into(), "one".into()]);
+    let start = StartStream { sinks, tracks: Tracks::Both, ..StartStream::default() };
+    let stream = world.command(call, "start", Verb::Start(start)).unwrap().streams[0].stream;
+    let began = world.now;
+    world.run_for(s(1));
+    // Hold, and back.
+    world.act(1, |bob, now| bob.reinvite(0, "sendonly", now));
+    world.run_for(s(1));
+    world.act(1, |bob, now| bob.reinvite(0, "sendrecv", now));
+    world.run_for(s(1));
+    // Another codec by re-INVITE, and then another source.
+    world.phones.iter_mut().for_each(|phone| phone.pcma = true);
+    world.act(0, |alice, now| alice.reinvite(0, "sendrecv", now));
+    world.run_for(s(1));
+    world.phones.iter_mut().for_each(|phone| phone.ssrc_epoch = 1);
+    world.run_for(s(1));
+    // A blind transfer to Carol, who hands the customer back to Bob after asking him.
+    world.act(1, |bob, now| bob.refer(0, "<sip:300@10.0.0.1>", now));
+    assert!(up(&mut world, 2));
+    world.run_for(s(2));
+    assert_eq!(world.stage(1, 0), Stage::Down);
+    world.act(2, |carol, now| carol.invite("200", now));
+    assert!(up(&mut world, 1));
+    world.run_for(ms(500));
+    let consulted = world.phones[2].dialogs.len() - 1;
+    world.act(2, |carol, now| carol.refer_to_each_other(0, consulted, now));
+    world.run_for(s(3));
+    assert_eq!(world.stage(0, 0), Stage::Up);
+    let status = world.command(call, "status", Verb::Status(Target::Id(stream))).unwrap();
+    let clock_ms = status.streams[0].media_time.as_millis();
+    assert_eq!(u128::from(clock_ms), world.now.since(began).as_millis(), "one clock");
+    assert_eq!(status.streams[0].state, StreamState::Active);
+    world.act(0, |alice, now| alice.bye(0, now));
+    world.run_for(s(1));
+    let told = |wanted: fn(&Kind) -> bool| world.events.iter().filter(|e| wanted(&e.kind)).count();
+    assert_eq!(told(|kind| matches!(kind, Kind::StreamArmed { .. })), 1);
+    assert_eq!(told(|kind| matches!(kind, Kind::StreamActive)), 1);
+    assert_eq!(told(|kind| matches!(kind, Kind::TransferCompleted { .. })), 2);
+    assert!(world.events.iter().all(|event| event.stream.is_none_or(|it| it == stream)));
+    let ended = world.events.iter().filter_map(|event| match &event.kind {
+        Kind::StreamEnded { manifests } => Some(manifests.clone()),
+        _ => None,
+    });
+    let ended: Vec<_> = ended.collect();
+    let [accounts] = ended.as_slice() else { panic!("one end: {ended:?}") };
+    let [good, one] = accounts.as_slice() else { panic!("two accounts: {accounts:?}") };
+    assert_eq!((good.clock, &good.tracks), (one.clock, &one.tracks));
+    good.check().expect("the spans add up");
+    assert!(good.clock >= clock_ms * 8);
+    let of = |kind| samples(good, Track::FromCustomer, kind);
+    assert_eq!((of(SpanKind::Lost), of(SpanKind::Discarded)), (0, 0), "{good:?}");
+    assert!((7_000..9_000).contains(&of(SpanKind::Held)), "a second: {good:?}");
+    let silence = of(SpanKind::Silence);
+    assert!(silence < 8_000, "under a second in {} of clock: {good:?}", good.clock);
+    assert_eq!(of(SpanKind::Audio) + of(SpanKind::Held) + silence, good.clock);
+    world.assert_empty();
 }
 
 #[test]

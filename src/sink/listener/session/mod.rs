@@ -1,6 +1,8 @@
 //! One connection of a listener.
 
+mod jambonz;
 mod native;
+mod telnyx;
 mod twilio;
 
 use std::io;
@@ -11,16 +13,20 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message as Wire};
-use tokio_tungstenite::{WebSocketStream, accept_async};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 use super::account::Account;
 use super::options::{Behaviour, Options, Protocol};
 use super::table::Table;
-use crate::dialect::Message;
 use crate::dialect::native::Answer;
+use crate::dialect::{self, Message};
+use crate::media::Encoding;
 
 /// Why a connection ended before its stream did.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +35,7 @@ pub(super) enum SessionError {
     Io(#[from] io::Error),
     #[error(transparent)]
     WebSocket(#[from] Box<tungstenite::Error>),
-    #[error("the first message is of neither dialect: {0}")]
+    #[error("the first message is of no dialect that is known here: {0}")]
     Unknown(String),
 }
 
@@ -41,6 +47,10 @@ pub(super) struct Session {
     /// The stream that this connection brings, once it is known.
     stream: Option<String>,
     protocol: Protocol,
+    /// Rate and encoding of a telnyx stream.
+    format: (u32, Encoding),
+    /// Where a jambonz stream stands.
+    place: Option<jambonz::Place>,
     /// Counts the listener's connections from 1.
     connection: u64,
     frames: u64,
@@ -65,6 +75,8 @@ impl Session {
             answers,
             stream: None,
             protocol: options.protocol,
+            format: (8000, Encoding::Pcmu),
+            place: None,
             connection: 0,
             frames: 0,
         }
@@ -74,7 +86,7 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let socket = accept_async(stream).await.map_err(Box::new)?;
+        let socket = accept_hdr_async(stream, choose_protocol).await.map_err(Box::new)?;
         self.connection = self.table.count_connection();
         match self.options.behaviour {
             Behaviour::NeverRead => std::future::pending().await,
@@ -108,7 +120,16 @@ impl Session {
             };
             let next = match message.transpose().map_err(Box::new)? {
                 Some(Wire::Text(text)) => self.handle_text(&text)?,
-                Some(Wire::Binary(bytes)) => self.handle_frame(&bytes),
+                Some(Wire::Binary(bytes)) => match self.protocol {
+                    Protocol::Jambonz => self.handle_samples(&bytes),
+                    Protocol::Auto | Protocol::Native | Protocol::Twilio | Protocol::Telnyx => {
+                        self.handle_frame(&bytes)
+                    }
+                },
+                Some(Wire::Close(Some(frame))) if frame.code == CloseCode::Normal => {
+                    self.handle_close();
+                    Next::Read
+                }
                 Some(Wire::Ping(_) | Wire::Pong(_) | Wire::Close(_) | Wire::Frame(_)) => Next::Read,
                 None => return Ok(()),
             };
@@ -152,11 +173,10 @@ impl Session {
         match self.protocol {
             Protocol::Native => self.handle_native(text),
             Protocol::Twilio => self.handle_twilio(text),
+            Protocol::Telnyx => self.handle_telnyx(text),
+            Protocol::Jambonz => self.handle_jambonz(text),
             Protocol::Auto => {
-                // Twilio's messages have an `event`, ours a `type`.
-                let is_twilio =
-                    serde_json::from_str::<crate::dialect::twilio::Telling>(text).is_ok();
-                self.protocol = if is_twilio { Protocol::Twilio } else { Protocol::Native };
+                self.protocol = recognised(text);
                 self.handle_text(text)
             }
         }
@@ -202,6 +222,33 @@ impl Session {
             self.table.with(stream, act);
         }
     }
+}
+
+/// Twilio's and Telnyx's messages have an `event`, and Twilio's name its protocol; ours have a `type`.
+fn recognised(text: &str) -> Protocol {
+    if serde_json::from_str::<dialect::twilio::Telling>(text).is_ok() {
+        Protocol::Twilio
+    } else if serde_json::from_str::<dialect::telnyx::Telling>(text).is_ok() {
+        Protocol::Telnyx
+    } else if serde_json::from_str::<dialect::jambonz::Metadata>(text).is_ok() {
+        Protocol::Jambonz
+    } else {
+        Protocol::Native
+    }
+}
+
+/// Takes the first sub-protocol that is offered: the messages tell by themselves what they are.
+#[allow(clippy::result_large_err, clippy::unnecessary_wraps)]
+fn choose_protocol(
+    request: &Request,
+    mut response: Response,
+) -> Result<Response, tungstenite::handshake::server::ErrorResponse> {
+    let offered = request.headers().get(SEC_WEBSOCKET_PROTOCOL);
+    let first = offered.and_then(|offered| offered.to_str().ok()?.split(',').next());
+    if let Some(Ok(first)) = first.map(|first| HeaderValue::from_str(first.trim())) {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, first);
+    }
+    Ok(response)
 }
 
 async fn read_slowly(mut stream: impl AsyncRead + Unpin) -> Result<(), SessionError> {

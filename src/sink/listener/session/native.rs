@@ -41,7 +41,7 @@ impl Session {
     }
 
     fn handle_hello(&mut self, hello: Hello) -> Result<Next, SessionError> {
-        let encoding = [Encoding::L16, Encoding::Pcmu]
+        let encoding = Encoding::ALL
             .into_iter()
             .find(|encoding| native::encoding_name(*encoding) == hello.encoding)
             .ok_or_else(|| SessionError::Unknown(format!("encoding {:?}", hello.encoding)))?;

@@ -1,16 +1,21 @@
-//! How a request travels: over TCP instead of UDP when it is large, back to UDP when that finds nobody; and which connections are open.
+//! How a message travels: over TCP instead of UDP when it is large, back to UDP when that finds nobody; which connections are open,
+//! and where an answer goes whose connection is not.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 
 use super::Transactions;
 use crate::sip::transaction::client::{Audience, Client};
-use crate::sip::transaction::large::{Fallback, LargeRequests};
+use crate::sip::transaction::large::{Fallback, LargeAck, LargeRequests};
 use crate::sip::transaction::machine::ClientEffects;
-use crate::sip::transaction::{ClientKey, derived};
-use crate::sip::{Flow, Method};
+use crate::sip::transaction::{ClientKey, ServerKey, TransactionOutput, derived};
+use crate::sip::{Flow, Message, Method, parse_datagram};
 use crate::time::Instant;
+
+/// How many ACKs over TCP are remembered: that many dialogs at once with peers that TCP may not find.
+const MOST_LARGE_ACKS: usize = 1_024;
 
 impl Transactions {
     /// The same with requests longer than `limit` sent over TCP instead of UDP, from the address of `tcp` that is of the peer's
@@ -29,6 +34,79 @@ impl Transactions {
     /// Whether a message can be sent on a flow that messages came over: its connection has not closed since.
     pub fn is_open(&self, flow: &Flow) -> bool {
         flow.connection.is_none_or(|connection| self.connections.contains(&connection))
+    }
+
+    /// Where a response that came to be sent on `flow` goes: there, or, when its connection has closed, to the port that the request's
+    /// sender takes connections at (RFC 3261 §18.2.2).
+    pub fn way_back(&self, flow: Flow, response: &Bytes) -> Flow {
+        if self.is_open(&flow) {
+            return flow;
+        }
+        match parse_datagram(response.clone()) {
+            Ok(Message::Response(response)) => {
+                dialled_back(&flow, response.top_via().port).unwrap_or(flow)
+            }
+            Ok(Message::Request(_)) | Err(_) => flow,
+        }
+    }
+
+    /// A server transaction whose connection has closed answers over one that is dialled. Returns whether it can.
+    pub(super) fn answer_over_another(&mut self, key: ServerKey) -> bool {
+        let Some((server, flow)) = self.servers.get(key) else { return false };
+        if flow.connection.is_none() {
+            return false;
+        }
+        let dialled = dialled_back(&flow, server.sent_by_port);
+        if let Some(dialled) = dialled {
+            self.servers.move_to(key, dialled);
+        }
+        dialled.is_some()
+    }
+
+    /// The request of a transaction came again: over another connection, if its own had closed.
+    pub(super) fn follow(&mut self, key: ServerKey, flow: &Flow) {
+        let Some((_, before)) = self.servers.get(key) else { return };
+        let same_host =
+            before.transport == flow.transport && before.remote.ip() == flow.remote.ip();
+        if same_host && before.connection.is_none() && flow.connection.is_some() {
+            self.servers.move_to(key, *flow);
+        }
+    }
+
+    /// Sends the ACK of a 2xx, or sends it again: over TCP if it is too large for a datagram.
+    pub fn acknowledge(&mut self, ack: Bytes, flow: Flow, now: Instant) {
+        while self.large_acks.pop_front_if(|(_, ack)| ack.until <= now).is_some() {}
+        let moved = self.large.carrier(&flow, ack.len(), now);
+        let moved = moved.and_then(|tcp| Some((derived::over(&ack, &tcp)?, tcp)));
+        let (bytes, over) = match moved {
+            None => (ack, flow),
+            Some((moved, tcp)) => {
+                if self.large_acks.len() == MOST_LARGE_ACKS {
+                    self.large_acks.pop_front();
+                }
+                let until = now + self.timers.t1 * 64;
+                self.large_acks.push_back((tcp, LargeAck { bytes: ack, flow, until }));
+                (moved, tcp)
+            }
+        };
+        self.outputs.push_back(TransactionOutput::Send { flow: over, bytes });
+    }
+
+    /// TCP did not find the peers of these ACKs: they go as datagrams.
+    pub(super) fn acknowledge_over_udp(&mut self, failed: &Flow, now: Instant) {
+        if failed.connection.is_some() {
+            return;
+        }
+        let (lost, kept) =
+            std::mem::take(&mut self.large_acks).into_iter().partition(|(over, _)| over == failed);
+        self.large_acks = kept;
+        let lost: VecDeque<(Flow, LargeAck)> = lost;
+        for (_, LargeAck { bytes, flow, until }) in lost {
+            if until > now {
+                self.large.handle_unreachable(flow.remote, now);
+                self.outputs.push_back(TransactionOutput::Send { flow, bytes });
+            }
+        }
     }
 
     /// Starts a request on its flow, or over TCP if it is too large for a datagram.
@@ -72,4 +150,13 @@ impl Transactions {
         self.execute_client(key, effects, flow, audience, None, now);
         true
     }
+}
+
+/// The flow to dial for a response whose connection has closed; `None` where nobody can be dialled.
+fn dialled_back(gone: &Flow, sent_by_port: Option<u16>) -> Option<Flow> {
+    if gone.transport.is_websocket() || !gone.transport.is_reliable() {
+        return None;
+    }
+    let port = sent_by_port.unwrap_or(gone.transport.default_port());
+    Some(Flow { remote: SocketAddr::new(gone.remote.ip(), port), connection: None, ..*gone })
 }

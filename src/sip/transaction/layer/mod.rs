@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::client::{Audience, Client};
 use super::derived;
-use super::large::LargeRequests;
+use super::large::{LargeAck, LargeRequests};
 use super::machine::{ClientEffects, ClientTimer, Pace, ServerEffects, ServerTimer};
 use super::matching::MatchKey;
 use super::server::Server;
@@ -53,6 +53,8 @@ pub struct Transactions {
     first_arrivals: HashMap<Arc<[u8]>, ServerKey>,
     deadlines: Timers<Due>,
     large: LargeRequests,
+    /// ACKs that went over TCP for their size alone, by the flow that they took.
+    large_acks: VecDeque<(Flow, LargeAck)>,
     /// The connections that gave a message and have not closed: no more than the shell lets be open.
     connections: HashSet<ConnectionId>,
     /// A few for each transaction that the last input touched.
@@ -77,6 +79,7 @@ impl Transactions {
             first_arrivals: HashMap::new(),
             deadlines: Timers::new(),
             large: LargeRequests::never(),
+            large_acks: VecDeque::new(),
             connections: HashSet::new(),
             outputs: VecDeque::new(),
             challenged: None,
@@ -127,6 +130,7 @@ impl Transactions {
             (Method::Ack, Some(key)) => self.handle_ack(key, request, flow, now),
             (Method::Ack, None) => Incoming::Ack { request, flow },
             (_, Some(key)) => {
+                self.follow(key, &flow);
                 self.step_server(key, now, |server, pace, effects| {
                     server.handle_retransmission(pace, effects);
                 });
@@ -255,6 +259,7 @@ impl Transactions {
         if let Some(connection) = flow.connection {
             self.connections.remove(&connection);
         }
+        self.acknowledge_over_udp(flow, now);
         for key in self.clients.on_flow(flow) {
             if self.fall_back(key, now) {
                 continue;
@@ -264,6 +269,9 @@ impl Transactions {
             });
         }
         for key in self.servers.on_flow(flow) {
+            if self.answer_over_another(key) {
+                continue;
+            }
             self.step_server(key, now, |server, pace, effects| {
                 server.handle_transport_error(pace, effects);
             });
@@ -322,12 +330,12 @@ impl Transactions {
     }
 
     /// The INVITE that `cancel` takes back. Nobody authenticates a CANCEL, so it counts only from the host (on a stream: over the
-    /// connection) that sent the INVITE, RFC 3261 §22.1.
+    /// connection, as long as that is open) that sent the INVITE, RFC 3261 §22.1.
     fn cancelled_by(&self, cancel: &Request, flow: &Flow) -> Option<ServerKey> {
         let key = self.servers.find(MatchKey::of_cancelled(cancel).as_bytes())?;
         let (_, invited_on) = self.servers.get(key)?;
         let same_hop = invited_on.transport == flow.transport
-            && invited_on.connection == flow.connection
+            && (invited_on.connection.is_none() || invited_on.connection == flow.connection)
             && invited_on.remote.ip() == flow.remote.ip();
         same_hop.then_some(key)
     }

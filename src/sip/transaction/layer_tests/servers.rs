@@ -191,17 +191,31 @@ fn a_full_table_answers_503_and_keeps_room_for_dialogs() {
 }
 
 #[test]
-fn a_broken_connection_ends_what_came_over_it_and_a_lost_datagram_nothing() {
+fn an_answer_whose_connection_broke_is_dialled_and_a_lost_datagram_changes_nothing() {
     let mut bench = Bench::new();
     let invite = |n: u32| request(&format!("INVITE {n} z9hG4bK{n}"), &[]);
-    bench.receive_new(invite(1), tcp(2, Some(5)));
+    let key = bench.receive_new(invite(1), tcp(2, Some(5)));
     bench.receive_new(invite(2), tcp(2, Some(6)));
     bench.receive_new(invite(3), udp(2));
     bench.layer.handle_transport_error(&tcp(2, Some(5)), bench.now);
     bench.layer.handle_transport_error(&udp(2), bench.now);
-    assert_eq!(bench.drain(), ["ended"]);
+    assert_eq!(bench.drain(), Vec::<String>::new());
+    bench.respond(key, &invite(1), 486);
+    let Some(TransactionOutput::Send { flow, .. }) = bench.layer.poll_output() else {
+        panic!("an answer")
+    };
+    // RFC 3261 §18.2.2: where the request came from, at the port of its Via.
+    assert_eq!(flow, tcp(2, None));
+    // Whoever repeats itself over another connection is answered there.
+    assert!(bench.absorbs(invite(1), tcp(2, Some(7))));
+    let Some(TransactionOutput::Send { flow, .. }) = bench.layer.poll_output() else {
+        panic!("an answer")
+    };
+    assert_eq!(flow, tcp(2, Some(7)));
+    bench.layer.handle_transport_error(&tcp(2, Some(7)), bench.now);
+    bench.layer.handle_transport_error(&tcp(2, None), bench.now);
+    assert_eq!(bench.drain(), ["ended"], "nobody is there");
     assert_eq!(bench.layer.counts().server, 2);
-    bench.receive_new(invite(1), tcp(2, Some(7)));
 }
 
 #[test]

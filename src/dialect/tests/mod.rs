@@ -1,4 +1,8 @@
-//! The exact bytes of both dialects, and what they make of a sink's words.
+//! The exact bytes of every dialect, and what they make of a sink's words.
+
+mod audiohook;
+mod jambonz;
+mod telnyx;
 
 use bytes::Bytes;
 use expect_test::{Expect, expect};
@@ -60,6 +64,7 @@ fn manifest() -> Manifest {
     Manifest {
         call: info.call,
         stream: info.stream,
+        terminal: 0,
         sink: info.sink,
         sample_rate: 8000,
         clock: 200,
@@ -119,26 +124,26 @@ fn native_items_and_notes_have_exactly_these_bytes() {
         messages.extend(dialect.note(note, 320));
     }
     messages.extend(dialect.refuse("why"));
-    messages.push(dialect.farewell(Cause::HangUp, &manifest()));
+    messages.extend(dialect.farewell(Cause::HangUp, &manifest()));
     check(
         messages,
         expect![[r##"
-        110000010000000000000000000000000000000000004f1a01020304
-        110000000000000100000000000000040000000000004f1a05060708
-        110100010000000000000000000000000000000000004f1a09
-        {"type":"gap","track":"from_customer","kind":"lost","position":8,"samples":160}
-        {"type":"dtmf","track":"from_customer","digit":"#","duration_ms":100,"position":170}
-        {"type":"mark","name":"card \"number\"","position":180}
-        110000030000000200000000000000a80000000000004f1a09
-        {"type":"paused","position":320}
-        {"type":"resumed","position":320}
-        {"type":"muted","track":"from_customer","position":320}
-        {"type":"unmuted","track":"from_customer","position":320}
-        {"type":"held","track":"to_customer","position":320}
-        {"type":"unheld","track":"to_customer","position":320}
-        {"type":"refused","reason":"why"}
-        {"type":"manifest","cause":"hang_up","manifest":{"call":"014D2PF2DBSQQG28T5CY4TQKFF","stream":"7YVJX9GXJM688FXQ5TK1V58CGG","sink":"asr","sample_rate":8000,"clock":200,"tracks":[{"track":"from_customer","spans":[{"kind":"audio","start":0,"samples":160},{"kind":"lost","start":160,"samples":40}],"packets":1,"duplicates":0,"reordered":0,"late":0,"sha256":"abababababababababababababababababababababababababababababababab"}]}}
-    "##]],
+            110000010000000000000000000000000000000000004f1a01020304
+            110000000000000100000000000000040000000000004f1a05060708
+            110100010000000000000000000000000000000000004f1a09
+            {"type":"gap","track":"from_customer","kind":"lost","position":8,"samples":160}
+            {"type":"dtmf","track":"from_customer","digit":"#","duration_ms":100,"position":170}
+            {"type":"mark","name":"card \"number\"","position":180}
+            110000030000000200000000000000a80000000000004f1a09
+            {"type":"paused","position":320}
+            {"type":"resumed","position":320}
+            {"type":"muted","track":"from_customer","position":320}
+            {"type":"unmuted","track":"from_customer","position":320}
+            {"type":"held","track":"to_customer","position":320}
+            {"type":"unheld","track":"to_customer","position":320}
+            {"type":"refused","reason":"why"}
+            {"type":"manifest","cause":"hang_up","manifest":{"call":"014D2PF2DBSQQG28T5CY4TQKFF","stream":"7YVJX9GXJM688FXQ5TK1V58CGG","terminal":0,"sink":"asr","sample_rate":8000,"clock":200,"tracks":[{"track":"from_customer","spans":[{"kind":"audio","start":0,"samples":160},{"kind":"lost","start":160,"samples":40}],"packets":1,"duplicates":0,"reordered":0,"late":0,"sha256":"abababababababababababababababababababababababababababababababab"}]}}
+        "##]],
     );
 }
 
@@ -158,7 +163,7 @@ fn a_whole_twilio_stream_has_exactly_these_messages() {
     messages.extend(items.iter().filter_map(|item| dialect.item(item, Delivery::First)));
     messages.extend(dialect.note(Note::Paused, 160));
     messages.extend(dialect.refuse("why"));
-    messages.push(dialect.farewell(Cause::Request, &manifest()));
+    messages.extend(dialect.farewell(Cause::Request, &manifest()));
     check(
         messages,
         expect![[r#"
@@ -193,7 +198,8 @@ fn a_new_twilio_connection_counts_from_the_beginning() {
 #[test]
 fn our_own_messages_are_read_back_as_they_were_meant() {
     let mut dialect = Dialect::new(DialectKind::Native, info(Format::TELEPHONE));
-    let texts = [dialect.greet([0, 7])[0].clone(), dialect.farewell(Cause::Bug, &manifest())];
+    let texts =
+        [dialect.greet([0, 7])[0].clone(), dialect.farewell(Cause::Bug, &manifest())[0].clone()];
     for message in texts {
         let Message::Text(text) = &message else { panic!("a text") };
         let telling: native::Telling =
@@ -213,42 +219,51 @@ fn our_own_messages_are_read_back_as_they_were_meant() {
 
 #[test]
 fn each_dialect_understands_what_its_sinks_may_say() {
-    let native = Dialect::new(DialectKind::Native, info(Format::TELEPHONE));
-    let twilio = Dialect::new(DialectKind::Twilio, info(Format::TELEPHONE));
+    let mut native = Dialect::new(DialectKind::Native, info(Format::TELEPHONE));
+    let mut twilio = Dialect::new(DialectKind::Twilio, info(Format::TELEPHONE));
     let long_mark = format!(r#"{{"type":"mark","name":"{}"}}"#, "x".repeat(129));
     let ack = SinkSays::Acknowledged { track: Track::ToCustomer, position: 8000 };
-    let cases: [(&Dialect, &str, Option<SinkSays>); 14] = [
-        (&native, r#"{"type":"ack","track":"to_customer","position":8000}"#, Some(ack)),
-        (&native, r#"{"type":"stop"}"#, Some(SinkSays::Stop)),
-        (&native, r#"{"type":"pause"}"#, Some(SinkSays::Pause)),
-        (&native, r#"{"type":"resume","more":1}"#, Some(SinkSays::Resume)),
-        (&native, r#"{"type":"mark","name":"m"}"#, Some(SinkSays::Mark("m".to_owned()))),
-        (&native, &long_mark, None),
-        (&native, r#"{"type":"ack","track":"both","position":1}"#, None),
-        (&native, r#"{"type":"ack","track":"to_customer","position":-1}"#, None),
-        (&native, "{", None),
+    let cases: [(DialectKind, &str, Option<SinkSays>); 14] = [
+        (DialectKind::Native, r#"{"type":"ack","track":"to_customer","position":8000}"#, Some(ack)),
+        (DialectKind::Native, r#"{"type":"stop"}"#, Some(SinkSays::Stop)),
+        (DialectKind::Native, r#"{"type":"pause"}"#, Some(SinkSays::Pause)),
+        (DialectKind::Native, r#"{"type":"resume","more":1}"#, Some(SinkSays::Resume)),
         (
-            &twilio,
+            DialectKind::Native,
+            r#"{"type":"mark","name":"m"}"#,
+            Some(SinkSays::Mark("m".to_owned())),
+        ),
+        (DialectKind::Native, &long_mark, None),
+        (DialectKind::Native, r#"{"type":"ack","track":"both","position":1}"#, None),
+        (DialectKind::Native, r#"{"type":"ack","track":"to_customer","position":-1}"#, None),
+        (DialectKind::Native, "{", None),
+        (
+            DialectKind::Twilio,
             r#"{"event":"media","streamSid":"MZ","media":{"payload":""}}"#,
             Some(SinkSays::Refused("media")),
         ),
         (
-            &twilio,
+            DialectKind::Twilio,
             r#"{"event":"mark","streamSid":"MZ","mark":{"name":"a"}}"#,
             Some(SinkSays::Refused("mark")),
         ),
-        (&twilio, r#"{"event":"clear","streamSid":"MZ"}"#, Some(SinkSays::Refused("clear"))),
-        (&twilio, r#"{"event":"dance"}"#, None),
-        (&twilio, "[]", None),
+        (
+            DialectKind::Twilio,
+            r#"{"event":"clear","streamSid":"MZ"}"#,
+            Some(SinkSays::Refused("clear")),
+        ),
+        (DialectKind::Twilio, r#"{"event":"dance"}"#, None),
+        (DialectKind::Twilio, "[]", None),
     ];
-    for (dialect, text, expected) in cases {
+    for (kind, text, expected) in cases {
+        let dialect = if kind == DialectKind::Native { &mut native } else { &mut twilio };
         let said = dialect.read(&Message::Text(text.to_owned()));
         match expected {
             Some(expected) => assert_eq!(said, expected, "{text}"),
             None => assert!(matches!(said, SinkSays::Garbage(_)), "{text}: {said:?}"),
         }
     }
-    for dialect in [native, twilio] {
+    for mut dialect in [native, twilio] {
         let said = dialect.read(&Message::Binary(Bytes::from_static(b"x")));
         assert!(matches!(said, SinkSays::Garbage(_)), "{said:?}");
     }

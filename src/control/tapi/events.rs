@@ -1,5 +1,4 @@
-//! The TAPI 3 names of media events (`CALL_MEDIA_EVENT`, `CALL_MEDIA_EVENT_CAUSE` of tapi3if.h), which ride along with
-//! our own.
+//! The names of media events (`CALL_MEDIA_EVENT`, `CALL_MEDIA_EVENT_CAUSE` of tapi3if.h).
 
 use crate::command::Origin;
 use crate::event::{Cause, Event, Kind};
@@ -88,11 +87,14 @@ pub fn media_event(event: &Event) -> Option<MediaEvent> {
         Kind::StreamActive => (CallMediaEvent::StreamActive, active_cause(event.cause, asked)),
         Kind::StreamPaused => (CallMediaEvent::StreamInactive, inactive_cause(event.cause, asked)),
         Kind::StreamDenied(_) => (CallMediaEvent::StreamFail, CallMediaEventCause::LocalRequest),
-        Kind::SinkLost { .. } | Kind::StreamEnded { .. } => stopped(event.cause, asked),
+        Kind::SinkLost { .. } | Kind::TerminalEnded { .. } | Kind::StreamEnded { .. } => {
+            stopped(event.cause, asked)
+        }
         Kind::StreamDiscarded { .. } => {
             (CallMediaEvent::StreamFail, CallMediaEventCause::QualityOfService)
         }
         Kind::StreamMuted(_) | Kind::StreamUnmuted(_) | Kind::StreamMarked(_) => return None,
+        Kind::StreamResumed | Kind::TerminalSelected { .. } => return None,
         Kind::CallInitiated { .. }
         | Kind::CallRinging
         | Kind::CallEarlyMedia
@@ -150,6 +152,7 @@ const fn stopped(
         Cause::Bug => (CallMediaEvent::StreamFail, CallMediaEventCause::LocalRequest),
         Cause::Request
         | Cause::HangUp
+        | Cause::MaxDuration
         | Cause::MediaRecovered
         | Cause::Rejected
         | Cause::Timeout
@@ -188,11 +191,18 @@ mod tests {
 
     #[test]
     fn media_events_have_the_names_and_numbers_of_the_header_file() {
-        let armed =
-            || Kind::StreamArmed { sink: SinkName::new("s"), tracks: Tracks::Both, label: None };
-        let ended = || Kind::StreamEnded { manifest: None };
-        let lost = || Kind::SinkLost { reason: String::new() };
-        let discarded = || Kind::StreamDiscarded { track: Track::FromCustomer, samples: 1 };
+        let armed = || Kind::StreamArmed {
+            sinks: vec![SinkName::new("s")],
+            tracks: Tracks::Both,
+            label: None,
+        };
+        let ended = || Kind::StreamEnded { manifests: Vec::new() };
+        let lost = || Kind::SinkLost { sink: SinkName::new("s"), reason: String::new() };
+        let discarded = || Kind::StreamDiscarded {
+            sink: SinkName::new("s"),
+            track: Track::FromCustomer,
+            samples: 1,
+        };
         for (kind, cause, origin, expected) in [
             (armed(), Cause::Request, Origin::Rest, "CME_NEW_STREAM 0 CMC_LOCAL_REQUEST 3"),
             (

@@ -1,0 +1,234 @@
+//! From a host to a connection, one stage after the other, each within the time that is left.
+//!
+//! Every address that a name leads to is judged, and the connection is made to the very address that was: there is no second
+//! look-up that could answer otherwise.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant as Moment, timeout_at};
+use tokio_tungstenite::tungstenite::{self, http};
+
+use super::destinations::{Carrier, Destinations, Refusal, is_localhost};
+use crate::net::{HostNameError, HostNames};
+
+/// Why an attempt to connect failed.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::sink) enum ConnectError {
+    #[error(transparent)]
+    Name(#[from] HostNameError),
+    #[error(transparent)]
+    Destination(#[from] Refusal),
+    #[error("no connection: {0}")]
+    Tcp(io::Error),
+    #[error("no TLS: {0}")]
+    Tls(io::Error),
+    #[error("answered {0} instead of 101")]
+    Status(http::StatusCode),
+    #[error("no WebSocket: {0}")]
+    Handshake(Box<tungstenite::Error>),
+    #[error("{} did not end within {} ms", .0.as_str(), .1.as_millis())]
+    Late(Stage, Duration),
+    #[error("every address failed too often and is left alone for a while")]
+    Resting,
+}
+
+/// What an attempt is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sink) enum Stage {
+    Name,
+    Tcp,
+    Tls,
+    Handshake,
+}
+
+impl Stage {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Stage::Name => "the look-up of the name",
+            Stage::Tcp => "the connection",
+            Stage::Tls => "the TLS handshake",
+            Stage::Handshake => "the WebSocket handshake",
+        }
+    }
+}
+
+/// Kinds of failures, as they are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Failure {
+    /// The name has no address.
+    Name,
+    /// The DNS did not answer in time.
+    NameLate,
+    /// The destination is not allowed.
+    Destination,
+    /// The connection was refused, or there is no way.
+    Tcp,
+    /// Nobody answered.
+    TcpLate,
+    /// TLS failed: a certificate that is not believed, for instance.
+    Tls,
+    /// TLS did not end in time.
+    TlsLate,
+    /// Another answer than 101; a redirect, for instance.
+    Status,
+    /// What came is no WebSocket handshake.
+    Handshake,
+    /// The handshake did not end in time.
+    HandshakeLate,
+    /// No address was tried, because each failed too often of late.
+    Resting,
+}
+
+impl Failure {
+    /// All of them, in order.
+    pub const ALL: [Failure; 11] = [
+        Failure::Name,
+        Failure::NameLate,
+        Failure::Destination,
+        Failure::Tcp,
+        Failure::TcpLate,
+        Failure::Tls,
+        Failure::TlsLate,
+        Failure::Status,
+        Failure::Handshake,
+        Failure::HandshakeLate,
+        Failure::Resting,
+    ];
+
+    /// The name in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Failure::Name => "dns",
+            Failure::NameLate => "dns_timeout",
+            Failure::Destination => "destination",
+            Failure::Tcp => "tcp",
+            Failure::TcpLate => "tcp_timeout",
+            Failure::Tls => "tls",
+            Failure::TlsLate => "tls_timeout",
+            Failure::Status => "status",
+            Failure::Handshake => "handshake",
+            Failure::HandshakeLate => "handshake_timeout",
+            Failure::Resting => "circuit_open",
+        }
+    }
+}
+
+impl ConnectError {
+    pub(super) const fn failure(&self) -> Failure {
+        match self {
+            ConnectError::Name(_) => Failure::Name,
+            ConnectError::Destination(_) => Failure::Destination,
+            ConnectError::Tcp(_) => Failure::Tcp,
+            ConnectError::Tls(_) => Failure::Tls,
+            ConnectError::Status(_) => Failure::Status,
+            ConnectError::Handshake(_) => Failure::Handshake,
+            ConnectError::Late(Stage::Name, _) => Failure::NameLate,
+            ConnectError::Late(Stage::Tcp, _) => Failure::TcpLate,
+            ConnectError::Late(Stage::Tls, _) => Failure::TlsLate,
+            ConnectError::Late(Stage::Handshake, _) => Failure::HandshakeLate,
+            ConnectError::Resting => Failure::Resting,
+        }
+    }
+}
+
+/// Until when an attempt may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    within: Duration,
+    at: Moment,
+}
+
+impl Deadline {
+    pub(super) fn within(within: Duration) -> Deadline {
+        Deadline { within, at: Moment::now() + within }
+    }
+
+    /// `what`, unless it is not done in time.
+    pub(super) async fn bound<T>(
+        self,
+        stage: Stage,
+        what: impl Future<Output = Result<T, ConnectError>>,
+    ) -> Result<T, ConnectError> {
+        timeout_at(self.at, what).await.map_err(|_| ConnectError::Late(stage, self.within))?
+    }
+}
+
+/// Looks names up, judges, connects.
+#[derive(Clone)]
+pub(super) struct Dialer {
+    names: HostNames,
+    destinations: Destinations,
+}
+
+impl Dialer {
+    pub(super) fn new(names: HostNames, destinations: Destinations) -> Dialer {
+        Dialer { names, destinations }
+    }
+
+    /// The addresses of `host` that may be connected to; never empty.
+    pub(super) async fn locate(
+        &self,
+        host: &str,
+        port: u16,
+        carrier: Carrier,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
+        let (name, found) = match host.parse::<IpAddr>() {
+            Ok(address) => (None, vec![address]),
+            Err(_) if is_localhost(host) => {
+                (Some(host), vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
+            }
+            Err(_) => {
+                // Nothing that is sure to be refused is asked for.
+                self.destinations.judge_host(host, port, carrier)?;
+                (Some(host), self.names.addresses(host).await?)
+            }
+        };
+        let mut allowed = Vec::new();
+        let mut refused = None;
+        for address in found.into_iter().map(|ip| SocketAddr::new(ip, port)) {
+            match self.destinations.judge(name, address, carrier) {
+                Ok(()) => allowed.push(address),
+                Err(refusal) => refused = Some(refusal),
+            }
+        }
+        match (allowed.is_empty(), refused) {
+            (true, Some(refusal)) => Err(refusal.into()),
+            (_, _) => Ok(allowed),
+        }
+    }
+
+    /// Judges one more port of a place that was found.
+    pub(super) fn judge(&self, ip: IpAddr, port: u16, carrier: Carrier) -> Result<(), Refusal> {
+        // By its address: the name was judged when it was found, and the ports of one host are one place.
+        match self.destinations.judge(None, SocketAddr::new(ip, port), carrier) {
+            Err(Refusal::NotListed(_)) | Ok(()) => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Connects to the first of `host`'s addresses that answers. Each has its share of the time that is left, so that one that is silent
+    /// does not use up that of the others.
+    pub(super) async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        deadline: Deadline,
+    ) -> Result<TcpStream, ConnectError> {
+        let addresses = deadline.bound(Stage::Name, self.locate(host, port, Carrier::Tcp)).await?;
+        let mut failure = ConnectError::Late(Stage::Tcp, deadline.within);
+        for (address, rest) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
+            let share = deadline.at.saturating_duration_since(Moment::now()) / rest;
+            let part = Deadline { within: deadline.within, at: Moment::now() + share };
+            let connecting = async { TcpStream::connect(address).await.map_err(ConnectError::Tcp) };
+            match part.bound(Stage::Tcp, connecting).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+}

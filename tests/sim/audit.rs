@@ -1,0 +1,191 @@
+//! The audit: random calls with loss, hold, transfer, pause, mute and sinks that come and go, all at once. For every track of every
+//! terminal the manifest's spans are the clock, and what the sink received is what the manifest says (`sinks` and `ledger` check
+//! that at every end). A failure prints its seed.
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use sidestream::command::{PauseAs, Sinks, StartStream, Target, Verb};
+use sidestream::event::{Kind, Manifest, SpanKind};
+use sidestream::id::{CallId, StreamId, Track, Tracks};
+use sidestream::time::Duration;
+
+use crate::link::Weather;
+use crate::phone::{Manner, Stage};
+use crate::sinks::Manners;
+use crate::world::{World, route, settings};
+
+/// As many as a plain run of the tests can bear; `scripts/audit` makes a thousand.
+const CALLS: u64 = 200;
+const SINKS: [&str; 4] = ["good", "asks", "dies", "one"];
+
+struct Audit {
+    world: World,
+    rng: StdRng,
+    call: CallId,
+    stream: StreamId,
+    requests: u32,
+}
+
+/// What the accounts of some calls held, in samples.
+#[derive(Debug, Default)]
+struct Tally {
+    terminals: u64,
+    by_kind: [u64; 7],
+}
+
+impl Tally {
+    fn add(&mut self, manifest: &Manifest) {
+        self.terminals += 1;
+        for track in &manifest.tracks {
+            for (sum, kind) in self.by_kind.iter_mut().zip(SpanKind::ALL) {
+                *sum += track.samples(kind);
+            }
+        }
+    }
+}
+
+impl Audit {
+    fn new(seed: u64) -> Audit {
+        let mut settings = settings();
+        settings.routes = vec![route("2*", 2), route("3*", 3)];
+        let mut rng = StdRng::seed_from_u64(seed);
+        let weather = Weather {
+            latency_ms: 1 + rng.next_u64() % 20,
+            jitter_ms: rng.next_u64() % 15,
+            loss: [0, 0, 20, 100][(rng.next_u64() % 4) as usize],
+            duplication: 5,
+            reordering: [0, 10, 50][(rng.next_u64() % 3) as usize],
+        };
+        let mut world = World::new(settings, weather, seed);
+        for name in ["alice", "bob", "carol"] {
+            world.phone(name);
+        }
+        world.sinks.manners.insert("dies".into(), Manners::Dies);
+        world.sinks.manners.insert("asks".into(), Manners::Asks);
+        let (call, stream) = (CallId::from_u128(0), StreamId::from_u128(0));
+        Audit { world, rng, call, stream, requests: 0 }
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.rng.next_u64() % limit
+    }
+
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u64) as usize]
+    }
+
+    /// A denial is as good as a success here: what counts is the account.
+    fn ask(&mut self, verb: Verb) {
+        self.requests += 1;
+        let request = format!("audit-{}", self.requests);
+        let _ = self.world.command(self.call, &request, verb);
+    }
+
+    /// Bob answers; with the loss of the worst weather perhaps not in time.
+    fn call(&mut self) -> bool {
+        let early = self.below(3) == 0;
+        let after = Duration::from_millis(300);
+        self.world.phones[1].manner =
+            if early { Manner::EarlyMedia(after) } else { Manner::AnswerAfter(after) };
+        self.world.act(0, |alice, now| alice.invite("200", now));
+        let limit = Duration::from_secs(20);
+        if !self.world.run_until(limit, |world| !world.events.is_empty()) {
+            return false;
+        }
+        self.call = self.world.last_call();
+        self.start();
+        self.world.run_until(limit, |world| world.stage(0, 0) == Stage::Up)
+    }
+
+    fn start(&mut self) {
+        let mut sinks = vec!["good"];
+        sinks.extend(SINKS[1..].iter().filter(|_| self.rng.next_u64() % 3 == 0));
+        let start = StartStream {
+            sinks: Sinks::These(sinks.into_iter().map(Into::into).collect()),
+            tracks: self.one_of(&[Tracks::Both, Tracks::Both, Tracks::From, Tracks::To]),
+            pause_as: self.one_of(&[None, Some(PauseAs::Silence)]),
+            max_duration: self.one_of(&[None, None, Some(Duration::from_secs(4))]),
+            early_media: self.below(2) == 0,
+            ..StartStream::default()
+        };
+        self.requests += 1;
+        let request = format!("start-{}", self.requests);
+        if let Ok(accepted) = self.world.command(self.call, &request, Verb::Start(start)) {
+            self.stream = accepted.streams[0].stream;
+        }
+    }
+
+    fn act(&mut self) {
+        let target = Target::Id(self.stream);
+        let (sink, track) = (self.one_of(&SINKS), self.one_of(&Track::ALL));
+        match self.below(14) {
+            0 => self.ask(Verb::Pause(target)),
+            1 | 2 => self.ask(Verb::Resume(target)),
+            3 => self.ask(Verb::Mute(target, track)),
+            4 => self.ask(Verb::Unmute(target, track)),
+            5 => self.ask(Verb::Mark(target, "here".into())),
+            6 | 7 => self.ask(Verb::SelectTerminal(target, sink.into())),
+            8 => self.ask(Verb::UnselectTerminal(target, sink.into())),
+            9 => self.start(),
+            10 => self.ask(Verb::Stop(target)),
+            11 | 12 => {
+                let (phone, way) = (self.below(2) as usize, self.one_of(&["sendonly", "sendrecv"]));
+                let is_up = self.world.phones[phone].dialogs[0].stage == Stage::Up;
+                if is_up {
+                    self.world.act(phone, |phone, now| phone.reinvite(0, way, now));
+                }
+            }
+            _ => {
+                if self.world.phones[1].dialogs[0].stage == Stage::Up {
+                    self.world.act(1, |bob, now| bob.refer(0, "<sip:300@10.0.0.1>", now));
+                }
+            }
+        }
+    }
+
+    fn run(mut self, tally: &mut Tally) {
+        if self.call() {
+            for _ in 0..12 {
+                self.act();
+                let pause = Duration::from_millis(10 + self.below(1_200));
+                self.world.run_for(pause);
+            }
+        }
+        self.ask(Verb::HangUp);
+        self.world.assert_empty();
+        for event in &self.world.events {
+            match &event.kind {
+                Kind::StreamEnded { manifests } => manifests.iter().for_each(|it| tally.add(it)),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn what_every_sink_received_is_what_its_manifest_says_in_random_calls() {
+    let calls = std::env::var("SIDESTREAM_AUDIT_CALLS").ok();
+    let calls = calls.map_or(CALLS, |calls| calls.parse().expect("a number of calls"));
+    let mut tally = Tally::default();
+    for seed in 1..=calls {
+        let audited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut tally = Tally::default();
+            Audit::new(seed).run(&mut tally);
+            tally
+        }));
+        let Ok(one) = audited else { panic!("the call of seed {seed}") };
+        tally.terminals += one.terminals;
+        for (sum, samples) in tally.by_kind.iter_mut().zip(one.by_kind) {
+            *sum += samples;
+        }
+    }
+    let kinds = SpanKind::ALL.iter().map(|kind| kind.as_str());
+    let sums: Vec<String> =
+        kinds.zip(tally.by_kind).map(|(kind, samples)| format!("{kind} {samples}")).collect();
+    println!("{calls} calls, {} accounts, samples: {}", tally.terminals, sums.join(", "));
+    assert!(tally.terminals > calls, "the calls are streamed");
+    // Nothing is audited that never happens. Nobody here is too slow, so nothing is discarded.
+    for (kind, samples) in SpanKind::ALL.iter().zip(tally.by_kind) {
+        assert!(samples > 0 || *kind == SpanKind::Discarded, "no {kind:?} in {calls} calls");
+    }
+}
