@@ -48,7 +48,9 @@ impl Builder {
             self.wrong(place.key("max_duration_s"), member.to_string());
         }
         let reconnect = self.reconnect(&place, &sink.reconnect);
+        let delivery = self.delivery(&place, sink, kind.as_ref());
         Some(Settings {
+            delivery,
             format,
             max_streams: usize::try_from(max_streams).unwrap_or(usize::MAX),
             max_duration: max_duration.unwrap_or_default(),

@@ -106,6 +106,7 @@ impl ManifestView {
         Some(Manifest {
             call: self.call.parse().ok()?,
             stream: self.stream.parse().ok()?,
+            terminal: self.terminal,
             sink: self.sink.as_str().into(),
             sample_rate: self.sample_rate,
             clock: self.clock,

@@ -1,4 +1,4 @@
-//! What waits for a sink, and what the sink has not acknowledged yet. Both are bounded.
+//! What waits for a sink that is served live, and what the sink has not acknowledged yet. Both are bounded.
 //!
 //! ```text
 //!   push            next                    acknowledge
@@ -9,32 +9,20 @@
 //!          discarded: a gap stands in its place
 //! ```
 
-#[cfg(test)]
-mod tests;
-mod unsettled;
-
 use std::collections::VecDeque;
 
 use crate::call::StreamFigures;
-use crate::dialect::{Delivery, Note};
+use crate::dialect::Delivery;
 use crate::event::{Span, SpanKind};
 use crate::id::{Track, Tracks};
 use crate::media::{Frame, Item};
 use crate::time::Instant;
-use unsettled::Unsettled;
+use super::Entry;
+use super::unsettled::Unsettled;
 
 /// Gaps, keys, marks and notes that wait beside the frames. When a sink is away so long that more come, the oldest are
 /// dropped and counted; the positions of later frames still tell the time.
-const NOTES_LIMIT: usize = 1000;
-
-/// One thing to be told.
-#[derive(Clone, Debug)]
-pub(super) enum Entry {
-    /// An item of the timeline.
-    Item(Item),
-    /// A change of state at a sample position.
-    Note(Note, u64),
-}
+pub(super) const NOTES_LIMIT: usize = 1000;
 
 #[derive(Debug)]
 struct Waiting {
@@ -45,7 +33,7 @@ struct Waiting {
 
 /// Whether what was sent is kept until the sink acknowledges it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keeping {
+pub(in crate::sink) enum Keeping {
     /// The dialect has acknowledgements.
     UntilAcknowledged,
     /// Sent is settled.
@@ -54,7 +42,7 @@ pub(super) enum Keeping {
 
 /// The queue between a stream's timeline and its sink.
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(in crate::sink) struct Live {
     limit: u64,
     keeping: Keeping,
     tracks: Tracks,
@@ -71,10 +59,10 @@ pub(super) struct Outbox {
     notes_dropped: u64,
 }
 
-impl Outbox {
+impl Live {
     /// An empty outbox that holds at most `limit` samples per track.
-    pub(super) fn new(limit: u64, keeping: Keeping, tracks: Tracks) -> Self {
-        Outbox {
+    pub(in crate::sink) fn new(limit: u64, keeping: Keeping, tracks: Tracks) -> Self {
+        Live {
             limit,
             keeping,
             tracks,
@@ -92,7 +80,7 @@ impl Outbox {
     }
 
     /// Queues `entry`; the oldest audio makes room when there is too much.
-    pub(super) fn push(&mut self, entry: Entry, now: Instant) {
+    pub(in crate::sink) fn push(&mut self, entry: Entry, now: Instant) {
         let track = match &entry {
             Entry::Item(Item::Frame(frame)) => {
                 self.waiting_samples[frame.track.index()] += u64::from(frame.samples);
@@ -111,7 +99,7 @@ impl Outbox {
     }
 
     /// Takes the next thing to tell. It counts as given.
-    pub(super) fn next(&mut self) -> Option<(Entry, Delivery)> {
+    pub(in crate::sink) fn next(&mut self) -> Option<(Entry, Delivery)> {
         let Waiting { entry, delivery, .. } = self.waiting.pop_front()?;
         match &entry {
             Entry::Item(Item::Frame(frame)) => self.give(frame, delivery),
@@ -137,7 +125,7 @@ impl Outbox {
     }
 
     /// The sink has every sample of `track` before `position`. False when it was never given that much.
-    pub(super) fn acknowledge(&mut self, track: Track, position: u64) -> bool {
+    pub(in crate::sink) fn acknowledge(&mut self, track: Track, position: u64) -> bool {
         let index = track.index();
         if !self.tracks.contains(track) || position > self.given_end[index] {
             return false;
@@ -157,7 +145,7 @@ impl Outbox {
     }
 
     /// The connection is lost. What a sink that acknowledges did not acknowledge waits again, in front.
-    pub(super) fn handle_loss(&mut self, now: Instant) {
+    pub(in crate::sink) fn handle_loss(&mut self, now: Instant) {
         if self.acknowledged.iter().all(Option::is_none) {
             return self.unsettled.settle_all();
         }
@@ -244,7 +232,7 @@ impl Outbox {
     }
 
     /// Gives up everything that waits: the sink will not come back in time.
-    pub(super) fn give_up_all(&mut self) {
+    pub(in crate::sink) fn give_up_all(&mut self) {
         for track in Track::ALL {
             while self.give_up_oldest(track) {}
         }
@@ -253,22 +241,22 @@ impl Outbox {
     }
 
     /// Takes the frames that were given up since the last call.
-    pub(super) fn take_given_up(&mut self) -> Vec<Frame> {
+    pub(in crate::sink) fn take_given_up(&mut self) -> Vec<Frame> {
         std::mem::take(&mut self.given_up)
     }
 
     /// Counts bytes that left.
-    pub(super) fn count_bytes(&mut self, bytes: usize) {
+    pub(in crate::sink) fn count_bytes(&mut self, bytes: usize) {
         self.figures.bytes += bytes as u64;
     }
 
     /// Counts a connection that came back.
-    pub(super) fn count_reconnect(&mut self) {
+    pub(in crate::sink) fn count_reconnect(&mut self) {
         self.figures.reconnects += 1;
     }
 
     /// Where each track goes on: the position of the first frame that waits, or the end of what was given.
-    pub(super) fn resume(&self) -> [u64; 2] {
+    pub(in crate::sink) fn resume(&self) -> [u64; 2] {
         let mut resume = self.given_end;
         for waiting in self.waiting.iter().rev() {
             if let Entry::Item(Item::Frame(frame)) = &waiting.entry {
@@ -279,34 +267,34 @@ impl Outbox {
     }
 
     /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::sink) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// How many things wait.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::sink) fn len(&self) -> usize {
         self.waiting.len()
     }
 
     /// Whether a frame of kind audio was given.
-    pub(super) fn gave_audio(&self) -> bool {
+    pub(in crate::sink) fn gave_audio(&self) -> bool {
         self.gave_audio
     }
 
     /// Gaps, keys, marks and notes that were dropped.
-    pub(super) fn notes_dropped(&self) -> u64 {
+    pub(in crate::sink) fn notes_dropped(&self) -> u64 {
         self.notes_dropped
     }
 
     /// How the stream is doing.
-    pub(super) fn figures(&self, now: Instant) -> StreamFigures {
+    pub(in crate::sink) fn figures(&self, now: Instant) -> StreamFigures {
         let oldest = self.waiting.iter().find(|waiting| waiting.delivery == Delivery::First);
         let lag = oldest.map_or(0, |waiting| now.since(waiting.since).as_millis() as u64);
         StreamFigures { acknowledged: self.acknowledged_by_all(), lag_ms: lag, ..self.figures }
     }
 
     /// The end of what is sent for good, by [`Track::index`].
-    pub(super) fn settled(&self) -> [u64; 2] {
+    pub(in crate::sink) fn settled(&self) -> [u64; 2] {
         self.unsettled.settled()
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
+use tracing::error;
 
 use super::disk::{Disk, Order};
 use super::seal::{Keys, SpoolKey};
@@ -158,10 +159,15 @@ pub(super) const NONE: u64 = u64::MAX;
 /// A spool that an earlier process left.
 #[derive(Debug)]
 pub(in crate::sink) struct Left {
-    /// What its files are called.
-    pub(super) name: String,
     /// Its segments by number, with their bytes.
-    pub(super) segments: BTreeMap<u64, (PathBuf, u64)>,
+    pub(in crate::sink) segments: BTreeMap<u64, (PathBuf, u64)>,
+}
+
+impl Left {
+    /// Its first file, to tell it by.
+    pub(in crate::sink) fn file(&self) -> PathBuf {
+        self.segments.values().next().map(|(path, _)| path.clone()).unwrap_or_default()
+    }
 }
 
 impl Depot {
@@ -232,6 +238,12 @@ impl Depot {
     pub(super) fn path(&self, name: &str, segment: u64) -> PathBuf {
         let directory = self.directory.as_deref().unwrap_or(Path::new("."));
         directory.join(format!("{name}.{segment:06}.spool"))
+    }
+
+    /// A spool that an earlier process left cannot be delivered by this one; a later one may.
+    pub(in crate::sink) fn leave_alone(&self, file: &Path, why: &str) {
+        self.counters.orphans.fetch_add(1, Ordering::Relaxed);
+        error!(file = %file.display(), why, "a spool cannot be delivered and is left alone");
     }
 
     /// Waits, for a few seconds at most, until everything is on the disk.
@@ -314,5 +326,5 @@ fn find(path: &Path) -> io::Result<Vec<Left>> {
             spools.entry(spool.to_owned()).or_default().insert(segment, (entry.path(), bytes));
         }
     }
-    Ok(spools.into_iter().map(|(name, segments)| Left { name, segments }).collect())
+    Ok(spools.into_values().map(|segments| Left { segments }).collect())
 }

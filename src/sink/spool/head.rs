@@ -6,8 +6,8 @@ use super::ledger::{Ledger, Noted};
 use super::record::Progress;
 use crate::dialect::{DialectKind, Format, StreamInfo};
 use crate::event::Manifest;
-use crate::id::{SinkName, Track, Tracks};
-use crate::media::Encoding;
+use crate::id::{SinkName, TerminalId, Track, Tracks};
+use crate::media::{Channels, Encoding};
 use crate::time::Instant;
 
 /// See the module.
@@ -15,12 +15,14 @@ use crate::time::Instant;
 pub(super) struct Head {
     call: String,
     stream: String,
+    terminal: u16,
     sink: String,
     dialect: String,
     label: Option<String>,
     tracks: Vec<u8>,
     sample_rate: u32,
     encoding: String,
+    channels: String,
     frame_ms: u32,
     started_at_unix_ms: u64,
     from: String,
@@ -35,27 +37,25 @@ pub(super) struct Head {
 /// What a stream is to its spool.
 #[derive(Clone, Debug)]
 pub(in crate::sink) struct Identity {
+    pub(in crate::sink) terminal: TerminalId,
     pub(in crate::sink) info: StreamInfo,
     pub(in crate::sink) dialect: DialectKind,
 }
 
-const ENCODINGS: [(Encoding, &str); 2] = [(Encoding::L16, "l16"), (Encoding::Pcmu, "pcmu")];
-
-const DIALECTS: [DialectKind; 2] = [DialectKind::Native, DialectKind::Twilio];
-
 impl Head {
     pub(super) fn new(identity: &Identity, first: u64, progress: Progress, ledger: &Ledger) -> Head {
         let info = &identity.info;
-        let encoding = ENCODINGS.iter().find(|(encoding, _)| *encoding == info.format.encoding);
         Head {
             call: info.call.to_string(),
             stream: info.stream.to_string(),
+            terminal: identity.terminal.number,
             sink: info.sink.to_string(),
             dialect: identity.dialect.as_str().to_owned(),
             label: info.label.clone(),
             tracks: info.tracks.iter().map(|track| track as u8).collect(),
             sample_rate: info.format.sample_rate,
-            encoding: encoding.map_or("", |(_, name)| name).to_owned(),
+            encoding: info.format.encoding.as_str().to_owned(),
+            channels: info.format.channels.as_str().to_owned(),
             frame_ms: info.frame_ms,
             started_at_unix_ms: info.started_at_unix_ms,
             from: info.from.clone(),
@@ -71,15 +71,16 @@ impl Head {
     pub(super) fn identity(&self) -> Option<Identity> {
         let tracks: Vec<Track> =
             Track::ALL.into_iter().filter(|track| self.tracks.contains(&(*track as u8))).collect();
-        let (encoding, _) = ENCODINGS.iter().find(|(_, name)| *name == self.encoding)?;
-        let dialect = DIALECTS.into_iter().find(|dialect| dialect.as_str() == self.dialect)?;
+        let encoding = Encoding::ALL.into_iter().find(|name| name.as_str() == self.encoding)?;
+        let channels = Channels::ALL.into_iter().find(|name| name.as_str() == self.channels)?;
+        let dialect = DialectKind::ALL.into_iter().find(|dialect| dialect.as_str() == self.dialect)?;
         let info = StreamInfo {
             call: self.call.parse().ok()?,
             stream: self.stream.parse().ok()?,
             sink: SinkName::new(self.sink.as_str()),
             label: self.label.clone(),
             tracks: Tracks::of(&tracks)?,
-            format: Format { sample_rate: self.sample_rate, encoding: *encoding },
+            format: Format { sample_rate: self.sample_rate, encoding, channels },
             frame_ms: self.frame_ms,
             // Arrivals are noted as times since position 0, wherever that lies on this process's clock.
             start: Instant::ZERO,
@@ -88,7 +89,8 @@ impl Head {
             to: self.to.clone(),
             attributes: self.attributes.clone(),
         };
-        Some(Identity { info, dialect })
+        let terminal = TerminalId { stream: info.stream, number: self.terminal };
+        Some(Identity { terminal, info, dialect })
     }
 
     /// What was taken in before this segment.
@@ -112,6 +114,7 @@ impl Identity {
         Manifest {
             call: info.call,
             stream: info.stream,
+            terminal: self.terminal.number,
             sink: info.sink.clone(),
             sample_rate: info.format.sample_rate,
             clock: info.tracks.iter().map(|track| ledger.end(track)).max().unwrap_or(0),

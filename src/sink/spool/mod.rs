@@ -23,8 +23,6 @@ mod record;
 mod recovery;
 mod seal;
 mod segment;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,7 +37,7 @@ use tracing::warn;
 pub(super) use depot::{Depot, Doing, Left};
 pub use depot::{SpoolError, SpoolFigures, SpoolReport, SpoolSettings};
 pub(super) use head::Identity;
-pub(super) use recovery::{Recovered, RecoveryError, recover};
+pub(super) use recovery::recover;
 pub use seal::SpoolKey;
 
 use super::outbox::Entry;
@@ -156,13 +154,13 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// An empty spool of a stream that begins, whose files are called `name`.
+    /// An empty spool of a stream that begins.
     pub(super) fn new(
         identity: Identity,
-        name: String,
         limits: Complete,
         depot: Arc<Depot>,
     ) -> Spool {
+        let name = identity.terminal.to_string();
         let info = &identity.info;
         let gauge = Arc::new(Gauge {
             call: info.call,
@@ -622,7 +620,10 @@ impl Spool {
     fn acknowledges(&self) -> bool {
         match self.identity.dialect {
             DialectKind::Native => true,
-            DialectKind::Twilio => false,
+            DialectKind::Twilio
+            | DialectKind::Telnyx
+            | DialectKind::Jambonz
+            | DialectKind::AudioHook => false,
         }
     }
 

@@ -98,7 +98,7 @@ impl Recovered {
             })
             .collect();
         let next = segments.back().map_or(1, |last| last.number + 1);
-        let mut spool = Spool::new(identity, left.name, limits, depot);
+        let mut spool = Spool::new(identity, limits, depot);
         spool.counted = segments.iter().map(|segment| segment.bytes).sum();
         if let Some(disk) = &mut spool.disk {
             disk.written = Arc::new(super::Written::new(end));
