@@ -354,8 +354,8 @@ section!(Sink {
 
 section!(Spool {
     directory: Option<String> = None,
-    key: Option<String> = None,
-    old_keys: Vec<String> = Vec::new(),
+    secret: Option<String> = None,
+    old_secrets: Vec<String> = Vec::new(),
     total_mib: u64 = 10_240,
     sync_ms: u64 = 1_000,
 });

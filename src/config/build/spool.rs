@@ -52,12 +52,12 @@ impl Builder {
             );
             self.note(flaw.with_help("[spool]\ndirectory = \"/var/lib/sidestream/spool\""));
         }
-        let keys = file.key.iter().map(|key| (Place::at("spool.key"), key));
-        let old = file.old_keys.iter().enumerate();
-        let old = old.map(|(index, key)| (Place::at("spool.old_keys").index(index), key));
+        let keys = file.secret.iter().map(|key| (Place::at("spool.secret"), key));
+        let old = file.old_secrets.iter().enumerate();
+        let old = old.map(|(index, key)| (Place::at("spool.old_secrets").index(index), key));
         let keys: Vec<_> = keys.chain(old).collect();
-        if file.key.is_none() && !file.old_keys.is_empty() {
-            self.wrong(Place::at("spool.old_keys"), "old keys are of use beside a `key` only");
+        if file.secret.is_none() && !file.old_secrets.is_empty() {
+            self.wrong(Place::at("spool.old_secrets"), "old keys are of use beside a `secret` only");
         }
         let keys = keys.into_iter().filter_map(|(place, text)| self.spool_key(place, text));
         SpoolSettings {

@@ -68,7 +68,7 @@ pub(super) struct Keys(pub(super) Vec<SpoolKey>);
 pub(super) enum HeaderError {
     #[error("it is no segment of a spool")]
     Foreign,
-    #[error("it is encrypted with a key that is not configured: name it in spool.old_key_files")]
+    #[error("it is encrypted with a key that is not configured: name it in spool.old_secrets")]
     UnknownKey,
 }
 

@@ -93,16 +93,9 @@ impl Bench {
         Bench::with_spool(settings, &SpoolSettings::default())
     }
 
-    pub(super) fn reaching(settings: Vec<Settings>, reaching: Reaching) -> Bench {
-        Bench::start(settings, reaching, &SpoolSettings::default())
-    }
-
     pub(super) fn with_spool(settings: Vec<Settings>, spool: &SpoolSettings) -> Bench {
         let destinations = Destinations { loopback: true, ..Destinations::public() };
-        Bench::start(settings, Reaching { dns: DnsSettings::default(), destinations }, spool)
-    }
-
-    fn start(settings: Vec<Settings>, reaching: Reaching, spool: &SpoolSettings) -> Bench {
+        let reaching = Reaching { dns: DnsSettings::default(), destinations };
         let clock = Clock::start();
         let (sender, events) = mpsc::channel(1000);
         let handle = start(settings, &reaching, spool, clock, sender).expect("the sinks start");
