@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
-use super::link::{DatagramLink, FileLink, Link, Look, MemoryLink, SocketLink};
 use super::arrears::Arrears;
+use super::link::{DatagramLink, FileLink, Link, Look, MemoryLink, SocketLink};
 use super::outbox::{Keeping, Live, Outbox};
 use super::pool::{Place, Pool, PoolFigures, Way};
 use super::scope::Scope;
@@ -250,7 +250,8 @@ async fn take_over(room: Arc<Room>, left: Left) {
         let policy = pool.settings.delivery;
         (pool, policy)
     }) else {
-        let why = format!("no sink {} is configured that takes everything in this dialect", info.sink);
+        let why =
+            format!("no sink {} is configured that takes everything in this dialect", info.sink);
         return room.depot.leave_alone(&file, &why);
     };
     let spool = recovered.into_spool(limits, Arc::clone(&room.depot));
@@ -303,7 +304,11 @@ impl Room {
         {
             let (terminal, info) = (plan.terminal, self.info(plan, format));
             let identity = Identity { terminal, info, dialect: *dialect };
-            return Outbox::Complete(Box::new(Spool::new(identity, limits, Arc::clone(&self.depot))));
+            return Outbox::Complete(Box::new(Spool::new(
+                identity,
+                limits,
+                Arc::clone(&self.depot),
+            )));
         }
         Outbox::Live(Live::new(pool.settings.queue_samples(), keeping, plan.tracks))
     }
@@ -403,7 +408,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_the_end_of_one_stream_and_not_of_the_program() {
-        let ending = guard(async { Ending { cause: Cause::Request, manifest: None, arrears: None } }).await;
+        let ending =
+            guard(async { Ending { cause: Cause::Request, manifest: None, arrears: None } }).await;
         assert_eq!(ending.map(|ending| ending.cause), Some(Cause::Request));
         assert!(guard(async { panic!("a bug") }).await.is_none());
     }

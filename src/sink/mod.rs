@@ -29,8 +29,8 @@ pub use handle::{Reaching, SinkHandle, StartError, start};
 pub use pool::PoolFigures;
 pub use scope::{Excerpt, Level, Scope, ScopeStream};
 pub use settings::{
-    AudioSocket, Complete, Header, HeaderError, HostPort, HostPortError, Kind, Policy, QUEUE_MS_LIMIT, Reconnect,
-    Rtp, Secret, Settings, Url, UrlError, WebSocket,
+    AudioSocket, Complete, Header, HeaderError, HostPort, HostPortError, Kind, Policy,
+    QUEUE_MS_LIMIT, Reconnect, Rtp, Secret, Settings, Url, UrlError, WebSocket,
 };
 pub use spool::{SpoolError, SpoolFigures, SpoolKey, SpoolReport, SpoolSettings};
 pub use target::{

@@ -57,13 +57,17 @@ impl Builder {
         let old = old.map(|(index, key)| (Place::at("spool.old_secrets").index(index), key));
         let keys: Vec<_> = keys.chain(old).collect();
         if file.secret.is_none() && !file.old_secrets.is_empty() {
-            self.wrong(Place::at("spool.old_secrets"), "old keys are of use beside a `secret` only");
+            self.wrong(
+                Place::at("spool.old_secrets"),
+                "old keys are of use beside a `secret` only",
+            );
         }
         let keys = keys.into_iter().filter_map(|(place, text)| self.spool_key(place, text));
         SpoolSettings {
             keys: keys.collect(),
             directory: file.directory.as_ref().map(PathBuf::from),
-            total_bytes: self.number(Place::at("spool.total_mib"), file.total_mib, 1..=1 << 30) << 20,
+            total_bytes: self.number(Place::at("spool.total_mib"), file.total_mib, 1..=1 << 30)
+                << 20,
             sync: self.millis("spool.sync_ms", file.sync_ms, 10..=60_000),
         }
     }

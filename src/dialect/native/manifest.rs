@@ -132,7 +132,8 @@ impl TrackView {
         for (place, byte) in sha256.iter_mut().enumerate() {
             *byte = u8::from_str_radix(self.sha256.get(2 * place..2 * place + 2)?, 16).ok()?;
         }
-        let span = |span: &SpanView| Span { kind: span.kind, start: span.start, samples: span.samples };
+        let span =
+            |span: &SpanView| Span { kind: span.kind, start: span.start, samples: span.samples };
         Some(TrackManifest {
             track: self.track,
             spans: self.spans.iter().map(span).collect(),

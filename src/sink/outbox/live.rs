@@ -11,14 +11,14 @@
 
 use std::collections::VecDeque;
 
+use super::Entry;
+use super::unsettled::Unsettled;
 use crate::call::StreamFigures;
 use crate::dialect::Delivery;
 use crate::event::{Span, SpanKind};
 use crate::id::{Track, Tracks};
 use crate::media::{Frame, Item};
 use crate::time::Instant;
-use super::Entry;
-use super::unsettled::Unsettled;
 
 /// Gaps, keys, marks and notes that wait beside the frames. When a sink is away so long that more come, the oldest are
 /// dropped and counted; the positions of later frames still tell the time.

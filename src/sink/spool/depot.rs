@@ -185,7 +185,11 @@ impl Depot {
             let failures = Arc::clone(&counters.write_failures);
             disk = Some(Disk::start(Arc::clone(&keys), settings.sync, failures).map_err(io)?);
         }
-        let bytes = left.iter().flat_map(|left: &Left| left.segments.values()).map(|(_, bytes)| bytes).sum();
+        let bytes = left
+            .iter()
+            .flat_map(|left: &Left| left.segments.values())
+            .map(|(_, bytes)| bytes)
+            .sum();
         let depot = Depot {
             directory: settings.directory.clone(),
             disk,

@@ -84,8 +84,7 @@ impl Disk {
     ) -> io::Result<Disk> {
         let (orders, taken) = sync_channel(ORDERS_LIMIT);
         let dirty = Dirty::default();
-        let writer =
-            Writer { keys, open: HashMap::new(), dirty: Arc::clone(&dirty), failures };
+        let writer = Writer { keys, open: HashMap::new(), dirty: Arc::clone(&dirty), failures };
         let (alive, ended) = sync_channel(0);
         thread::Builder::new().name("spool".into()).spawn(move || {
             writer.run(&taken);

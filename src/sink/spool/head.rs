@@ -43,7 +43,12 @@ pub(in crate::sink) struct Identity {
 }
 
 impl Head {
-    pub(super) fn new(identity: &Identity, first: u64, progress: Progress, ledger: &Ledger) -> Head {
+    pub(super) fn new(
+        identity: &Identity,
+        first: u64,
+        progress: Progress,
+        ledger: &Ledger,
+    ) -> Head {
         let info = &identity.info;
         Head {
             call: info.call.to_string(),
@@ -73,7 +78,8 @@ impl Head {
             Track::ALL.into_iter().filter(|track| self.tracks.contains(&(*track as u8))).collect();
         let encoding = Encoding::ALL.into_iter().find(|name| name.as_str() == self.encoding)?;
         let channels = Channels::ALL.into_iter().find(|name| name.as_str() == self.channels)?;
-        let dialect = DialectKind::ALL.into_iter().find(|dialect| dialect.as_str() == self.dialect)?;
+        let dialect =
+            DialectKind::ALL.into_iter().find(|dialect| dialect.as_str() == self.dialect)?;
         let info = StreamInfo {
             call: self.call.parse().ok()?,
             stream: self.stream.parse().ok()?,

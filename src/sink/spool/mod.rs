@@ -43,8 +43,8 @@ pub use seal::SpoolKey;
 use super::outbox::Entry;
 use super::settings::Complete;
 use crate::call::StreamFigures;
-use crate::dialect::{Delivery, DialectKind};
 use crate::dialect::native::ManifestView;
+use crate::dialect::{Delivery, DialectKind};
 use crate::event::{Cause, Manifest, Span, SpanKind};
 use crate::id::Track;
 use crate::media::{Frame, Item};
@@ -155,11 +155,7 @@ pub(super) struct Spool {
 
 impl Spool {
     /// An empty spool of a stream that begins.
-    pub(super) fn new(
-        identity: Identity,
-        limits: Complete,
-        depot: Arc<Depot>,
-    ) -> Spool {
+    pub(super) fn new(identity: Identity, limits: Complete, depot: Arc<Depot>) -> Spool {
         let name = identity.terminal.to_string();
         let info = &identity.info;
         let gauge = Arc::new(Gauge {
@@ -455,7 +451,10 @@ impl Spool {
         let Some(disk) = self.disk.as_mut().filter(|disk| !disk.written.has_failed()) else {
             return;
         };
-        let full = disk.segments.back().is_none_or(|last| last.bytes >= SEGMENT_BYTES || last.number + 1 != disk.next);
+        let full = disk
+            .segments
+            .back()
+            .is_none_or(|last| last.bytes >= SEGMENT_BYTES || last.number + 1 != disk.next);
         if disk.batch.is_empty() && full {
             // The head tells how everything was before the segment's first batch.
             let head = Head::new(&self.identity, self.end, self.progress.0, &self.ledger);
@@ -481,9 +480,10 @@ impl Spool {
             upto: self.end,
             written: Arc::clone(&disk.written),
         };
-        let head = write.begin.as_ref().map_or(0, |(_, head)| {
-            seal::HEADER_BYTES + head.len() + seal::BATCH_BYTES
-        });
+        let head = write
+            .begin
+            .as_ref()
+            .map_or(0, |(_, head)| seal::HEADER_BYTES + head.len() + seal::BATCH_BYTES);
         let bytes = (head + write.batch.len() + seal::BATCH_BYTES) as u64;
         if let Err(order) = threads.give(Order::Write(write)) {
             // The disk is behind: the batch grows until there is place, or until no more is taken in.
@@ -517,7 +517,10 @@ impl Spool {
         };
         disk.load = None;
         let segment = disk.place.segment;
-        let chunk = match loaded.map_err(|error| SegmentError::Io(std::io::Error::other(error))).flatten() {
+        let chunk = match loaded
+            .map_err(|error| SegmentError::Io(std::io::Error::other(error)))
+            .flatten()
+        {
             Ok(chunk) => chunk,
             Err(error) => {
                 warn!(stream = %self.identity.info.stream, segment, %error, "a part of a spool cannot be read");
@@ -906,7 +909,9 @@ fn range(entry: &Entry) -> (Option<Track>, u64, u64) {
         Entry::Item(Item::Frame(frame)) => {
             (Some(frame.track), frame.position, frame.position + u64::from(frame.samples))
         }
-        Entry::Item(Item::Gap(track, span)) => (Some(*track), span.start, span.start + span.samples),
+        Entry::Item(Item::Gap(track, span)) => {
+            (Some(*track), span.start, span.start + span.samples)
+        }
         Entry::Item(Item::Dtmf { position, .. } | Item::Mark { position, .. })
         | Entry::Note(_, position) => (None, *position, *position),
     }

@@ -54,7 +54,10 @@ mod tests {
             }
         }
         // Two seconds at four times the speed of life, and half a second at the beginning.
-        assert!(given >= Duration::from_millis(8_500) && given <= Duration::from_millis(8_520), "{given:?}");
+        assert!(
+            given >= Duration::from_millis(8_500) && given <= Duration::from_millis(8_520),
+            "{given:?}"
+        );
         // A long wait earns one burst and no more.
         pace.advance(Instant::from_millis(1_000_000));
         let mut burst = Duration::ZERO;

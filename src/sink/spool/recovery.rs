@@ -93,7 +93,8 @@ impl Recovered {
             .segments
             .iter()
             .map(|(number, (_, bytes))| {
-                let first = firsts.iter().find(|(of, _)| of == number).map_or(end, |(_, first)| *first);
+                let first =
+                    firsts.iter().find(|(of, _)| of == number).map_or(end, |(_, first)| *first);
                 SegmentOnDisk { number: *number, first, bytes: *bytes }
             })
             .collect();

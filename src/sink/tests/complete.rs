@@ -64,8 +64,7 @@ fn on_disk(directory: &Path) -> (SpoolSettings, Complete) {
         keys: vec![key],
         ..SpoolSettings::default()
     };
-    let limits =
-        Complete { memory_bytes: 64 * 1024, catch_up_factor: 100, ..Complete::default() };
+    let limits = Complete { memory_bytes: 64 * 1024, catch_up_factor: 100, ..Complete::default() };
     (spool, limits)
 }
 
@@ -153,8 +152,7 @@ async fn what_finds_no_room_is_a_discarded_gap_and_everything_before_and_behind_
     let mut listener = Listener::start(Options::default()).await.expect("a free port");
     let gate = Gate::before(listener.local_addr()).await;
     gate.set_open(false);
-    let limits =
-        Complete { memory_bytes: 64 * 1024, catch_up_factor: 100, ..Complete::default() };
+    let limits = Complete { memory_bytes: 64 * 1024, catch_up_factor: 100, ..Complete::default() };
     let mut bench = Bench::new(vec![complete(gate.address, DialectKind::Native, limits)]);
     let mut fed = bench.open("asr");
     for _ in 0..50 {
