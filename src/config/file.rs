@@ -36,6 +36,7 @@ section!(File {
     trunks: Vec<Trunk> = Vec::new(),
     routes: Vec<Route> = Vec::new(),
     sinks: Vec<Sink> = Vec::new(),
+    spool: Spool = Spool::default(),
 });
 
 section!(Sip {
@@ -349,7 +350,20 @@ section!(Sink {
     drain_ms: u64 = 500,
     back_channel: Option<Hearers> = None,
     back_channel_ms: u64 = 10_000,
+    delivery: Delivery = Delivery::Live,
+    spool_memory_kib: u64 = 512,
+    spool_disk_mib: u64 = 256,
+    spool_hours: u64 = 24,
+    catch_up_factor: u64 = 4,
     reconnect: Reconnect = Reconnect::default(),
+});
+
+section!(Spool {
+    directory: Option<String> = None,
+    secret: Option<String> = None,
+    old_secrets: Vec<String> = Vec::new(),
+    total_mib: u64 = 10_240,
+    sync_ms: u64 = 1_000,
 });
 
 section!(Basic { user: String = String::new(), password: String = String::new() });
@@ -415,6 +429,13 @@ pub(super) enum Assertion {
     None,
     Asserted,
     Preferred,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Delivery {
+    Live,
+    Complete,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

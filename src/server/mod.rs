@@ -70,7 +70,8 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     let http_address = web.local_addr()?;
 
     let (sink_sender, sink_events) = mpsc::channel(SINK_EVENTS);
-    let sinks = sink::start(config.sinks.clone(), &config.reaching, clock, sink_sender)?;
+    let sinks =
+        sink::start(config.sinks.clone(), &config.reaching, &config.spool, clock, sink_sender)?;
     let notify = Arc::new(Notify::new(Arc::new(move |at| timestamp(clock.unix(at))), config.board));
     let origin_ms = timestamp(clock.unix(Instant::ZERO)).as_unix_millis();
     let mut chance = rand::rng();
