@@ -55,6 +55,7 @@ pub struct Running {
     ready: Arc<AtomicBool>,
     store: Option<Store>,
     notary: Notary,
+    sinks: SinkHandle,
 }
 
 /// Binds every port, then starts every room. Nothing runs when it fails.
@@ -136,7 +137,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
             tracing::error!(%error, "http ended");
         }
     });
-    Ok(Running { net, http: http_address, http_stop, ready, store, notary })
+    Ok(Running { net, http: http_address, http_stop, ready, store, notary, sinks })
 }
 
 impl Running {
@@ -179,6 +180,11 @@ impl Running {
             if !flushed.unwrap_or(false) {
                 tracing::warn!("the last registrations are not on disk");
             }
+        }
+        let sinks = self.sinks.clone();
+        let flushed = tokio::task::spawn_blocking(move || sinks.flush_spools()).await;
+        if !flushed.unwrap_or(false) {
+            tracing::warn!("the last of what sinks are owed is not on disk");
         }
         let notary = self.notary.clone();
         let flushed = tokio::task::spawn_blocking(move || notary.flush()).await;

@@ -1,5 +1,6 @@
 //! The switch's end of the sinks: every command becomes a task, or a letter to one, without waiting.
 
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,6 +105,12 @@ pub fn start(
 /// The switch's end of the sinks. Cheap to clone.
 #[derive(Clone)]
 pub struct SinkHandle(Arc<Room>);
+
+impl fmt::Debug for SinkHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SinkHandle").field("open", &self.0.terminals.len()).finish_non_exhaustive()
+    }
+}
 
 struct Room {
     pools: Vec<Arc<Pool>>,
