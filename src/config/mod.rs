@@ -8,6 +8,7 @@
 //! starts without a file is [`development`]: loopback only, with credentials that are random and new each time.
 
 mod build;
+mod choices;
 mod development;
 mod error;
 mod file;
