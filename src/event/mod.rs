@@ -3,12 +3,10 @@
 //! One bus: events of a call are strictly ordered by `seq`, a call ends with exactly one [`Kind::CallEnded`], and each of its
 //! streams ends with exactly one [`Kind::StreamEnded`], which comes before it.
 
-mod delivery;
 mod manifest;
 
 use std::sync::Arc;
 
-pub use delivery::{Delivery, DeliveryState};
 pub use manifest::{Manifest, ManifestError, Span, SpanKind, TrackManifest};
 
 use crate::command::{Denied, Origin};

@@ -47,7 +47,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::command::{Accepted, Command};
-use crate::control::json::{MessagesView, ScopeView, SinkView, Timestamp};
+use crate::control::json::{MessagesView, ScopeView, SinkView, SpoolView, Timestamp};
 use crate::fragments::StreamStore;
 use crate::id::{CallId, StreamId};
 use crate::net::CommandError;
@@ -70,6 +70,9 @@ pub type ScopeReader = Arc<dyn Fn(StreamId) -> Option<ScopeView> + Send + Sync>;
 
 /// The configured sinks and how their addresses stand.
 pub type SinkReader = Arc<dyn Fn() -> Vec<SinkView> + Send + Sync>;
+
+/// What is kept for sinks.
+pub type SpoolReader = Arc<dyn Fn() -> Vec<SpoolView> + Send + Sync>;
 
 /// The SIP messages of a call that the board knows; none when they were not kept.
 #[derive(Clone)]
@@ -117,6 +120,8 @@ pub struct Gateway {
     pub lift_ban: BanLifter,
     /// Where the configured sinks come from; `live_streams` is filled in.
     pub sinks: SinkReader,
+    /// Where what is kept for them is told.
+    pub spools: SpoolReader,
     /// The stream stores.
     pub stores: Arc<[StreamStore]>,
     /// The wall's time.
@@ -162,6 +167,7 @@ pub fn router(gateway: Gateway) -> Router {
         .routes(routes!(manifests::seals))
         .routes(routes!(streams::scope))
         .routes(routes!(streams::sinks))
+        .routes(routes!(streams::spools))
         .routes(routes!(tapi::of_call))
         .routes(routes!(tapi::of_stream))
         .routes(routes!(trunks::list))

@@ -1,4 +1,4 @@
-//! `/v1/calls/{call}/streams`, `/v1/streams/{stream}` and `/v1/sinks`.
+//! `/v1/calls/{call}/streams`, `/v1/streams/{stream}`, `/v1/sinks` and `/v1/spools`.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -12,7 +12,7 @@ use super::error::{ApiError, ErrorBody};
 use super::request::Body;
 use super::{Shared, request as http_request};
 use crate::command::{Command, Denied, Origin, Target, Verb};
-use crate::control::json::{AcceptedView, ScopeView, SinkView, StoredView, StreamView};
+use crate::control::json::{AcceptedView, ScopeView, SinkView, SpoolView, StoredView, StreamView};
 use crate::control::request::{self, BadMember, StartMembers};
 use crate::id::StreamId;
 
@@ -28,6 +28,13 @@ pub(super) struct StreamList {
 pub(super) struct SinkList {
     /// In the order of the configuration.
     sinks: Vec<SinkView>,
+}
+
+/// What is kept for sinks.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SpoolList {
+    /// The oldest stream first.
+    spools: Vec<SpoolView>,
 }
 
 /// What a start may say. Every member may be left out.
@@ -204,4 +211,11 @@ pub(super) async fn sinks(State(shared): State<Shared>) -> Json<SinkList> {
     let with_load =
         |sink: SinkView| SinkView { live_streams: board.live_streams(&sink.name), ..sink };
     Json(SinkList { sinks: (shared.gateway.sinks)().into_iter().map(with_load).collect() })
+}
+
+/// What is kept for sinks with `delivery = "complete"`: of live streams, of streams that have ended, and of those of an earlier process.
+#[utoipa::path(get, path = "/v1/spools", tag = "sinks",
+    responses((status = 200, body = SpoolList), (status = 401, body = ErrorBody)))]
+pub(super) async fn spools(State(shared): State<Shared>) -> Json<SpoolList> {
+    Json(SpoolList { spools: (shared.gateway.spools)() })
 }

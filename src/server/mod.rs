@@ -126,6 +126,10 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
                 settings.iter().zip(&pools).map(|(each, pool)| views::sink(each, pool)).collect()
             })
         },
+        spools: {
+            let sinks = sinks.clone();
+            Arc::new(move || sinks.spools().into_iter().map(views::spool).collect())
+        },
         stores: sinks.stores().into(),
         wall: Arc::new(move || timestamp(clock.unix(clock.now()))),
         ready: Arc::clone(&ready),

@@ -5,11 +5,12 @@ use std::time::SystemTime;
 use crate::call::StreamFigures;
 use crate::control::json::{
     LegFiguresView, MessageView, MessagesView, ScopeLevelView, ScopeTrackView, ScopeView,
-    SinkAddressView, SinkView, StreamFiguresView, Timestamp, TrunkRegistrationView, TrunkView,
+    SinkAddressView, SinkView, SpoolView, StreamFiguresView, Timestamp, TrunkRegistrationView,
+    TrunkView,
 };
 use crate::id::{CallId, StreamId};
 use crate::media::PortFigures;
-use crate::sink::{self, Kind, PlaceFigures, PoolFigures, Scope};
+use crate::sink::{self, Kind, PlaceFigures, PoolFigures, Scope, SpoolReport};
 use crate::time::Instant;
 use crate::trace::{Recorded, Seen};
 use crate::trunk::{Status, Usage};
@@ -41,6 +42,8 @@ pub(super) const fn stream_figures(figures: &StreamFigures) -> StreamFiguresView
         said_samples: figures.said_samples,
         unsaid_samples: figures.unsaid_samples,
         lag_ms: figures.lag_ms,
+        spooled_memory_bytes: figures.spooled_memory_bytes,
+        spooled_disk_bytes: figures.spooled_disk_bytes,
     }
 }
 
@@ -115,6 +118,21 @@ pub(super) fn sink(settings: &sink::Settings, pool: &PoolFigures) -> SinkView {
         channels: format.channels.as_str(),
         max_streams: settings.max_streams,
         live_streams: 0,
+    }
+}
+
+/// What is kept for a sink.
+pub(super) fn spool(report: SpoolReport) -> SpoolView {
+    SpoolView {
+        call: report.call.to_string(),
+        stream: report.stream.to_string(),
+        sink: report.sink.to_string(),
+        state: report.state,
+        memory_bytes: report.memory_bytes,
+        disk_bytes: report.disk_bytes,
+        acknowledged: report.acknowledged,
+        pending_samples: report.pending_samples,
+        lag_ms: report.lag_ms,
     }
 }
 

@@ -16,7 +16,7 @@ use super::pool::Pool;
 use super::spool::{Depot, Doing, Spool};
 use super::stream::TICK;
 use crate::dialect::SinkSays;
-use crate::event::{Cause, DeliveryState, Manifest};
+use crate::event::{Cause, Manifest};
 use crate::id::TerminalId;
 use crate::net::Clock;
 
@@ -40,13 +40,24 @@ pub(super) struct Arrears {
     farewells: u32,
 }
 
+/// How a delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The sink has everything, the manifest included.
+    Delivered,
+    /// The time that audio is kept is over.
+    Expired,
+    /// The sink wants no more of it, or broke its protocol.
+    Declined,
+}
+
 /// How far delivery came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// There is more.
     More,
     /// It is over.
-    Over(DeliveryState),
+    Over(Outcome),
 }
 
 impl Arrears {
@@ -81,11 +92,11 @@ impl Arrears {
                     self.outbox.acknowledge(track, position);
                 }
                 Some(Happening::Said(SinkSays::Stop) | Happening::SaidGoodbye) => {
-                    return Progress::Over(DeliveryState::Declined);
+                    return Progress::Over(Outcome::Declined);
                 }
                 Some(Happening::GaveUp(cause, reason)) => {
                     warn!(terminal = %self.id, ?cause, %reason, "sink given up after the stream's end");
-                    return Progress::Over(DeliveryState::Declined);
+                    return Progress::Over(Outcome::Declined);
                 }
                 // Nobody is left who could do what the sink asks.
                 Some(
@@ -106,19 +117,19 @@ impl Arrears {
         }
     }
 
-    async fn part(&mut self, link: &mut Link, time: Duration) -> Option<DeliveryState> {
+    async fn part(&mut self, link: &mut Link, time: Duration) -> Option<Outcome> {
         self.farewells += 1;
         let parted = timeout(time, link.farewell(self.cause, &self.manifest)).await;
         if parted == Ok(true) {
-            return Some(DeliveryState::Delivered);
+            return Some(Outcome::Delivered);
         }
         self.outbox.handle_loss(self.clock.now());
         let Outbox::Complete(spool) = &self.outbox else {
-            return Some(DeliveryState::Delivered);
+            return Some(Outcome::Delivered);
         };
         // A sink that never acknowledges has had its chance to read it all; one that does has said what it has.
         let has_all = spool.is_settled() || !spool.has_acknowledged();
-        (has_all && self.farewells >= FAREWELLS_LIMIT).then_some(DeliveryState::Delivered)
+        (has_all && self.farewells >= FAREWELLS_LIMIT).then_some(Outcome::Delivered)
     }
 
     /// Goes on until it is over. `link` is the connection of the stream that has just ended; `connect` makes another one.
@@ -137,7 +148,7 @@ impl Arrears {
         };
         let state = match state {
             Progress::Over(state) => state,
-            Progress::More => DeliveryState::Expired,
+            Progress::More => Outcome::Expired,
         };
         self.settle(state);
     }
@@ -162,7 +173,7 @@ impl Arrears {
         };
         match link {
             Some(mut link) => self.deliver(&mut link, self.until).await,
-            None => Progress::Over(DeliveryState::Declined),
+            None => Progress::Over(Outcome::Declined),
         }
     }
 
@@ -173,21 +184,23 @@ impl Arrears {
     }
 
     /// Nothing is owed any more.
-    pub(super) fn settle(self, state: DeliveryState) {
+    pub(super) fn settle(self, state: Outcome) {
         let Outbox::Complete(spool) = self.outbox else {
             return;
         };
         let counters = &self.depot.counters;
         let counter = match state {
-            DeliveryState::Delivered => &counters.delivered,
-            DeliveryState::Expired => &counters.expired,
-            DeliveryState::Declined | DeliveryState::Pending => &counters.declined,
+            Outcome::Delivered => &counters.delivered,
+            Outcome::Expired => &counters.expired,
+            Outcome::Declined => &counters.declined,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         let (terminal, pending) = (self.id, spool.pending_samples());
         match state {
-            DeliveryState::Delivered => debug!(%terminal, "delivered"),
-            _ => info!(%terminal, pending, state = state.as_str(), "audio was not delivered"),
+            Outcome::Delivered => debug!(%terminal, "delivered"),
+            Outcome::Expired | Outcome::Declined => {
+                info!(%terminal, pending, ?state, "audio was not delivered");
+            }
         }
         spool.discard();
     }

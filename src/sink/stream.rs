@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant as Moment, MissedTickBehavior, interval, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
-use super::arrears::{Arrears, Progress};
+use super::arrears::{Arrears, Outcome, Progress};
 use super::link::{Happening, Link};
 use super::outbox::{Entry, Outbox};
 use super::pool::Pool;
@@ -15,7 +15,7 @@ use super::spool::Depot;
 use super::voice::BackChannel;
 use crate::call::{SinkAsk, SinkEvent};
 use crate::dialect::{Note, SinkSays};
-use crate::event::{Cause, DeliveryState, Manifest};
+use crate::event::{Cause, Manifest};
 use crate::id::{TerminalId, Track, Tracks};
 use crate::media::{Assembler, Control};
 use crate::net::Clock;
@@ -349,7 +349,7 @@ impl Stream {
         let manifest = self.final_account(now).await;
         let end = (cause, Arc::clone(&manifest));
         Arrears::new(self.id, end, self.outbox, self.pool, self.depot, self.clock)
-            .settle(DeliveryState::Declined);
+            .settle(Outcome::Declined);
         Ending { cause, manifest: Some(manifest), arrears: None }
     }
 

@@ -88,6 +88,7 @@ fn gateway() -> Gateway {
         bans: Arc::new(|| Box::pin(std::future::ready(Some(Vec::new())))),
         lift_ban: Arc::new(|_| Box::pin(std::future::ready(Some(true)))),
         sinks: Arc::new(|| vec![samples::sink()]),
+        spools: Arc::new(Vec::new),
         stores: Arc::new([]),
         wall: Arc::new(|| Timestamp::from_unix_millis(0)),
         ready: Arc::new(AtomicBool::new(true)),

@@ -14,7 +14,7 @@ pub use call::{CallState, CallView, LegFiguresView, LegView};
 pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_names};
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use message::{MessageView, MessagesView};
-pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView};
+pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView, SpoolView};
 pub use stream::{
     AcceptedView, StoredView, StreamFiguresView, StreamStatusView, StreamView, TerminalView,
 };

@@ -41,6 +41,31 @@ pub struct SinkAddressView {
     pub last_failure: Option<String>,
 }
 
+/// What is kept of a stream for a sink that is to get everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct SpoolView {
+    /// The stream's call.
+    pub call: String,
+    /// The stream.
+    pub stream: String,
+    /// Who is owed.
+    pub sink: String,
+    /// `running`: the stream is live; `delivering` or `waiting` for its turn at the sink: it has ended.
+    pub state: &'static str,
+    /// Bytes in memory.
+    pub memory_bytes: u64,
+    /// Bytes on disk.
+    pub disk_bytes: u64,
+    /// The position up to which the sink has every track, in samples; absent until it acknowledges.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<u64>,
+    /// Samples of all tracks that the sink is not known to have.
+    pub pending_samples: u64,
+    /// How far what was given is behind what was taken in.
+    pub lag_ms: u64,
+}
+
 /// Levels of a stream that goes to the built-in scope.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]

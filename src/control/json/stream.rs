@@ -165,4 +165,8 @@ pub struct StreamFiguresView {
     pub unsaid_samples: u64,
     /// How far delivery is behind the clock.
     pub lag_ms: u64,
+    /// Bytes that are kept for the sink in memory, with `delivery = "complete"`.
+    pub spooled_memory_bytes: u64,
+    /// Bytes that are kept for it on disk.
+    pub spooled_disk_bytes: u64,
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::command::{Origin, StreamState, StreamStatus};
-use crate::control::json::{ScopeTrackView, ScopeView};
+use crate::control::json::{ScopeTrackView, ScopeView, SpoolView};
 use crate::event::{Cause, Event, Kind, Manifest, Outcome};
 use crate::id::{LegId, SinkName, Tracks};
 use crate::notify::BoardLimits;
@@ -104,6 +104,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
             Box::pin(std::future::ready(Some(source.to_string() == "203.0.113.9")))
         }),
         sinks: Arc::new(move || vec![sink.clone()]),
+        spools: Arc::new(|| vec![spool()]),
         stores: Arc::new([]),
         wall,
         ready: Arc::new(AtomicBool::new(true)),
@@ -114,6 +115,20 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
     let address = listener.local_addr().expect("it is bound").to_string();
     tokio::spawn(serve(listener, gateway.clone()));
     Bench { address, gateway, asked, answers }
+}
+
+fn spool() -> SpoolView {
+    SpoolView {
+        call: CallId::from_u128(1).to_string(),
+        stream: StreamId::from_u128(2).to_string(),
+        sink: "asr".into(),
+        state: "delivering",
+        memory_bytes: 64_000,
+        disk_bytes: 1_048_576,
+        acknowledged: Some(8_000),
+        pending_samples: 320_000,
+        lag_ms: 20_000,
+    }
 }
 
 fn door(asked: Asked, answers: Answers) -> CommandDoor {

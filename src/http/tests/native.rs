@@ -107,6 +107,10 @@ async fn streams_manifests_sinks_and_levels_are_shown() {
     assert_eq!(list["streams"][0]["stream"], STREAM);
     let (_, sinks) = bench.send("GET", "/v1/sinks", "").await;
     assert_eq!(sinks["sinks"][0]["live_streams"], 1);
+    let (_, spools) = bench.send("GET", "/v1/spools", "").await;
+    assert_eq!(spools["spools"][0]["stream"], STREAM);
+    assert_eq!(spools["spools"][0]["state"], "delivering");
+    assert_eq!(spools["spools"][0]["pending_samples"], 320_000);
     let (_, scope) = bench.send("GET", &format!("/v1/streams/{STREAM}/scope"), "").await;
     assert_eq!(scope["tracks"][0]["track"], "from_customer");
     let path = format!("/v1/streams/{STREAM}/manifest");

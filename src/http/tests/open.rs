@@ -62,6 +62,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "GET /v1/calls/{call}/streams",
         "GET /v1/events",
         "GET /v1/sinks",
+        "GET /v1/spools",
         "GET /v1/streams/{stream}",
         "GET /v1/streams/{stream}/manifest",
         "GET /v1/streams/{stream}/manifest.jws",

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::record::{NOTE_BYTES, Record};
 use super::segment::size;
-use super::{Doing, Held, NOTES_BYTES, OnDisk, Spool, UNWRITTEN_BYTES};
+use super::{Doing, Held, NOTES_LIMIT, OnDisk, Spool, UNWRITTEN_BYTES};
 
 use crate::dialect::native::ManifestView;
 use crate::event::{Cause, Manifest, Span, SpanKind};
@@ -26,14 +26,14 @@ impl Spool {
                 self.take(Entry::Item(Item::Frame(frame)));
             }
             Entry::Item(Item::Gap(track, span)) => {
-                if self.notes_bytes >= NOTES_BYTES && self.refused[track.index()].is_some() {
+                if self.refused[track.index()].is_some() && self.has_enough_notes() {
                     return self.put_refused(track, Span { kind: SpanKind::Discarded, ..span });
                 }
                 self.tell_refused(track);
                 self.take_note(Entry::Item(Item::Gap(track, span)));
             }
             Entry::Item(Item::Dtmf { .. } | Item::Mark { .. }) | Entry::Note(..) => {
-                if self.notes_bytes >= NOTES_BYTES {
+                if self.has_enough_notes() {
                     self.notes_dropped += 1;
                     return;
                 }
@@ -97,8 +97,9 @@ impl Spool {
     }
 
     pub(super) fn put_refused(&mut self, track: Track, span: Span) {
+        let has_enough = self.has_enough_notes();
         match &mut self.refused[track.index()] {
-            Some(before) if before.kind == span.kind || self.notes_bytes >= NOTES_BYTES => {
+            Some(before) if before.kind == span.kind || has_enough => {
                 before.samples += span.samples;
             }
             Some(_) => {
@@ -117,10 +118,16 @@ impl Spool {
     }
 
     pub(super) fn take_note(&mut self, entry: Entry) {
-        let bytes = NOTE_BYTES as u64;
-        self.notes_bytes += bytes;
-        self.count(bytes);
+        self.notes.push_back(self.end);
+        self.count(NOTE_BYTES as u64);
         self.take(entry);
+    }
+
+    /// Whether no more notes may wait.
+    fn has_enough_notes(&mut self) -> bool {
+        let settled = self.settled_number();
+        while self.notes.pop_front_if(|number| *number < settled).is_some() {}
+        self.notes.len() >= NOTES_LIMIT
     }
 
     pub(super) fn take(&mut self, entry: Entry) {
@@ -154,5 +161,58 @@ impl Spool {
         self.write(&Record::End(Bytes::from(json)));
         self.show(Doing::Delivering);
         self.write_batch();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::{DialectKind, Format, StreamInfo};
+    use crate::id::{CallId, SinkName, StreamId, TerminalId, Tracks};
+    use crate::sink::settings::Complete;
+    use crate::sink::spool::{Depot, Identity, SpoolSettings};
+    use crate::time::Instant;
+
+    fn spool() -> Spool {
+        let stream = StreamId::from_u128(2);
+        let info = StreamInfo {
+            call: CallId::from_u128(1),
+            stream,
+            sink: SinkName::new("asr"),
+            label: None,
+            tracks: Tracks::Both,
+            format: Format::TELEPHONE,
+            frame_ms: 20,
+            start: Instant::from_millis(0),
+            started_at_unix_ms: 0,
+            from: String::new(),
+            to: String::new(),
+            attributes: Vec::new(),
+        };
+        let terminal = TerminalId { stream, number: 0 };
+        let identity = Identity { terminal, info, dialect: DialectKind::Twilio };
+        let (depot, _) = Depot::open(&SpoolSettings::default()).expect("memory alone");
+        Spool::new(identity, Complete::default(), Arc::new(depot))
+    }
+
+    fn mark(number: usize) -> Entry {
+        Entry::Item(Item::Mark { name: number.to_string(), position: number as u64 })
+    }
+
+    #[test]
+    fn marks_are_dropped_when_too_many_wait_and_not_when_many_were_given() {
+        let mut spool = spool();
+        for number in 0..3 * NOTES_LIMIT {
+            spool.push(mark(number));
+            assert!(spool.next().is_some(), "mark {number}");
+        }
+        assert_eq!(spool.notes_dropped(), 0);
+        for number in 0..NOTES_LIMIT + 3 {
+            spool.push(mark(number));
+        }
+        assert_eq!(spool.notes_dropped(), 3);
+        assert!(spool.next().is_some());
+        spool.push(mark(0));
+        assert_eq!(spool.notes_dropped(), 3, "there is room for one again");
     }
 }

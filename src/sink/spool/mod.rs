@@ -60,8 +60,8 @@ const SEGMENT_BYTES: u64 = 1 << 20;
 /// What waits for the disk; 2 s of both tracks at 24 kHz. A disk that is further behind loses audio, which is told and counted.
 const UNWRITTEN_BYTES: usize = 192 * 1024;
 
-/// Gaps, keys, marks and notes that are taken in although there is no room for audio.
-const NOTES_BYTES: u64 = 256 * 1024;
+/// Gaps, keys, marks and notes that may wait for the sink at a time; they are taken in although there is no room for audio. 256 KiB.
+const NOTES_LIMIT: usize = 256 * 1024 / record::NOTE_BYTES;
 
 /// So many entries before memory runs dry, the next are read from the disk.
 const LOW: usize = 100;
@@ -138,7 +138,8 @@ pub(super) struct Spool {
     due: [Option<u64>; 2],
     refused: [Option<Span>; 2],
     given_up: Vec<Frame>,
-    notes_bytes: u64,
+    /// The numbers of the notes that the sink is not known to have.
+    notes: VecDeque<u64>,
     notes_dropped: u64,
     /// Bytes that this spool counts for in the depot.
     counted: u64,
@@ -201,7 +202,7 @@ impl Spool {
             due: [Some(0); 2],
             refused: [None; 2],
             given_up: Vec::new(),
-            notes_bytes: 0,
+            notes: VecDeque::new(),
             notes_dropped: 0,
             counted: 0,
             progress: (Progress::default(), None),
