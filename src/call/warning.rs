@@ -12,7 +12,7 @@ pub(super) fn warning(cx: &Context<'_>, agent: SocketAddr, request: &Request) ->
     let (code, text) = match Description::parse(request.body()) {
         Err(_) => MISCELLANEOUS,
         Ok(description) => match description.audio() {
-            Some(audio) if admits(cx, &audio) => FORMAT,
+            Some(audio) if admits(cx, audio) => FORMAT,
             Some(_) => MISCELLANEOUS,
             None => fault(description.audio_fault()),
         },

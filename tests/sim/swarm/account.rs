@@ -19,8 +19,8 @@ pub struct Account {
 
 impl Account {
     pub fn of(world: &World) -> Account {
-        let mut account = Account::default();
-        account.virtual_time = world.now.since(Default::default());
+        let virtual_time = world.now.since(Default::default());
+        let mut account = Account { virtual_time, ..Account::default() };
         for (kind, count) in &world.told_of {
             *account.events.entry((*kind).into()).or_default() += count;
         }
