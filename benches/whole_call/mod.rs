@@ -23,7 +23,7 @@ const BOB: &str = "10.0.1.2:5060";
 const APART: Duration = Duration::from_millis(2);
 
 /// Switch, relay and trace, and what they have sent.
-pub struct House {
+pub(crate) struct House {
     pub switch: Switch,
     relay: Relay,
     trace: Trace,
@@ -35,7 +35,7 @@ pub struct House {
 }
 
 /// A call that is up, as its caller knows it.
-pub struct Up {
+pub(crate) struct Up {
     number: u64,
     to: String,
     target: String,
@@ -51,7 +51,7 @@ struct Called {
 
 impl House {
     /// A house that keeps as many bytes of messages as `traced`.
-    pub fn new(traced: usize) -> House {
+    pub(crate) fn new(traced: usize) -> House {
         let limits = match traced {
             0 => TraceLimits { call_messages: 0, ..TraceLimits::default() },
             total_bytes => TraceLimits { total_bytes, ..TraceLimits::default() },
@@ -69,7 +69,7 @@ impl House {
     }
 
     /// INVITE, 100, INVITE, 180, 180, 200, ACK, 200, ACK.
-    pub fn place(&mut self) -> Up {
+    pub(crate) fn place(&mut self) -> Up {
         self.pass(APART);
         self.placed += 1;
         let number = self.placed;
@@ -94,7 +94,7 @@ impl House {
     }
 
     /// BYE, 200, BYE, 200.
-    pub fn hang_up(&mut self, up: Up) {
+    pub(crate) fn hang_up(&mut self, up: Up) {
         self.hear(ALICE, up.request("BYE", 2));
         let bye = self.take(BOB, "BYE ");
         assert_eq!(header(&bye, "Call-ID"), up.called.call_id);
@@ -105,7 +105,7 @@ impl House {
     }
 
     /// Lets time go by, with every deadline in it.
-    pub fn pass(&mut self, duration: Duration) {
+    pub(crate) fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
         loop {
             let next = [self.switch.poll_timeout(), self.relay.poll_timeout()];
@@ -177,7 +177,7 @@ impl Up {
 }
 
 /// A switch that knows one network and one number.
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let to_bob = Route::new(Pattern::parse("200").expect("a pattern"));
     Settings {
         realm: "bench".into(),
@@ -214,7 +214,7 @@ pub fn settings() -> Settings {
 }
 
 /// A datagram from there.
-pub fn flow(remote: SocketAddr) -> Flow {
+pub(crate) fn flow(remote: SocketAddr) -> Flow {
     let local = SWITCH.parse().expect("an address");
     Flow { transport: Transport::Udp, local, remote, connection: None }
 }

@@ -72,6 +72,8 @@ fn reason_of(cause: Cause) -> Option<&'static str> {
         }
         Cause::Request | Cause::HangUp | Cause::Policy | Cause::NotUsed => None,
         Cause::SinkProtocol | Cause::SinkLost | Cause::MediaRecovered => None,
+        // Nobody is left to hang up.
+        Cause::ServerLost => None,
         Cause::MaxDuration => None,
     }
 }

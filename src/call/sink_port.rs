@@ -180,4 +180,8 @@ pub struct StreamFigures {
     pub unsaid_samples: u64,
     /// How long the oldest frame that waits for the sink has waited.
     pub lag_ms: u64,
+    /// Bytes that are spooled for the sink, in memory.
+    pub spooled_memory_bytes: u64,
+    /// Bytes that are spooled for the sink, on disk.
+    pub spooled_disk_bytes: u64,
 }

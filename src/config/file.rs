@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::LogFormat;
+pub(super) use super::choices::*;
 use crate::switch::GuardSettings;
 
 macro_rules! section {
@@ -36,6 +37,7 @@ section!(File {
     trunks: Vec<Trunk> = Vec::new(),
     routes: Vec<Route> = Vec::new(),
     sinks: Vec<Sink> = Vec::new(),
+    spool: Spool = Spool::default(),
 });
 
 section!(Sip {
@@ -349,7 +351,20 @@ section!(Sink {
     drain_ms: u64 = 500,
     back_channel: Option<Hearers> = None,
     back_channel_ms: u64 = 10_000,
+    delivery: Delivery = Delivery::Live,
+    spool_memory_kib: u64 = 512,
+    spool_disk_mib: u64 = 256,
+    spool_hours: u64 = 24,
+    catch_up_factor: u64 = 4,
     reconnect: Reconnect = Reconnect::default(),
+});
+
+section!(Spool {
+    directory: Option<String> = None,
+    secret: Option<String> = None,
+    old_secrets: Vec<String> = Vec::new(),
+    total_mib: u64 = 10_240,
+    sync_ms: u64 = 1_000,
 });
 
 section!(Basic { user: String = String::new(), password: String = String::new() });
@@ -368,114 +383,3 @@ section!(Reconnect {
     rest_ms: u64 = 2_000,
     connects_per_s: u64 = 200,
 });
-
-/// What a sink with one track hears.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum HeardTrack {
-    FromCustomer,
-    ToCustomer,
-    Mixed,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RedirectPolicy {
-    Off,
-    Known,
-    On,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Hearers {
-    Customer,
-    Agent,
-    Both,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum ClientCertificates {
-    Off,
-    Optional,
-    Required,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum CalledIn {
-    Uri,
-    To,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Assertion {
-    None,
-    Asserted,
-    Preferred,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum SinkKind {
-    Websocket,
-    Audiosocket,
-    Rtp,
-    Wav,
-    Matroska,
-    Store,
-    Scope,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Tone {
-    Ringing,
-    Music,
-    Silence,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Refer {
-    Handle,
-    Pass,
-    Refuse,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Reliable {
-    Off,
-    Supported,
-    Required,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Dialect {
-    Native,
-    Twilio,
-    Telnyx,
-    Jambonz,
-    Audiohook,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Encoding {
-    L16,
-    Pcmu,
-    Pcma,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Channels {
-    Separate,
-    Mono,
-    Stereo,
-    Mixed,
-}

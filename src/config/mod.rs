@@ -8,6 +8,7 @@
 //! starts without a file is [`development`]: loopback only, with credentials that are random and new each time.
 
 mod build;
+mod choices;
 mod development;
 mod error;
 mod file;
@@ -44,6 +45,8 @@ pub struct Config {
     pub sinks: Vec<sink::Settings>,
     /// How they are reached, and where they may be.
     pub reaching: sink::Reaching,
+    /// Where what sinks are owed is kept.
+    pub spool: sink::SpoolSettings,
     /// Where registrations are kept over a restart.
     pub store: Option<store::Settings>,
     /// What signs the manifests.

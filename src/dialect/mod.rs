@@ -296,6 +296,13 @@ impl Dialect {
         }
     }
 
+    /// The stream has had so many connections before: a dialect that counts them goes on counting.
+    pub fn go_on_after(&mut self, connections: u32) {
+        if let Dialect::Native(native) = self {
+            native.go_on_after(connections);
+        }
+    }
+
     /// The first messages on a new connection. `resume` holds the sample position per track (by [`Track::index`]) from which
     /// this connection goes on.
     pub fn greet(&mut self, resume: [u64; 2]) -> Vec<Message> {

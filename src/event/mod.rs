@@ -3,10 +3,12 @@
 //! One bus: events of a call are strictly ordered by `seq`, a call ends with exactly one [`Kind::CallEnded`], and each of its
 //! streams ends with exactly one [`Kind::StreamEnded`], which comes before it.
 
+mod delivery;
 mod manifest;
 
 use std::sync::Arc;
 
+pub use delivery::{Delivery, DeliveryState};
 pub use manifest::{Manifest, ManifestError, Span, SpanKind, TrackManifest};
 
 use crate::command::{Denied, Origin};
@@ -211,11 +213,37 @@ pub enum Cause {
     Timeout,
     /// The server is stopping.
     Shutdown,
+    /// The server died; what it had spooled is delivered by its successor.
+    ServerLost,
     /// An error in this program ended this call, and no other.
     Bug,
 }
 
 impl Cause {
+    /// Every cause.
+    pub const ALL: [Cause; 15] = [
+        Cause::Request,
+        Cause::HangUp,
+        Cause::ConnectFailed,
+        Cause::SinkProtocol,
+        Cause::SinkLost,
+        Cause::MediaTimeout,
+        Cause::MediaRecovered,
+        Cause::Policy,
+        Cause::MaxDuration,
+        Cause::NotUsed,
+        Cause::Rejected,
+        Cause::Timeout,
+        Cause::Shutdown,
+        Cause::ServerLost,
+        Cause::Bug,
+    ];
+
+    /// The cause of that name.
+    pub fn from_name(name: &str) -> Option<Cause> {
+        Cause::ALL.into_iter().find(|cause| cause.as_str() == name)
+    }
+
     /// Its name, in lower snake case: what every door and dialect writes.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -232,6 +260,7 @@ impl Cause {
             Cause::Rejected => "rejected",
             Cause::Timeout => "timeout",
             Cause::Shutdown => "shutdown",
+            Cause::ServerLost => "server_lost",
             Cause::Bug => "bug",
         }
     }

@@ -8,7 +8,7 @@ use crate::fragments::{Figures as StoreFigures, StreamStore};
 use crate::net::{NetHandle, Status, Tallied};
 use crate::notary::Notary;
 use crate::notify::{Figure, FigureKind, LabelledSums, Metrics};
-use crate::sink::{PlaceState, PoolFigures, SinkHandle};
+use crate::sink::{PlaceState, PoolFigures, SinkHandle, SpoolFigures};
 use crate::store::Store;
 use crate::switch::GuardCounters;
 use crate::trace::Row;
@@ -72,6 +72,18 @@ pub(super) fn attach(metrics: &Metrics, net: &NetHandle, sinks: &SinkHandle) {
 
     let pools = sinks.clone();
     metrics.attach(FigureKind::Sums, Box::new(move || sink_sums(&pools.pools())));
+    let spools = sinks.clone();
+    metrics.attach(FigureKind::Sums, Box::new(move || spool_sums(&spools.spool_figures())));
+    let spools = sinks.clone();
+    let levels = move || {
+        let figures = spools.spool_figures();
+        vec![
+            figure("spool_bytes", "Bytes that are kept for sinks", figures.bytes),
+            figure("spool_limit_bytes", "Bytes that may be kept for sinks", figures.limit_bytes),
+            figure("spools", "Streams of which a sink may be owed something", figures.spools),
+        ]
+    };
+    metrics.attach(FigureKind::Levels, Box::new(levels));
     let pools = sinks.clone();
     metrics.attach(FigureKind::Levels, Box::new(move || sink_levels(&pools.pools())));
     let pools = sinks.clone();
@@ -351,6 +363,26 @@ fn connect_failures(pools: &[PoolFigures]) -> LabelledSums {
     });
     let help = "Attempts to connect to a sink that failed, by kind";
     LabelledSums { name: "sink_connect_failures", help, rows: rows.collect() }
+}
+
+fn spool_sums(figures: &SpoolFigures) -> Vec<Figure> {
+    vec![
+        figure(
+            "spool_refused_samples",
+            "Samples that found no room in the spool",
+            figures.refused_samples,
+        ),
+        figure(
+            "spool_write_failures",
+            "Streams whose spool could not be written",
+            figures.write_failures,
+        ),
+        figure("spool_damaged", "Parts of spools that could not be read back", figures.damaged),
+        figure("spool_orphans", "Spools that were left alone", figures.orphans),
+        figure("spool_delivered", "Streams delivered to the end", figures.delivered),
+        figure("spool_expired", "Streams whose rest was kept too long", figures.expired),
+        figure("spool_declined", "Streams whose rest the sink did not want", figures.declined),
+    ]
 }
 
 fn sink_sums(pools: &[PoolFigures]) -> Vec<Figure> {

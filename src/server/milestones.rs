@@ -77,6 +77,7 @@ const fn is_trouble(cause: Cause) -> bool {
         | Cause::SinkProtocol
         | Cause::SinkLost
         | Cause::Policy
+        | Cause::ServerLost
         | Cause::Bug => true,
         Cause::Request
         | Cause::HangUp

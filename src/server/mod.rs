@@ -55,6 +55,7 @@ pub struct Running {
     ready: Arc<AtomicBool>,
     store: Option<Store>,
     notary: Notary,
+    sinks: SinkHandle,
 }
 
 /// Binds every port, then starts every room. Nothing runs when it fails.
@@ -70,7 +71,8 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     let http_address = web.local_addr()?;
 
     let (sink_sender, sink_events) = mpsc::channel(SINK_EVENTS);
-    let sinks = sink::start(config.sinks.clone(), &config.reaching, clock, sink_sender)?;
+    let sinks =
+        sink::start(config.sinks.clone(), &config.reaching, &config.spool, clock, sink_sender)?;
     let notify = Arc::new(Notify::new(Arc::new(move |at| timestamp(clock.unix(at))), config.board));
     let origin_ms = timestamp(clock.unix(Instant::ZERO)).as_unix_millis();
     let mut chance = rand::rng();
@@ -135,7 +137,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
             tracing::error!(%error, "http ended");
         }
     });
-    Ok(Running { net, http: http_address, http_stop, ready, store, notary })
+    Ok(Running { net, http: http_address, http_stop, ready, store, notary, sinks })
 }
 
 impl Running {
@@ -178,6 +180,11 @@ impl Running {
             if !flushed.unwrap_or(false) {
                 tracing::warn!("the last registrations are not on disk");
             }
+        }
+        let sinks = self.sinks.clone();
+        let flushed = tokio::task::spawn_blocking(move || sinks.flush_spools()).await;
+        if !flushed.unwrap_or(false) {
+            tracing::warn!("the last of what sinks are owed is not on disk");
         }
         let notary = self.notary.clone();
         let flushed = tokio::task::spawn_blocking(move || notary.flush()).await;

@@ -1,5 +1,6 @@
 //! The switch's end of the sinks: every command becomes a task, or a letter to one, without waiting.
 
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,15 +10,20 @@ use dashmap::DashMap;
 use futures_util::FutureExt as _;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, watch};
-use tracing::{error, warn};
+use tokio::task::spawn_blocking;
+use tracing::{error, info, warn};
 
+use super::arrears::Arrears;
 use super::link::{DatagramLink, FileLink, Link, Look, MemoryLink, SocketLink};
 use super::matroska::{MatroskaFile, StoredStream};
-use super::outbox::Outbox;
+use super::outbox::{Keeping, Live, Outbox};
 use super::pool::{Place, Pool, PoolFigures, Way};
 use super::recording::Recording;
 use super::scope::Scope;
-use super::settings::Settings;
+use super::settings::{Policy, Settings};
+use super::spool::{
+    Depot, Identity, Left, Spool, SpoolError, SpoolFigures, SpoolReport, SpoolSettings, recover,
+};
 use super::stream::{Close, Ending, Letter, Stream, Told};
 use super::target::{Destinations, Reach, Target, TargetError};
 use super::voice::BackChannel;
@@ -52,13 +58,25 @@ pub struct Reaching {
     pub destinations: Destinations,
 }
 
-/// Starts the sinks. Must be called within a tokio runtime, which then runs one task per terminal.
+/// Why the sinks cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// One of them cannot be used at all.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Nothing can be spooled.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+}
+
+/// Starts the sinks, and delivers what an earlier process left in the spool. Must be called within a tokio runtime, which then runs one task per terminal.
 pub fn start(
     settings: Vec<Settings>,
     reaching: &Reaching,
+    spool: &SpoolSettings,
     clock: Clock,
     events: mpsc::Sender<SinkEvent>,
-) -> Result<SinkHandle, TargetError> {
+) -> Result<SinkHandle, StartError> {
     let names = HostNames::new(&reaching.dns);
     let reach = Reach { names, destinations: reaching.destinations.clone(), clock };
     let pools: Result<Vec<_>, _> =
@@ -67,23 +85,36 @@ pub fn start(
     for store in pools.iter().filter_map(|pool| pool.way.store()) {
         tokio::spawn(store.clone().keep_clean());
     }
+    let (depot, left) = Depot::open(spool)?;
     let room = Room {
         pools,
+        depot: Arc::new(depot),
         scope: Scope::default(),
         terminals: DashMap::new(),
         runtime: Runtime::current(),
         clock,
         events,
     };
-    Ok(SinkHandle(Arc::new(room)))
+    let room = Arc::new(room);
+    for left in left {
+        room.runtime.spawn(take_over(Arc::clone(&room), left));
+    }
+    Ok(SinkHandle(room))
 }
 
 /// The switch's end of the sinks. Cheap to clone.
 #[derive(Clone)]
 pub struct SinkHandle(Arc<Room>);
 
+impl fmt::Debug for SinkHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SinkHandle").field("open", &self.0.terminals.len()).finish_non_exhaustive()
+    }
+}
+
 struct Room {
     pools: Vec<Arc<Pool>>,
+    depot: Arc<Depot>,
     scope: Scope,
     terminals: DashMap<TerminalId, Mailbox>,
     runtime: Runtime,
@@ -128,6 +159,21 @@ impl SinkHandle {
     /// The stream stores among them, in the order of the configuration.
     pub fn stores(&self) -> Vec<StreamStore> {
         self.0.pools.iter().filter_map(|pool| pool.way.store().cloned()).collect()
+    }
+
+    /// Everything that is spooled.
+    pub fn spools(&self) -> Vec<SpoolReport> {
+        self.0.depot.reports()
+    }
+
+    /// Sums and levels of all spools.
+    pub fn spool_figures(&self) -> SpoolFigures {
+        self.0.depot.figures()
+    }
+
+    /// Waits, for a few seconds at most, until everything that is spooled is on the disk. Blocks. Returns whether it is.
+    pub fn flush_spools(&self) -> bool {
+        self.0.depot.flush()
     }
 
     /// How many terminals are open.
@@ -202,13 +248,47 @@ async fn run(room: Arc<Room>, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox, p
     let ending = guard(life).await.unwrap_or_else(|| {
         error!(%terminal, "a terminal's task panicked");
         pool.counters.panicked();
-        Ending { cause: Cause::Bug, manifest: None }
+        Ending { cause: Cause::Bug, manifest: None, arrears: None }
     });
     room.terminals.remove(&terminal);
     drop(place);
-    let Ending { cause, manifest } = ending;
+    let Ending { cause, manifest, arrears } = ending;
     // An error means that the switch is gone, and with it whoever asked.
     let _ = room.events.send(SinkEvent::Finished { terminal, cause, manifest }).await;
+    if let Some((arrears, link)) = arrears {
+        arrears.run(Some(link), |spool| room.link_again(&pool, spool)).await;
+    }
+}
+
+/// Delivers what an earlier process left.
+async fn take_over(room: Arc<Room>, left: Left) {
+    let file = left.file();
+    let depot = Arc::clone(&room.depot);
+    let recovered = spawn_blocking(move || recover(&depot, left)).await;
+    let recovered = match recovered {
+        Ok(Ok(recovered)) => recovered,
+        Ok(Err(error)) => return room.depot.leave_alone(&file, &error.to_string()),
+        Err(error) => return room.depot.leave_alone(&file, &error.to_string()),
+    };
+    let Identity { terminal, info, dialect } = recovered.identity.clone();
+    let pool = room.pool(&info.sink).filter(|pool| pool.way.speaks(dialect));
+    let Some((pool, Policy::Complete(limits))) = pool.map(|pool| {
+        let policy = pool.settings.delivery;
+        (pool, policy)
+    }) else {
+        let why =
+            format!("no sink {} is configured that takes everything in this dialect", info.sink);
+        return room.depot.leave_alone(&file, &why);
+    };
+    let spool = recovered.into_spool(limits, Arc::clone(&room.depot));
+    let Some(end) = spool.farewell() else {
+        return;
+    };
+    info!(%terminal, sink = %info.sink, pending = spool.pending_samples(), "a spool is delivered that an earlier process left");
+    let (depot, clock) = (Arc::clone(&room.depot), room.clock);
+    let outbox = Outbox::Complete(Box::new(spool));
+    let arrears = Arrears::new(terminal, end, outbox, Arc::clone(&pool), depot, clock);
+    arrears.run(None, |spool| room.link_again(&pool, spool)).await;
 }
 
 /// A panic ends one stream, and no other; `None` tells of it.
@@ -233,7 +313,8 @@ impl Room {
             tracks: plan.tracks,
             start: plan.start,
             sample_rate: format.sample_rate,
-            outbox: Outbox::new(pool.settings.queue_samples(), keeping, plan.tracks),
+            outbox: self.outbox(&plan, &pool, format, keeping),
+            depot: Arc::clone(&self.depot),
             assembler: assembler(plan, &pool, format, gaps_as_silence),
             link,
             back_channel,
@@ -246,15 +327,41 @@ impl Room {
         }
     }
 
+    fn outbox(&self, plan: &StreamPlan, pool: &Pool, format: Format, keeping: Keeping) -> Outbox {
+        if let (Way::Socket(_, dialect), Policy::Complete(limits)) =
+            (&pool.way, pool.settings.delivery)
+        {
+            let (terminal, info) = (plan.terminal, self.info(plan, format));
+            let identity = Identity { terminal, info, dialect: *dialect };
+            return Outbox::Complete(Box::new(Spool::new(
+                identity,
+                limits,
+                Arc::clone(&self.depot),
+            )));
+        }
+        Outbox::Live(Live::new(pool.settings.queue_samples(), keeping, plan.tracks))
+    }
+
+    /// Another connection for a stream that has ended.
+    fn link_again(&self, pool: &Pool, spool: &Spool) -> Option<Link> {
+        let Identity { terminal, info, dialect } = spool.identity();
+        let Way::Socket(target, _) = &pool.way else {
+            return None;
+        };
+        let mut dialect = Dialect::new(*dialect, info.clone());
+        dialect.go_on_after(spool.connections());
+        Some(socket(*terminal, target, dialect, pool))
+    }
+
     fn link(&self, plan: &StreamPlan, pool: &Pool, format: Format) -> Link {
         match &pool.way {
             Way::Socket(target, dialect) => {
                 let dialect = Dialect::new(*dialect, self.info(plan, format));
-                socket(plan, target, dialect, pool)
+                socket(plan.terminal, target, dialect, pool)
             }
             Way::AudioSocket(target, heard) => {
                 let audio_socket = AudioSocket::new(&self.info(plan, format), *heard);
-                socket(plan, target, Dialect::AudioSocket(audio_socket), pool)
+                socket(plan.terminal, target, Dialect::AudioSocket(audio_socket), pool)
             }
             Way::Datagrams(target, payload_type) => {
                 let look = Look {
@@ -337,9 +444,8 @@ fn file(directory: &Path, plan: &StreamPlan) -> PathBuf {
     directory.join(format!("{}-{}", plan.call, plan.terminal))
 }
 
-fn socket(plan: &StreamPlan, target: &Arc<Target>, dialect: Dialect, pool: &Pool) -> Link {
-    let stream = plan.terminal.to_string();
-    let reconnect = pool.settings.reconnect;
+fn socket(terminal: TerminalId, target: &Arc<Target>, dialect: Dialect, pool: &Pool) -> Link {
+    let (stream, reconnect) = (terminal.to_string(), pool.settings.seeking());
     Link::Socket(Box::new(SocketLink::new(Arc::clone(target), stream, dialect, reconnect)))
 }
 
@@ -369,7 +475,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_the_end_of_one_stream_and_not_of_the_program() {
-        let ending = guard(async { Ending { cause: Cause::Request, manifest: None } }).await;
+        let ending =
+            guard(async { Ending { cause: Cause::Request, manifest: None, arrears: None } }).await;
         assert_eq!(ending.map(|ending| ending.cause), Some(Cause::Request));
         assert!(guard(async { panic!("a bug") }).await.is_none());
     }

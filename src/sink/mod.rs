@@ -10,6 +10,7 @@
 //! does not go through is left alone until the socket says so. What a sink does not take in time is given up, oldest first,
 //! told to it if its dialect has a word for it, and accounted for in the manifest.
 
+mod arrears;
 mod handle;
 mod kind;
 mod link;
@@ -20,6 +21,7 @@ mod pool;
 mod recording;
 mod scope;
 mod settings;
+mod spool;
 mod stream;
 mod target;
 #[cfg(test)]
@@ -27,14 +29,15 @@ mod tests;
 mod voice;
 mod wav;
 
-pub use handle::{Reaching, SinkHandle, start};
+pub use handle::{Reaching, SinkHandle, StartError, start};
 pub use kind::Kind;
 pub use pool::PoolFigures;
 pub use scope::{Excerpt, Level, Scope, ScopeStream};
 pub use settings::{
-    AudioSocket, Header, HeaderError, HostPort, HostPortError, QUEUE_MS_LIMIT, Reconnect, Rtp,
-    Secret, Settings, Url, UrlError, WebSocket,
+    AudioSocket, Complete, Header, HeaderError, HostPort, HostPortError, Policy, QUEUE_MS_LIMIT,
+    Reconnect, Rtp, Secret, Settings, Url, UrlError, WebSocket,
 };
+pub use spool::{SpoolError, SpoolFigures, SpoolKey, SpoolReport, SpoolSettings};
 pub use target::{
     Allowed, AllowedError, Carrier, Credentials, Destinations, Failure, Key, Mercy, Own,
     PlaceFigures, PlaceState, Range, Refusal, Signing, TargetError,

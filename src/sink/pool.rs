@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use tokio::sync::Semaphore;
+
 use super::kind::Kind;
 use super::outbox::Keeping;
 use super::settings::Settings;
@@ -18,8 +20,13 @@ pub(super) struct Pool {
     pub(super) settings: Settings,
     pub(super) way: Way,
     pub(super) counters: Counters,
+    /// Connections for arrears.
+    pub(super) turns: Semaphore,
     active: AtomicUsize,
 }
+
+/// Streams that have ended and are delivered to a sink at once, beside those that run.
+const TURNS: usize = 64;
 
 /// How its streams leave.
 pub(super) enum Way {
@@ -129,6 +136,11 @@ impl Way {
         }
     }
 
+    /// Whether its messages are those of `dialect`.
+    pub(super) fn speaks(&self, dialect: DialectKind) -> bool {
+        matches!(self, Way::Socket(_, spoken) if *spoken == dialect)
+    }
+
     fn target(&self) -> Option<&Target> {
         match self {
             Way::Socket(target, _) | Way::AudioSocket(target, _) | Way::Datagrams(target, _) => {
@@ -164,7 +176,13 @@ impl Pool {
             }
             Kind::Scope => Way::Scope,
         };
-        Ok(Pool { settings, way, counters: Counters::default(), active: AtomicUsize::new(0) })
+        Ok(Pool {
+            settings,
+            way,
+            counters: Counters::default(),
+            turns: Semaphore::new(TURNS),
+            active: AtomicUsize::new(0),
+        })
     }
 
     /// A place for one stream, or `None` when the sink is full.

@@ -7,20 +7,22 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant as Moment, MissedTickBehavior, interval, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
+use super::arrears::{Arrears, Progress};
 use super::link::{Happening, Link};
 use super::outbox::{Entry, Outbox};
 use super::pool::Pool;
+use super::spool::Depot;
 use super::voice::BackChannel;
 use crate::call::{SinkAsk, SinkEvent};
 use crate::dialect::{Note, SinkSays};
-use crate::event::{Cause, Manifest};
+use crate::event::{Cause, DeliveryState, Manifest};
 use crate::id::{TerminalId, Track, Tracks};
 use crate::media::{Assembler, Control};
 use crate::net::Clock;
 use crate::time::{Instant, MediaTime};
 
 /// Half a frame: a frame leaves at most this much after its packet came.
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// Figures and summed-up discards are told this often.
 const SUMMARY: Duration = Duration::from_secs(1);
@@ -45,6 +47,8 @@ pub(super) struct Close {
 pub(super) struct Ending {
     pub(super) cause: Cause,
     pub(super) manifest: Option<Arc<Manifest>>,
+    /// What the sink is still owed, and the connection to it.
+    pub(super) arrears: Option<(Arrears, Link)>,
 }
 
 /// See the module.
@@ -62,6 +66,7 @@ pub(super) struct Stream {
     pub(super) close: watch::Receiver<Option<Close>>,
     pub(super) events: mpsc::Sender<SinkEvent>,
     pub(super) pool: Arc<Pool>,
+    pub(super) depot: Arc<Depot>,
     pub(super) clock: Clock,
     pub(super) told: Told,
 }
@@ -138,6 +143,7 @@ impl Stream {
         let now = self.clock.now();
         self.assembler.poll(now);
         self.fill_outbox(now);
+        self.outbox.advance(now);
         while let Some(name) = self.back_channel.as_mut().and_then(BackChannel::next_heard) {
             self.link.tell_heard(&name);
         }
@@ -284,13 +290,42 @@ impl Stream {
         let deadline = Moment::now() + self.pool.settings.drain();
         self.assembler.stop(at);
         self.fill_outbox(self.clock.now());
+        if let Outbox::Complete(_) = self.outbox {
+            return self.hand_over(at, cause, deadline).await;
+        }
         self.link.hurry();
         self.drain(deadline).await;
         let manifest = self.final_account(at).await;
-        if timeout_at(deadline, self.link.farewell(cause, &manifest)).await.is_err() {
+        let parting = self.link.farewell(cause, &manifest);
+        if timeout_at(deadline, parting).await.is_err() {
             debug!(terminal = %self.id, "the sink did not take its leave in time");
         }
-        Ending { cause, manifest: Some(manifest) }
+        Ending { cause, manifest: Some(manifest), arrears: None }
+    }
+
+    /// Ends the call's part. A sink that is there gets the rest within the drain time; whatever it lacks then is delivered when the
+    /// call has gone.
+    async fn hand_over(mut self, at: Instant, cause: Cause, deadline: Moment) -> Ending {
+        let manifest = self.final_account(at).await;
+        if let Outbox::Complete(spool) = &mut self.outbox {
+            spool.close(cause, Arc::clone(&manifest));
+        }
+        let end = (cause, Arc::clone(&manifest));
+        let mut arrears =
+            Arrears::new(self.id, end, self.outbox, self.pool, self.depot, self.clock);
+        let mut link = self.link;
+        let progress = match link.is_up() {
+            true => arrears.deliver(&mut link, deadline).await,
+            false => Progress::More,
+        };
+        let arrears = match progress {
+            Progress::Over(state) => {
+                arrears.settle(state);
+                None
+            }
+            Progress::More => Some((arrears, link)),
+        };
+        Ending { cause, manifest: Some(manifest), arrears }
     }
 
     async fn drain(&mut self, deadline: Moment) {
@@ -312,7 +347,10 @@ impl Stream {
         self.assembler.stop(now);
         self.fill_outbox(now);
         let manifest = self.final_account(now).await;
-        Ending { cause, manifest: Some(manifest) }
+        let end = (cause, Arc::clone(&manifest));
+        Arrears::new(self.id, end, self.outbox, self.pool, self.depot, self.clock)
+            .settle(DeliveryState::Declined);
+        Ending { cause, manifest: Some(manifest), arrears: None }
     }
 
     async fn final_account(&mut self, at: Instant) -> Arc<Manifest> {

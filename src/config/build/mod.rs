@@ -9,6 +9,7 @@ mod notary;
 mod reaching;
 mod signalling;
 mod sinks;
+mod spool;
 mod streaming;
 mod trace;
 mod transports;
@@ -59,6 +60,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let listeners = builder.listeners(&file.sip);
     let destinations = builder.destinations(&file, &listeners);
     let sinks = builder.sinks(&file.sinks, &destinations);
+    let spool = builder.spool(&file.spool, &sinks);
     let streaming = builder.streaming(&file.streaming, &sinks, &names);
     let tcp = builder.tcp(&file.sip.tcp);
     let dns = builder.dns(&file.sip.dns);
@@ -85,6 +87,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
                 net,
                 sinks,
                 reaching,
+                spool,
                 store,
                 notary,
                 http,

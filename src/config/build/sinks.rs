@@ -59,7 +59,9 @@ impl Builder {
         }
         let back_channel = self.back_channel(&place, sink, kind.as_ref());
         let reconnect = self.reconnect(&place, &sink.reconnect);
+        let delivery = self.delivery(&place, sink, kind.as_ref());
         Some(Settings {
+            delivery,
             format,
             max_streams: usize::try_from(max_streams).unwrap_or(usize::MAX),
             max_duration: max_duration.unwrap_or_default(),

@@ -107,6 +107,7 @@ fn everything_that_the_sample_shows_is_accepted() {
         ("ASR_KEY", "k3y-of-asr"),
         ("TWILIO_TOKEN", "t0k3n-of-twilio"),
         ("HEP_KEY", "k3y"),
+        ("SPOOL_KEY", "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e"),
         ("ACME_PASSWORD", "s3cret-of-acme-31"),
         ("ACME_LOGIN", "s3cret-for-acme-32"),
         ("PHONE", "correct-horse-battery"),

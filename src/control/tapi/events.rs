@@ -142,7 +142,7 @@ const fn stopped(
     asked: CallMediaEventCause,
 ) -> (CallMediaEvent, CallMediaEventCause) {
     match cause {
-        Cause::ConnectFailed | Cause::SinkLost => {
+        Cause::ConnectFailed | Cause::SinkLost | Cause::ServerLost => {
             (CallMediaEvent::StreamFail, CallMediaEventCause::ConnectFail)
         }
         Cause::SinkProtocol => (CallMediaEvent::TerminalFail, CallMediaEventCause::BadDevice),

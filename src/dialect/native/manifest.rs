@@ -100,6 +100,20 @@ impl From<&Span> for SpanView {
 }
 
 impl ManifestView {
+    /// The core's own manifest; `None` when an id or a hash is none.
+    pub fn manifest(&self) -> Option<Manifest> {
+        let tracks: Option<Vec<_>> = self.tracks.iter().map(TrackView::account).collect();
+        Some(Manifest {
+            call: self.call.parse().ok()?,
+            stream: self.stream.parse().ok()?,
+            terminal: self.terminal,
+            sink: self.sink.as_str().into(),
+            sample_rate: self.sample_rate,
+            clock: self.clock,
+            tracks: tracks?,
+        })
+    }
+
     /// Whether every track's spans follow each other without hole or overlap and end at the clock.
     pub fn holds(&self) -> bool {
         self.tracks.iter().all(|account| {
@@ -113,6 +127,24 @@ impl ManifestView {
 }
 
 impl TrackView {
+    fn account(&self) -> Option<TrackManifest> {
+        let mut sha256 = [0; 32];
+        for (place, byte) in sha256.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(self.sha256.get(2 * place..2 * place + 2)?, 16).ok()?;
+        }
+        let span =
+            |span: &SpanView| Span { kind: span.kind, start: span.start, samples: span.samples };
+        Some(TrackManifest {
+            track: self.track,
+            spans: self.spans.iter().map(span).collect(),
+            packets: self.packets,
+            duplicates: self.duplicates,
+            reordered: self.reordered,
+            late: self.late,
+            sha256,
+        })
+    }
+
     /// How many samples the spans of `kind` hold; a peer may claim any number.
     pub fn samples(&self, kind: SpanKind) -> u64 {
         let spans = self.spans.iter().filter(|span| span.kind == kind);

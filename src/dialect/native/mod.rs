@@ -46,6 +46,11 @@ impl Native {
         Native { info, connection: 0, last_end: [None; 2] }
     }
 
+    /// So many connections were made before, by another process or for the stream's arrears.
+    pub(super) fn go_on_after(&mut self, connections: u32) {
+        self.connection = connections;
+    }
+
     pub(super) fn greet(&mut self, resume: [u64; 2]) -> Vec<Message> {
         self.connection += 1;
         self.last_end = [None; 2];

@@ -103,7 +103,8 @@ impl Connection {
 
     /// The last messages, the answer if the dialect has one, the closing handshake, and then silence: a socket that is dropped with unread bytes in it would be
     /// reset, and the sink could lose what is still on its way.
-    pub(super) async fn part(&mut self, last: Vec<Message>, dialect: &mut Dialect) {
+    /// Tells whether the peer took its leave, too: then it has read everything that was sent before.
+    pub(super) async fn part(&mut self, last: Vec<Message>, dialect: &mut Dialect) -> bool {
         match self {
             Connection::WebSocket(socket) => {
                 let reason = "the stream has ended".into();
@@ -111,11 +112,11 @@ impl Connection {
                 let socket = socket.as_mut();
                 for message in last {
                     if socket.feed(wire(message)).await.is_err() {
-                        return;
+                        return false;
                     }
                 }
                 if socket.flush().await.is_err() {
-                    return;
+                    return false;
                 }
                 while dialect.awaits_answer() {
                     match socket.next().await {
@@ -124,22 +125,28 @@ impl Connection {
                             dialect.read(&Message::Text(text.as_str().to_owned()));
                         }
                         Some(Ok(_)) => {}
-                        Some(Err(_)) | None => return,
+                        Some(Err(_)) | None => return false,
                     }
                 }
+                let mut answered = false;
                 if socket.close(Some(close)).await.is_ok() {
-                    while let Some(Ok(_)) = socket.next().await {}
+                    while let Some(Ok(message)) = socket.next().await {
+                        answered |= matches!(message, Wire::Close(_));
+                    }
                 }
+                answered
             }
             Connection::AudioSocket(packets) => {
                 for message in last {
                     if packets.feed(octets(message)).await.is_err() {
-                        return;
+                        return false;
                     }
                 }
-                if packets.close().await.is_ok() {
+                let closed = packets.close().await.is_ok();
+                if closed {
                     while let Some(Ok(_)) = packets.next().await {}
                 }
+                closed
             }
         }
     }

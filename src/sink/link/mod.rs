@@ -87,13 +87,22 @@ impl Link {
         }
     }
 
-    /// Tells the sink that the stream has ended. The caller bounds the time.
-    pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) {
+    /// Tells the sink that the stream has ended, and whether it took that in. The caller bounds the time.
+    pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) -> bool {
         match self {
-            Link::Socket(socket) => socket.farewell(cause, manifest).await,
+            Link::Socket(socket) => return socket.farewell(cause, manifest).await,
             Link::Datagram(datagram) => datagram.farewell().await,
             Link::File(file) => file.farewell(cause, manifest).await,
             Link::Memory(memory) => memory.farewell(),
+        }
+        true
+    }
+
+    /// Whether a sink that may go away is there.
+    pub(super) fn is_up(&self) -> bool {
+        match self {
+            Link::Socket(socket) => socket.is_up(),
+            Link::Datagram(_) | Link::File(_) | Link::Memory(_) => true,
         }
     }
 

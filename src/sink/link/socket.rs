@@ -254,17 +254,29 @@ impl SocketLink {
 
     /// The last message, the closing handshake, and then silence: a socket that is dropped with unread bytes in it would be
     /// reset, and the sink could lose what is still on its way.
-    pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) {
-        let State::Up(Up { mut connection, .. }) = std::mem::replace(&mut self.state, State::Over)
-        else {
-            return;
+    ///
+    /// Tells whether the sink took its leave, too. Otherwise it is sought again, for whoever still asks.
+    pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) -> bool {
+        let State::Up(Up { connection, .. }) = &mut self.state else {
+            return false;
         };
         let last = self.dialect.farewell(cause, manifest);
         let late = self.dialect.late_samples();
         if late > 0 {
             warn!(stream = %self.stream, late, "samples of a track came too late to be joined with the other");
         }
-        connection.part(last, &mut self.dialect).await;
+        let parted = connection.part(last, &mut self.dialect).await;
+        if parted {
+            self.state = State::Over;
+        } else {
+            self.handle_failure("the sink was lost at the stream's end".to_owned());
+        }
+        parted
+    }
+
+    /// Whether the sink is connected.
+    pub(super) const fn is_up(&self) -> bool {
+        matches!(self.state, State::Up(_))
     }
 }
 

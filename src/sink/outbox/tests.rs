@@ -1,6 +1,9 @@
 use bytes::Bytes;
 
+use super::live::NOTES_LIMIT;
 use super::*;
+use crate::event::SpanKind;
+use crate::id::Tracks;
 
 const NOW: Instant = Instant::from_millis(1000);
 
@@ -16,12 +19,12 @@ fn frame(track: Track, number: u64) -> Entry {
     }))
 }
 
-fn outbox(keeping: Keeping) -> Outbox {
-    Outbox::new(5 * 160, keeping, Tracks::Both)
+fn outbox(keeping: Keeping) -> Live {
+    Live::new(5 * 160, keeping, Tracks::Both)
 }
 
 /// What comes out: `f3` and `t3` are frame 3 of each track, `F0+2` is a gap of two frames, `*` marks a repetition.
-fn drain(outbox: &mut Outbox) -> String {
+fn drain(outbox: &mut Live) -> String {
     let mut shown = Vec::new();
     while let Some((entry, delivery)) = outbox.next() {
         let word = match entry {
@@ -41,7 +44,7 @@ fn drain(outbox: &mut Outbox) -> String {
     shown.join(" ")
 }
 
-fn fill(outbox: &mut Outbox, tracks: &[Track], numbers: std::ops::Range<u64>) {
+fn fill(outbox: &mut Live, tracks: &[Track], numbers: std::ops::Range<u64>) {
     for number in numbers {
         tracks.iter().for_each(|track| outbox.push(frame(*track, number), NOW));
     }
@@ -102,7 +105,7 @@ fn unacknowledged_audio_beyond_the_limit_counts_as_taken() {
 
 #[test]
 fn only_samples_that_were_given_can_be_acknowledged() {
-    let mut outbox = Outbox::new(800, Keeping::UntilAcknowledged, Tracks::From);
+    let mut outbox = Live::new(800, Keeping::UntilAcknowledged, Tracks::From);
     fill(&mut outbox, &[Track::FromCustomer], 0..2);
     drain(&mut outbox);
     assert!(!outbox.acknowledge(Track::FromCustomer, 321));

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Entry, NOTES_LIMIT};
+use super::Entry;
+use super::live::NOTES_LIMIT;
 use crate::media::Item;
 
 /// See the module.

@@ -48,6 +48,42 @@ pub struct Settings {
     pub reconnect: Reconnect,
     /// Whom it may speak to, and how much of that may wait to be heard, in milliseconds.
     pub back_channel: Option<(Hearers, u32)>,
+    /// What becomes of audio that it does not take at once.
+    pub delivery: Policy,
+}
+
+/// What becomes of audio that a sink does not take at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// It waits a little, then the oldest is given up.
+    #[default]
+    Live,
+    /// It is kept, and given later.
+    Complete(Complete),
+}
+
+/// The limits of keeping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Complete {
+    /// Bytes of a stream in memory.
+    pub memory_bytes: usize,
+    /// Bytes of a stream on disk.
+    pub disk_bytes: u64,
+    /// How long after its stream's end audio is kept for a sink that does not take it.
+    pub keep: Duration,
+    /// How many times faster than it was spoken a backlog is given.
+    pub catch_up_factor: u32,
+}
+
+impl Default for Complete {
+    fn default() -> Self {
+        Complete {
+            memory_bytes: 512 << 10,
+            disk_bytes: 256 << 20,
+            keep: Duration::from_secs(24 * 3600),
+            catch_up_factor: 4,
+        }
+    }
 }
 
 impl Settings {
@@ -65,6 +101,7 @@ impl Settings {
             drain_ms: 500,
             reconnect: Reconnect::default(),
             back_channel: None,
+            delivery: Policy::Live,
         }
     }
 
@@ -103,6 +140,22 @@ impl Settings {
         u64::from(self.queue_ms.min(QUEUE_MS_LIMIT))
             * u64::from(self.effective_format().sample_rate)
             / 1000
+    }
+
+    /// How it is sought: one that is to get everything, for as long as it takes.
+    pub(super) fn seeking(&self) -> Reconnect {
+        match self.delivery {
+            Policy::Live => self.reconnect,
+            Policy::Complete(_) => Reconnect { attempts: u32::MAX, ..self.reconnect },
+        }
+    }
+
+    /// How long arrears are kept.
+    pub(super) fn keep(&self) -> Duration {
+        match self.delivery {
+            Policy::Live => Duration::ZERO,
+            Policy::Complete(complete) => complete.keep,
+        }
     }
 
     pub(super) fn drain(&self) -> Duration {

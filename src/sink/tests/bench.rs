@@ -15,7 +15,7 @@ use crate::net::Clock;
 use crate::net::DnsSettings;
 use crate::sink::listener::Listener;
 use crate::sink::{
-    Destinations, Kind, Reaching, Reconnect, Settings, SinkHandle, WebSocket, start,
+    Destinations, Kind, Reaching, Reconnect, Settings, SinkHandle, SpoolSettings, WebSocket, start,
 };
 use crate::time::Instant;
 
@@ -90,14 +90,23 @@ pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
 
 impl Bench {
     pub(super) fn new(settings: Vec<Settings>) -> Bench {
+        Bench::with_spool(settings, &SpoolSettings::default())
+    }
+
+    pub(super) fn with_spool(settings: Vec<Settings>, spool: &SpoolSettings) -> Bench {
         let destinations = Destinations { loopback: true, ..Destinations::public() };
-        Bench::reaching(settings, Reaching { dns: DnsSettings::default(), destinations })
+        let reaching = Reaching { dns: DnsSettings::default(), destinations };
+        Bench::start(settings, &reaching, spool)
     }
 
     pub(super) fn reaching(settings: Vec<Settings>, reaching: Reaching) -> Bench {
+        Bench::start(settings, &reaching, &SpoolSettings::default())
+    }
+
+    fn start(settings: Vec<Settings>, reaching: &Reaching, spool: &SpoolSettings) -> Bench {
         let clock = Clock::start();
         let (sender, events) = mpsc::channel(1000);
-        let handle = start(settings, &reaching, clock, sender).expect("the sinks start");
+        let handle = start(settings, reaching, spool, clock, sender).expect("the sinks start");
         Bench { handle, clock, events, past: Vec::new(), next_stream: 1 }
     }
 

@@ -1,6 +1,7 @@
 //! Streams from the tap's ring to a real socket on the loopback, a file, or the scope.
 
 mod bench;
+mod complete;
 mod delivery;
 mod dialects;
 mod failures;
