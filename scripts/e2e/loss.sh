@@ -37,7 +37,8 @@ baresip_phone 1001 "127.0.0.1:$relay_port"
 modules=ctrl_tcp
 baresip_control 1000
 baresip_phone 1000 "127.0.0.1:$relay_port"
-wait_for 30 metric_is sidestream_switch_registrations 2 || fail "the two baresips did not register"
+# A baresip whose attempts were all lost tries again half a minute later.
+wait_for 75 metric_is sidestream_switch_registrations 2 || fail "the two baresips did not register"
 
 for loss in 5 20; do
     calls=()
