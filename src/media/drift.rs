@@ -47,6 +47,8 @@ struct Run {
     /// By how much the audio was ahead, or behind, in the last window, until it is put right.
     deviation: i64,
     window: Window,
+    /// What the window before showed.
+    last: Option<i64>,
     points: Points,
 }
 
@@ -104,6 +106,12 @@ impl Drift {
             return;
         }
         let (seen, greatest) = run.window.greatest;
+        let step = run.last.map_or(0, |last| greatest - last);
+        // No clock does that: another route, or timestamps that jumped by a little. It shifts the audio and is no slope.
+        if self.clock.samples(TOLERANCE) <= step.unsigned_abs() {
+            self.former = self.former.and(std::mem::take(&mut run.points));
+        }
+        run.last = Some(greatest);
         run.points.add(seen.since(run.since).as_secs_f64(), greatest as f64);
         let reference = *run.reference.get_or_insert(greatest);
         run.deviation = greatest + run.moved - reference;
@@ -151,7 +159,15 @@ impl Drift {
 impl Run {
     fn new(since: Instant, lead: i64) -> Self {
         let window = Window::new(since, lead);
-        Run { since, reference: None, moved: 0, deviation: 0, window, points: Points::default() }
+        Run {
+            since,
+            reference: None,
+            moved: 0,
+            deviation: 0,
+            window,
+            last: None,
+            points: Points::default(),
+        }
     }
 }
 

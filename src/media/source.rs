@@ -220,6 +220,8 @@ impl Source {
             Arrived::Restarted => {
                 self.flush(line);
                 self.restart();
+                // The first one of the new run was not believed.
+                self.missing.packets = 1;
                 self.order(packet, tapped, payloads, line);
             }
         }

@@ -218,3 +218,20 @@ fn timestamps_that_jump_do_not_look_like_drift() {
     assert_eq!(manifest.tracks[0].drift_ppm, Some(0));
     assert_eq!(describe(&manifest.tracks[0]), "audio 120000");
 }
+
+#[test]
+fn a_step_of_the_network_is_put_right_and_is_no_drift() {
+    // From the second minute on every packet comes 30 ms later, from the third on as at the beginning.
+    let mut bench = Bench::new(plan(), RING);
+    for n in 1..=9000u64 {
+        let later = if (3000..6000).contains(&n) { 30 } else { 0 };
+        let packet = rtp(0, n as u16, n as u32 * 160, 1, 1);
+        bench.send(Track::FromCustomer, &packet, n * 20 + later);
+    }
+    let manifest = bench.stop(180_000);
+    let account = &manifest.tracks[0];
+    assert_eq!(account.drift_ppm, Some(0), "{}", describe(account));
+    assert_eq!(count(account, SpanKind::Silence), 1, "{}", describe(account));
+    assert_eq!(account.samples(SpanKind::Silence), 30 * 8, "{}", describe(account));
+    assert_eq!(count(account, SpanKind::Discarded), 2, "{}", describe(account));
+}

@@ -1,8 +1,9 @@
 //! Scenarios of the whole room: the relay's in [`relay`], [`counts`], [`latch`], [`prompts`], [`voice`] and [`watch`], the timeline's in [`assembly`],
-//! [`conditions`] and [`drift`], and chance in [`random`].
+//! [`breaks`], [`conditions`] and [`drift`], and chance in [`random`].
 
 mod assembly;
 mod bench;
+mod breaks;
 mod conditions;
 mod counts;
 mod drift;
