@@ -73,6 +73,9 @@ pub struct TrackManifest {
     pub reordered: u64,
     /// RTP packets that came too late for their place; their samples are in a `lost` span.
     pub late: u64,
+    /// How many parts per million the sender's clock is faster than ours, of the source measured last; `None` where less than
+    /// a minute of one was heard.
+    pub drift_ppm: Option<i32>,
     /// SHA-256 over the audio bytes given to the sink for this track, in the order given.
     pub sha256: [u8; 32],
 }

@@ -108,7 +108,12 @@ impl Account {
     }
 
     /// The account as it goes into the manifest.
-    pub(super) fn manifest(&mut self, track: Track, counts: PacketCounts) -> TrackManifest {
+    pub(super) fn manifest(
+        &mut self,
+        track: Track,
+        counts: PacketCounts,
+        drift_ppm: Option<i32>,
+    ) -> TrackManifest {
         self.settle(u64::MAX);
         TrackManifest {
             track,
@@ -117,6 +122,7 @@ impl Account {
             duplicates: counts.duplicates,
             reordered: counts.reordered,
             late: counts.late,
+            drift_ppm,
             sha256: self.hash.clone().finalize().into(),
         }
     }
@@ -229,7 +235,7 @@ mod tests {
         }
         assert_eq!(account.give_up(100..200), 100);
         assert_eq!(spans(&account), [(Audio, 100), (Discarded, 100), (Audio, 100)]);
-        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default());
+        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default(), None);
         let expected: [u8; 32] = Sha256::digest([[0u8; 100], [2u8; 100]].concat()).into();
         assert_eq!(manifest.sha256, expected);
     }
@@ -240,7 +246,7 @@ mod tests {
         account.give(0, Bytes::from_static(b"sent"));
         account.settle(1);
         account.give_up(0..100);
-        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default());
+        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default(), None);
         let expected: [u8; 32] = Sha256::digest(b"sent").into();
         assert_eq!(manifest.sha256, expected);
     }

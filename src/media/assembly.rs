@@ -169,7 +169,7 @@ impl Assembler {
         self.stop(at);
         let tracks = self.lanes.iter_mut().map(|Lane { source, line }| {
             line.give_up_rest();
-            line.account.manifest(line.track(), source.counts)
+            line.account.manifest(line.track(), source.counts, source.drift_ppm())
         });
         Manifest {
             call: self.plan.call,

@@ -16,6 +16,7 @@ mod channels;
 mod clock;
 mod command;
 mod conditions;
+mod drift;
 mod figures;
 mod joiner;
 mod latch;

@@ -10,7 +10,7 @@ use crate::time::{Duration, Instant};
 
 use super::account::PacketCounts;
 use super::clock::Clock;
-use super::placement::{Admission, Arrival, Placement};
+use super::placement::{Admission, Arrival, Placement, TRIM_MARK};
 use super::sequencer::{Arrived, Sequencer};
 use super::timeline::Timeline;
 use super::transcoder::{Transcoded, Transcoder};
@@ -159,6 +159,11 @@ impl Source {
         self.transcoder.reset();
     }
 
+    /// How many parts per million the sender's clock is faster than ours.
+    pub(super) fn drift_ppm(&self) -> Option<i32> {
+        self.placement.drift_ppm()
+    }
+
     /// The key presses since the last call.
     pub(super) fn poll_press(&mut self) -> Option<Press> {
         self.presses.pop_front()
@@ -174,6 +179,7 @@ impl Source {
         self.flush(line);
         self.former = self.ssrc.replace(ssrc).map(|former| (former, arrival));
         self.detector = Detector::new();
+        self.placement.begin();
         self.restart();
     }
 
@@ -214,6 +220,8 @@ impl Source {
             Arrived::Restarted => {
                 self.flush(line);
                 self.restart();
+                // The first one of the new run was not believed.
+                self.missing.packets = 1;
                 self.order(packet, tapped, payloads, line);
             }
         }
@@ -272,12 +280,22 @@ impl Source {
             clock_rate: codec.clock_rate(),
             timestamp_units: audio.timestamp_units,
             samples: audio.samples,
+            follows_loss: self.missing.packets > 0,
         };
         match self.placement.admit(arrival, line) {
             Admission::At(position) => {
                 self.explain_absence(position, line);
                 line.put_audio(self.transcoder.bytes(), waiting.arrival);
                 self.packet_samples = audio.samples;
+                self.heard_until = line.cursor();
+            }
+            Admission::Trimmed { position, samples } => {
+                self.explain_absence(position, line);
+                let mark = self.clock.samples(TRIM_MARK);
+                line.put_absence(position + mark, SpanKind::Discarded);
+                let bytes = self.transcoder.bytes();
+                let lost = bytes.len() / audio.samples as usize * samples as usize;
+                line.put_audio(bytes.get(lost..).unwrap_or_default(), waiting.arrival);
                 self.heard_until = line.cursor();
             }
             Admission::Late(place) => {

@@ -17,6 +17,7 @@ fn manifest(stream: u128, samples: u64) -> Arc<Manifest> {
         duplicates: 0,
         reordered: 0,
         late: 0,
+        drift_ppm: None,
         sha256: [7; 32],
     };
     Arc::new(Manifest {

@@ -68,6 +68,7 @@ pub(crate) fn manifest() -> Manifest {
         duplicates: 0,
         reordered: 0,
         late: 0,
+        drift_ppm: None,
         sha256: [0; 32],
     };
     Manifest {

@@ -44,6 +44,8 @@ pub struct TrackManifestView {
     pub reordered: u64,
     /// RTP packets that came too late for their place.
     pub late: u64,
+    /// How many parts per million the sender's clock is faster than ours; null where less than a minute was heard.
+    pub drift_ppm: Option<i32>,
     /// SHA-256 over the audio bytes given to the sink, in hex.
     pub sha256: String,
     /// Every span, in order.
@@ -94,6 +96,7 @@ impl From<&TrackManifest> for TrackManifestView {
             duplicates: account.duplicates,
             reordered: account.reordered,
             late: account.late,
+            drift_ppm: account.drift_ppm,
             sha256: account.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
             spans: account.spans.iter().map(span).collect(),
         }

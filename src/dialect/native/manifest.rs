@@ -47,6 +47,9 @@ pub struct TrackView {
     pub reordered: u64,
     /// RTP packets that came too late.
     pub late: u64,
+    /// How many parts per million the sender's clock is faster than the stream's; null where less than a minute was heard.
+    #[serde(default)]
+    pub drift_ppm: Option<i32>,
     /// SHA-256 over the payloads of the track's frames in the order given, as 64 hexadecimal digits.
     pub sha256: String,
 }
@@ -88,6 +91,7 @@ impl From<&TrackManifest> for TrackView {
             duplicates: account.duplicates,
             reordered: account.reordered,
             late: account.late,
+            drift_ppm: account.drift_ppm,
             sha256: hexadecimal(&account.sha256),
         }
     }
@@ -141,6 +145,7 @@ impl TrackView {
             duplicates: self.duplicates,
             reordered: self.reordered,
             late: self.late,
+            drift_ppm: self.drift_ppm,
             sha256,
         })
     }
@@ -176,6 +181,7 @@ mod tests {
             duplicates: 0,
             reordered: 0,
             late: 0,
+            drift_ppm: None,
             sha256: String::new(),
         };
         ManifestView {

@@ -4,7 +4,7 @@
 //!
 //! | what | arguments |
 //! |---|---|
-//! | `from`, `to` | a sequence number, `*count` for more packets, and `ts= ssrc= pt= bytes= every=` where they differ from a 20 ms PCMU source |
+//! | `from`, `to` | a sequence number, `*count` for more packets, and `ts= ssrc= pt= m= bytes= every=` where they differ from a 20 ms PCMU source |
 //! | `pause resume mark` | none, or the name of the mark |
 //! | `mute unmute held unheld` | the track |
 //! | `stall` | until when the sink sleeps |
@@ -202,8 +202,10 @@ fn packets(millis: u64, words: &[&str]) -> Vec<(u64, Track, Vec<u8>)> {
         let timestamp = option("ts", first * 160) + n * bytes;
         let payload = vec![(first + n) as u8; bytes as usize];
         let payload_type = option("pt", 0) as u8;
-        let packet =
+        let mut packet =
             rtp_with(payload_type, (first + n) as u16, timestamp as u32, ssrc as u32, &payload);
+        // The marker bit, RFC 3550 §5.1.
+        packet[1] |= if n == 0 { (option("m", 0) as u8) << 7 } else { 0 };
         (millis + n * option("every", bytes / 8), track(name), packet)
     };
     (0..count.parse().expect("a count")).map(packet).collect()

@@ -1,10 +1,12 @@
-//! Scenarios of the whole room: the relay's in [`relay`], [`counts`], [`latch`], [`prompts`], [`voice`] and [`watch`], the timeline's in [`assembly`] and
-//! [`conditions`], and chance in [`random`].
+//! Scenarios of the whole room: the relay's in [`relay`], [`counts`], [`latch`], [`prompts`], [`voice`] and [`watch`], the timeline's in [`assembly`],
+//! [`breaks`], [`conditions`] and [`drift`], and chance in [`random`].
 
 mod assembly;
 mod bench;
+mod breaks;
 mod conditions;
 mod counts;
+mod drift;
 mod latch;
 mod prompts;
 mod random;

@@ -73,6 +73,7 @@ impl Ledger {
                     duplicates: 0,
                     reordered: 0,
                     late: 0,
+                    drift_ppm: None,
                     sha256: line.hash.clone().finalize().into(),
                 }
             })
