@@ -74,11 +74,13 @@ pub enum ContactError {
     UnrecognizedClient,
     /// The signature does not fit the request, or its time is off.
     InvalidSignature,
+    /// Whoever asks may look, and not change.
+    AccessDenied,
 }
 
 impl ContactError {
     /// Every type, for tests.
-    pub const ALL: [ContactError; 7] = [
+    pub const ALL: [ContactError; 8] = [
         ContactError::InvalidRequest,
         ContactError::InvalidParameter,
         ContactError::ResourceNotFound,
@@ -86,6 +88,7 @@ impl ContactError {
         ContactError::InternalService,
         ContactError::UnrecognizedClient,
         ContactError::InvalidSignature,
+        ContactError::AccessDenied,
     ];
 
     /// The value of `x-amzn-ErrorType`, from which boto3 takes the exception's class.
@@ -98,6 +101,7 @@ impl ContactError {
             ContactError::InternalService => "InternalServiceException",
             ContactError::UnrecognizedClient => "UnrecognizedClientException",
             ContactError::InvalidSignature => "InvalidSignatureException",
+            ContactError::AccessDenied => "AccessDeniedException",
         }
     }
 
@@ -110,6 +114,7 @@ impl ContactError {
             ContactError::LimitExceeded => "LIMIT_EXCEEDED",
             ContactError::InternalService => "INTERNAL_ERROR",
             ContactError::UnrecognizedClient | ContactError::InvalidSignature => "UNAUTHORIZED",
+            ContactError::AccessDenied => "FORBIDDEN",
         }
     }
 
@@ -117,7 +122,9 @@ impl ContactError {
     pub const fn status(self) -> u16 {
         match self {
             ContactError::InvalidRequest | ContactError::InvalidParameter => 400,
-            ContactError::UnrecognizedClient | ContactError::InvalidSignature => 403,
+            ContactError::UnrecognizedClient
+            | ContactError::InvalidSignature
+            | ContactError::AccessDenied => 403,
             ContactError::ResourceNotFound => 404,
             ContactError::LimitExceeded => 429,
             ContactError::InternalService => 500,

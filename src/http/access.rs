@@ -1,55 +1,124 @@
-//! Who may ask: a bearer token, or `?key=` where a browser cannot set headers.
+//! Who asks, and whether they may: a bearer token, `?key=` where a browser cannot set headers, or the cookie of a session.
+
+use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, UPGRADE};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 use super::error::ApiError;
+use super::sessions::Caller;
 use super::sigv4::{self, SignatureError, SignedRequest};
-use super::{Gateway, Settings, Shared};
+use super::{Gateway, Role, Settings, Shared};
 
-/// Lets a request pass that presents a token.
-pub(super) async fn require_token(
-    State(shared): State<Shared>,
-    request: Request,
+/// Lets a request pass whose sender has at least this role. Handlers find the sender as an extension, and so does the audit.
+pub(super) async fn require(
+    State((shared, role)): State<(Shared, Role)>,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let settings = &shared.gateway.settings;
-    let is_public = settings.public_metrics && request.uri().path() == "/metrics";
-    if is_public || presents_token(settings, request.headers(), request.uri()) {
+    if shared.gateway.settings.public_metrics && request.uri().path() == "/metrics" {
+        return next.run(request).await;
+    }
+    let caller = match identify(&shared, &request) {
+        Ok(caller) => caller,
+        Err(error) => return error.into_response(),
+    };
+    let mut response = if caller.role >= role {
+        request.extensions_mut().insert(caller.clone());
         next.run(request).await
     } else {
-        ApiError::Unauthorized.into_response()
+        ApiError::Forbidden { needed: role, has: caller.role }.into_response()
+    };
+    response.extensions_mut().insert(caller);
+    response
+}
+
+/// Who sends the request: the bearer of a token, or a browser that is signed in.
+fn identify(shared: &Shared, request: &Request) -> Result<Caller, ApiError> {
+    let headers = request.headers();
+    if let Some(secret) = presented(headers, request.uri()) {
+        return bearer_of(&shared.gateway.settings, &secret).ok_or(ApiError::Unauthorized);
     }
+    let caller = cookie(headers)
+        .and_then(|secret| shared.gateway.sessions.caller(secret, Instant::now()))
+        .ok_or(ApiError::Unauthorized)?;
+    // SameSite keeps the cookie from other sites, and every port of this host is the same site: their pages are told apart here.
+    let must_tell = !request.method().is_safe() || headers.contains_key(UPGRADE);
+    if (must_tell || headers.contains_key(ORIGIN)) && !is_own_page(headers) {
+        return Err(ApiError::ForeignPage);
+    }
+    Ok(caller)
 }
 
-/// Whether the request presents one of the tokens.
-pub(super) fn presents_token(settings: &Settings, headers: &HeaderMap, uri: &Uri) -> bool {
-    let presented = bearer(headers).map(str::to_owned).or_else(|| key(uri));
-    presented.is_some_and(|secret| is_token(settings, &secret))
+/// Whether the page that sends the request came from this server, as the browser says.
+pub(super) fn is_own_page(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let origin = text(ORIGIN).and_then(|origin| origin.split_once("://"));
+    origin.is_some_and(|(_, authority)| {
+        text(HOST).is_some_and(|host| host.eq_ignore_ascii_case(authority))
+    })
 }
 
-/// Lets a request pass that is signed for `service` by somebody known here, or presents a token.
+/// The cookie of a session. It has the port in it, because browsers keep one jar for all ports of a host.
+pub(super) fn cookie_name(host: Option<&HeaderValue>) -> String {
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    format!("sidestream_{}", if is_port { port } else { "console" })
+}
+
+/// The session's secret, if the request brings one.
+pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let name = cookie_name(headers.get(HOST));
+    let pairs = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = pairs.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
+}
+
+/// The bearer of the token with this secret.
+pub(super) fn bearer_of(settings: &Settings, secret: &str) -> Option<Caller> {
+    let presented = Sha256::digest(secret);
+    let mut found = None;
+    // Compares digests instead of texts, and with every token: the time tells neither a length nor a match.
+    for token in &settings.tokens {
+        let digest = Sha256::digest(token.secret.reveal());
+        if bool::from(digest.as_slice().ct_eq(presented.as_slice())) {
+            found = Some(token);
+        }
+    }
+    found.map(|token| Caller { name: token.id.as_str().into(), role: token.role, by: "token" })
+}
+
+/// Who sends a request that is signed for `service`, or presents a token.
 pub(super) fn admit_signed(
     gateway: &Gateway,
     service: &str,
+    needed: Role,
     uri: &Uri,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<(), SignatureError> {
+) -> Result<Caller, SignatureError> {
     let settings = &gateway.settings;
-    if !sigv4::is_signed(headers) {
-        let is_known = presents_token(settings, headers, uri);
-        return if is_known { Ok(()) } else { Err(SignatureError::Unsigned) };
-    }
-    let signed = SignedRequest { service, method: &Method::POST, uri, headers, body };
-    signed.verify((gateway.wall)(), |id| {
-        settings.tokens.iter().find(|token| token.id == id).map(|token| token.secret.reveal())
-    })
+    let caller = if sigv4::is_signed(headers) {
+        let signed = SignedRequest { service, method: &Method::POST, uri, headers, body };
+        let find = |id: &str| settings.tokens.iter().find(|token| token.id == id);
+        let token =
+            signed.verify((gateway.wall)(), |id| Some((find(id)?.secret.reveal(), find(id)?)))?;
+        Caller { name: token.id.as_str().into(), role: token.role, by: "signature" }
+    } else {
+        let secret = presented(headers, uri).ok_or(SignatureError::Unsigned)?;
+        bearer_of(settings, &secret).ok_or(SignatureError::Unsigned)?
+    };
+    if caller.role < needed { Err(SignatureError::Forbidden(needed)) } else { Ok(caller) }
+}
+
+fn presented(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    bearer(headers).map(str::to_owned).or_else(|| key(uri))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -78,12 +147,4 @@ fn percent_decoded(value: &str) -> String {
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()
-}
-
-/// Compares digests instead of texts, and with every token: the time tells neither a length nor a match.
-fn is_token(settings: &Settings, presented: &str) -> bool {
-    let presented = Sha256::digest(presented);
-    let matches = |secret: &str| Sha256::digest(secret).as_slice().ct_eq(presented.as_slice());
-    let any = |found: Choice, token: &super::Token| found | matches(token.secret.reveal());
-    settings.tokens.iter().fold(Choice::from(0), any).into()
 }

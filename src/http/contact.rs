@@ -8,8 +8,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::request::{Body, fresh_request_id};
+use super::sessions::Caller;
 use super::sigv4::SignatureError;
-use super::{Shared, access};
+use super::{Role, Shared, access};
 use crate::command::{Accepted, Command, Origin, Verb};
 use crate::control::contact::{
     self, ContactErrorView, ContactRefusal, ContactRequest, ContactSuccessView,
@@ -42,7 +43,10 @@ pub(super) async fn start(
     headers: HeaderMap,
     body: Result<Body, ApiError>,
 ) -> Response {
-    answer(started(&shared, &uri, &headers, body).await)
+    match admit(&shared, &uri, &headers, body) {
+        Ok((body, caller)) => of(caller, answer(started(&shared, &body).await)),
+        Err(refusal) => answer(Err(refusal)),
+    }
 }
 
 /// Stops a stream. Stopping a stream that has ended succeeds.
@@ -56,17 +60,14 @@ pub(super) async fn stop(
     headers: HeaderMap,
     body: Result<Body, ApiError>,
 ) -> Response {
-    answer(stopped(&shared, &uri, &headers, body).await)
+    match admit(&shared, &uri, &headers, body) {
+        Ok((body, caller)) => of(caller, answer(stopped(&shared, &body).await)),
+        Err(refusal) => answer(Err(refusal)),
+    }
 }
 
-async fn started(
-    shared: &Shared,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: Result<Body, ApiError>,
-) -> Answer {
-    let body = admit(shared, uri, headers, body)?;
-    let accepted = ask(shared, contact::start(&body)?).await?;
+async fn started(shared: &Shared, body: &Bytes) -> Answer {
+    let accepted = ask(shared, contact::start(body)?).await?;
     let Some(stream) = accepted.streams.first() else {
         return Err(ContactRefusal::new(
             ContactError::InternalService,
@@ -76,14 +77,8 @@ async fn started(
     Ok(contact::started(stream.stream, now(shared)))
 }
 
-async fn stopped(
-    shared: &Shared,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: Result<Body, ApiError>,
-) -> Answer {
-    let body = admit(shared, uri, headers, body)?;
-    let request = contact::stop(&body)?;
+async fn stopped(shared: &Shared, body: &Bytes) -> Answer {
+    let request = contact::stop(body)?;
     let stream = stream_name(&request);
     ask(shared, request).await?;
     Ok(contact::stopped(&stream, now(shared)))
@@ -95,11 +90,11 @@ fn admit(
     uri: &Uri,
     headers: &HeaderMap,
     body: Result<Body, ApiError>,
-) -> Result<Bytes, ContactRefusal> {
+) -> Result<(Bytes, Caller), ContactRefusal> {
     let Body(body) =
         body.map_err(|error| ContactRefusal::new(ContactError::InvalidRequest, error.to_string()))?;
-    match access::admit_signed(&shared.gateway, SERVICE, uri, headers, &body) {
-        Ok(()) => Ok(body),
+    match access::admit_signed(&shared.gateway, SERVICE, Role::Operator, uri, headers, &body) {
+        Ok(caller) => Ok((body, caller)),
         Err(error) => {
             let kind = match error {
                 SignatureError::Unsigned | SignatureError::UnknownKey => {
@@ -108,6 +103,7 @@ fn admit(
                 SignatureError::Malformed(_)
                 | SignatureError::Skewed
                 | SignatureError::Mismatch => ContactError::InvalidSignature,
+                SignatureError::Forbidden(_) => ContactError::AccessDenied,
             };
             Err(ContactRefusal::new(kind, error.to_string()))
         }
@@ -135,6 +131,12 @@ fn stream_name(request: &ContactRequest) -> String {
 
 fn now(shared: &Shared) -> String {
     (shared.gateway.wall)().to_string()
+}
+
+/// The answer with its asker, for the audit.
+fn of(caller: Caller, mut answer: Response) -> Response {
+    answer.extensions_mut().insert(caller);
+    answer
 }
 
 fn answer(answer: Answer) -> Response {

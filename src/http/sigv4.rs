@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::Role;
 use crate::control::json::Timestamp;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -29,6 +30,8 @@ pub(super) enum SignatureError {
     Skewed,
     #[error("the signature does not fit the request and the secret of its key")]
     Mismatch,
+    #[error("this needs the role {}", .0.as_str())]
+    Forbidden(Role),
 }
 
 /// A request as it arrived.
@@ -61,12 +64,12 @@ pub(super) fn is_signed(headers: &HeaderMap) -> bool {
 }
 
 impl SignedRequest<'_> {
-    /// Checks key, time and signature.
-    pub(super) fn verify<'s>(
+    /// Checks key, time and signature; gives back what `secret_of` says of the key.
+    pub(super) fn verify<'s, T>(
         &self,
         now: Timestamp,
-        secret_of: impl Fn(&str) -> Option<&'s str>,
-    ) -> Result<(), SignatureError> {
+        secret_of: impl Fn(&str) -> Option<(&'s str, T)>,
+    ) -> Result<T, SignatureError> {
         let text = self
             .headers
             .get(AUTHORIZATION)
@@ -80,7 +83,7 @@ impl SignedRequest<'_> {
         if !date.starts_with(authorization.day) {
             return Err(SignatureError::Malformed("the scope is of another day than X-Amz-Date"));
         }
-        let secret = secret_of(authorization.key_id).ok_or(SignatureError::UnknownKey)?;
+        let (secret, owner) = secret_of(authorization.key_id).ok_or(SignatureError::UnknownKey)?;
         if now.as_unix_millis().abs_diff(signed_at) > SKEW_MS {
             return Err(SignatureError::Skewed);
         }
@@ -92,7 +95,7 @@ impl SignedRequest<'_> {
         );
         let expected = hex(&hmac(&authorization.signing_key(secret), &to_sign));
         if bool::from(expected.as_bytes().ct_eq(authorization.signature.as_bytes())) {
-            Ok(())
+            Ok(owner)
         } else {
             Err(SignatureError::Mismatch)
         }

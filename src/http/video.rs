@@ -16,7 +16,7 @@ use super::contact::{ERROR_TYPE, REQUEST_ID};
 use super::error::ApiError;
 use super::request::Body;
 use super::sigv4::SignatureError;
-use super::{Shared, access};
+use super::{Role, Shared, access};
 use crate::control::video::{
     self, DataEndpointView, DescribeStreamView, FragmentView, LIST_FRAGMENTS, LIST_STREAMS,
     ListFragmentsView, ListStreamsView, MediaStart, StreamInfoView, VideoError, VideoErrorView,
@@ -211,15 +211,20 @@ fn admit(
 ) -> Answer<VideoRequest> {
     let Body(body) =
         body.map_err(|error| VideoRefusal::new(VideoError::InvalidArgument, error.to_string()))?;
-    access::admit_signed(&shared.gateway, SERVICE, uri, headers, &body).map_err(|error| {
-        let kind = match error {
-            SignatureError::Unsigned | SignatureError::UnknownKey => VideoError::UnrecognizedClient,
-            SignatureError::Malformed(_) | SignatureError::Skewed | SignatureError::Mismatch => {
-                VideoError::InvalidSignature
-            }
-        };
-        VideoRefusal::new(kind, error.to_string())
-    })?;
+    access::admit_signed(&shared.gateway, SERVICE, Role::Viewer, uri, headers, &body).map_err(
+        |error| {
+            let kind = match error {
+                SignatureError::Unsigned | SignatureError::UnknownKey => {
+                    VideoError::UnrecognizedClient
+                }
+                SignatureError::Malformed(_)
+                | SignatureError::Skewed
+                | SignatureError::Mismatch
+                | SignatureError::Forbidden(_) => VideoError::InvalidSignature,
+            };
+            VideoRefusal::new(kind, error.to_string())
+        },
+    )?;
     video::read(&body)
 }
 

@@ -195,6 +195,7 @@ impl Driver {
             // Whoever asked may have gone away.
             Ask::Status(sender) => drop(sender.send(self.status())),
             Ask::Bans(sender) => drop(sender.send(self.switch.bans(self.clock.now()))),
+            Ask::Phones(sender) => drop(sender.send(self.switch.phones(self.clock.now()))),
             Ask::LiftBan { address, lifted } => drop(lifted.send(self.switch.lift_ban(address))),
         }
     }

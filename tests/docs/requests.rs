@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use sidestream::control::json::{MessagesView, Timestamp};
 use sidestream::event::{Cause, Event, Kind};
-use sidestream::http::{self, Gateway, Secret, Settings, Token, TraceReader};
+use sidestream::http::{self, Gateway, Role, Secret, Settings, Token, TraceReader};
 use sidestream::notify::{BoardLimits, Notify};
 use sidestream::time::Instant;
 use tokio::net::TcpListener;
@@ -70,13 +70,13 @@ pub(crate) async fn send(blocks: &[&Block]) -> Vec<String> {
 fn gateway() -> Gateway {
     let settings = Settings::new(
         "127.0.0.1:0".parse().expect("an address"),
-        vec![Token { id: "local".into(), secret: Secret::new(TOKEN) }],
+        vec![Token { id: "local".into(), secret: Secret::new(TOKEN), role: Role::Admin }],
     );
     Gateway {
         notify: Arc::new(notify()),
         notary: samples::notary(),
         door: Arc::new(|_, _| Box::pin(std::future::ready(Ok(samples::accepted())))),
-        scope: Arc::new(|_| Some(samples::scope())),
+        scope: Arc::new(|_, _| Some(samples::scope())),
         trace: TraceReader {
             messages: Arc::new(|call| MessagesView {
                 call: call.to_string(),
@@ -85,6 +85,8 @@ fn gateway() -> Gateway {
             }),
             pcap: Arc::new(|_| b"\xd4\xc3\xb2\xa1".to_vec()),
         },
+        phones: Arc::new(|| Box::pin(std::future::ready(None))),
+        sessions: Arc::default(),
         bans: Arc::new(|| Box::pin(std::future::ready(Some(Vec::new())))),
         lift_ban: Arc::new(|_| Box::pin(std::future::ready(Some(true)))),
         sinks: Arc::new(|| vec![samples::sink()]),

@@ -5,6 +5,7 @@ mod call;
 mod event;
 mod manifest;
 mod message;
+mod phone;
 mod sink;
 mod stream;
 mod timestamp;
@@ -14,6 +15,7 @@ pub use call::{CallState, CallView, LegFiguresView, LegView};
 pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_names};
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use message::{MessageView, MessagesView};
+pub use phone::PhoneView;
 pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView, SpoolView};
 pub use stream::{
     AcceptedView, StoredView, StreamFiguresView, StreamStatusView, StreamView, TerminalView,

@@ -50,10 +50,12 @@ async fn every_route_is_described_and_every_description_is_a_route() {
     let expected = [
         "DELETE /v1/bans/{source}",
         "DELETE /v1/calls/{call}",
+        "DELETE /v1/session",
         "GET /.well-known/jwks.json",
         "GET /healthz",
         "GET /metrics",
         "GET /readyz",
+        "GET /v1/audit",
         "GET /v1/bans",
         "GET /v1/calls",
         "GET /v1/calls/{call}",
@@ -61,6 +63,8 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "GET /v1/calls/{call}/messages.pcap",
         "GET /v1/calls/{call}/streams",
         "GET /v1/events",
+        "GET /v1/phones",
+        "GET /v1/session",
         "GET /v1/sinks",
         "GET /v1/spools",
         "GET /v1/streams/{stream}",
@@ -82,6 +86,8 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "POST /v1/calls/{call}/streams/{stream}/{verb}",
         "POST /v1/calls/{call}/tapi/{method}",
         "POST /v1/calls/{call}/transfer",
+        "POST /v1/session",
+        "POST /v1/session/links",
     ];
     assert_eq!(described, expected);
     assert_eq!(api["openapi"], "3.1.0");
