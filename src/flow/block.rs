@@ -18,29 +18,50 @@ pub(super) struct Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Block {
     /// `UpdateContactMediaStreamingBehavior`: Start and Stop media streaming.
-    MediaStreaming { change: StreamingChange, tracks: Tracks, redact_digits: bool },
+    MediaStreaming {
+        change: StreamingChange,
+        tracks: Tracks,
+        redact_digits: bool,
+    },
     /// `MessageParticipant`: Play prompt.
     Message(Message),
     /// `MessageParticipantIteratively`: Loop prompts.
-    MessageLoop { messages: Vec<Message>, interrupt: Option<Amount> },
+    MessageLoop {
+        messages: Vec<Message>,
+        interrupt: Option<Amount>,
+    },
     /// `GetParticipantInput`: Get customer input, Store customer input.
     Gather(Gather),
-    Wait { seconds: Amount },
+    Wait {
+        seconds: Amount,
+    },
     /// `Compare` and `CheckAttribute`: Check contact attributes.
     Compare(Value),
     CheckHours(Option<Named>),
     /// `CheckMetricData`: Check queue status, Check staffing.
-    CheckMetric { metric: Metric, queue: Option<Named> },
-    GetMetrics { queue: Option<Named> },
+    CheckMetric {
+        metric: Metric,
+        queue: Option<Named>,
+    },
+    GetMetrics {
+        queue: Option<Named>,
+    },
     SetAttributes(Vec<(Value, Value)>),
     SetFlowAttributes(Vec<(Value, Value)>),
     SetTargetQueue(Target),
     SetHooks(Vec<(Hook, Named)>),
-    SetRouting { priority: Option<Amount>, age: Option<Value> },
+    SetRouting {
+        priority: Option<Amount>,
+        age: Option<Value>,
+    },
     SetCallbackNumber(Value),
     SetRecording(Recording),
     SetVoice(Value),
-    SetContactData { name: Option<Value>, description: Option<Value>, language: Option<Value> },
+    SetContactData {
+        name: Option<Value>,
+        description: Option<Value>,
+        language: Option<Value>,
+    },
     /// `UpdateFlowLoggingBehavior`: the step history is always kept.
     SetLogging,
     ToQueue,

@@ -61,7 +61,10 @@ impl FlowType {
     /// The type of that name: as the contact API writes it (`CONTACT_FLOW`) or as an export does (`contactFlow`).
     pub fn from_name(name: &str) -> Option<FlowType> {
         let plain = |text: &str| -> String {
-            text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+            text.chars()
+                .filter(char::is_ascii_alphanumeric)
+                .collect::<String>()
+                .to_ascii_lowercase()
         };
         let wanted = plain(name);
         FlowType::ALL.into_iter().find(|kind| plain(kind.as_str()) == wanted)

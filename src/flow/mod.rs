@@ -34,8 +34,8 @@ mod value;
 pub use contact::{AgentFacts, Contact, Endpoint, MediaStream, QueueFacts, QueueMetrics, Task};
 pub use document::{Flow, Loading, Problem, Problems, Severity};
 pub use effect::{
-    Dial, DialFailure, Effect, Enqueue, Function, Input, NewTask, QueueRefusal, Recording, Resource,
-    Speech, Spoken, StreamFacts, TargetQueue,
+    Dial, DialFailure, Effect, Enqueue, Function, Input, NewTask, QueueRefusal, Recording,
+    Resource, Speech, Spoken, StreamFacts, TargetQueue,
 };
 pub use history::{HISTORY_STEPS, History, Step};
 pub use kinds::{Channel, FlowType, Hook};

@@ -70,9 +70,8 @@ impl Path {
 /// `.name`, of letters, digits, `_` and `-`. A dot at the end of a sentence is none of it.
 fn dotted(text: &str) -> Option<(&str, &str)> {
     let rest = text.strip_prefix('.')?;
-    let end = rest
-        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')))
-        .unwrap_or(rest.len());
+    let end =
+        rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).unwrap_or(rest.len());
     (end > 0).then(|| rest.split_at(end))
 }
 

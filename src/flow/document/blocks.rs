@@ -67,9 +67,7 @@ pub(super) fn read(kind: &str, fields: &mut Fields<'_>, loading: &Loading) -> Bl
         "UpdateContactRecordingBehavior" | "UpdateContactRecordingAndAnalyticsBehavior" => {
             recording(fields)
         }
-        "UpdateContactTextToSpeechVoice" => {
-            Block::SetVoice(fields.required("TextToSpeechVoice"))
-        }
+        "UpdateContactTextToSpeechVoice" => Block::SetVoice(fields.required("TextToSpeechVoice")),
         "UpdateContactData" => Block::SetContactData {
             name: fields.value("Name"),
             description: fields.value("Description"),
@@ -89,7 +87,8 @@ pub(super) fn read(kind: &str, fields: &mut Fields<'_>, loading: &Loading) -> Bl
 /// An action that cannot be run: refused, or taken and remarked on.
 pub(super) fn unsupported(kind: &str, fields: &mut Fields<'_>, loading: &Loading) -> Block {
     let known = UNSUPPORTED.iter().find(|(name, _)| *name == kind);
-    let (name, mend) = known.copied().unwrap_or(("Unknown", "this is no action of the flow language"));
+    let (name, mend) =
+        known.copied().unwrap_or(("Unknown", "this is no action of the flow language"));
     let what = format!("{kind:?} is not supported");
     let allowed = loading.allow_unsupported;
     fields.about_type(&what, mend, allowed);
@@ -115,14 +114,20 @@ fn media_streaming(fields: &mut Fields<'_>) -> Block {
             match direction.as_str() {
                 "From" => tracks.push(Track::FromCustomer),
                 "To" => tracks.push(Track::ToCustomer),
-                _ => participant.wrong("MediaDirections", "is none of its words", "write From or To"),
+                _ => {
+                    participant.wrong("MediaDirections", "is none of its words", "write From or To")
+                }
             }
         }
     }
     let redact_digits = fields.truth("RedactDigits").unwrap_or(false);
     let tracks = Tracks::of(&tracks);
     if tracks.is_none() && change == StreamingChange::Start {
-        fields.wrong("Participants", "names no direction", "name the Customer with From, To or both");
+        fields.wrong(
+            "Participants",
+            "names no direction",
+            "name the Customer with From, To or both",
+        );
     }
     // The editor's Stop block has no properties: without a direction it stops both.
     Block::MediaStreaming { change, tracks: tracks.unwrap_or(Tracks::Both), redact_digits }
@@ -196,7 +201,11 @@ fn hooks(fields: &mut Fields<'_>) -> Block {
         None => Vec::new(),
     };
     if names.is_empty() {
-        fields.wrong("EventHooks", "is no object with a hook", "write {\"CustomerQueue\": \"FLOW\"}");
+        fields.wrong(
+            "EventHooks",
+            "is no object with a hook",
+            "write {\"CustomerQueue\": \"FLOW\"}",
+        );
     }
     if let Some(mut inside) = fields.inside("EventHooks") {
         for name in names {
@@ -223,9 +232,7 @@ fn hooks(fields: &mut Fields<'_>) -> Block {
 
 fn recording(fields: &mut Fields<'_>) -> Block {
     let mut recording = Recording::default();
-    if let Some(mut behaviour) = fields
-        .inside("RecordingBehavior")
-    {
+    if let Some(mut behaviour) = fields.inside("RecordingBehavior") {
         for who in behaviour.texts("RecordedParticipants") {
             match who.as_str() {
                 "Agent" => recording.agent = true,

@@ -55,9 +55,8 @@ type Converted = (&'static str, Json);
 impl<'a> Module<'a> {
     fn read(json: &'a Json) -> Result<Self, Problems> {
         let text = |name: &str| json.get(name).and_then(Json::as_str);
-        let list = |name: &str| {
-            json.get(name).and_then(Json::as_array).map(|list| list.iter().collect())
-        };
+        let list =
+            |name: &str| json.get(name).and_then(Json::as_array).map(|list| list.iter().collect());
         match (text("id"), text("type")) {
             (Some(id), Some(kind)) => Ok(Module {
                 id,
@@ -299,7 +298,10 @@ impl<'a> Module<'a> {
             Some("Customer") => json!(["Customer"]),
             _ => json!(["Agent", "Customer"]),
         };
-        ("UpdateContactRecordingBehavior", json!({"RecordingBehavior": {"RecordedParticipants": who}}))
+        (
+            "UpdateContactRecordingBehavior",
+            json!({"RecordingBehavior": {"RecordedParticipants": who}}),
+        )
     }
 
     fn transitions(&self, kind: &str) -> Json {

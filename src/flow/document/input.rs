@@ -97,7 +97,11 @@ pub(super) fn gather(fields: &mut Fields<'_>, loading: &Loading, store: Option<b
     }
     let terminator = terminator.unwrap_or_else(|| "#".to_owned());
     if !terminator.chars().all(is_key) || terminator.len() > 5 {
-        fields.wrong("DTMFConfiguration.InputTerminationSequence", "is not made of keys", "write up to 5 keys");
+        fields.wrong(
+            "DTMFConfiguration.InputTerminationSequence",
+            "is not made of keys",
+            "write up to 5 keys",
+        );
     }
     let (longest, number) = validation(fields);
     let default = |seconds: u32| Amount::fixed(seconds);
@@ -120,11 +124,8 @@ fn validation(fields: &mut Fields<'_>) -> (Amount, Option<NumberFormat>) {
             let formats = [("Local", false), ("E164", true)];
             let international = phone.choice("NumberFormat", &formats, true).unwrap_or(true);
             let country = phone.text("CountryCode");
-            number = Some(if international {
-                NumberFormat::E164
-            } else {
-                NumberFormat::Local(country)
-            });
+            number =
+                Some(if international { NumberFormat::E164 } else { NumberFormat::Local(country) });
         }
     }
     (longest.unwrap_or_else(|| Amount::fixed(DEFAULT_KEYS)), number)

@@ -31,7 +31,8 @@ pub(super) struct Read {
 pub(super) fn read(json: &Json, loading: &Loading) -> Result<Read, Problems> {
     let mut problems = Vec::new();
     let Some(document) = json.as_object() else {
-        let problem = Problem::document("", "is no object", "write {\"Version\":\"2019-10-30\",...}");
+        let problem =
+            Problem::document("", "is no object", "write {\"Version\":\"2019-10-30\",...}");
         return Err(Problems::of(problem));
     };
     version(document, &mut problems);
@@ -206,9 +207,7 @@ fn transitions(
     for (index, error) in list("Errors").iter().enumerate() {
         let field = format!("Transitions.Errors[{index}].NextAction");
         let kind = error.get("ErrorType").and_then(Json::as_str).unwrap_or_default();
-        errors.extend(
-            target(field, error.get("NextAction")).map(|place| (kind.to_owned(), place)),
-        );
+        errors.extend(target(field, error.get("NextAction")).map(|place| (kind.to_owned(), place)));
     }
     let mut conditions = Vec::new();
     for (index, entry) in list("Conditions").iter().enumerate() {

@@ -53,7 +53,8 @@ impl Flow {
     pub fn read(id: &str, text: &str, loading: &Loading) -> Result<Flow, Problems> {
         if text.len() > DOCUMENT_BYTES {
             let what = format!("the document has {} bytes", text.len());
-            let mend = format!("split it with TransferToFlow; {DOCUMENT_BYTES} bytes are the limit");
+            let mend =
+                format!("split it with TransferToFlow; {DOCUMENT_BYTES} bytes are the limit");
             return Err(Problems::of(Problem::document("", what, mend)));
         }
         let json = serde_json::from_str(text).map_err(|error| {

@@ -180,13 +180,7 @@ impl Run {
     }
 
     /// Goes on until something has to be waited for, or the run is over.
-    fn follow(
-        &mut self,
-        contact: &mut Contact,
-        mut at: ActionIndex,
-        mut next: Next,
-        now: Instant,
-    ) {
+    fn follow(&mut self, contact: &mut Contact, mut at: ActionIndex, mut next: Next, now: Instant) {
         loop {
             let flow = Arc::clone(&self.flow);
             let Some(action) = flow.actions.get(at) else {

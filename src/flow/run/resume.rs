@@ -88,10 +88,9 @@ impl Run {
             (Waiting::Queue { to_agent }, Input::Queued(answer)) => match answer {
                 Ok(()) if to_agent => Next::Over(End::HandedOver),
                 Ok(()) => Next::Over(End::Queued),
-                Err(QueueRefusal::AtCapacity) => Next::Leave(
-                    Outcome::Error("QueueAtCapacity"),
-                    "the queue is full".to_owned(),
-                ),
+                Err(QueueRefusal::AtCapacity) => {
+                    Next::Leave(Outcome::Error("QueueAtCapacity"), "the queue is full".to_owned())
+                }
                 Err(QueueRefusal::Refused) => Next::error("refused"),
             },
             (Waiting::ThirdParty { resume }, Input::Dialled(answer)) => match answer {

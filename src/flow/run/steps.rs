@@ -260,9 +260,10 @@ impl Run {
             return Next::error("the task has no name, or its delay is no number that fits");
         };
         let flow = plan.flow.as_ref().and_then(|named| Self::resource(contact, named));
-        let references = plan.references.iter().map(|(key, value)| {
-            (key.clone(), value.resolve(contact).unwrap_or_default())
-        });
+        let references = plan
+            .references
+            .iter()
+            .map(|(key, value)| (key.clone(), value.resolve(contact).unwrap_or_default()));
         let task = NewTask {
             name,
             description: text(&plan.description),
@@ -364,7 +365,8 @@ impl Run {
                 Some(target) => {
                     if let TargetQueue::Queue(queue) = &target {
                         let name = queue.names().last().unwrap_or_default().to_owned();
-                        contact.queue = Some(QueueFacts { id: queue.id.clone(), name, caller: None });
+                        contact.queue =
+                            Some(QueueFacts { id: queue.id.clone(), name, caller: None });
                     }
                     contact.target = Some(target);
                     Next::success("set")
@@ -414,7 +416,8 @@ impl Run {
                 let (name, description, language) = (text(name), text(description), text(language));
                 let task = &mut contact.task;
                 task.name = name.unwrap_or_else(|| std::mem::take(&mut task.name));
-                task.description = description.unwrap_or_else(|| std::mem::take(&mut task.description));
+                task.description =
+                    description.unwrap_or_else(|| std::mem::take(&mut task.description));
                 if let Some(language) = language {
                     contact.language = language;
                 }

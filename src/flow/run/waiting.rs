@@ -11,7 +11,10 @@ use crate::flow::streaming::Change;
 #[derive(Debug)]
 pub(super) enum Waiting {
     /// The door's answer to a change of a stream, and the changes after it.
-    Streaming { change: Change, rest: VecDeque<Change> },
+    Streaming {
+        change: Change,
+        rest: VecDeque<Change>,
+    },
     /// The end of a prompt.
     Message,
     /// The end of a stretch of looped prompts.
@@ -24,9 +27,15 @@ pub(super) enum Waiting {
     Metric(Metric),
     Metrics,
     Recording(Recording),
-    Function { nested: bool },
+    Function {
+        nested: bool,
+    },
     /// A queue, or an agent.
-    Queue { to_agent: bool },
-    ThirdParty { resume: bool },
+    Queue {
+        to_agent: bool,
+    },
+    ThirdParty {
+        resume: bool,
+    },
     Task,
 }
