@@ -79,13 +79,13 @@ impl<'a> Fields<'a> {
     pub(super) fn warn(&mut self, name: &str, what: &str, mend: &str) {
         let field = self.field(name);
         let problem = Problem::of_action(self.action, &field, what, mend);
-        self.problems.push(problem.as_warning());
+        self.problems.push(problem.into_warning());
     }
 
     /// Something is wrong with the action's type; when it is allowed, it is only remarked on.
     pub(super) fn about_type(&mut self, what: &str, mend: &str, allowed: bool) {
         let problem = Problem::of_action(self.action, "Type", what, mend);
-        self.problems.push(if allowed { problem.as_warning() } else { problem });
+        self.problems.push(if allowed { problem.into_warning() } else { problem });
     }
 
     fn field(&self, name: &str) -> String {

@@ -109,7 +109,7 @@ pub(super) fn gather(fields: &mut Fields<'_>, loading: &Loading, store: Option<b
         prompt,
         first: first.unwrap_or_else(|| default(DEFAULT_FIRST_KEY_S)),
         between: between.unwrap_or_else(|| default(DEFAULT_NEXT_KEY_S)),
-        store: stores.then(|| Stored { longest, terminator, cancel, number }),
+        store: stores.then_some(Stored { longest, terminator, cancel, number }),
     })
 }
 

@@ -254,7 +254,7 @@ fn judge(actions: &[Action], start: ActionIndex, kind: FlowType, problems: &mut 
     for (place, action) in actions.iter().enumerate() {
         let mut warn = |field: &str, what: String, mend: &str| {
             let problem = Problem::of_action(&action.identifier, field, what, mend);
-            problems.push(problem.as_warning());
+            problems.push(problem.into_warning());
         };
         if !reached.contains(&place) {
             warn("", "cannot be reached from StartAction".to_owned(), "connect or remove it");

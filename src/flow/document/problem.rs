@@ -50,7 +50,7 @@ impl Problem {
         Problem { action: Some(action.to_owned()), ..Problem::document(field, what, mend) }
     }
 
-    pub(super) fn as_warning(self) -> Problem {
+    pub(super) fn into_warning(self) -> Problem {
         Problem { severity: Severity::Warning, ..self }
     }
 }
