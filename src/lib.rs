@@ -42,6 +42,8 @@ pub mod notify;
 #[cfg(feature = "server")]
 pub mod phone;
 #[cfg(feature = "server")]
+pub mod records;
+#[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]
 pub mod sink;

@@ -32,6 +32,7 @@ section!(File {
     log: Log = Log::default(),
     trace: Trace = Trace::default(),
     notary: Notary = Notary::default(),
+    cdr: Cdr = Cdr::default(),
     users: Vec<User> = Vec::new(),
     peers: Vec<Peer> = Vec::new(),
     trunks: Vec<Trunk> = Vec::new(),
@@ -205,6 +206,15 @@ section!(Trace {
 });
 
 section!(Hep { collector: Option<String> = None, agent: u64 = 1, key: Option<String> = None });
+
+section!(Cdr {
+    path: Option<String> = None,
+    rotate_mib: u64 = 64,
+    rotate_daily: bool = true,
+    keep_files: u64 = 0,
+    sync_ms: u64 = 1_000,
+    start_records: bool = true,
+});
 
 section!(Notary { key: Option<String> = None, ledger: Option<String> = None });
 

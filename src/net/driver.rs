@@ -19,7 +19,7 @@ use super::stream::Connections;
 use super::tap::Tap;
 use super::udp::UdpListener;
 use crate::call::{SinkCommand, SinkEvent};
-use crate::event::Event;
+use crate::event::{Delivery, Event};
 use crate::media::MediaEvent;
 use crate::registrar::Change;
 use crate::sip::{Flow, Transport};
@@ -45,6 +45,8 @@ pub struct Outlets {
 pub enum Told {
     /// A change in a call.
     Event(Event),
+    /// What becomes of what a sink is owed.
+    Delivery(Delivery),
     /// How a port or a stream is doing.
     Figures(Figures),
     /// A change of the registrations.
@@ -258,6 +260,7 @@ impl Driver {
             Output::Sink(command) => (self.outlets.sinks)(command),
             Output::Reply { ticket, answer } => self.tickets.settle(ticket, answer),
             Output::Event(event) => (self.outlets.told)(Told::Event(event)),
+            Output::Delivery(delivery) => (self.outlets.told)(Told::Delivery(delivery)),
             Output::Figures(figures) => (self.outlets.told)(Told::Figures(figures)),
             Output::Registration(change) => (self.outlets.told)(Told::Registration(change)),
         }

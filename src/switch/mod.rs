@@ -38,7 +38,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 
 use crate::acd::Acd;
-use crate::call::{Call, Effect, Owners, SinkPool, Tokens};
+use crate::call::{Call, Effect, Owners, SinkEvent, SinkPool, Tokens};
 use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::CallId;
@@ -152,6 +152,9 @@ impl Switch {
                 self.handle_command(call, command, ticket, now)
             }
             Input::Media(event) => self.handle_media(event, now),
+            Input::Sink(SinkEvent::Delivery(delivery)) => {
+                self.outputs.push_back(Output::Delivery(delivery));
+            }
             Input::Sink(event) => {
                 if let Some(call) = self.owners.terminal(event.terminal()) {
                     self.with_call(call, now, |call, cx| call.handle_sink(cx, event));

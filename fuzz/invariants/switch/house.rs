@@ -183,7 +183,7 @@ impl House {
                         self.call = Some(event.call);
                     }
                 }
-                Output::Reply { .. } | Output::Figures(_) => {}
+                Output::Reply { .. } | Output::Figures(_) | Output::Delivery(_) => {}
                 Output::Registration(_) | Output::Locate { .. } | Output::Dialog { .. } => {}
             }
         }
