@@ -275,3 +275,19 @@ fn each_dialect_understands_what_its_sinks_may_say() {
     assert_eq!(native.read(&samples), SinkSays::Say(b"x".to_vec()));
     assert!(matches!(twilio.read(&samples), SinkSays::Garbage(_)));
 }
+
+#[test]
+fn no_dialect_tells_a_redacted_key_from_another() {
+    let told = |kind: DialectKind, digit| {
+        let mut dialect = Dialect::new(kind, info(kind.format(Format::TELEPHONE)));
+        dialect.greet([0, 0]);
+        let track = Track::FromCustomer;
+        let key = Item::Dtmf { track, digit, duration_ms: 100, position: 170 };
+        shown(dialect.item(&key, Delivery::First))
+    };
+    for kind in DialectKind::ALL {
+        let redacted = told(kind, crate::media::REDACTED);
+        assert_eq!(told(kind, '5').replace("\"5\"", "\"*\""), redacted, "{kind:?}");
+        assert_eq!(redacted.is_empty(), kind == DialectKind::AudioHook, "{kind:?}: {redacted}");
+    }
+}
