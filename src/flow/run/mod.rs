@@ -9,6 +9,7 @@
 
 mod gather;
 mod resume;
+mod settings;
 mod steps;
 mod waiting;
 

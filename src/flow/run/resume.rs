@@ -49,6 +49,13 @@ impl Run {
                 _ => Next::error("not a block that gathers keys"),
             },
             (Waiting::Time, Input::Timer) => Next::result("WaitCompleted"),
+            (on, input) => self.resume_asked(contact, on, input),
+        }
+    }
+
+    /// What the world answers to a question.
+    fn resume_asked(&mut self, contact: &mut Contact, on: Waiting, input: Input) -> Next {
+        match (on, input) {
             (Waiting::Hours, Input::Hours(open)) => match open {
                 Some(true) => Next::result("True"),
                 Some(false) => Next::result("False"),

@@ -8,7 +8,7 @@ use crate::flow::block::{
     Action, Block, Invoke, Message, Named, StreamingChange, Target, TaskPlan, ThirdParty,
 };
 use crate::flow::condition::{ActionIndex, NO_MATCHING_CONDITION, Outcome};
-use crate::flow::contact::{Contact, QueueFacts};
+use crate::flow::contact::Contact;
 use crate::flow::effect::{
     Dial, Effect, Enqueue, Function, NewTask, Resource, Speech, Spoken, TargetQueue,
 };
@@ -61,18 +61,16 @@ impl Run {
             Block::Unsupported(kind) => Next::error(format!("{kind} is not supported")),
             Block::Invoke(invoke) => self.enter_invoke(contact, invoke),
             Block::CreateTask(plan) => self.enter_task(contact, plan),
-            Block::CheckHours(hours) => match self.optional(contact, hours.as_ref()) {
-                Ok(hours) => self.ask(Effect::CheckHours(hours), Waiting::Hours),
-                Err(why) => why,
-            },
-            Block::CheckMetric { metric, queue } => match self.optional(contact, queue.as_ref()) {
-                Ok(queue) => self.ask(Effect::CheckMetrics(queue), Waiting::Metric(*metric)),
-                Err(why) => why,
-            },
-            Block::GetMetrics { queue } => match self.optional(contact, queue.as_ref()) {
-                Ok(queue) => self.ask(Effect::CheckMetrics(queue), Waiting::Metrics),
-                Err(why) => why,
-            },
+            Block::CheckHours(named) => {
+                self.ask_about(contact, named.as_ref(), Effect::CheckHours, Waiting::Hours)
+            }
+            Block::CheckMetric { metric, queue } => {
+                let waiting = Waiting::Metric(*metric);
+                self.ask_about(contact, queue.as_ref(), Effect::CheckMetrics, waiting)
+            }
+            Block::GetMetrics { queue } => {
+                self.ask_about(contact, queue.as_ref(), Effect::CheckMetrics, Waiting::Metrics)
+            }
             Block::SetRecording(recording) if contact.channel != Channel::Task => {
                 self.ask(Effect::Record(*recording), Waiting::Recording(*recording))
             }
@@ -95,7 +93,7 @@ impl Run {
     }
 
     /// Asks for something and waits for the answer.
-    fn ask(&mut self, effect: Effect, waiting: Waiting) -> Next {
+    pub(super) fn ask(&mut self, effect: Effect, waiting: Waiting) -> Next {
         self.effects.push_back(effect);
         Next::Stay(waiting)
     }
@@ -204,13 +202,19 @@ impl Run {
         Some(Resource { id, name })
     }
 
-    fn optional(&self, contact: &Contact, named: Option<&Named>) -> Result<Option<Resource>, Next> {
-        match named {
-            None => Ok(None),
-            Some(named) => match Self::resource(contact, named) {
-                Some(resource) => Ok(Some(resource)),
-                None => Err(Next::error("the name refers to nothing")),
-            },
+    /// Asks about a thing, or about the one that is meant when none is named.
+    fn ask_about(
+        &mut self,
+        contact: &Contact,
+        named: Option<&Named>,
+        effect: impl FnOnce(Option<Resource>) -> Effect,
+        waiting: Waiting,
+    ) -> Next {
+        let resource = named.map(|named| Self::resource(contact, named));
+        match resource {
+            None => self.ask(effect(None), waiting),
+            Some(Some(resource)) => self.ask(effect(Some(resource)), waiting),
+            Some(None) => Next::error("the name refers to nothing"),
         }
     }
 
@@ -310,7 +314,7 @@ impl Run {
         }
     }
 
-    fn target(contact: &Contact, target: &Target) -> Option<TargetQueue> {
+    pub(super) fn target(contact: &Contact, target: &Target) -> Option<TargetQueue> {
         Some(match target {
             Target::Queue(named) => TargetQueue::Queue(Self::resource(contact, named)?),
             Target::Agent(named) => TargetQueue::Agent(Self::resource(contact, named)?),
@@ -345,95 +349,9 @@ impl Run {
         };
         self.ask(Effect::Dial(dial), Waiting::ThirdParty { resume: third.resume })
     }
-
-    fn set(&mut self, contact: &mut Contact, block: &Block) -> Next {
-        match block {
-            Block::SetAttributes(pairs) => {
-                let pairs = resolved(contact, pairs);
-                let names: Vec<String> = pairs.iter().map(|(key, _)| key.clone()).collect();
-                if !contact.set_attributes(pairs) {
-                    return Next::error("the attributes would be more than 32 KiB");
-                }
-                Next::success(format!("set {}", names.join(", ")))
-            }
-            Block::SetFlowAttributes(pairs) => {
-                let pairs = resolved(contact, pairs);
-                contact.flow_attributes.extend(pairs);
-                Next::success("set")
-            }
-            Block::SetTargetQueue(target) => match Self::target(contact, target) {
-                Some(target) => {
-                    if let TargetQueue::Queue(queue) = &target {
-                        let name = queue.names().last().unwrap_or_default().to_owned();
-                        contact.queue =
-                            Some(QueueFacts { id: queue.id.clone(), name, caller: None });
-                    }
-                    contact.target = Some(target);
-                    Next::success("set")
-                }
-                None => Next::error("the queue refers to nothing"),
-            },
-            Block::SetHooks(hooks) => {
-                for (hook, named) in hooks {
-                    let Some(flow) = Self::resource(contact, named) else {
-                        return Next::error("the flow refers to nothing");
-                    };
-                    contact.hooks.insert(*hook, flow);
-                }
-                Next::success("set")
-            }
-            Block::SetRouting { priority, age } => {
-                let priority = priority.as_ref().map(|priority| priority.resolve(contact));
-                let age = age.as_ref().map(|age| age.resolve(contact)?.trim().parse().ok());
-                if priority == Some(None) || age == Some(None) {
-                    return Next::error("the priority or the age is no number that fits");
-                }
-                let (priority, age_s) = (priority.flatten(), age.flatten());
-                contact.priority = priority.or(contact.priority);
-                contact.age_s = age_s.unwrap_or(contact.age_s);
-                self.effects.push_back(Effect::Prioritize { priority, age_s });
-                Next::success("set")
-            }
-            Block::SetCallbackNumber(value) => {
-                let number = value.resolve(contact).map(|number| number.trim().to_owned());
-                match number.filter(|number| is_dialable(number)) {
-                    Some(number) => {
-                        contact.callback = Some(number);
-                        Next::success("set")
-                    }
-                    None => Next::Leave(
-                        Outcome::Error("InvalidCallbackNumber"),
-                        "this is no telephone number".to_owned(),
-                    ),
-                }
-            }
-            Block::SetVoice(value) => {
-                contact.voice = value.resolve(contact).unwrap_or_default();
-                Next::success("set")
-            }
-            Block::SetContactData { name, description, language } => {
-                let text = |value: &Option<Value>| value.as_ref()?.resolve(contact);
-                let (name, description, language) = (text(name), text(description), text(language));
-                let task = &mut contact.task;
-                task.name = name.unwrap_or_else(|| std::mem::take(&mut task.name));
-                task.description =
-                    description.unwrap_or_else(|| std::mem::take(&mut task.description));
-                if let Some(language) = language {
-                    contact.language = language;
-                }
-                Next::success("set")
-            }
-            _ => Next::success("nothing to do"),
-        }
-    }
 }
 
-fn resolved(contact: &Contact, pairs: &[(Value, Value)]) -> Vec<(String, String)> {
+pub(super) fn resolved(contact: &Contact, pairs: &[(Value, Value)]) -> Vec<(String, String)> {
     let text = |value: &Value| value.resolve(contact).unwrap_or_default();
     pairs.iter().map(|(key, value)| (text(key), text(value))).collect()
-}
-
-fn is_dialable(number: &str) -> bool {
-    let digits = number.strip_prefix('+').unwrap_or(number);
-    (3..=20).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
