@@ -206,6 +206,9 @@ pub(crate) fn settings() -> Settings {
             ..GuardSettings::default()
         },
         registrar: registrar::Settings::default(),
+        acd: Default::default(),
+        hours: Default::default(),
+        star_codes: Default::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of("10.0.0.1".parse().expect("an address"))],
             hang_up_on_media_timeout: false,

@@ -22,6 +22,7 @@ sink() {
     printf '%s\n' "$@"
 }
 {
+    printf '[streaming]\nmax_streams_per_call = 16\n'
     printf '[[sinks]]\nname = "native"\nkind = "websocket"\nurl = "%s"\nencoding = "pcma"\n' "$sink_url"
     sink twilio "$(json "$work/ports.json" twilio)" twilio
     sink telnyx "$(json "$work/ports.json" telnyx)" telnyx 'encoding = "pcma"'

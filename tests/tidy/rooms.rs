@@ -55,7 +55,7 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("trunk", "id time sip dialplan"),
     pure("trace", "id time sip"),
     pure("locate", "time sip"),
-    to_come(pure("acd", "id time event")),
+    pure("acd", "id time event"),
     pure("call", "id time command event sip sdp media codec locate trunk"),
     to_come(pure("flow", "id command event")),
     pure("control", "id time command event sip"),

@@ -286,6 +286,9 @@ fn settings() -> Settings {
         ports: 20_000..=20_099,
         guard: Default::default(),
         registrar: registrar::Settings::default(),
+        acd: Default::default(),
+        hours: Default::default(),
+        star_codes: Default::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of(SWITCH.ip())],
             streaming: Streaming {

@@ -1,6 +1,7 @@
 //! From the file's shapes to the settings of the rooms. Every problem is noted and building goes on, so that all are told
 //! at once.
 
+mod acd;
 mod destinations;
 mod dialplan;
 mod guard;
