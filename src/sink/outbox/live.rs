@@ -11,8 +11,8 @@
 
 use std::collections::VecDeque;
 
-use super::Entry;
 use super::unsettled::Unsettled;
+use super::{Delay, Entry};
 use crate::call::StreamFigures;
 use crate::dialect::Delivery;
 use crate::event::{Span, SpanKind};
@@ -54,9 +54,12 @@ pub(in crate::sink) struct Live {
     given_end: [u64; 2],
     given_up: Vec<Frame>,
     figures: StreamFigures,
-    /// Whether a frame of kind audio was given.
-    gave_audio: bool,
+    /// Given, and not taken by the dialect: what its audio is instead.
+    handed_back: Vec<(Frame, SpanKind)>,
+    /// Frames of kind audio that were given.
+    audio_frames: u64,
     notes_dropped: u64,
+    delay: Delay,
 }
 
 impl Live {
@@ -74,13 +77,16 @@ impl Live {
             given_end: [0; 2],
             given_up: Vec::new(),
             figures: StreamFigures::default(),
-            gave_audio: false,
+            handed_back: Vec::new(),
+            audio_frames: 0,
             notes_dropped: 0,
+            delay: Delay::new(),
         }
     }
 
     /// Queues `entry`; the oldest audio makes room when there is too much.
     pub(in crate::sink) fn push(&mut self, entry: Entry, now: Instant) {
+        self.delay.advance(now);
         let track = match &entry {
             Entry::Item(Item::Frame(frame)) => {
                 self.waiting_samples[frame.track.index()] += u64::from(frame.samples);
@@ -101,6 +107,7 @@ impl Live {
     /// Takes the next thing to tell. It counts as given.
     pub(in crate::sink) fn next(&mut self) -> Option<(Entry, Delivery)> {
         let Waiting { entry, delivery, .. } = self.waiting.pop_front()?;
+        self.delay.note(&entry);
         match &entry {
             Entry::Item(Item::Frame(frame)) => self.give(frame, delivery),
             Entry::Item(_) | Entry::Note(..) => self.waiting_notes -= 1,
@@ -117,7 +124,7 @@ impl Live {
         let samples = u64::from(frame.samples);
         self.waiting_samples[index] -= samples;
         self.given_end[index] = self.given_end[index].max(frame.position + samples);
-        self.gave_audio |= frame.kind == SpanKind::Audio;
+        self.audio_frames += u64::from(frame.kind == SpanKind::Audio);
         if delivery == Delivery::First {
             self.figures.frames += 1;
             self.figures.samples += samples;
@@ -245,6 +252,19 @@ impl Live {
         std::mem::take(&mut self.given_up)
     }
 
+    /// A frame that [`next`](Self::next) has just given is not for this sink: its audio is `kind`. It counts as never given.
+    pub(in crate::sink) fn hand_back(&mut self, frame: Frame, kind: SpanKind) {
+        self.figures.frames -= 1;
+        self.figures.samples -= u64::from(frame.samples);
+        self.audio_frames -= u64::from(frame.kind == SpanKind::Audio);
+        self.handed_back.push((frame, kind));
+    }
+
+    /// Takes the frames that were handed back since the last call.
+    pub(in crate::sink) fn take_handed_back(&mut self) -> Vec<(Frame, SpanKind)> {
+        std::mem::take(&mut self.handed_back)
+    }
+
     /// Counts bytes that left.
     pub(in crate::sink) fn count_bytes(&mut self, bytes: usize) {
         self.figures.bytes += bytes as u64;
@@ -271,6 +291,16 @@ impl Live {
         self.waiting.is_empty()
     }
 
+    /// It is later.
+    pub(in crate::sink) fn advance(&mut self, now: Instant) {
+        self.delay.advance(now);
+    }
+
+    /// See [`Delay::take_ms`].
+    pub(in crate::sink) fn take_delay_ms(&mut self) -> u64 {
+        self.delay.take_ms()
+    }
+
     /// How many things wait.
     pub(in crate::sink) fn len(&self) -> usize {
         self.waiting.len()
@@ -278,7 +308,7 @@ impl Live {
 
     /// Whether a frame of kind audio was given.
     pub(in crate::sink) fn gave_audio(&self) -> bool {
-        self.gave_audio
+        self.audio_frames > 0
     }
 
     /// Gaps, keys, marks and notes that were dropped.

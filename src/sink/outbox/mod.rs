@@ -1,5 +1,6 @@
 //! What waits for a sink, by its policy: a short queue whose oldest entries give way, or a spool that keeps what it has taken in.
 
+mod delay;
 mod live;
 #[cfg(test)]
 mod tests;
@@ -7,10 +8,12 @@ mod unsettled;
 
 use crate::call::StreamFigures;
 use crate::dialect::{Delivery, Note};
+use crate::event::SpanKind;
 use crate::id::Track;
 use crate::media::{Frame, Item};
 use crate::time::Instant;
 
+pub(super) use delay::Delay;
 pub(super) use live::{Keeping, Live};
 
 use super::spool::Spool;
@@ -44,7 +47,7 @@ impl Outbox {
     /// Does what goes on beside giving; to be called with every tick.
     pub(super) fn advance(&mut self, now: Instant) {
         match self {
-            Outbox::Live(_) => {}
+            Outbox::Live(live) => live.advance(now),
             Outbox::Complete(spool) => spool.advance(now),
         }
     }
@@ -95,6 +98,23 @@ impl Outbox {
         match self {
             Outbox::Live(live) => live.take_given_up(),
             Outbox::Complete(spool) => spool.take_given_up(),
+        }
+    }
+
+    /// A frame that was just given is not for this sink. Dialects that may say so are never owed everything: their configuration is
+    /// refused, for what a spool has taken in is hashed for good.
+    pub(super) fn hand_back(&mut self, frame: Frame, kind: SpanKind) {
+        match self {
+            Outbox::Live(live) => live.hand_back(frame, kind),
+            Outbox::Complete(_) => {}
+        }
+    }
+
+    /// Takes the frames that were handed back since the last call, and what their audio is instead.
+    pub(super) fn take_handed_back(&mut self) -> Vec<(Frame, SpanKind)> {
+        match self {
+            Outbox::Live(live) => live.take_handed_back(),
+            Outbox::Complete(_) => Vec::new(),
         }
     }
 
@@ -151,6 +171,14 @@ impl Outbox {
         match self {
             Outbox::Live(live) => live.figures(now),
             Outbox::Complete(spool) => spool.figures(),
+        }
+    }
+
+    /// The longest time that audio given since the last call was under way, in milliseconds.
+    pub(super) fn take_delay_ms(&mut self) -> u64 {
+        match self {
+            Outbox::Live(live) => live.take_delay_ms(),
+            Outbox::Complete(spool) => spool.take_delay_ms(),
         }
     }
 
