@@ -55,7 +55,7 @@ impl FromStr for PasswordHash {
     fn from_str(text: &str) -> Result<PasswordHash, BadHash> {
         let hash = phc::PasswordHash::new(text).map_err(|_| BadHash::NotAHash)?;
         let parameters = argon2::Params::try_from(&hash).map_err(|_| BadHash::NotAHash)?;
-        argon2::Algorithm::try_from(hash.algorithm).map_err(|_| BadHash::NotAHash)?;
+        argon2::Algorithm::try_from(hash.algorithm.as_str()).map_err(|_| BadHash::NotAHash)?;
         if hash.hash.is_none() || hash.salt.is_none() {
             return Err(BadHash::NotAHash);
         }

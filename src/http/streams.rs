@@ -1,7 +1,7 @@
 //! `/v1/calls/{call}/streams`, `/v1/streams/{stream}`, `/v1/sinks` and `/v1/spools`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
