@@ -169,7 +169,10 @@ function keys(places: Place[], help: () => void): () => void {
       document.querySelector<HTMLInputElement>("input[type=search]")?.focus();
     } else if (event.key === "Escape" && route.value.length > 1) go(`/${route.value[0]}`);
     else if (["j", "k", "ArrowDown", "ArrowUp"].includes(event.key) && !target.closest(".table")) {
-      document.querySelector<HTMLElement>("main .table.tall")?.focus();
+      const table = document.querySelector<HTMLElement>("main .table.tall");
+      table?.focus();
+      // It takes the key as if it had been there already; what does not bubble does not come back here.
+      table?.dispatchEvent(new KeyboardEvent("keydown", { key: event.key }));
     }
   };
   document.addEventListener("keydown", press);

@@ -52,7 +52,7 @@ export function Waveform({ stream }: { stream: Stream }) {
         </>
       }
       drawing={() => (
-        <div class="waves">
+        <div class="waves" data-seconds={seconds.value}>
           {wave.tracks.map((track) => (
             <Lane key={track.name} wave={wave} track={track} seconds={seconds.value} />
           ))}

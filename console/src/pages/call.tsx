@@ -41,7 +41,10 @@ function useCall(id: string): { seen: Seen; again: () => void } {
   };
   const readAll = () => {
     read();
-    get<{ messages: Message[]; dropped: number }>(`/v1/calls/${id}/messages`).then(put, () => undefined);
+    get<{ messages: Message[]; dropped: number }>(`/v1/calls/${id}/messages`).then(
+      ({ messages, dropped }) => put({ messages, dropped }),
+      () => undefined,
+    );
   };
   useEffect(() => {
     let isOver = false;

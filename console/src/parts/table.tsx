@@ -45,7 +45,6 @@ export function Table<T>({ label, columns, rows, id, href, empty, tall }: Props<
   if (rows.length === 0) return <p class="empty">{empty}</p>;
   const first = tall ? Math.max(0, Math.floor(top.value / ROW) - SPARE_ROWS) : 0;
   const end = tall ? Math.min(rows.length, first + Math.ceil(height.value / ROW) + 2 * SPARE_ROWS) : rows.length;
-  const at = rows.findIndex((row) => id(row) === chosen.value);
 
   const choose = (index: number) => {
     const row = rows[Math.max(0, Math.min(rows.length - 1, index))];
@@ -61,6 +60,8 @@ export function Table<T>({ label, columns, rows, id, href, empty, tall }: Props<
   };
   const key = (event: KeyboardEvent) => {
     if (event.target instanceof HTMLButtonElement || event.ctrlKey || event.metaKey || event.altKey) return;
+    // Read at each key: two may come between two drawings.
+    const at = rows.findIndex((row) => id(row) === chosen.value);
     const steps: Record<string, () => void> = {
       ArrowDown: () => choose(at + 1),
       j: () => choose(at + 1),
@@ -88,7 +89,7 @@ export function Table<T>({ label, columns, rows, id, href, empty, tall }: Props<
       }}
       onKeyDown={key}
       tabIndex={0}
-      role="region"
+      role="group"
       aria-label={label}
     >
       <table aria-rowcount={rows.length + 1}>
