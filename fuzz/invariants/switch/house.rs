@@ -183,7 +183,7 @@ impl House {
                         self.call = Some(event.call);
                     }
                 }
-                Output::Reply { .. } | Output::Figures(_) => {}
+                Output::Reply { .. } | Output::Figures(_) | Output::Delivery(_) => {}
                 Output::Registration(_) | Output::Locate { .. } | Output::Dialog { .. } => {}
             }
         }
@@ -286,6 +286,9 @@ fn settings() -> Settings {
         ports: 20_000..=20_099,
         guard: Default::default(),
         registrar: registrar::Settings::default(),
+        acd: Default::default(),
+        hours: Default::default(),
+        star_codes: Default::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of(SWITCH.ip())],
             streaming: Streaming {
