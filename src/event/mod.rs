@@ -10,7 +10,9 @@ mod manifest;
 use std::sync::Arc;
 
 pub use delivery::{Delivery, DeliveryOutcome};
-pub use manifest::{Manifest, ManifestError, Span, SpanKind, TrackManifest};
+pub use manifest::{
+    KeyPress, Manifest, ManifestError, SenderReports, Span, SpanKind, TrackManifest,
+};
 
 use crate::command::{Attributes, Denied, Origin};
 use crate::id::{CallId, LegId, SinkName, StreamId, Track, Tracks};

@@ -133,13 +133,8 @@ impl Account {
         }
     }
 
-    /// The account as it goes into the manifest.
-    pub(super) fn manifest(
-        &mut self,
-        track: Track,
-        counts: PacketCounts,
-        drift_ppm: Option<i32>,
-    ) -> TrackManifest {
+    /// The account as it goes into the manifest, without what the source knows.
+    pub(super) fn manifest(&mut self, track: Track, counts: PacketCounts) -> TrackManifest {
         self.settle(u64::MAX);
         TrackManifest {
             track,
@@ -148,7 +143,10 @@ impl Account {
             duplicates: counts.duplicates,
             reordered: counts.reordered,
             late: counts.late,
-            drift_ppm,
+            drift_ppm: None,
+            sender_reports: None,
+            keys: Vec::new(),
+            keys_left_out: 0,
             sha256: self.hash.clone().finalize().into(),
         }
     }
@@ -264,7 +262,7 @@ mod tests {
         }
         assert_eq!(account.give_up(100..200), 100);
         assert_eq!(spans(&account), [(Audio, 100), (Discarded, 100), (Audio, 100)]);
-        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default(), None);
+        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default());
         let expected: [u8; 32] = Sha256::digest([[0u8; 100], [2u8; 100]].concat()).into();
         assert_eq!(manifest.sha256, expected);
     }
@@ -275,7 +273,7 @@ mod tests {
         account.give(0, Bytes::from_static(b"sent"));
         account.settle(1);
         account.give_up(0..100);
-        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default(), None);
+        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default());
         let expected: [u8; 32] = Sha256::digest(b"sent").into();
         assert_eq!(manifest.sha256, expected);
     }

@@ -72,6 +72,9 @@ pub(crate) fn manifest() -> Manifest {
         reordered: 0,
         late: 0,
         drift_ppm: None,
+        sender_reports: None,
+        keys: Vec::new(),
+        keys_left_out: 0,
         sha256: [0; 32],
     };
     Manifest {
