@@ -57,7 +57,7 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("locate", "time sip"),
     pure("acd", "id time event"),
     pure("call", "id time command event sip sdp media codec locate trunk"),
-    to_come(pure("flow", "id command event")),
+    pure("flow", "id time command event"),
     pure("control", "id time command event sip acd"),
     Room { name: "switch", pure: true, imports: Imports::Pure, to_come: false },
     shell("net", Imports::Pure),
