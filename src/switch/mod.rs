@@ -24,7 +24,6 @@ mod settings;
 mod tests;
 mod transfers;
 
-pub use agents::Floor;
 pub use guard::{
     Ban, BanSettings, GuardCounters, GuardSettings, Load, PressureSettings, ScannerPolicy,
 };
