@@ -1,13 +1,18 @@
 //! Everything a call tells, each with its cause.
 //!
 //! One bus: events of a call are strictly ordered by `seq`, a call ends with exactly one [`Kind::CallEnded`], and each of its
-//! streams ends with exactly one [`Kind::StreamEnded`], which comes before it.
+//! streams ends with exactly one [`Kind::StreamEnded`], which comes before it. What a sink is owed beyond that is told by the server as
+//! [`Delivery`].
 
+mod delivery;
 mod manifest;
 
 use std::sync::Arc;
 
-pub use manifest::{Manifest, ManifestError, Span, SpanKind, TrackManifest};
+pub use delivery::{Delivery, DeliveryOutcome};
+pub use manifest::{
+    KeyPress, Manifest, ManifestError, SenderReports, Span, SpanKind, TrackManifest,
+};
 
 use crate::command::{Denied, Origin};
 use crate::id::{CallId, LegId, SinkName, StreamId, Track, Tracks};

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use crate::event::Manifest;
+use crate::event::{KeyPress, Manifest, SpanKind, TrackManifest};
 use crate::id::Track;
 use crate::time::Instant;
 
@@ -19,6 +19,8 @@ use super::{AssemblyPlan, Control, Frame, Item, PayloadMap, REDACTED, TapReader}
 
 /// So many marks and key presses wait at most for a sink that takes nothing.
 const MAX_NOTES: usize = 256;
+/// So many keys of a track are listed in its account; more are counted.
+const MAX_KEYS: usize = 1000;
 
 /// Makes one terminal's timeline: drains the ring, places the packets, gives frames and typed gaps.
 ///
@@ -44,12 +46,20 @@ pub struct Assembler {
 struct Lane {
     source: Source,
     line: Timeline,
+    /// For the manifest; as given to the sink.
+    keys: Vec<KeyPress>,
+    keys_left_out: u64,
 }
 
 impl Assembler {
     /// A timeline that starts at `plan.start`.
     pub fn new(plan: AssemblyPlan, reader: TapReader) -> Self {
-        let lane = |track| Lane { source: Source::new(&plan), line: Timeline::new(&plan, track) };
+        let lane = |track| Lane {
+            source: Source::new(&plan),
+            line: Timeline::new(&plan, track),
+            keys: Vec::new(),
+            keys_left_out: 0,
+        };
         Assembler {
             clock: Clock::new(&plan),
             reader,
@@ -139,6 +149,16 @@ impl Assembler {
         }
     }
 
+    /// What came of the tracks together so far: RTP packets, and samples of each kind of span in the order of [`SpanKind::ALL`].
+    pub fn sums(&self) -> (u64, [u64; SpanKind::ALL.len()]) {
+        let mut samples = [0; SpanKind::ALL.len()];
+        for lane in &self.lanes {
+            let of_lane = lane.line.account.sums();
+            samples.iter_mut().zip(of_lane).for_each(|(sum, more)| *sum += more);
+        }
+        (self.lanes.iter().map(|lane| lane.source.counts.packets).sum(), samples)
+    }
+
     /// Key presses and marks that were given up because the sink took nothing.
     pub fn untold(&self) -> u64 {
         self.untold
@@ -155,7 +175,7 @@ impl Assembler {
         self.drain(Some(at));
         let taken = self.lanes.iter().map(|lane| lane.line.outbox.taken_end());
         let end = taken.fold(self.clock.position(at), u64::max);
-        for Lane { source, line } in &mut self.lanes {
+        for Lane { source, line, .. } in &mut self.lanes {
             source.finish(self.reader.refused(line.track()), end, line);
             line.finish(end);
         }
@@ -167,10 +187,7 @@ impl Assembler {
     /// [`next`](Self::next) are `discarded`.
     pub fn finish(&mut self, at: Instant) -> Manifest {
         self.stop(at);
-        let tracks = self.lanes.iter_mut().map(|Lane { source, line }| {
-            line.give_up_rest();
-            line.account.manifest(line.track(), source.counts, source.drift_ppm())
-        });
+        let tracks = self.lanes.iter_mut().map(Lane::account);
         Manifest {
             call: self.plan.call,
             stream: self.plan.terminal.stream,
@@ -198,7 +215,7 @@ impl Assembler {
                 self.lanes.iter_mut().for_each(|lane| lane.source.handle_payloads());
             }
             let lane = self.lanes.iter_mut().find(|lane| lane.line.track() == tapped.track);
-            if let Some(Lane { source, line }) = lane {
+            if let Some(Lane { source, line, .. }) = lane {
                 source.handle_packet(tapped, &self.plan.payloads, line);
             }
         }
@@ -214,8 +231,11 @@ impl Assembler {
     fn collect_presses(&mut self) {
         for place in 0..self.lanes.len() {
             while let Some((track, press)) = self.lanes.get_mut(place).and_then(Lane::poll_press) {
-                let Press { digit, duration_ms, position } = press;
+                let Press { digit, duration_ms, position, samples } = press;
                 let digit = if self.plan.redact_dtmf { REDACTED } else { digit };
+                if let Some(lane) = self.lanes.get_mut(place) {
+                    lane.keep_key(KeyPress { digit, start: position, samples });
+                }
                 self.note(position, Item::Dtmf { track, digit, duration_ms, position });
             }
         }
@@ -231,6 +251,24 @@ impl Assembler {
 }
 
 impl Lane {
+    fn keep_key(&mut self, key: KeyPress) {
+        match self.keys.len() < MAX_KEYS {
+            true => self.keys.push(key),
+            false => self.keys_left_out += 1,
+        }
+    }
+
+    fn account(&mut self) -> TrackManifest {
+        self.line.give_up_rest();
+        TrackManifest {
+            drift_ppm: self.source.drift_ppm(),
+            sender_reports: self.source.sender_reports(),
+            keys: std::mem::take(&mut self.keys),
+            keys_left_out: self.keys_left_out,
+            ..self.line.account.manifest(self.line.track(), self.source.counts)
+        }
+    }
+
     fn poll_press(&mut self) -> Option<(Track, Press)> {
         Some((self.line.track(), self.source.poll_press()?))
     }

@@ -184,7 +184,7 @@ impl House {
                         self.call = Some(event.call);
                     }
                 }
-                Output::Reply { .. } | Output::Figures(_) => {}
+                Output::Reply { .. } | Output::Figures(_) | Output::Delivery(_) => {}
                 Output::Registration(_) | Output::Dialog { .. } => {}
                 Output::Locate { lookup, .. } => self.locate(lookup),
             }
@@ -295,6 +295,9 @@ fn settings() -> Settings {
         ports: 20_000..=20_099,
         guard: Default::default(),
         registrar: registrar::Settings::default(),
+        acd: Default::default(),
+        hours: Default::default(),
+        star_codes: Default::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of(SWITCH.ip())],
             streaming: Streaming {

@@ -139,6 +139,16 @@ impl Phone {
         }
     }
 
+    /// Begins to talk, or falls silent and sends nothing.
+    pub fn talk(&mut self, place: usize, talks: bool, now: Instant) {
+        self.dialogs[place].next_rtp = talks.then_some(now);
+    }
+
+    /// How many packets it has sent, or would have but for a hold.
+    pub fn rtp_sent(&self, place: usize) -> u64 {
+        self.dialogs[place].rtp_sent
+    }
+
     pub(super) fn offer_anew(
         &mut self,
         place: usize,
