@@ -114,13 +114,13 @@ impl Account {
         }
     }
 
-    /// A frame that was given is given up: its audio is `discarded`, and its bytes leave the hash.
-    pub(super) fn give_up(&mut self, range: Range<u64>) -> u64 {
+    /// A frame that was given reaches nobody: its audio becomes `kind`, and its bytes leave the hash.
+    pub(super) fn withdraw(&mut self, range: Range<u64>, kind: SpanKind) -> u64 {
         let found = self.unsettled.binary_search_by_key(&range.start, |(position, _)| *position);
         if let Ok(place) = found {
             self.unsettled.remove(place);
         }
-        self.retype(range, SpanKind::Audio, SpanKind::Discarded)
+        self.retype(range, SpanKind::Audio, kind)
     }
 
     /// Every frame before `position` is sent for good.
@@ -260,7 +260,7 @@ mod tests {
         for n in 0..3u8 {
             account.give(u64::from(n) * 100, Bytes::from(vec![n; 100]));
         }
-        assert_eq!(account.give_up(100..200), 100);
+        assert_eq!(account.withdraw(100..200, Discarded), 100);
         assert_eq!(spans(&account), [(Audio, 100), (Discarded, 100), (Audio, 100)]);
         let manifest = account.manifest(Track::FromCustomer, PacketCounts::default());
         let expected: [u8; 32] = Sha256::digest([[0u8; 100], [2u8; 100]].concat()).into();
@@ -272,7 +272,7 @@ mod tests {
         let mut account = account(&[(Audio, 100)]);
         account.give(0, Bytes::from_static(b"sent"));
         account.settle(1);
-        account.give_up(0..100);
+        account.withdraw(0..100, Discarded);
         let manifest = account.manifest(Track::FromCustomer, PacketCounts::default());
         let expected: [u8; 32] = Sha256::digest(b"sent").into();
         assert_eq!(manifest.sha256, expected);

@@ -136,9 +136,14 @@ impl Assembler {
     /// bytes leave the hash (unless they were [settled](Self::settle), or given more than 5 s of frames ago). Returns how many
     /// samples of audio that were.
     pub fn discard(&mut self, frame: &Frame) -> u64 {
+        self.withdraw(frame, SpanKind::Discarded)
+    }
+
+    /// The same, with the kind that its audio becomes: the sink takes nothing of this track, or nothing at this moment.
+    pub fn withdraw(&mut self, frame: &Frame, kind: SpanKind) -> u64 {
         let range = frame.position..frame.position + u64::from(frame.samples);
         let lane = self.lanes.iter_mut().find(|lane| lane.line.track() == frame.track);
-        lane.map_or(0, |lane| lane.line.account.give_up(range))
+        lane.map_or(0, |lane| lane.line.account.withdraw(range, kind))
     }
 
     /// Every frame of `track` before `position` is sent for good, so that its bytes need not be kept for
