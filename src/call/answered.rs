@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::context::Context;
 use super::{Call, Timer};
 use crate::id::LegId;
-use crate::sip::Flow;
+use crate::sip::Heading;
 use crate::sip::transaction::ClientKey;
 use crate::time::Instant;
 
@@ -28,7 +28,7 @@ struct Answered {
     /// When the transaction ends, and no 2xx of it reaches us any more.
     until: Instant,
     /// The ACK as it was sent, unless it still waits for its answer.
-    ack: Option<(Flow, Bytes)>,
+    ack: Option<(Heading, Bytes)>,
 }
 
 impl AnsweredInvites {
@@ -43,14 +43,14 @@ impl AnsweredInvites {
     }
 
     /// Remembers the ACK of the INVITE with this CSeq.
-    pub(super) fn acknowledged(&mut self, cseq: u32, flow: Flow, bytes: Bytes) {
+    pub(super) fn acknowledged(&mut self, cseq: u32, heading: Heading, bytes: Bytes) {
         if let Some(answered) = self.invites.iter_mut().rev().find(|invite| invite.cseq == cseq) {
-            answered.ack = Some((flow, bytes));
+            answered.ack = Some((heading, bytes));
         }
     }
 
     /// The ACK that the INVITE with this CSeq got.
-    pub(super) fn ack(&self, cseq: u32) -> Option<(Flow, Bytes)> {
+    pub(super) fn ack(&self, cseq: u32) -> Option<(Heading, Bytes)> {
         self.invites.iter().rev().find(|invite| invite.cseq == cseq)?.ack.clone()
     }
 

@@ -310,9 +310,8 @@ impl Call {
         if let Some(answer) = answer {
             prack = prack.body("application/sdp", answer);
         }
-        let destination = fork.dialog.destination();
-        let key =
-            cx.transactions.request(Method::Prack, &branch, prack.build(), destination, cx.now);
+        let heading = fork.dialog.heading(leg.party.follow());
+        let key = cx.transactions.request(Method::Prack, &branch, prack.build(), heading, cx.now);
         cx.owners.add_client(key, (call, id));
         leg.requests.push((key, Purpose::Prack));
     }

@@ -159,10 +159,10 @@ impl Call {
         }
         let bye = bye.build();
         // Its answer matters to nobody but a trunk that asks who we are: the transaction alone sees to the repetitions.
-        let flow = dialog.destination();
-        let key = cx.transactions.request(Method::Bye, &branch, bye, flow, cx.now);
+        let heading = dialog.heading(leg.party.follow());
+        let key = cx.transactions.request(Method::Bye, &branch, bye, heading.clone(), cx.now);
         if let Some(line) = leg.line.clone().filter(|line| line.account.is_some()) {
-            cx.owners.add_farewell(key, Farewell { line, flow });
+            cx.owners.add_farewell(key, Farewell { line, heading });
         }
         self.drop_leg(cx, id);
     }
@@ -194,6 +194,7 @@ impl Call {
             State::Withdrawn => Some(String::new()),
             _ => leg.dialog().map(|dialog| dialog.id().remote_tag.clone()),
         };
+        let follow = leg.party.follow();
         leg.state = State::Gone;
         leg.unacknowledged = None;
         leg.close_port(cx);
@@ -213,7 +214,7 @@ impl Call {
             if let (Some(invite), Some(tag)) = (&leg.invite, &answered)
                 && invite.cseq() == cseq
             {
-                cx.owners.late_answers().remember(key, invite.clone(), tag.clone(), until);
+                cx.owners.late_answers().remember(key, invite.clone(), tag.clone(), follow, until);
             }
         }
         if is_news {

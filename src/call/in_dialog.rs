@@ -209,8 +209,8 @@ impl Call {
             .dialog()
             .is_some_and(|dialog| response.to_tag() == Some(dialog.id().remote_tag.as_str()));
         if ours {
-            if let Some((flow, bytes)) = leg.answered.ack(response.cseq()) {
-                cx.transactions.acknowledge(bytes, flow, cx.now);
+            if let Some((heading, bytes)) = leg.answered.ack(response.cseq()) {
+                cx.transactions.acknowledge(bytes, heading, cx.now);
             }
             return;
         }
@@ -225,8 +225,10 @@ impl Call {
         response: &Response,
         flow: Flow,
     ) {
-        if let Some(invite) = self.leg(id).and_then(|leg| leg.invite.as_ref()) {
-            dismiss(invite, response, flow, cx.transactions, cx.tokens, cx.now);
+        let Some(leg) = self.leg(id) else { return };
+        if let Some(invite) = &leg.invite {
+            let from = (flow, leg.party.follow());
+            dismiss(invite, response, from, cx.transactions, cx.tokens, cx.now);
         }
     }
 

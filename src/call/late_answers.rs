@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::tokens::Tokens;
 use crate::sip::dialog::Dialog;
 use crate::sip::transaction::{ClientKey, Transactions};
-use crate::sip::{Flow, Method, Request, Response};
+use crate::sip::{Flow, Follow, Method, Request, Response};
 use crate::time::Instant;
 
 /// How many are remembered: 64*T1 of more than a hundred calls a second.
@@ -24,6 +24,8 @@ struct Late {
     invite: Request,
     /// The tag of the dialog that was over in good order.
     answered: String,
+    /// How far a name in a Contact is followed.
+    follow: Follow,
     until: Instant,
 }
 
@@ -33,12 +35,13 @@ impl LateAnswers {
         key: ClientKey,
         invite: Request,
         answered: String,
+        follow: Follow,
         until: Instant,
     ) {
         if self.invites.len() == REMEMBERED {
             self.invites.pop_front();
         }
-        self.invites.push_back(Late { key, invite, answered, until });
+        self.invites.push_back(Late { key, invite, answered, follow, until });
     }
 
     /// Forgets INVITEs whose transactions have ended.
@@ -60,7 +63,7 @@ impl LateAnswers {
             response.cseq_method() == Method::Invite && (200..300).contains(&response.status());
         let late = self.invites.iter().find(|late| late.key == key && is_answer);
         if let Some(late) = late.filter(|l| response.to_tag() != Some(l.answered.as_str())) {
-            dismiss(&late.invite, response, flow, transactions, tokens, now);
+            dismiss(&late.invite, response, (flow, late.follow), transactions, tokens, now);
         }
     }
 }
@@ -69,15 +72,15 @@ impl LateAnswers {
 pub(super) fn dismiss(
     invite: &Request,
     response: &Response,
-    flow: Flow,
+    (flow, follow): (Flow, Follow),
     transactions: &mut Transactions,
     tokens: &mut Tokens,
     now: Instant,
 ) {
     let mut other = Dialog::uac(invite, response, flow);
     let ack = other.ack(response.cseq(), &tokens.branch()).build();
-    transactions.acknowledge(ack, other.destination(), now);
+    transactions.acknowledge(ack, other.heading(follow), now);
     let branch = tokens.branch();
     let bye = other.request(Method::Bye, &branch).build();
-    transactions.request(Method::Bye, &branch, bye, other.destination(), now);
+    transactions.request(Method::Bye, &branch, bye, other.heading(follow), now);
 }

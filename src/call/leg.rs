@@ -413,12 +413,14 @@ impl Leg {
     ) {
         let id = self.id;
         self.leave_closed_connection(cx);
+        let follow = self.party.follow();
         let Some(dialog) = self.dialog_mut() else {
             return;
         };
         let branch = cx.tokens.branch();
         let bytes = finish(dialog.request(method.clone(), &branch)).build();
-        let key = cx.transactions.request(method, &branch, bytes, dialog.destination(), cx.now);
+        let heading = dialog.heading(follow);
+        let key = cx.transactions.request(method, &branch, bytes, heading, cx.now);
         cx.owners.add_client(key, (call, id));
         self.requests.push((key, purpose));
     }
@@ -430,6 +432,7 @@ impl Leg {
         // An ACK never collides: only offers do.
         let _ = self.offers.take(Way::Sent, Carrier::Ack, body.is_some());
         let credentials = self.proofs.of_ack().cloned();
+        let follow = self.party.follow();
         let Some(dialog) = self.dialog_mut() else {
             return;
         };
@@ -440,9 +443,9 @@ impl Leg {
         if let Some(body) = body {
             ack = ack.body("application/sdp", body);
         }
-        let (flow, bytes) = (dialog.destination(), ack.build());
-        cx.transactions.acknowledge(bytes.clone(), flow, cx.now);
-        self.answered.acknowledged(cseq, flow, bytes);
+        let (heading, bytes) = (dialog.heading(follow), ack.build());
+        cx.transactions.acknowledge(bytes.clone(), heading.clone(), cx.now);
+        self.answered.acknowledged(cseq, heading, bytes);
     }
 }
 

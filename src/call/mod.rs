@@ -71,11 +71,11 @@ use requests_seen::RequestsSeen;
 use stream::Stream;
 use transfer::{Referrals, Transfer};
 
-use crate::command::{Origin, StartStream};
+use crate::command::{Attributes, Origin, StartStream};
 use crate::event::{Cause, Event, Kind, Outcome};
 use crate::id::{CallId, LegId, StreamId};
 use crate::sip::transaction::Transactions;
-use crate::sip::{Flow, Request};
+use crate::sip::{Flow, Heading, Request};
 use crate::time::{Instant, Timers};
 use crate::trunk::Presented;
 
@@ -118,6 +118,8 @@ pub struct Call {
     /// What the dial plan wants started with the answer, or with the first early media.
     start_on_answer: Option<StartStream>,
     requests: RequestsSeen,
+    /// What is known of the contact.
+    attributes: Attributes,
     seq: u64,
     timers: Timers<Timer>,
 }
@@ -204,6 +206,12 @@ impl Call {
             return false;
         };
         leg.flow == *flow || leg.dialog().is_some_and(|dialog| dialog.owns(flow))
+    }
+
+    /// Where requests inside this leg's dialog go.
+    pub fn heading_of(&self, leg: LegId) -> Option<Heading> {
+        let leg = self.leg(leg)?;
+        Some(leg.dialog()?.heading(leg.party.follow()))
     }
 
     /// Whether a request over `flow` comes from the host of this leg's peer, which reaches us by a connection of its own because the

@@ -8,7 +8,7 @@ use crate::id::{CallId, LegId, PortId, SinkName, TerminalId};
 use crate::locate::LookupId;
 use crate::media::LocalPort;
 use crate::sip::transaction::{ClientKey, ServerKey};
-use crate::sip::{Flow, Request};
+use crate::sip::{Heading, Request};
 use crate::trunk::Line;
 
 /// Which call (and leg) a dialog, a transaction, a port or a terminal belongs to.
@@ -35,7 +35,7 @@ pub struct Farewell {
     /// The manners of the trunk.
     pub line: Arc<Line>,
     /// Where the BYE went.
-    pub flow: Flow,
+    pub heading: Heading,
 }
 
 impl Owners {

@@ -59,11 +59,12 @@ impl Call {
         }
         let method = request.method().clone();
         let (branch, cnonce) = (cx.tokens.branch(), cx.tokens.tag());
-        let (flow, cseq) = match leg.dialog_mut().filter(|_| !is_first) {
-            Some(dialog) => (dialog.destination(), dialog.next_cseq()),
-            None => (leg.flow, request.cseq().saturating_add(1)),
+        let follow = leg.party.follow();
+        let (heading, cseq) = match leg.dialog_mut().filter(|_| !is_first) {
+            Some(dialog) => (dialog.heading(follow), dialog.next_cseq()),
+            None => (leg.flow.into(), request.cseq().saturating_add(1)),
         };
-        let fresh = Fresh { branch: &branch, cseq, cnonce: &cnonce, flow };
+        let fresh = Fresh { branch: &branch, cseq, cnonce: &cnonce, flow: heading.flow() };
         let proved = match again(account, &request, response, tries, fresh) {
             Ok(proved) => proved,
             Err(why) => {
@@ -76,7 +77,7 @@ impl Call {
             leg.proofs.invite = Some(proved.credentials);
         }
         let bytes = proved.bytes;
-        let fresh = cx.transactions.request(method, &branch, bytes.clone(), flow, cx.now);
+        let fresh = cx.transactions.request(method, &branch, bytes.clone(), heading, cx.now);
         cx.owners.remove_client(key);
         cx.owners.add_client(fresh, (call, id));
         leg.requests.push((fresh, purpose));

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::command::StartStream;
 use crate::id::{SinkName, UserName};
 use crate::media::Hearer;
-use crate::sip::Flow;
 use crate::sip::dialog::SessionTimerSettings;
 use crate::sip::transaction::{LARGEST_DATAGRAM, TransactionTimers};
+use crate::sip::{Flow, Follow};
 use crate::time::Duration;
 use crate::trunk::{Line, Network, TransferRights};
 
@@ -240,4 +240,11 @@ pub struct Party {
     pub may_control_streams: bool,
     /// What it may do with calls by REFER and Replaces.
     pub transfer: TransferRights,
+}
+
+impl Party {
+    /// How far the name in its Contact is followed. A phone of a user is where it registered or called from.
+    pub(super) fn follow(&self) -> Follow {
+        if self.user.is_some() { Follow::SameHost } else { Follow::Anywhere }
+    }
 }

@@ -64,6 +64,7 @@ pub(super) enum SinkKind {
     Audiosocket,
     Rtp,
     Wav,
+    Flac,
     Matroska,
     Store,
     Scope,

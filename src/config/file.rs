@@ -198,6 +198,7 @@ section!(Token {
     id: String = String::new(),
     secret: String = String::new(),
     role: Role = Role::Admin,
+    scopes: Vec<String> = vec!["*".into()],
 });
 
 section!(ConsoleUser {

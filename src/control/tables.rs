@@ -49,6 +49,7 @@ pub const fn refusal(denied: &Denied) -> Refusal {
         Denied::NoSuchLeg => row(404, "no_such_leg", 404, InvalidParameter),
         Denied::NoSuchNumber => row(404, "no_such_number", 404, InvalidParameter),
         Denied::NotTransferable => row(409, "not_transferable", 488, InvalidRequest),
+        Denied::AttributesTooLarge => row(413, "attributes_too_large", 488, InvalidRequest),
         Denied::RequestReused => row(422, "request_reused", 400, InvalidRequest),
     }
 }
@@ -70,25 +71,28 @@ pub enum ContactError {
     LimitExceeded,
     /// A fault of this server.
     InternalService,
+    /// A contact that is over cannot be stopped.
+    ContactNotFound,
+    /// The key is not for this.
+    AccessDenied,
     /// The request is not signed, or by nobody known here.
     UnrecognizedClient,
     /// The signature does not fit the request, or its time is off.
     InvalidSignature,
-    /// Whoever asks may look, and not change.
-    AccessDenied,
 }
 
 impl ContactError {
     /// Every type, for tests.
-    pub const ALL: [ContactError; 8] = [
+    pub const ALL: [ContactError; 9] = [
         ContactError::InvalidRequest,
         ContactError::InvalidParameter,
         ContactError::ResourceNotFound,
         ContactError::LimitExceeded,
         ContactError::InternalService,
+        ContactError::ContactNotFound,
+        ContactError::AccessDenied,
         ContactError::UnrecognizedClient,
         ContactError::InvalidSignature,
-        ContactError::AccessDenied,
     ];
 
     /// The value of `x-amzn-ErrorType`, from which boto3 takes the exception's class.
@@ -99,9 +103,10 @@ impl ContactError {
             ContactError::ResourceNotFound => "ResourceNotFoundException",
             ContactError::LimitExceeded => "LimitExceededException",
             ContactError::InternalService => "InternalServiceException",
+            ContactError::ContactNotFound => "ContactNotFoundException",
+            ContactError::AccessDenied => "AccessDeniedException",
             ContactError::UnrecognizedClient => "UnrecognizedClientException",
             ContactError::InvalidSignature => "InvalidSignatureException",
-            ContactError::AccessDenied => "AccessDeniedException",
         }
     }
 
@@ -110,11 +115,11 @@ impl ContactError {
         match self {
             ContactError::InvalidRequest => "INVALID_REQUEST",
             ContactError::InvalidParameter => "VALIDATION_ERROR",
-            ContactError::ResourceNotFound => "NOT_FOUND",
+            ContactError::ResourceNotFound | ContactError::ContactNotFound => "NOT_FOUND",
+            ContactError::AccessDenied => "FORBIDDEN",
             ContactError::LimitExceeded => "LIMIT_EXCEEDED",
             ContactError::InternalService => "INTERNAL_ERROR",
             ContactError::UnrecognizedClient | ContactError::InvalidSignature => "UNAUTHORIZED",
-            ContactError::AccessDenied => "FORBIDDEN",
         }
     }
 
@@ -125,6 +130,7 @@ impl ContactError {
             ContactError::UnrecognizedClient
             | ContactError::InvalidSignature
             | ContactError::AccessDenied => 403,
+            ContactError::ContactNotFound => 410,
             ContactError::ResourceNotFound => 404,
             ContactError::LimitExceeded => 429,
             ContactError::InternalService => 500,
@@ -175,6 +181,7 @@ mod tests {
             NoSuchLeg                   404 no_such_leg        404 400 InvalidParameterException
             NoSuchNumber                404 no_such_number     404 400 InvalidParameterException
             NotTransferable             409 not_transferable   488 400 InvalidRequestException
+            AttributesTooLarge          413 attributes_too_large 488 400 InvalidRequestException
             RequestReused               422 request_reused     400 400 InvalidRequestException
         "#]]
         .assert_eq(&text);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, UPGRADE};
-use axum::http::{HeaderMap, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use super::error::ApiError;
 use super::sessions::Caller;
 use super::sigv4::{self, SignatureError, SignedRequest};
-use super::{Gateway, Role, Settings, Shared};
+use super::{Role, Settings, Shared, Token, audit};
 
 /// Lets a request pass whose sender has at least this role. Handlers find the sender as an extension, and so does the audit.
 pub(super) async fn require(
@@ -28,14 +28,12 @@ pub(super) async fn require(
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };
-    let mut response = if caller.role >= role {
-        request.extensions_mut().insert(caller.clone());
-        next.run(request).await
-    } else {
-        ApiError::Forbidden { needed: role, has: caller.role }.into_response()
-    };
-    response.extensions_mut().insert(caller);
-    response
+    audit::asked_by(caller.clone());
+    if caller.role < role {
+        return ApiError::Forbidden { needed: role, has: caller.role }.into_response();
+    }
+    request.extensions_mut().insert(caller);
+    next.run(request).await
 }
 
 /// Who sends the request: the bearer of a token, or a browser that is signed in.
@@ -82,43 +80,52 @@ pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
 
 /// The bearer of the token with this secret.
 pub(super) fn bearer_of(settings: &Settings, secret: &str) -> Option<Caller> {
-    let presented = Sha256::digest(secret);
-    let mut found = None;
-    // Compares digests instead of texts, and with every token: the time tells neither a length nor a match.
-    for token in &settings.tokens {
-        let digest = Sha256::digest(token.secret.reveal());
-        if bool::from(digest.as_slice().ct_eq(presented.as_slice())) {
-            found = Some(token);
-        }
-    }
-    found.map(|token| Caller { name: token.id.as_str().into(), role: token.role, by: "token" })
+    token_of(settings, secret).map(|token| Caller::with(token, "token"))
 }
 
-/// Who sends a request that is signed for `service`, or presents a token.
-pub(super) fn admit_signed(
-    gateway: &Gateway,
-    service: &str,
-    needed: Role,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Caller, SignatureError> {
-    let settings = &gateway.settings;
-    let caller = if sigv4::is_signed(headers) {
-        let signed = SignedRequest { service, method: &Method::POST, uri, headers, body };
-        let find = |id: &str| settings.tokens.iter().find(|token| token.id == id);
-        let token =
-            signed.verify((gateway.wall)(), |id| Some((find(id)?.secret.reveal(), find(id)?)))?;
-        Caller { name: token.id.as_str().into(), role: token.role, by: "signature" }
-    } else {
-        let secret = presented(headers, uri).ok_or(SignatureError::Unsigned)?;
-        bearer_of(settings, &secret).ok_or(SignatureError::Unsigned)?
-    };
-    if caller.role < needed { Err(SignatureError::Forbidden(needed)) } else { Ok(caller) }
-}
-
+/// What the request presents as a token's secret.
 fn presented(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     bearer(headers).map(str::to_owned).or_else(|| key(uri))
+}
+
+/// Whether a request may be taken twice: the time of a signature has a resolution of one second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It only tells: asking again is harmless, and usual.
+    Reads,
+    /// It changes something.
+    Changes,
+}
+
+/// Lets a request pass that is signed by somebody known here, or presents a token. A signed request that may change something
+/// passes once.
+pub(super) fn admit_signed<'s>(
+    shared: &'s Shared,
+    request: &SignedRequest<'_>,
+    effect: Effect,
+) -> Result<&'s Token, SignatureError> {
+    let settings = &shared.gateway.settings;
+    let is_signed = sigv4::is_signed(request.headers);
+    let token = if is_signed {
+        let now = (shared.gateway.wall)();
+        let (token, signature) =
+            request.verify(now, |id| settings.tokens.iter().find(|token| token.id == id))?;
+        if effect == Effect::Changes && !shared.replays.take(&signature, now.as_unix_millis()) {
+            return Err(SignatureError::Replayed);
+        }
+        token
+    } else {
+        presented(request.headers, request.uri)
+            .and_then(|secret| token_of(settings, &secret))
+            .ok_or(SignatureError::Unsigned)?
+    };
+    if effect == Effect::Changes {
+        audit::asked_by(Caller::with(token, if is_signed { "signature" } else { "token" }));
+        if token.role < Role::Operator {
+            return Err(SignatureError::Forbidden);
+        }
+    }
+    Ok(token)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -131,7 +138,7 @@ fn key(uri: &Uri) -> Option<String> {
     pairs.into_iter().find(|(name, _)| *name == "key").map(|(_, value)| percent_decoded(value))
 }
 
-fn percent_decoded(value: &str) -> String {
+pub(super) fn percent_decoded(value: &str) -> String {
     let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut decoded = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
@@ -147,4 +154,16 @@ fn percent_decoded(value: &str) -> String {
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()
+}
+
+/// Compares digests instead of texts, and with every token: the time tells neither a length nor a match.
+fn token_of<'s>(settings: &'s Settings, presented: &str) -> Option<&'s Token> {
+    let presented = Sha256::digest(presented);
+    let matches = |token: &Token| -> bool {
+        Sha256::digest(token.secret.reveal()).as_slice().ct_eq(presented.as_slice()).into()
+    };
+    settings.tokens.iter().fold(None, |found, token| {
+        let is_it = matches(token);
+        found.or(is_it.then_some(token))
+    })
 }

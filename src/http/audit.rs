@@ -1,12 +1,15 @@
 //! `/v1/audit`: who changed what, through which door. Each change is also a line in the log.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::Method;
+use axum::response::Response;
 use serde::Serialize;
+use tokio::task_local;
 use utoipa::ToSchema;
 
 use super::error::ErrorBody;
@@ -41,6 +44,28 @@ pub(super) struct AuditView {
 pub(super) struct AuditList {
     /// The newest first.
     audit: Vec<AuditView>,
+}
+
+task_local! {
+    /// Who sends the request that this task answers, once that is known.
+    static ASKED_BY: RefCell<Option<Caller>>;
+}
+
+/// Notes who sends the request that is being answered.
+pub(super) fn asked_by(caller: Caller) {
+    // An error means that nobody listens: a test calls the handler by itself.
+    let _ = ASKED_BY.try_with(|asked_by| asked_by.replace(Some(caller)));
+}
+
+/// The answer, and who asked for it, if that was noted.
+pub(super) async fn listening(
+    answer: impl Future<Output = Response>,
+) -> (Response, Option<Caller>) {
+    let both = async {
+        let response = answer.await;
+        (response, ASKED_BY.with(RefCell::take))
+    };
+    ASKED_BY.scope(RefCell::default(), both).await
 }
 
 /// The last changes.

@@ -11,8 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::sessions::Caller;
-use super::{Role, Shared};
+use super::{Role, Shared, audit};
 use crate::command::Denied;
 use crate::control::json::ErrorView;
 use crate::control::request::BadMember;
@@ -132,11 +131,12 @@ pub(super) async fn no_such_path(uri: Uri) -> ApiError {
 /// Counts the answer, turns the framework's plain-text errors into JSON and adds the headers that every answer has.
 pub(super) async fn finish(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = as_json(next.run(request).await);
+    let (response, caller) = audit::listening(next.run(request)).await;
+    let mut response = as_json(response);
     let status = response.status().as_u16();
     shared.gateway.notify.metrics.count_http(status);
-    if let Some(caller) = response.extensions().get::<Caller>().filter(|_| !method.is_safe()) {
-        shared.audit.note(caller, (shared.gateway.wall)(), &method, &path, status);
+    if let Some(caller) = caller.filter(|_| !method.is_safe()) {
+        shared.audit.note(&caller, (shared.gateway.wall)(), &method, &path, status);
     }
     // The query is left out: it may hold a key.
     tracing::debug!(%method, path, status, "http request");

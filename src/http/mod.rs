@@ -24,6 +24,7 @@ mod messages;
 mod open;
 mod password;
 mod phones;
+mod replays;
 mod request;
 mod session;
 mod sessions;
@@ -39,7 +40,7 @@ mod video;
 pub use password::{BadHash, PasswordHash, Unhashable};
 pub use phones::PhoneList;
 pub use sessions::Sessions;
-pub use settings::{Role, Secret, Settings, Token, User};
+pub use settings::{Role, Scope, Secret, Settings, Token, User};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -58,14 +59,17 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::command::{Accepted, Command};
+use crate::acd::{Floor, Presence};
+use crate::command::{Accepted, Command, StartStream};
 use crate::control::json::{MessagesView, ScopeView, SinkView, SpoolView, Timestamp};
 use crate::fragments::StreamStore;
-use crate::id::{CallId, StreamId};
+use crate::id::{AgentName, CallId, StreamId};
 use crate::net::CommandError;
 use crate::notary::Notary;
 use crate::notify::Notify;
 use audit::Audit;
+use contact::operations;
+use replays::Replays;
 
 /// How long a request's body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -108,6 +112,13 @@ pub type BanReader = Arc<dyn Fn() -> BoxFuture<'static, Option<Vec<BanView>>> + 
 /// Lifts a ban; tells whether there was one, `None` when the switch is gone.
 pub type BanLifter = Arc<dyn Fn(IpAddr) -> BoxFuture<'static, Option<bool>> + Send + Sync>;
 
+/// How queues and agents stand; `None` when the switch is gone.
+pub type FloorReader = Arc<dyn Fn() -> BoxFuture<'static, Option<Floor>> + Send + Sync>;
+
+/// Lets an agent be something else; tells whether there is such an agent, `None` when the switch is gone.
+pub type PresenceDoor =
+    Arc<dyn Fn(AgentName, Presence) -> BoxFuture<'static, Option<bool>> + Send + Sync>;
+
 /// A source that is not heard.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct BanView {
@@ -141,6 +152,14 @@ pub struct Gateway {
     pub bans: BanReader,
     /// What lifts a ban.
     pub lift_ban: BanLifter,
+    /// Where queues and agents are told.
+    pub floor: FloorReader,
+    /// What changes an agent's state.
+    pub present: PresenceDoor,
+    /// The states that agents may have beside the usual ones.
+    pub custom_states: Arc<[String]>,
+    /// How contacts are recorded, if they are.
+    pub recording: Option<StartStream>,
     /// Where the configured sinks come from; `live_streams` is filled in.
     pub sinks: SinkReader,
     /// Where what is kept for them is told.
@@ -164,6 +183,7 @@ struct Shared {
     listeners: Arc<Semaphore>,
     sign_ins: Arc<Semaphore>,
     audit: Arc<Audit>,
+    replays: Arc<Replays>,
     openapi: Arc<str>,
 }
 
@@ -199,6 +219,7 @@ pub fn router(gateway: Gateway) -> Router {
         listeners,
         sign_ins: Arc::new(Semaphore::new(SIGN_INS)),
         audit: Arc::default(),
+        replays: Arc::default(),
         openapi: openapi.into(),
     };
     let guarded = groups.into_iter().fold(Router::new(), |all, (role, routes)| {
@@ -262,6 +283,19 @@ fn open() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(contact::start))
         .routes(routes!(contact::stop))
+        .routes(routes!(operations::start_recording))
+        .routes(routes!(operations::stop_recording))
+        .routes(routes!(operations::suspend_recording))
+        .routes(routes!(operations::resume_recording))
+        .routes(routes!(operations::stop_contact))
+        .routes(routes!(operations::transfer))
+        .routes(routes!(operations::describe))
+        .routes(routes!(operations::update_attributes))
+        .routes(routes!(operations::attributes))
+        .routes(routes!(operations::list_queues))
+        .routes(routes!(operations::list_users))
+        .routes(routes!(operations::put_user_status))
+        .routes(routes!(operations::current_metrics))
         .routes(routes!(video::data_endpoint))
         .routes(routes!(video::describe))
         .routes(routes!(video::list_streams))

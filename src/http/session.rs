@@ -14,12 +14,12 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access;
 use super::error::{ApiError, ErrorBody};
 use super::password::PasswordHash;
 use super::request::Body;
 use super::sessions::{Caller, SESSION_TIME};
 use super::{Role, Shared};
+use super::{access, audit};
 
 /// The longest password that is looked at.
 const LONGEST_PASSWORD: usize = 1024;
@@ -85,9 +85,9 @@ pub(super) async fn sign_in(
     };
     let secret = sessions.open(caller.clone(), now);
     let cookie = cookie(&headers, &secret, SESSION_TIME.as_secs());
-    let mut response = ([(SET_COOKIE, cookie)], Json(SessionView::of(&caller))).into_response();
-    response.extensions_mut().insert(caller);
-    Ok(response)
+    let view = SessionView::of(&caller);
+    audit::asked_by(caller);
+    Ok(([(SET_COOKIE, cookie)], Json(view)).into_response())
 }
 
 /// Who is signed in.

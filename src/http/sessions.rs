@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::Role;
+use super::{Role, Token};
 
 /// How long a session lasts, whatever is done in it: a working day.
 pub(super) const SESSION_TIME: Duration = Duration::from_secs(12 * 3600);
@@ -36,6 +36,13 @@ pub(super) struct Caller {
     pub(super) role: Role,
     /// How it was shown: `session`, `token` or `signature`.
     pub(super) by: &'static str,
+}
+
+impl Caller {
+    /// The bearer of a token, who showed it in this way.
+    pub(super) fn with(token: &Token, by: &'static str) -> Caller {
+        Caller { name: token.id.as_str().into(), role: token.role, by }
+    }
 }
 
 /// What is known of sessions. Secrets are kept as digests, which also makes comparing them tell nothing.

@@ -22,7 +22,6 @@ use super::spool::{Depot, Identity, Spool, SpoolError, SpoolFigures, SpoolReport
 use super::stream::{Close, Letter, Stream, Told};
 use super::target::{Destinations, Reach, Target, TargetError};
 use super::voice::BackChannel;
-use super::wav::WavFile;
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
 use crate::dialect::audiosocket::AudioSocket;
 use crate::dialect::{Dialect, Format, StreamInfo};
@@ -319,7 +318,13 @@ impl Room {
             Way::Wav(directory) => {
                 let (path, tracks, rate) = (file(directory, plan), plan.tracks, format.sample_rate);
                 let wav = path.with_extension("wav");
-                let make = move || Ok(Recording::Wav(WavFile::create(&wav, tracks, rate)?));
+                let make = move || Recording::wav(&wav, tracks, rate);
+                Link::File(Box::new(FileLink::new(path.with_extension("json"), make)))
+            }
+            Way::Flac(directory) => {
+                let (path, tracks, rate) = (file(directory, plan), plan.tracks, format.sample_rate);
+                let flac = path.with_extension("flac");
+                let make = move || Recording::flac(&flac, tracks, rate);
                 Link::File(Box::new(FileLink::new(path.with_extension("json"), make)))
             }
             Way::Matroska(directory, cluster_ms) => {

@@ -21,6 +21,11 @@ pub enum Kind {
         /// Where the files go; made when it is not there.
         directory: PathBuf,
     },
+    /// The same as FLAC files.
+    Flac {
+        /// Where the files go; made when it is not there.
+        directory: PathBuf,
+    },
     /// One Matroska file per stream, a track of it for each of ours, and its manifest beside it.
     Matroska {
         /// Where the files go; made when it is not there.
@@ -39,7 +44,7 @@ impl Kind {
     pub const fn channels(&self) -> &'static [Channels] {
         match self {
             Kind::WebSocket(socket) => socket.dialect.channels(),
-            Kind::Wav { .. } => &[Channels::Stereo, Channels::Mono],
+            Kind::Wav { .. } | Kind::Flac { .. } => &[Channels::Stereo, Channels::Mono],
             Kind::AudioSocket(_) => &[Channels::Separate],
             Kind::Matroska { .. } | Kind::Store(_) => &[Channels::Separate, Channels::Mono],
             Kind::Rtp(_) | Kind::Scope => &[Channels::Separate, Channels::Mono],
@@ -53,6 +58,7 @@ impl Kind {
             Kind::Rtp(_) => &[Encoding::L16, Encoding::Pcmu, Encoding::Pcma],
             Kind::AudioSocket(_)
             | Kind::Wav { .. }
+            | Kind::Flac { .. }
             | Kind::Matroska { .. }
             | Kind::Store(_)
             | Kind::Scope => &[Encoding::L16],
@@ -70,6 +76,7 @@ impl Kind {
             },
             Kind::AudioSocket(_)
             | Kind::Wav { .. }
+            | Kind::Flac { .. }
             | Kind::Matroska { .. }
             | Kind::Store(_)
             | Kind::Scope => &SAMPLE_RATES_HZ,
@@ -83,6 +90,7 @@ impl Kind {
             Kind::AudioSocket(_)
             | Kind::Rtp(_)
             | Kind::Wav { .. }
+            | Kind::Flac { .. }
             | Kind::Matroska { .. }
             | Kind::Store(_)
             | Kind::Scope => false,
@@ -96,6 +104,7 @@ impl Kind {
             Kind::AudioSocket(_) => "audiosocket",
             Kind::Rtp(_) => "rtp",
             Kind::Wav { .. } => "wav",
+            Kind::Flac { .. } => "flac",
             Kind::Matroska { .. } => "matroska",
             Kind::Store(_) => "store",
             Kind::Scope => "scope",

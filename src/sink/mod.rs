@@ -28,7 +28,6 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod voice;
-mod wav;
 
 pub use handle::{Reaching, SinkHandle, StartError, start};
 pub use kind::Kind;

@@ -34,6 +34,7 @@ pub(super) enum Way {
     AudioSocket(Arc<Target>, Heard),
     Datagrams(Arc<Target>, u8),
     Wav(PathBuf),
+    Flac(PathBuf),
     /// Where to, and how long a cluster is in milliseconds.
     Matroska(PathBuf, u32),
     Store(StreamStore),
@@ -106,6 +107,7 @@ impl Way {
             | Way::AudioSocket(..)
             | Way::Datagrams(..)
             | Way::Wav(_)
+            | Way::Flac(_)
             | Way::Matroska(..)
             | Way::Store(_)
             | Way::Scope => Keeping::Nothing,
@@ -117,9 +119,12 @@ impl Way {
         match self {
             Way::Socket(_, dialect) => dialect.wants_silence(),
             Way::AudioSocket(..) => true,
-            Way::Datagrams(..) | Way::Wav(_) | Way::Matroska(..) | Way::Store(_) | Way::Scope => {
-                false
-            }
+            Way::Datagrams(..)
+            | Way::Wav(_)
+            | Way::Flac(_)
+            | Way::Matroska(..)
+            | Way::Store(_)
+            | Way::Scope => false,
         }
     }
 
@@ -131,6 +136,7 @@ impl Way {
             | Way::AudioSocket(..)
             | Way::Datagrams(..)
             | Way::Wav(_)
+            | Way::Flac(_)
             | Way::Matroska(..)
             | Way::Scope => None,
         }
@@ -146,7 +152,7 @@ impl Way {
             Way::Socket(target, _) | Way::AudioSocket(target, _) | Way::Datagrams(target, _) => {
                 Some(target)
             }
-            Way::Wav(_) | Way::Matroska(..) | Way::Store(_) | Way::Scope => None,
+            Way::Wav(_) | Way::Flac(_) | Way::Matroska(..) | Way::Store(_) | Way::Scope => None,
         }
     }
 }
@@ -168,6 +174,7 @@ impl Pool {
                 Way::Datagrams(Arc::new(target), rtp.payload_type)
             }
             Kind::Wav { directory } => Way::Wav(directory.clone()),
+            Kind::Flac { directory } => Way::Flac(directory.clone()),
             Kind::Matroska { directory, fragment_ms } => {
                 Way::Matroska(directory.clone(), *fragment_ms)
             }

@@ -27,7 +27,7 @@ impl Switch {
         }
         let dialog = request.to_tag().and_then(|tag| self.owners.dialog(request.call_id(), tag));
         let lives_here = dialog.is_some_and(|(call, leg)| {
-            self.calls.get(&call).is_some_and(|call| call.leg_lives_on(leg, flow))
+            self.calls.get(&call).is_some_and(|call| self.leg_lives_on(call, leg, flow))
         });
         let arrival = Arrival {
             flow,

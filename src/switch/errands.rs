@@ -105,15 +105,16 @@ impl Switch {
         response: &Response,
         now: Instant,
     ) {
-        let Farewell { line, flow } = farewell;
+        let Farewell { line, heading } = farewell;
         let Some(account) = &line.account else { return };
         let Some(request) = self.transactions.take_challenged(key) else { return };
         let (branch, cnonce) = (self.tokens.branch(), self.tokens.tag());
         let cseq = request.cseq().saturating_add(1);
-        let fresh = Fresh { branch: &branch, cseq, cnonce: &cnonce, flow: *flow };
+        let fresh = Fresh { branch: &branch, cseq, cnonce: &cnonce, flow: heading.flow() };
         let proved = again(account, &request, response, 0, fresh).ok();
         if let Some(proved) = proved {
-            self.transactions.request(Method::Bye, &branch, proved.bytes, *flow, now);
+            let heading = heading.clone();
+            self.transactions.request(Method::Bye, &branch, proved.bytes, heading, now);
         }
     }
 }

@@ -57,6 +57,9 @@ impl Switch {
         if flows.is_empty() {
             self.counters.not_found += 1;
         }
+        if self.handle_name_located(lookup, &flows, now) {
+            return;
+        }
         match self.owners.take_lookup(lookup) {
             Some(call) => {
                 self.with_call(call, now, |call, cx| call.handle_located(cx, lookup, flows));

@@ -15,6 +15,7 @@ mod info;
 mod io;
 mod lending;
 mod lookups;
+mod names;
 mod pings;
 mod preview;
 mod requests;
@@ -24,7 +25,6 @@ mod settings;
 mod tests;
 mod transfers;
 
-pub use agents::Floor;
 pub use guard::{
     Ban, BanSettings, GuardCounters, GuardSettings, Load, PressureSettings, ScannerPolicy,
 };
@@ -54,6 +54,7 @@ use ended_calls::EndedCalls;
 use errands::Errands;
 use guard::Guard;
 use lookups::Wish;
+use names::Names;
 use routing::Finder;
 
 /// How many phones a list for people has. Copying them takes about a millisecond.
@@ -86,6 +87,7 @@ pub struct Switch {
     /// The ways that places can be spoken to.
     reach: Reach,
     failures: Failures,
+    names: Names,
     /// What calls want to know before they go on.
     questions: VecDeque<Wish>,
     effects: VecDeque<Effect>,
@@ -122,6 +124,7 @@ impl Switch {
                 settings.listeners.iter().map(|listener| (listener.transport, listener.address)),
             ),
             failures: Failures::default(),
+            names: Names::default(),
             questions: VecDeque::new(),
             effects: VecDeque::new(),
             outputs: VecDeque::new(),
@@ -277,7 +280,7 @@ impl Switch {
             ports: self.ports.in_use().max(ports),
             channels: self.channels.held(),
             streams: self.sinks.live().max(streams),
-            lookups,
+            lookups: lookups + self.names.len(),
             timers: self.timers.len(),
         }
     }
@@ -358,6 +361,9 @@ impl Switch {
             match output {
                 TransactionOutput::Send { flow, bytes } => {
                     self.outputs.push_back(Output::Send { flow, bytes })
+                }
+                TransactionOutput::Locate { name, uri, host } => {
+                    self.locate_name(name, uri, host, now);
                 }
                 TransactionOutput::TimedOut { key } => self.handle_client_failure(key, true, now),
                 TransactionOutput::Unreachable { key } => {

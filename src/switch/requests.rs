@@ -78,7 +78,7 @@ impl Switch {
         let Some(owner) = self.calls.get(&call) else {
             return self.turn_away(key, &request, flow, 481, now);
         };
-        if !owner.leg_lives_on(leg, &flow) {
+        if !self.leg_lives_on(owner, leg, &flow) {
             let user = owner.party(leg).and_then(|party| party.user.clone());
             let returns = owner.leg_returns(leg, &flow, &self.transactions);
             self.counters.foreign_requests += u64::from(user.is_some() || !returns);
@@ -120,7 +120,7 @@ impl Switch {
     /// another connection when its own has closed.
     fn is_of_peer(&mut self, id: CallId, leg: LegId, flow: &Flow, now: Instant) -> bool {
         let Some(call) = self.calls.get(&id) else { return false };
-        if call.leg_lives_on(leg, flow) {
+        if self.leg_lives_on(call, leg, flow) {
             return true;
         }
         let returns = call.leg_returns(leg, flow, &self.transactions);

@@ -10,6 +10,7 @@ use sidestream::command::{Command, Origin, StartStream, Verb};
 use sidestream::dialplan::{Pattern, Route};
 use sidestream::event::Kind;
 use sidestream::id::{CallId, PortId, RequestId, TerminalId, Tracks};
+use sidestream::locate::{LookupId, Place};
 use sidestream::media::{MediaCommand, MediaEvent, PortFigures};
 use sidestream::registrar;
 use sidestream::sip::digest::Secret;
@@ -184,10 +185,18 @@ impl House {
                     }
                 }
                 Output::Reply { .. } | Output::Figures(_) | Output::Delivery(_) => {}
-                Output::Registration(_) | Output::Locate { .. } | Output::Dialog { .. } => {}
+                Output::Registration(_) | Output::Dialog { .. } => {}
+                Output::Locate { lookup, .. } => self.locate(lookup),
             }
         }
         assert_eq!(self.switch.counters().bugs, 0, "a call was ended by an error");
+    }
+
+    /// Every other name leads to the callee, and the rest nowhere.
+    fn locate(&mut self, lookup: LookupId) {
+        let place = Place { transport: Transport::Udp, remote: CALLEE.remote, name: None };
+        let places = if lookup.0.is_multiple_of(2) { vec![place] } else { Vec::new() };
+        self.switch.handle_input(Input::Located { lookup, places }, self.now);
     }
 
     /// What is sent is well-formed, and goes to somebody who spoke, is configured, or recorded its route: no other address out

@@ -29,7 +29,8 @@ class Phone:
         self.call_id, self.tag, self.cseq = secrets.token_hex(8), secrets.token_hex(4), 0
         self.to_tag, self.target, self.remote, self.to = "", f"sip:{server}", None, f"sip:nobody@{server}"
         self.talking = threading.Event()
-        self.heard = 0
+        self.sent = self.heard = 0
+        self.answer = ""
 
     def send(self, text):
         self.sip.send(text if isinstance(text, bytes) else text.encode())
@@ -71,6 +72,7 @@ class Phone:
         self.to = self.target = f"sip:{number}@{self.server}"
         body = sdp.format(port=self.rtp.getsockname()[1])
         status, text = self.ask("INVITE", headers=["Content-Type: application/sdp"], body=body)
+        self.answer = text
         self.to_tag = re.search(r"(?im)^To:.*;tag=([^;\s]+)", text)[1]
         if status < 300:
             self.target = re.search(r"(?im)^Contact: *<([^>]+)>", text)[1]
@@ -89,6 +91,7 @@ class Phone:
             header = struct.pack("!BBHII", 0x80, 0, sequence & 0xFFFF, sequence * 160 & 0xFFFFFFFF, ssrc)
             self.rtp.sendto(header + bytes([0x55]) * 160, self.remote)
             sequence, due = sequence + 1, due + 0.02
+            self.sent = sequence
             time.sleep(max(0, due - time.monotonic()))
             while True:
                 try:

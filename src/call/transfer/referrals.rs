@@ -10,7 +10,7 @@ use crate::id::LegId;
 use crate::sip::dialog::Dialog;
 use crate::sip::refer::{Notice, SIPFRAG, Subscription};
 use crate::sip::transaction::ServerKey;
-use crate::sip::{Method, Request, RequestBuilder};
+use crate::sip::{Follow, Method, Request, RequestBuilder};
 use crate::time::{Duration, Instant};
 
 /// How long a subscription lasts unless it is refreshed: longer than anybody rings.
@@ -104,6 +104,7 @@ impl Call {
                 .header("Allow", allow)
                 .body(SIPFRAG, notice.body.as_bytes())
         };
+        let follow = self.leg(id).map_or(Follow::SameHost, |leg| leg.party.follow());
         let kept = self.referrals.0.iter_mut().rfind(|referral| referral.leg == id);
         if let Some(dialog) = kept.and_then(|referral| referral.dialog.as_mut()) {
             if !cx.transactions.is_open(dialog.flow()) {
@@ -112,7 +113,8 @@ impl Call {
             let branch = cx.tokens.branch();
             let bytes = write(dialog.request(Method::Notify, &branch)).build();
             // Its answer matters to nobody: the transaction alone sees to the repetitions.
-            cx.transactions.request(Method::Notify, &branch, bytes, dialog.destination(), cx.now);
+            let heading = dialog.heading(follow);
+            cx.transactions.request(Method::Notify, &branch, bytes, heading, cx.now);
         } else if let Some(leg) = self.leg_mut(id).filter(|leg| leg.is_talking()) {
             leg.send_request(cx, call, Method::Notify, Purpose::Referral, write);
         }

@@ -4,6 +4,7 @@
 mod acd;
 mod destinations;
 mod dialplan;
+mod directories;
 mod guard;
 mod http;
 mod notary;
@@ -61,7 +62,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let media = builder.media(&file.media);
     let listeners = builder.listeners(&file.sip);
     let destinations = builder.destinations(&file, &listeners);
-    let sinks = builder.sinks(&file.sinks, &destinations);
+    let sinks = builder.sinks(&file.sinks, &file.spool, &destinations);
     let spool = builder.spool(&file.spool, &sinks);
     let streaming = builder.streaming(&file.streaming, &sinks, &names);
     let tcp = builder.tcp(&file.sip.tcp);

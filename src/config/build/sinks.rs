@@ -8,6 +8,7 @@ use crate::call;
 use crate::config::error::Flaw;
 use crate::config::file::{
     Basic, Channels, Dialect, Encoding, HeardTrack, Hearers, Reconnect, Signing, Sink, SinkKind,
+    Spool,
 };
 use crate::config::place::Place;
 use crate::control::request;
@@ -30,10 +31,18 @@ const STORE_MIB: u64 = 10_240;
 const READERS: u64 = 3;
 
 impl Builder {
-    pub(super) fn sinks(&mut self, sinks: &[Sink], destinations: &Destinations) -> Vec<Settings> {
+    pub(super) fn sinks(
+        &mut self,
+        sinks: &[Sink],
+        spool: &Spool,
+        destinations: &Destinations,
+    ) -> Vec<Settings> {
         self.check_unique("sinks", "name", sinks.iter().map(|sink| sink.name.as_str()));
         let sinks = sinks.iter().enumerate();
-        sinks.filter_map(|(index, sink)| self.sink(index, sink, destinations)).collect()
+        let sinks: Vec<_> =
+            sinks.map(|(index, sink)| self.sink(index, sink, destinations)).collect();
+        self.check_directories(&sinks, spool);
+        sinks.into_iter().flatten().collect()
     }
 
     fn sink(&mut self, index: usize, sink: &Sink, destinations: &Destinations) -> Option<Settings> {
@@ -141,7 +150,7 @@ impl Builder {
         let Some(kind) = sink.kind else {
             self.wrong(
                 place.key("kind"),
-                "a sink is of kind \"websocket\", \"audiosocket\", \"rtp\", \"wav\", \"matroska\", \"store\" or \"scope\"",
+                "a sink is of kind \"websocket\", \"audiosocket\", \"rtp\", \"wav\", \"flac\", \"matroska\", \"store\" or \"scope\"",
             );
             return None;
         };
@@ -153,6 +162,7 @@ impl Builder {
             }
             SinkKind::Rtp => self.rtp(place, sink, destinations).map(Kind::Rtp),
             SinkKind::Wav => Some(Kind::Wav { directory: self.directory(place, sink)? }),
+            SinkKind::Flac => Some(Kind::Flac { directory: self.directory(place, sink)? }),
             SinkKind::Matroska => {
                 let fragment_ms = self.fragment_ms(place, sink);
                 Some(Kind::Matroska { directory: self.directory(place, sink)?, fragment_ms })
@@ -187,7 +197,7 @@ impl Builder {
             (
                 "directory",
                 sink.directory.is_some(),
-                is_store || is_matroska || kind == SinkKind::Wav,
+                is_store || is_matroska || matches!(kind, SinkKind::Wav | SinkKind::Flac),
             ),
             ("fragment_ms", sink.fragment_ms.is_some(), is_store || is_matroska),
             ("retention_hours", sink.retention_hours.is_some(), is_store),

@@ -35,6 +35,7 @@ impl Builder {
                 Kind::AudioSocket(_)
                 | Kind::Rtp(_)
                 | Kind::Wav { .. }
+                | Kind::Flac { .. }
                 | Kind::Matroska { .. }
                 | Kind::Store(_)
                 | Kind::Scope,

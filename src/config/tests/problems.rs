@@ -33,7 +33,7 @@ fn an_unknown_key_is_told_with_its_line_and_the_nearest_known_one() {
               x test.toml has a problem
 
             Error:
-              x unknown variant `websockets`, expected one of `websocket`, `audiosocket`, `rtp`, `wav`, `matroska`, `store`, `scope`
+              x unknown variant `websockets`, expected one of `websocket`, `audiosocket`, `rtp`, `wav`, `flac`, `matroska`, `store`, `scope`
                ,-[test.toml:3:8]
              2 | name = "a"
              3 | kind = "websockets"
@@ -327,6 +327,43 @@ sample_rate = 11025
               x http: there is no API token, so nobody could use the API
               help: add [[http.tokens]] with an id and a secret
         "#]],
+    );
+}
+
+#[test]
+fn two_sinks_that_would_write_to_one_directory_are_refused_by_their_names() {
+    let sinks = |first: &str, second: &str| {
+        format!("{LEAST}[[sinks]]\nname = \"a\"\n{first}\n[[sinks]]\nname = \"b\"\n{second}\n")
+    };
+    let wav = "kind = \"wav\"\ndirectory = \"/var/lib/recordings\"";
+    let flac = "kind = \"flac\"\ndirectory = \"/var/lib/calls/../recordings/.\"";
+    refused(
+        &sinks(wav, flac),
+        expect![[r#"
+          x test.toml has a problem
+
+        Error:
+          x sinks[1].directory: the sink `a` and the sink `b` would both write to /var/lib/calls/../recordings/.
+            ,-[test.toml:11:13]
+         10 | kind = "flac"
+         11 | directory = "/var/lib/calls/../recordings/."
+            :             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+            `----
+          help: give each a directory of its own
+    "#]],
+    );
+    let below = "kind = \"store\"\ndirectory = \"/var/lib/recordings/store\"";
+    let store = "kind = \"store\"\ndirectory = \"/var/lib/recordings\"";
+    assert!(read(&sinks(store, below), &[]).is_err(), "a store owns what lies below it");
+    let wav_below = "kind = \"wav\"\ndirectory = \"/var/lib/recordings/wav\"";
+    assert!(read(&sinks(wav_below, store), &[]).is_err(), "in either order");
+    let other = "kind = \"flac\"\ndirectory = \"/var/lib/recordings/flac\"";
+    assert!(read(&sinks(wav, other), &[]).is_ok(), "files lie beside a directory");
+    let spool = format!("{}[spool]\ndirectory = \"/var/lib/recordings\"\n", sinks(wav, other));
+    let error = read(&spool, &[]).expect_err("the spool is somebody, too");
+    assert_eq!(
+        error.problems()[0].to_string(),
+        "sinks[0].directory: the spool and the sink `a` would both write to /var/lib/recordings"
     );
 }
 

@@ -6,11 +6,8 @@ const OPERATOR: &str = "an-operator-of-this-test";
 
 async fn bench_with_people() -> Bench {
     bench_with(Arc::new(half_past_nine), |settings| {
-        let token = |id: &str, secret: &str, role| Token {
-            id: id.into(),
-            secret: Secret::new(secret),
-            role,
-        };
+        let token =
+            |id: &str, secret: &str, role| Token { role, ..Token::new(id, Secret::new(secret)) };
         settings.tokens.push(token("watcher", VIEWER, Role::Viewer));
         settings.tokens.push(token("worker", OPERATOR, Role::Operator));
         let password = PasswordHash::of("correct horse").expect("it can be hashed");

@@ -13,7 +13,7 @@ use crate::dialect::native::{ManifestView, TrackView, hexadecimal};
 use crate::event::SpanKind;
 use crate::id::{Track, Tracks};
 use crate::media::Encoding;
-use crate::sink::wav::WavFile;
+use crate::sink::recording::WavFile;
 
 const LIST_LIMIT: usize = 1000;
 const PROBLEMS_LIMIT: usize = 20;

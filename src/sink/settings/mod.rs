@@ -126,6 +126,7 @@ impl Settings {
             },
             Kind::AudioSocket(_)
             | Kind::Wav { .. }
+            | Kind::Flac { .. }
             | Kind::Matroska { .. }
             | Kind::Store(_)
             | Kind::Scope => Format {

@@ -188,12 +188,18 @@ async fn what_finds_no_room_is_a_discarded_gap_and_everything_before_and_behind_
 
 #[tokio::test]
 async fn a_dialect_without_acknowledgement_gets_what_could_not_be_sent() {
+    for dialect in [DialectKind::Twilio, DialectKind::Telnyx] {
+        gets_what_could_not_be_sent(dialect).await;
+    }
+}
+
+async fn gets_what_could_not_be_sent(dialect: DialectKind) {
     let directory = tempfile::tempdir().expect("a directory");
     let (spool, limits) = on_disk(directory.path());
     let mut listener = Listener::start(Options::default()).await.expect("a free port");
     let gate = Gate::before(listener.local_addr()).await;
     gate.set_open(false);
-    let settings = complete(gate.address, DialectKind::Twilio, limits);
+    let settings = complete(gate.address, dialect, limits);
     let mut bench = Bench::with_spool(vec![settings], &spool);
     let mut fed = bench.open("asr");
     for _ in 0..100 {

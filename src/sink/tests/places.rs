@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use flac_codec::decode::{FlacSampleReader, Metadata as _};
 use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
@@ -54,6 +55,42 @@ async fn a_recording_has_a_channel_per_track_at_the_clocks_positions_and_the_man
         panic!("{json}")
     };
     assert!(cause == "request" && view.holds(), "{json}");
+}
+
+#[tokio::test]
+async fn a_flac_file_holds_the_samples_of_the_wav_file_of_the_same_stream() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let in_directory = |name: &str| directory.path().join(name);
+    let mut bench = Bench::new(vec![
+        Settings::new("wav".into(), Kind::Wav { directory: in_directory("wav") }),
+        Settings::new("flac".into(), Kind::Flac { directory: in_directory("flac") }),
+    ]);
+    let mut recorded = Vec::new();
+    for sink in ["wav", "flac"] {
+        let mut fed = bench.open(sink);
+        fed.feed(30);
+        bench.control(&fed, Control::Pause);
+        fed.feed(10);
+        bench.control(&fed, Control::Resume);
+        fed.feed(10);
+        bench.close(&fed);
+        let manifest = bench.finished(fed.stream).await.manifest.expect("a manifest");
+        let file = format!("{sink}/{}-{}.{sink}", manifest.call, manifest.stream);
+        recorded.push((in_directory(&file), manifest.clock));
+    }
+    let (wav, clock) = &recorded[0];
+    let reader = hound::WavReader::open(wav).expect("a WAV file");
+    let mut expected: Vec<i32> = reader.into_samples::<i16>().flatten().map(i32::from).collect();
+    let (flac, flac_clock) = &recorded[1];
+    let mut reader = FlacSampleReader::open(flac).expect("a FLAC file");
+    let mut samples = Vec::new();
+    reader.read_to_end(&mut samples).expect("whole frames");
+    assert_eq!((reader.total_samples(), samples.len() as u64), (Some(*flac_clock), 2 * flac_clock));
+    // The two streams ended within a tick of each other.
+    let both = 2 * (*clock).min(*flac_clock) as usize;
+    expected.truncate(both);
+    samples.truncate(both);
+    assert!(expected.len() >= 2 * 50 * 160 && expected == samples);
 }
 
 #[tokio::test]

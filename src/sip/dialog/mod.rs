@@ -23,8 +23,9 @@ pub use session_timer::{
     Agreement, Duty, IntervalTooSmall, Refresher, SessionExpires, SessionTimerSettings,
 };
 
+use crate::sip::heading::is_name;
 use crate::sip::names::Known;
-use crate::sip::{Flow, Headers, Method, Request, RequestBuilder, Response};
+use crate::sip::{Flow, Follow, Headers, Heading, Method, Request, RequestBuilder, Response};
 pub use route::RouteSet;
 use route::{dialled_flow, literal_flow};
 
@@ -228,7 +229,7 @@ impl Dialog {
         };
     }
 
-    /// Where requests of ours go.
+    /// The flow that requests of ours are written for, and take unless a name leads elsewhere.
     ///
     /// On a stream, back over the connection. Over UDP to the first Route, if that is a literal address; else to the remote target, if
     /// that is literal and on the host that the peer speaks from, for then no NAT is between us; else to the address that the
@@ -243,6 +244,22 @@ impl Dialog {
         literal_flow(&self.remote_target, &self.flow)
             .filter(|target| target.remote.ip() == self.flow.remote.ip())
             .unwrap_or(self.flow)
+    }
+
+    /// The same, where the first Route, or else the remote target, may be a name (RFC 3263): that is looked up for each request. A
+    /// connection leads to the peer whatever its name.
+    pub fn heading(&self, follow: Follow) -> Heading {
+        let otherwise = self.destination();
+        let leads = otherwise.connection.is_some() || otherwise.transport.is_websocket();
+        let (uri, host) = match (self.routes.first(), follow) {
+            (Some(route), _) => (route, None),
+            (None, Follow::Anywhere) => (self.remote_target.as_str(), None),
+            (None, Follow::SameHost) => (self.remote_target.as_str(), Some(self.flow.remote.ip())),
+        };
+        match !leads && is_name(uri) {
+            true => Heading::Name { uri: uri.to_owned(), host, otherwise },
+            false => Heading::Flow(otherwise),
+        }
     }
 
     /// Whether a request that came over `flow` is the peer's by where it came from: over the dialog's connection or from its

@@ -61,6 +61,10 @@ impl Default for TransactionTimers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientKey(pub u64);
 
+/// A name that messages wait for. Never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NameKey(pub u64);
+
 /// A request that we received and our responses. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerKey(pub u64);
@@ -108,6 +112,15 @@ pub enum TransactionOutput {
         flow: Flow,
         /// What.
         bytes: Bytes,
+    },
+    /// Find where this URI leads; the answer comes by [`Transactions::handle_located`]. What waits for it does not wait for ever.
+    Locate {
+        /// Comes back with the answer.
+        name: NameKey,
+        /// The URI.
+        uri: String,
+        /// Only a place on this host counts.
+        host: Option<std::net::IpAddr>,
     },
     /// No final response came in time (Timer B or F, or 64*T1 after CANCEL): as if 408 had come, RFC 3261 §8.1.3.1.
     TimedOut {

@@ -12,6 +12,7 @@ mod holds;
 mod hunting;
 mod long_calls;
 mod mid_call;
+mod named_contacts;
 mod offer_answer;
 mod refreshes;
 mod strangers;

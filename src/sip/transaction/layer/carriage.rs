@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use super::Transactions;
+use super::named::Held;
 use crate::sip::transaction::client::{Audience, Client};
 use crate::sip::transaction::large::{Fallback, LargeAck, LargeRequests};
 use crate::sip::transaction::machine::ClientEffects;
 use crate::sip::transaction::{ClientKey, ServerKey, TransactionOutput, derived};
-use crate::sip::{Flow, Message, Method, parse_datagram};
+use crate::sip::{Flow, Heading, Message, Method, parse_datagram};
 use crate::time::Instant;
 
 /// How many ACKs over TCP are remembered: that many dialogs at once with peers that TCP may not find.
@@ -74,7 +75,14 @@ impl Transactions {
     }
 
     /// Sends the ACK of a 2xx, or sends it again: over TCP if it is too large for a datagram.
-    pub fn acknowledge(&mut self, ack: Bytes, flow: Flow, now: Instant) {
+    pub fn acknowledge(&mut self, ack: Bytes, heading: impl Into<Heading>, now: Instant) {
+        match heading.into() {
+            Heading::Flow(flow) => self.send_ack(ack, flow, now),
+            named @ Heading::Name { .. } => self.hold(named, Held::Ack(ack), now),
+        }
+    }
+
+    pub(super) fn send_ack(&mut self, ack: Bytes, flow: Flow, now: Instant) {
         while self.large_acks.pop_front_if(|(_, ack)| ack.until <= now).is_some() {}
         let moved = self.large.carrier(&flow, ack.len(), now);
         let moved = moved.and_then(|tcp| Some((derived::over(&ack, &tcp)?, tcp)));
@@ -112,22 +120,22 @@ impl Transactions {
     /// Starts a request on its flow, or over TCP if it is too large for a datagram.
     pub(super) fn carry(
         &mut self,
+        key: ClientKey,
         method: Method,
         branch: &str,
         bytes: Bytes,
         flow: Flow,
         now: Instant,
-    ) -> ClientKey {
+    ) {
         let moved = self.large.carrier(&flow, bytes.len(), now);
         let moved = moved.and_then(|tcp| Some((derived::over(&bytes, &tcp)?, tcp)));
         let Some((moved, tcp)) = moved else {
-            return self.start_client(&method, branch, bytes, flow, Audience::User, now);
+            return self.start_client(key, &method, branch, bytes, flow, Audience::User, now);
         };
-        let key = self.start_client(&method, branch, moved, tcp, Audience::User, now);
+        self.start_client(key, &method, branch, moved, tcp, Audience::User, now);
         if let Some((client, _)) = self.clients.get_mut(key) {
             client.set_fallback(Fallback { method, bytes, flow });
         }
-        key
     }
 
     /// Sends a request over UDP that was tried over TCP for its size alone. Returns whether it was one.

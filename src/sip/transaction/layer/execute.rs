@@ -164,7 +164,8 @@ impl Transactions {
             None => Box::default(),
         };
         if let Some((branch, cancel)) = derived::cancellation(invite, &reasons) {
-            self.start_client(&Method::Cancel, &branch, cancel, flow, Audience::Layer, now);
+            let key = ClientKey(self.next_key());
+            self.start_client(key, &Method::Cancel, &branch, cancel, flow, Audience::Layer, now);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod carriage;
 mod execute;
+mod named;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -16,10 +17,12 @@ use super::matching::MatchKey;
 use super::server::Server;
 use super::table::Table;
 use super::{
-    ClientKey, Incoming, ServerKey, TransactionCounts, TransactionOutput, TransactionTimers,
+    ClientKey, Incoming, NameKey, ServerKey, TransactionCounts, TransactionOutput,
+    TransactionTimers,
 };
-use crate::sip::{ConnectionId, Flow, Method, Request, Response};
+use crate::sip::{ConnectionId, Flow, Heading, Method, Request, Response};
 use crate::time::{Instant, Timers};
+use named::{Held, Names};
 
 /// How many transactions one side may have at once: 64 seconds' worth of 2,000 calls a second, each with its INVITE and BYE.
 /// The last eighth is kept for requests within dialogs, because a BYE makes room.
@@ -37,6 +40,8 @@ const ANSWER_BYTES: usize = 2_048;
 enum Due {
     Client(ClientKey, ClientTimer),
     Server(ServerKey, ServerTimer),
+    /// A name that messages wait for.
+    Name(NameKey),
 }
 
 /// Every transaction of one switch.
@@ -54,6 +59,7 @@ pub struct Transactions {
     /// The first arrival of each request outside a dialog.
     first_arrivals: HashMap<Arc<[u8]>, ServerKey>,
     deadlines: Timers<Due>,
+    names: Names,
     large: LargeRequests,
     /// ACKs that went over TCP for their size alone, by the flow that they took.
     large_acks: VecDeque<(Flow, LargeAck)>,
@@ -80,6 +86,7 @@ impl Transactions {
             servers: Table::new(),
             first_arrivals: HashMap::new(),
             deadlines: Timers::new(),
+            names: Names::default(),
             large: LargeRequests::never(),
             large_acks: VecDeque::new(),
             connections: HashSet::new(),
@@ -199,22 +206,33 @@ impl Transactions {
         method: Method,
         branch: &str,
         bytes: Bytes,
-        flow: Flow,
+        heading: impl Into<Heading>,
         now: Instant,
     ) -> ClientKey {
-        if self.clients.len() >= self.limit {
+        let key = ClientKey(self.next_key());
+        if self.clients.len() + self.names.len() >= self.limit {
             self.refused += 1;
-            let key = ClientKey(self.next_key());
             self.outputs.push_back(TransactionOutput::Unreachable { key });
             return key;
         }
-        self.carry(method, branch, bytes, flow, now)
+        match heading.into() {
+            Heading::Flow(flow) => self.carry(key, method, branch, bytes, flow, now),
+            named @ Heading::Name { .. } => {
+                let branch = branch.into();
+                let held = Held::Request { key, method, branch, bytes, is_cancelled: false };
+                self.hold(named, held, now);
+            }
+        }
+        key
     }
 
     /// Takes an INVITE back, RFC 3261 §9.1: the CANCEL waits for a provisional response, and its own transaction is kept
     /// inside. The INVITE still ends with its final response, or with `TimedOut` when none comes within 64*T1. Returns whether
     /// there was something to cancel.
     pub fn cancel(&mut self, key: ClientKey, now: Instant) -> bool {
+        if self.names.cancel(key) {
+            return true;
+        }
         let mut cancelled = false;
         self.step_client(key, None, now, |client, pace, effects| {
             cancelled = client.cancel(pace, effects);
@@ -233,6 +251,9 @@ impl Transactions {
     /// Forgets a request inside a dialog: that is over, and nothing is sent in it any more. An INVITE that has had a response is left
     /// alone, for it needs its end. Returns whether something was forgotten.
     pub fn abandon(&mut self, key: ClientKey) -> bool {
+        if self.names.abandon(key) {
+            return true;
+        }
         let is_open = self.clients.get(key).is_some_and(|(client, _)| client.is_forgettable());
         is_open && self.clients.remove(key).is_some()
     }
@@ -295,6 +316,7 @@ impl Transactions {
                         server.handle_expired(timer, pace, effects);
                     });
                 }
+                Due::Name(name) => self.handle_located(name, None, now),
             }
         }
     }
@@ -312,7 +334,7 @@ impl Transactions {
     /// What is held and what was turned away.
     pub fn counts(&self) -> TransactionCounts {
         TransactionCounts {
-            client: self.clients.len(),
+            client: self.clients.len() + self.names.len(),
             server: self.servers.len(),
             kept_bytes: self.kept_bytes,
             refused: self.refused,
@@ -390,22 +412,22 @@ impl Transactions {
         stored
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a transaction is made of that many parts")]
     fn start_client(
         &mut self,
+        key: ClientKey,
         method: &Method,
         branch: &str,
         bytes: Bytes,
         flow: Flow,
         audience: Audience,
         now: Instant,
-    ) -> ClientKey {
-        let key = ClientKey(self.next_key());
+    ) {
         let matched_by = MatchKey::client(method, branch).to_stored();
         let mut effects = ClientEffects::new();
         let client = Client::start(method, bytes, audience, &self.pace(&flow), &mut effects);
         self.clients.insert(key, matched_by, flow, client);
         self.execute_client(key, effects, flow, audience, None, now);
-        key
     }
 
     fn pace(&self, flow: &Flow) -> Pace {
@@ -416,6 +438,7 @@ impl Transactions {
     #[cfg(test)]
     pub(super) fn holds_nothing(&self) -> bool {
         self.clients.is_empty()
+            && self.names.len() == 0
             && self.servers.is_empty()
             && self.first_arrivals.is_empty()
             && self.deadlines.is_empty()

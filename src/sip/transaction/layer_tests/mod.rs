@@ -127,6 +127,7 @@ impl Bench {
         std::iter::from_fn(|| self.layer.poll_output())
             .map(|output| match output {
                 TransactionOutput::Send { bytes, .. } => first_line(&bytes),
+                TransactionOutput::Locate { uri, .. } => format!("where is {uri}"),
                 TransactionOutput::TimedOut { .. } => "timed out".into(),
                 TransactionOutput::Unreachable { .. } => "unreachable".into(),
                 TransactionOutput::Unacknowledged { .. } => "unacknowledged".into(),

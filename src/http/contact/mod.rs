@@ -1,16 +1,21 @@
 //! The contact API: boto3's `connect` client with another `endpoint_url`, or anybody with a token.
 
+pub(super) mod operations;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
+use serde::Serialize;
+
+use super::access::Effect;
 use super::error::ApiError;
 use super::request::{Body, fresh_request_id};
-use super::sessions::Caller;
-use super::sigv4::SignatureError;
-use super::{Role, Shared, access};
+use super::settings::Scope;
+use super::sigv4::{SignatureError, SignedRequest};
+use super::{Shared, access};
 use crate::command::{Accepted, Command, Origin, Verb};
 use crate::control::contact::{
     self, ContactErrorView, ContactRefusal, ContactRequest, ContactSuccessView,
@@ -43,10 +48,7 @@ pub(super) async fn start(
     headers: HeaderMap,
     body: Result<Body, ApiError>,
 ) -> Response {
-    match admit(&shared, &uri, &headers, body) {
-        Ok((body, caller)) => of(caller, answer(started(&shared, &body).await)),
-        Err(refusal) => answer(Err(refusal)),
-    }
+    answer(started(&shared, &uri, &headers, body).await)
 }
 
 /// Stops a stream. Stopping a stream that has ended succeeds.
@@ -60,14 +62,17 @@ pub(super) async fn stop(
     headers: HeaderMap,
     body: Result<Body, ApiError>,
 ) -> Response {
-    match admit(&shared, &uri, &headers, body) {
-        Ok((body, caller)) => of(caller, answer(stopped(&shared, &body).await)),
-        Err(refusal) => answer(Err(refusal)),
-    }
+    answer(stopped(&shared, &uri, &headers, body).await)
 }
 
-async fn started(shared: &Shared, body: &Bytes) -> Answer {
-    let accepted = ask(shared, contact::start(body)?).await?;
+async fn started(
+    shared: &Shared,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Result<Body, ApiError>,
+) -> Answer {
+    let body = admit(shared, &Method::POST, uri, headers, body, Scope::Streams)?;
+    let accepted = ask(shared, contact::start(&body)?).await?;
     let Some(stream) = accepted.streams.first() else {
         return Err(ContactRefusal::new(
             ContactError::InternalService,
@@ -77,8 +82,14 @@ async fn started(shared: &Shared, body: &Bytes) -> Answer {
     Ok(contact::started(stream.stream, now(shared)))
 }
 
-async fn stopped(shared: &Shared, body: &Bytes) -> Answer {
-    let request = contact::stop(body)?;
+async fn stopped(
+    shared: &Shared,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Result<Body, ApiError>,
+) -> Answer {
+    let body = admit(shared, &Method::POST, uri, headers, body, Scope::Streams)?;
+    let request = contact::stop(&body)?;
     let stream = stream_name(&request);
     ask(shared, request).await?;
     Ok(contact::stopped(&stream, now(shared)))
@@ -87,14 +98,23 @@ async fn stopped(shared: &Shared, body: &Bytes) -> Answer {
 /// Lets a request pass that is signed by somebody known here, or presents a token.
 fn admit(
     shared: &Shared,
+    method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
     body: Result<Body, ApiError>,
-) -> Result<(Bytes, Caller), ContactRefusal> {
+    scope: Scope,
+) -> Result<Bytes, ContactRefusal> {
     let Body(body) =
         body.map_err(|error| ContactRefusal::new(ContactError::InvalidRequest, error.to_string()))?;
-    match access::admit_signed(&shared.gateway, SERVICE, Role::Operator, uri, headers, &body) {
-        Ok(caller) => Ok((body, caller)),
+    let signed = SignedRequest { service: SERVICE, method, uri, headers, body: &body };
+    let is_read = *method == Method::GET || uri.path().starts_with("/metrics/");
+    let effect = if is_read { Effect::Reads } else { Effect::Changes };
+    match access::admit_signed(shared, &signed, effect) {
+        Ok(token) if token.scopes.contains(&scope) => Ok(body),
+        Ok(token) => Err(ContactRefusal::new(
+            ContactError::AccessDenied,
+            format!("the key `{}` has not the scope `{}`", token.id, scope.as_str()),
+        )),
         Err(error) => {
             let kind = match error {
                 SignatureError::Unsigned | SignatureError::UnknownKey => {
@@ -102,8 +122,9 @@ fn admit(
                 }
                 SignatureError::Malformed(_)
                 | SignatureError::Skewed
+                | SignatureError::Replayed
                 | SignatureError::Mismatch => ContactError::InvalidSignature,
-                SignatureError::Forbidden(_) => ContactError::AccessDenied,
+                SignatureError::Forbidden => ContactError::AccessDenied,
             };
             Err(ContactRefusal::new(kind, error.to_string()))
         }
@@ -133,13 +154,7 @@ fn now(shared: &Shared) -> String {
     (shared.gateway.wall)().to_string()
 }
 
-/// The answer with its asker, for the audit.
-fn of(caller: Caller, mut answer: Response) -> Response {
-    answer.extensions_mut().insert(caller);
-    answer
-}
-
-fn answer(answer: Answer) -> Response {
+fn answer<T: Serialize>(answer: Result<T, ContactRefusal>) -> Response {
     let mut response = match answer {
         Ok(view) => Json(view).into_response(),
         Err(refusal) => {
