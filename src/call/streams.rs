@@ -155,7 +155,7 @@ impl Call {
                 self.tell_of(cx, Some(id), kind, Cause::Policy, Origin::Sink);
             }
             SinkEvent::Asked { verb, .. } if is_open => self.handle_ask(cx, id, sink, verb),
-            SinkEvent::Asked { .. } => {}
+            SinkEvent::Asked { .. } | SinkEvent::Recording { .. } => {}
             SinkEvent::Figures { figures, .. } => {
                 cx.effects.push_back(Effect::TerminalFigures { terminal, figures })
             }

@@ -14,7 +14,9 @@ use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
 use super::arrears::Arrears;
-use super::link::{DatagramLink, FileLink, Link, Look, MemoryLink, SocketLink};
+use super::link::{
+    DatagramLink, FileLink, Link, Look, MemoryLink, RecorderLink, RecordingDesk, SocketLink,
+};
 use super::matroska::{MatroskaFile, StoredStream};
 use super::outbox::{Keeping, Live, Outbox};
 use super::pool::{Place, Pool, PoolFigures, Way};
@@ -28,14 +30,14 @@ use super::stream::{Close, Ending, Letter, Stream, Told};
 use super::target::{Destinations, Reach, Target, TargetError};
 use super::voice::BackChannel;
 use super::wav::WavFile;
-use crate::call::{SinkCommand, SinkEvent, StreamPlan};
+use crate::call::{RecordedFormat, RecordingNews, SinkCommand, SinkEvent, StreamPlan};
 use crate::dialect::audiosocket::AudioSocket;
 use crate::dialect::{Dialect, Format, StreamInfo};
 use crate::event::Cause;
 use crate::fragments::{Begin, StreamStore};
 use crate::id::{SinkName, TerminalId};
 use crate::matroska::Head;
-use crate::media::{Assembler, AssemblyPlan, Control};
+use crate::media::{Assembler, AssemblyPlan, Control, Encoding};
 use crate::net::{Clock, DnsSettings, HostNames};
 use crate::time::Instant;
 
@@ -126,6 +128,8 @@ struct Room {
 struct Mailbox {
     letters: mpsc::Sender<Letter>,
     close: watch::Sender<Option<Close>>,
+    /// How the terminal's recording session stands; the newest counts.
+    news: watch::Sender<Option<RecordingNews>>,
     pool: Arc<Pool>,
 }
 
@@ -133,6 +137,7 @@ struct Mailbox {
 struct Inbox {
     letters: mpsc::Receiver<Letter>,
     closed: watch::Receiver<Option<Close>>,
+    news: watch::Receiver<Option<RecordingNews>>,
 }
 
 impl SinkHandle {
@@ -142,6 +147,11 @@ impl SinkHandle {
         match command {
             SinkCommand::Open(plan) => self.open(*plan),
             SinkCommand::Control { terminal, at, control } => self.control(terminal, at, control),
+            SinkCommand::Recording { terminal, news } => {
+                if let Some(mailbox) = self.0.terminals.get(&terminal) {
+                    mailbox.news.send_replace(Some(news));
+                }
+            }
             SinkCommand::Close { terminal, at, cause } => self.close(terminal, Close { at, cause }),
         }
     }
@@ -196,8 +206,10 @@ impl SinkHandle {
         };
         let (letters, letter_box) = mpsc::channel(LETTERS_LIMIT);
         let (close, closed) = watch::channel(None);
-        self.0.terminals.insert(terminal, Mailbox { letters, close, pool: Arc::clone(&pool) });
-        let inbox = Inbox { letters: letter_box, closed };
+        let (news, told) = watch::channel(None);
+        let mailbox = Mailbox { letters, close, news, pool: Arc::clone(&pool) };
+        self.0.terminals.insert(terminal, mailbox);
+        let inbox = Inbox { letters: letter_box, closed, news: told };
         self.0.runtime.spawn(run(Arc::clone(&self.0), plan, pool, inbox, place));
     }
 
@@ -305,7 +317,7 @@ impl Room {
         let format = pool.settings.effective_format();
         plan.tracks = format.channels.narrow(plan.tracks);
         let (keeping, gaps_as_silence) = (pool.way.keeping(), pool.way.wants_silence());
-        let link = self.link(&plan, &pool, format);
+        let link = self.link(&plan, &pool, format, inbox.news);
         let voices = std::mem::take(&mut plan.voices);
         let back_channel = BackChannel::new(voices, format.encoding);
         Stream {
@@ -353,74 +365,6 @@ impl Room {
         Some(socket(*terminal, target, dialect, pool))
     }
 
-    fn link(&self, plan: &StreamPlan, pool: &Pool, format: Format) -> Link {
-        match &pool.way {
-            Way::Socket(target, dialect) => {
-                let dialect = Dialect::new(*dialect, self.info(plan, format));
-                socket(plan.terminal, target, dialect, pool)
-            }
-            Way::AudioSocket(target, heard) => {
-                let audio_socket = AudioSocket::new(&self.info(plan, format), *heard);
-                socket(plan.terminal, target, Dialect::AudioSocket(audio_socket), pool)
-            }
-            Way::Datagrams(target, payload_type) => {
-                let look = Look {
-                    stream: plan.terminal.stream,
-                    tracks: plan.tracks,
-                    start: plan.start,
-                    sample_rate: format.sample_rate,
-                    encoding: format.encoding,
-                    payload_type: *payload_type,
-                };
-                let (target, reconnect) = (Arc::clone(target), pool.settings.reconnect);
-                Link::Datagram(Box::new(DatagramLink::new(target, look, self.clock, reconnect)))
-            }
-            Way::Wav(directory) => {
-                let (path, tracks, rate) = (file(directory, plan), plan.tracks, format.sample_rate);
-                let wav = path.with_extension("wav");
-                let make = move || Ok(Recording::Wav(WavFile::create(&wav, tracks, rate)?));
-                Link::File(Box::new(FileLink::new(path.with_extension("json"), make)))
-            }
-            Way::Matroska(directory, cluster_ms) => {
-                let (path, head) = (file(directory, plan), self.head(plan, format));
-                let (mkv, cluster_ms) = (path.with_extension("mkv"), *cluster_ms);
-                let make =
-                    move || Ok(Recording::Matroska(MatroskaFile::create(&mkv, &head, cluster_ms)?));
-                Link::File(Box::new(FileLink::new(path.with_extension("json"), make)))
-            }
-            Way::Store(store) => {
-                let manifest = store.manifest_path(plan.call, plan.terminal);
-                let head = self.head(plan, format);
-                let begin = Begin { call: plan.call, terminal: plan.terminal, head };
-                let store = store.clone();
-                let make = move || Ok(Recording::Store(StoredStream::begin(&store, begin)?));
-                Link::File(Box::new(FileLink::new(manifest, make)))
-            }
-            Way::Scope => Link::Memory(MemoryLink::new(self.scope.begin(plan, format.sample_rate))),
-        }
-    }
-
-    /// When the stream's clock stood at 0, in milliseconds since 1970.
-    fn started_at_unix_ms(&self, plan: &StreamPlan) -> u64 {
-        let since_1970 = self.clock.unix(plan.start).duration_since(UNIX_EPOCH).unwrap_or_default();
-        since_1970.as_millis() as u64
-    }
-
-    /// What a Matroska file or fragment says of the stream, in the words of Amazon Connect's.
-    fn head(&self, plan: &StreamPlan, format: Format) -> Head {
-        let tag = |name: &str, text: String| (name.to_owned(), text);
-        Head {
-            tracks: plan.tracks,
-            sample_rate: format.sample_rate,
-            started_at_unix_ms: self.started_at_unix_ms(plan),
-            tags: vec![
-                tag("ContactId", plan.call.to_string()),
-                tag("InstanceId", INSTANCE.to_owned()),
-                tag("SIDESTREAM_STREAM", plan.terminal.stream.to_string()),
-            ],
-        }
-    }
-
     fn info(&self, plan: &StreamPlan, format: Format) -> StreamInfo {
         StreamInfo {
             call: plan.call,
@@ -437,16 +381,6 @@ impl Room {
             attributes: plan.attributes.clone(),
         }
     }
-}
-
-/// A file of this stream, without extension.
-fn file(directory: &Path, plan: &StreamPlan) -> PathBuf {
-    directory.join(format!("{}-{}", plan.call, plan.terminal))
-}
-
-fn socket(terminal: TerminalId, target: &Arc<Target>, dialect: Dialect, pool: &Pool) -> Link {
-    let (stream, reconnect) = (terminal.to_string(), pool.settings.seeking());
-    Link::Socket(Box::new(SocketLink::new(Arc::clone(target), stream, dialect, reconnect)))
 }
 
 fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: bool) -> Assembler {

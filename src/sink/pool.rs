@@ -14,6 +14,7 @@ use crate::dialect::DialectKind;
 use crate::dialect::audiosocket::Heard;
 use crate::fragments::StreamStore;
 use crate::id::SinkName;
+use crate::trunk::Account;
 
 /// One configured sink at run time.
 pub(super) struct Pool {
@@ -33,11 +34,18 @@ pub(super) enum Way {
     Socket(Arc<Target>, DialectKind),
     AudioSocket(Arc<Target>, Heard),
     Datagrams(Arc<Target>, u8),
+    Recorder(Arc<Target>, Recording),
     Wav(PathBuf),
     /// Where to, and how long a cluster is in milliseconds.
     Matroska(PathBuf, u32),
     Store(StreamStore),
     Scope,
+}
+
+/// How recording sessions are asked for.
+pub(super) struct Recording {
+    pub(super) payload_type: u8,
+    pub(super) account: Option<Account>,
 }
 
 /// Sums since the start, for metrics.
@@ -105,6 +113,7 @@ impl Way {
             )
             | Way::AudioSocket(..)
             | Way::Datagrams(..)
+            | Way::Recorder(..)
             | Way::Wav(_)
             | Way::Matroska(..)
             | Way::Store(_)
@@ -117,9 +126,12 @@ impl Way {
         match self {
             Way::Socket(_, dialect) => dialect.wants_silence(),
             Way::AudioSocket(..) => true,
-            Way::Datagrams(..) | Way::Wav(_) | Way::Matroska(..) | Way::Store(_) | Way::Scope => {
-                false
-            }
+            Way::Datagrams(..)
+            | Way::Recorder(..)
+            | Way::Wav(_)
+            | Way::Matroska(..)
+            | Way::Store(_)
+            | Way::Scope => false,
         }
     }
 
@@ -130,6 +142,7 @@ impl Way {
             Way::Socket(..)
             | Way::AudioSocket(..)
             | Way::Datagrams(..)
+            | Way::Recorder(..)
             | Way::Wav(_)
             | Way::Matroska(..)
             | Way::Scope => None,
@@ -143,9 +156,10 @@ impl Way {
 
     fn target(&self) -> Option<&Target> {
         match self {
-            Way::Socket(target, _) | Way::AudioSocket(target, _) | Way::Datagrams(target, _) => {
-                Some(target)
-            }
+            Way::Socket(target, _)
+            | Way::AudioSocket(target, _)
+            | Way::Datagrams(target, _)
+            | Way::Recorder(target, _) => Some(target),
             Way::Wav(_) | Way::Matroska(..) | Way::Store(_) | Way::Scope => None,
         }
     }
@@ -166,6 +180,11 @@ impl Pool {
             Kind::Rtp(rtp) => {
                 let target = Target::datagrams(&rtp.address, reach, timeout, reconnect);
                 Way::Datagrams(Arc::new(target), rtp.payload_type)
+            }
+            Kind::Siprec(siprec) => {
+                let target = Target::recorders(&siprec.servers, reach, timeout, reconnect);
+                let (payload_type, account) = (siprec.payload_type, siprec.account.clone());
+                Way::Recorder(Arc::new(target), Recording { payload_type, account })
             }
             Kind::Wav { directory } => Way::Wav(directory.clone()),
             Kind::Matroska { directory, fragment_ms } => {
