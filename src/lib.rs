@@ -3,6 +3,7 @@
 //! Two pure machines, [`switch`] (signalling and calls) and [`media`] (the relay), are driven by a thin shell of sockets,
 //! clocks and tasks. `ARCHITECTURE.md` is the map.
 
+pub mod acd;
 pub mod call;
 pub mod codec;
 pub mod command;
@@ -41,6 +42,8 @@ pub mod notary;
 pub mod notify;
 #[cfg(feature = "server")]
 pub mod phone;
+#[cfg(feature = "server")]
+pub mod records;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

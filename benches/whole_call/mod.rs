@@ -140,7 +140,8 @@ impl House {
                     Output::Media { command, .. } => self.relay.handle_command(command, self.now),
                     Output::Dialog { call, call_id } => self.trace.attribute(call, &call_id),
                     Output::Locate { .. } | Output::Sink(_) | Output::Reply { .. } => {}
-                    Output::Event(_) | Output::Figures(_) | Output::Registration(_) => {}
+                    Output::Event(_) | Output::Delivery(_) | Output::Name { .. } => {}
+                    Output::Figures(_) | Output::Registration(_) => {}
                 }
             }
             let Some(event) = self.relay.poll_event() else { return };
@@ -205,6 +206,9 @@ pub(crate) fn settings() -> Settings {
             ..GuardSettings::default()
         },
         registrar: registrar::Settings::default(),
+        acd: Default::default(),
+        hours: Default::default(),
+        star_codes: Default::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of("10.0.0.1".parse().expect("an address"))],
             hang_up_on_media_timeout: false,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::recorder_port::{RecordingAsk, RecordingNews};
 use crate::command::PauseAs;
-use crate::event::{Cause, Manifest};
+use crate::event::{Cause, Delivery, Manifest, SpanKind};
 use crate::id::{CallId, SinkName, TerminalId, Track, Tracks};
 use crate::media::{Control, PayloadMap, TapReader, VoiceWriter};
 use crate::time::Instant;
@@ -135,7 +135,7 @@ pub enum SinkEvent {
         /// The sums since its start.
         figures: StreamFigures,
     },
-    /// The terminal has left the sink room; exactly one per [`SinkCommand::Open`], and the last event of the terminal.
+    /// The terminal has left the sink room; exactly one per [`SinkCommand::Open`], and the last event of the terminal for its call.
     Finished {
         /// The terminal.
         terminal: TerminalId,
@@ -144,6 +144,9 @@ pub enum SinkEvent {
         /// The account of every sample; `None` when no timeline was ever begun (the sink's name is unknown, its pool is full).
         manifest: Option<Arc<Manifest>>,
     },
+    /// What becomes of what the sink is owed. It is the server's and not the call's, and comes behind the terminal's
+    /// [`Finished`](SinkEvent::Finished).
+    Delivery(Delivery),
 }
 
 impl SinkEvent {
@@ -159,6 +162,7 @@ impl SinkEvent {
             | SinkEvent::Recording { terminal, .. }
             | SinkEvent::Figures { terminal, .. }
             | SinkEvent::Finished { terminal, .. } => *terminal,
+            SinkEvent::Delivery(delivery) => delivery.terminal,
         }
     }
 }
@@ -196,6 +200,12 @@ pub struct StreamFigures {
     pub said_samples: u64,
     /// Samples that it said and that were given up, because too much waited to be heard.
     pub unsaid_samples: u64,
+    /// RTP packets that were taken from the tap, both tracks together.
+    pub packets: u64,
+    /// Samples of each kind of span so far, both tracks together, in the order of [`SpanKind::ALL`].
+    pub spans: [u64; SpanKind::ALL.len()],
+    /// How long audio that left in the last second was under way in here at most, from its packet's arrival.
+    pub delay_ms: u64,
     /// How long the oldest frame that waits for the sink has waited.
     pub lag_ms: u64,
     /// Bytes that are spooled for the sink, in memory.

@@ -162,6 +162,8 @@ impl Call {
             SinkEvent::Finished { cause, manifest, .. } => {
                 self.handle_finished(cx, terminal, cause, manifest)
             }
+            // The switch tells it, whether there is a call or not.
+            SinkEvent::Delivery(_) => {}
         }
     }
 

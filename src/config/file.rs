@@ -32,12 +32,18 @@ section!(File {
     log: Log = Log::default(),
     trace: Trace = Trace::default(),
     notary: Notary = Notary::default(),
+    cdr: Cdr = Cdr::default(),
     users: Vec<User> = Vec::new(),
     peers: Vec<Peer> = Vec::new(),
     trunks: Vec<Trunk> = Vec::new(),
     routes: Vec<Route> = Vec::new(),
     sinks: Vec<Sink> = Vec::new(),
     spool: Spool = Spool::default(),
+    acd: Acd = Acd::default(),
+    hours: BTreeMap<String, Hours> = BTreeMap::new(),
+    queues: BTreeMap<String, Queue> = BTreeMap::new(),
+    routing_profiles: BTreeMap<String, RoutingProfile> = BTreeMap::new(),
+    agents: BTreeMap<String, Agent> = BTreeMap::new(),
 });
 
 section!(Sip {
@@ -201,6 +207,15 @@ section!(Trace {
 
 section!(Hep { collector: Option<String> = None, agent: u64 = 1, key: Option<String> = None });
 
+section!(Cdr {
+    path: Option<String> = None,
+    rotate_mib: u64 = 64,
+    rotate_daily: bool = true,
+    keep_files: u64 = 0,
+    sync_ms: u64 = 1_000,
+    start_records: bool = true,
+});
+
 section!(Notary { key: Option<String> = None, ledger: Option<String> = None });
 
 section!(User {
@@ -335,6 +350,7 @@ section!(Sink {
     addresses: Vec<String> = Vec::new(),
     track: Option<HeardTrack> = None,
     payload_type: Option<u64> = None,
+    account: Option<Account> = None,
     directory: Option<String> = None,
     fragment_ms: Option<u64> = None,
     retention_hours: Option<u64> = None,
@@ -382,4 +398,33 @@ section!(Reconnect {
     failures: u64 = 5,
     rest_ms: u64 = 2_000,
     connects_per_s: u64 = 200,
+});
+
+section!(Acd {
+    custom_states: Vec<String> = Vec::new(),
+    missed_rest_s: u64 = 10,
+    missed_limit: u64 = 3,
+    star_codes: BTreeMap<String, String> = BTreeMap::new(),
+});
+
+section!(Queue {
+    description: String = String::new(),
+    hours: Option<String> = None,
+    limit: u64 = 1_000,
+    longest_wait_s: Option<u64> = None,
+    overflow: Option<String> = None,
+    ring_s: u64 = 20,
+    handling_s: u64 = 180,
+});
+
+section!(RoutingProfile { queues: Vec<Served> = Vec::new() });
+
+section!(Served { queue: String = String::new(), priority: u64 = 1, delay_s: u64 = 0 });
+
+section!(Agent {
+    user: Option<String> = None,
+    profile: String = String::new(),
+    state: String = "offline".into(),
+    work_s: u64 = 0,
+    work_until_told: bool = false,
 });

@@ -27,6 +27,7 @@ use crate::http;
 use crate::net::NetSettings;
 use crate::notary;
 use crate::notify::BoardLimits;
+use crate::records;
 use crate::sink;
 use crate::store;
 use crate::switch::{self, Listener};
@@ -51,6 +52,8 @@ pub struct Config {
     pub store: Option<store::Settings>,
     /// What signs the manifests.
     pub notary: notary::Settings,
+    /// Where call records go.
+    pub records: Option<records::Settings>,
     /// The API.
     pub http: http::Settings,
     /// How long ended calls stay readable.

@@ -1,12 +1,15 @@
 //! Everything a call tells, each with its cause.
 //!
 //! One bus: events of a call are strictly ordered by `seq`, a call ends with exactly one [`Kind::CallEnded`], and each of its
-//! streams ends with exactly one [`Kind::StreamEnded`], which comes before it.
+//! streams ends with exactly one [`Kind::StreamEnded`], which comes before it. What a sink is owed beyond that is told by the server as
+//! [`Delivery`].
 
+mod delivery;
 mod manifest;
 
 use std::sync::Arc;
 
+pub use delivery::{Delivery, DeliveryOutcome};
 pub use manifest::{Manifest, ManifestError, Span, SpanKind, TrackManifest};
 
 use crate::command::{Denied, Origin};

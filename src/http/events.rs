@@ -19,9 +19,9 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
 use super::{Shared, request};
-use crate::control::json::EventView;
+use crate::control::json::{DeliveryView, EventView};
 use crate::id::CallId;
-use crate::notify::{Heard, Subscription};
+use crate::notify::{Heard, News, Subscription};
 
 /// How often a silent connection is proven alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -100,6 +100,7 @@ struct Feed {
 /// What a listener is told next.
 enum Line {
     Event(Box<EventView>),
+    Delivery(Box<DeliveryView>),
     Missed(u64),
 }
 
@@ -124,12 +125,16 @@ impl Feed {
             };
             match heard {
                 Heard::Missed(missed) => return Some(Line::Missed(missed)),
-                Heard::Event(told) if self.call.is_none_or(|call| call == told.event.call) => {
-                    return Some(Line::Event(Box::new(EventView::new(
-                        told.number,
-                        told.at,
-                        &told.event,
-                    ))));
+                Heard::Event(told) if self.call.is_none_or(|call| call == told.news.call()) => {
+                    let (number, at) = (told.number, told.at);
+                    return Some(match &told.news {
+                        News::Event(event) => {
+                            Line::Event(Box::new(EventView::new(number, at, event)))
+                        }
+                        News::Delivery(delivery) => {
+                            Line::Delivery(Box::new(DeliveryView::new(number, at, delivery)))
+                        }
+                    });
                 }
                 Heard::Event(_) => {}
             }
@@ -174,6 +179,7 @@ impl Line {
     fn to_json(&self) -> String {
         let json = match self {
             Line::Event(event) => serde_json::to_string(event),
+            Line::Delivery(delivery) => serde_json::to_string(delivery),
             Line::Missed(missed) => {
                 serde_json::to_string(&Missed { kind: "missed", missed: *missed })
             }
@@ -185,6 +191,7 @@ impl Line {
         let event = SseEvent::default().data(self.to_json());
         match self {
             Line::Event(view) => event.event(view.kind.name()).id(view.number.to_string()),
+            Line::Delivery(view) => event.event(view.kind).id(view.number.to_string()),
             Line::Missed(_) => event.event("missed"),
         }
     }

@@ -154,6 +154,21 @@ text_id! {
 }
 
 text_id! {
+    /// The name of a configured queue, in which contacts wait for an agent.
+    QueueName
+}
+
+text_id! {
+    /// The name of a configured agent: a person with a phone, who takes contacts.
+    AgentName
+}
+
+text_id! {
+    /// The name of a configured routing profile: which queues an agent serves, and in which order.
+    ProfileName
+}
+
+text_id! {
     /// The identity that a requester gives its request: the same id twice changes nothing.
     RequestId
 }

@@ -26,6 +26,8 @@ pub(super) struct PacketCounts {
 pub(super) struct Account {
     /// Without hole or overlap from 0; neighbours differ in kind.
     spans: Vec<Span>,
+    /// Samples of each kind, by its number in [`SpanKind::ALL`]: what `spans` sums up to, without a walk.
+    sums: [u64; SpanKind::ALL.len()],
     hash: Sha256,
     /// Given, not yet hashed, in order of position.
     unsettled: VecDeque<(u64, Bytes)>,
@@ -40,6 +42,7 @@ impl Account {
     /// Adds `samples` of `kind` at the end.
     pub(super) fn append(&mut self, kind: SpanKind, samples: u64) {
         let start = self.end();
+        self.add(kind, samples);
         push_merged(&mut self.spans, Span { kind, start, samples });
     }
 
@@ -67,14 +70,37 @@ impl Account {
             push_merged(&mut pieces, piece(span.kind, inside.end..end_of(span)));
         }
         self.spans.splice(affected, pieces);
+        self.take(from, moved);
+        self.add(to, moved);
         moved
     }
 
     /// Forgets what lies at `end` and behind it.
     pub(super) fn truncate(&mut self, end: u64) {
-        self.spans.retain(|span| span.start < end);
-        if let Some(last) = self.spans.last_mut() {
-            last.samples = last.samples.min(end - last.start);
+        while let Some(last) = self.spans.pop_if(|span| end_of(span) > end) {
+            let left = Span { samples: end.saturating_sub(last.start), ..last };
+            self.take(last.kind, last.samples - left.samples);
+            push_merged(&mut self.spans, left);
+            if left.samples > 0 {
+                return;
+            }
+        }
+    }
+
+    /// Samples of each kind so far, in the order of [`SpanKind::ALL`].
+    pub(super) fn sums(&self) -> [u64; SpanKind::ALL.len()] {
+        self.sums
+    }
+
+    fn add(&mut self, kind: SpanKind, samples: u64) {
+        if let Some(sum) = self.sums.get_mut(kind as usize) {
+            *sum += samples;
+        }
+    }
+
+    fn take(&mut self, kind: SpanKind, samples: u64) {
+        if let Some(sum) = self.sums.get_mut(kind as usize) {
+            *sum -= samples;
         }
     }
 
@@ -164,10 +190,13 @@ mod tests {
 
     fn spans(account: &Account) -> Vec<(SpanKind, u64)> {
         let mut expected = 0;
+        let mut sums = [0; SpanKind::ALL.len()];
         for span in &account.spans {
             assert_eq!(span.start, expected, "spans follow each other");
             expected = end_of(span);
+            sums[span.kind as usize] += span.samples;
         }
+        assert_eq!(account.sums, sums);
         account.spans.iter().map(|span| (span.kind, span.samples)).collect()
     }
 

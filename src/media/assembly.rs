@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use crate::event::Manifest;
+use crate::event::{Manifest, SpanKind};
 use crate::id::Track;
 use crate::time::Instant;
 
@@ -137,6 +137,16 @@ impl Assembler {
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.line.track() == track) {
             lane.line.account.settle(position);
         }
+    }
+
+    /// What came of the tracks together so far: RTP packets, and samples of each kind of span in the order of [`SpanKind::ALL`].
+    pub fn sums(&self) -> (u64, [u64; SpanKind::ALL.len()]) {
+        let mut samples = [0; SpanKind::ALL.len()];
+        for lane in &self.lanes {
+            let of_lane = lane.line.account.sums();
+            samples.iter_mut().zip(of_lane).for_each(|(sum, more)| *sum += more);
+        }
+        (self.lanes.iter().map(|lane| lane.source.counts.packets).sum(), samples)
     }
 
     /// Key presses and marks that were given up because the sink took nothing.

@@ -19,7 +19,7 @@ use super::stream::Connections;
 use super::tap::Tap;
 use super::udp::UdpListener;
 use crate::call::{SinkCommand, SinkEvent};
-use crate::event::Event;
+use crate::event::{Delivery, Event};
 use crate::media::MediaEvent;
 use crate::registrar::Change;
 use crate::sip::{Flow, Transport};
@@ -45,6 +45,8 @@ pub struct Outlets {
 pub enum Told {
     /// A change in a call.
     Event(Event),
+    /// What becomes of what a sink is owed.
+    Delivery(Delivery),
     /// How a port or a stream is doing.
     Figures(Figures),
     /// A change of the registrations.
@@ -195,6 +197,11 @@ impl Driver {
             // Whoever asked may have gone away.
             Ask::Status(sender) => drop(sender.send(self.status())),
             Ask::Bans(sender) => drop(sender.send(self.switch.bans(self.clock.now()))),
+            Ask::Floor(sender) => drop(sender.send(self.switch.floor(self.clock.now()))),
+            Ask::Present { agent, presence, known } => {
+                let is_known = self.switch.present(&agent, presence, self.clock.now());
+                let _ = known.send(is_known);
+            }
             Ask::LiftBan { address, lifted } => drop(lifted.send(self.switch.lift_ban(address))),
         }
     }
@@ -254,6 +261,7 @@ impl Driver {
             Output::Sink(command) => (self.outlets.sinks)(command),
             Output::Reply { ticket, answer } => self.tickets.settle(ticket, answer),
             Output::Event(event) => (self.outlets.told)(Told::Event(event)),
+            Output::Delivery(delivery) => (self.outlets.told)(Told::Delivery(delivery)),
             Output::Figures(figures) => (self.outlets.told)(Told::Figures(figures)),
             Output::Registration(change) => (self.outlets.told)(Told::Registration(change)),
         }

@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::counters::Counters;
 use super::stream::Admission;
 use super::tap::Tap;
+use crate::acd::Presence;
 use crate::command::{Accepted, Command, Denied};
-use crate::id::CallId;
-use crate::switch::{self, Ban};
+use crate::id::{AgentName, CallId};
+use crate::switch::{self, Ban, Floor};
 
 /// Commands that may wait for the driver; one more is turned away.
 pub(super) const ASK_LIMIT: usize = 1024;
@@ -32,6 +33,10 @@ pub(super) enum Ask {
     Bans(oneshot::Sender<Vec<Ban>>),
     /// Lift the ban of an address.
     LiftBan { address: IpAddr, lifted: oneshot::Sender<bool> },
+    /// How queues and agents stand.
+    Floor(oneshot::Sender<Floor>),
+    /// Let an agent be something else.
+    Present { agent: AgentName, presence: Presence, known: oneshot::Sender<bool> },
     /// Take no new calls.
     Drain,
     /// End every call.
@@ -125,6 +130,20 @@ impl NetHandle {
         let (sender, lifted) = oneshot::channel();
         self.asks.send(Ask::LiftBan { address, lifted: sender }).await.ok()?;
         lifted.await.ok()
+    }
+
+    /// How queues and agents stand; `None` when the switch is gone.
+    pub async fn floor(&self) -> Option<Floor> {
+        let (sender, floor) = oneshot::channel();
+        self.asks.send(Ask::Floor(sender)).await.ok()?;
+        floor.await.ok()
+    }
+
+    /// Lets an agent be something else; returns whether there is such an agent, `None` when the switch is gone.
+    pub async fn present(&self, agent: AgentName, presence: Presence) -> Option<bool> {
+        let (sender, known) = oneshot::channel();
+        self.asks.send(Ask::Present { agent, presence, known: sender }).await.ok()?;
+        known.await.ok()
     }
 
     /// Reads the certificates again, whether or not their files changed. Connections that are open keep theirs; files that are broken

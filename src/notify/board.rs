@@ -11,7 +11,7 @@ use crate::control::json::{
     CallState, CallView, LegFiguresView, LegView, StreamFiguresView, StreamView, TerminalView,
     Timestamp, origin_name, outcome_name, track_names,
 };
-use crate::event::{Cause, Event, Kind, Manifest};
+use crate::event::{Cause, Delivery, Event, Kind, Manifest};
 use crate::id::{CallId, LegId, SinkName, StreamId, TerminalId};
 
 /// How many keys of a leg are remembered.
@@ -114,6 +114,11 @@ impl Board {
         known.manifests.iter().find(|it| it.terminal == terminal.number).cloned()
     }
 
+    /// The accounts of all terminals of a stream that have ended with one.
+    pub fn manifests(&self, stream: StreamId) -> Vec<Arc<Manifest>> {
+        self.streams.get(&stream).map(|known| known.manifests.clone()).unwrap_or_default()
+    }
+
     /// How many live streams go to `sink`.
     pub fn live_streams(&self, sink: &str) -> usize {
         let gets_it = |terminal: &TerminalView| terminal.sink == sink && terminal.ended.is_none();
@@ -149,6 +154,16 @@ impl Board {
         let shown = stream.terminals.iter_mut().find(|it| it.terminal == terminal.number)?;
         let earlier = shown.figures.replace(figures);
         Some((shown.sink.clone(), earlier))
+    }
+
+    /// Notes what became of what a sink is owed, as long as the stream is shown.
+    pub fn handle_delivery(&self, delivery: &Delivery) {
+        let Some(mut view) = self.calls.get_mut(&delivery.call) else { return };
+        let Some(stream) = find_stream(&mut view, delivery.terminal.stream) else { return };
+        let number = delivery.terminal.number;
+        if let Some(shown) = stream.terminals.iter_mut().find(|it| it.terminal == number) {
+            shown.delivery = Some(delivery.outcome.as_str());
+        }
     }
 
     fn keep_manifests(&self, event: &Event, manifests: &[Arc<Manifest>]) {
@@ -301,7 +316,13 @@ fn add_leg(call: &mut CallView, leg: LegId, party: &str) {
 }
 
 fn new_terminal(number: u16, sink: &SinkName) -> TerminalView {
-    TerminalView { terminal: number, sink: sink.to_string(), ended: None, figures: None }
+    TerminalView {
+        terminal: number,
+        sink: sink.to_string(),
+        ended: None,
+        delivery: None,
+        figures: None,
+    }
 }
 
 fn find_leg(call: &mut CallView, leg: LegId) -> Option<&mut LegView> {

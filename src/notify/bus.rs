@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::control::json::Timestamp;
-use crate::event::Event;
+use crate::event::{Delivery, Event};
+use crate::id::CallId;
 
 /// How many events are kept for listeners that come back. At 100 calls a second with 10 events each, 10 s.
 const HISTORY_EVENTS: usize = 10_000;
@@ -14,15 +15,34 @@ const HISTORY_EVENTS: usize = 10_000;
 /// How many events a listener may be behind before it misses the oldest.
 const BEHIND_EVENTS: usize = 4_096;
 
-/// An event with its number on this server.
+/// What is told.
+#[derive(Debug)]
+pub enum News {
+    /// A change in a call.
+    Event(Event),
+    /// What becomes of what a sink is owed, in or behind its call.
+    Delivery(Delivery),
+}
+
+impl News {
+    /// The call that it is about.
+    pub fn call(&self) -> CallId {
+        match self {
+            News::Event(event) => event.call,
+            News::Delivery(delivery) => delivery.call,
+        }
+    }
+}
+
+/// News with its number on this server.
 #[derive(Debug)]
 pub struct Told {
     /// Counts from 1.
     pub number: u64,
     /// When it happened, on the wall's clock.
     pub at: Timestamp,
-    /// The event.
-    pub event: Event,
+    /// What happened.
+    pub news: News,
 }
 
 /// What a listener hears.
@@ -58,12 +78,12 @@ impl Bus {
         Bus::default()
     }
 
-    /// Numbers an event, keeps it and tells it.
-    pub fn publish(&self, event: Event, at: Timestamp) {
+    /// Numbers news, keeps it and tells it.
+    pub fn publish(&self, news: News, at: Timestamp) {
         // Told under the lock: a listener that subscribes in between would hear an event twice or never.
         let mut history = self.history();
         history.last += 1;
-        let told = Arc::new(Told { number: history.last, at, event });
+        let told = Arc::new(Told { number: history.last, at, news });
         if history.kept.len() == HISTORY_EVENTS {
             history.kept.pop_front();
         }

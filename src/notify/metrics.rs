@@ -12,14 +12,17 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::trunks::TrunkBoard;
-use crate::control::json::{KindView, LegFiguresView, StreamFiguresView, outcome_name};
+use crate::control::json::{
+    KindView, LegFiguresView, StreamFiguresView, delivery_kind, outcome_name,
+};
 use crate::control::tables;
-use crate::event::{Event, Kind};
+use crate::event::{Delivery, Event, Kind, Manifest, SpanKind};
 
 type Label = [(&'static str, &'static str); 1];
 type SinkLabel = [(&'static str, String); 1];
 type Counts = Family<Label, Counter>;
 type SinkCounts = Family<SinkLabel, Counter>;
+type SpanCounts = Family<[(&'static str, String); 2], Counter>;
 
 /// Upper bounds of the delivery lag, in seconds.
 const LAG_S: [f64; 8] = [0.02, 0.04, 0.06, 0.1, 0.25, 0.5, 1.0, 5.0];
@@ -123,6 +126,11 @@ pub struct Metrics {
     rtp_lost: Counter,
     http_requests: Counts,
     sink_frames: SinkCounts,
+    sink_samples: SinkCounts,
+    sink_packets: SinkCounts,
+    sink_acknowledged: SinkCounts,
+    sink_spans: SpanCounts,
+    sink_delay: Histogram,
     sink_bytes: SinkCounts,
     sink_reconnects: SinkCounts,
     sink_discarded: SinkCounts,
@@ -154,6 +162,11 @@ impl Metrics {
             rtp_lost: Counter::default(),
             http_requests: Family::default(),
             sink_frames: Family::default(),
+            sink_samples: Family::default(),
+            sink_packets: Family::default(),
+            sink_acknowledged: Family::default(),
+            sink_spans: Family::default(),
+            sink_delay: Histogram::new(LAG_S),
             sink_bytes: Family::default(),
             sink_reconnects: Family::default(),
             sink_discarded: Family::default(),
@@ -199,6 +212,12 @@ impl Metrics {
             "HTTP requests, by class of status",
             self.http_requests.clone(),
         );
+        self.register_streams();
+        self.registry.register_collector(Box::new(self.attached.clone()));
+    }
+
+    fn register_streams(&mut self) {
+        let registry = &mut self.registry;
         registry.register("stream_frames", "Frames given to a sink", self.sink_frames.clone());
         registry.register("stream_bytes", "Bytes given to a sink", self.sink_bytes.clone());
         registry.register(
@@ -226,7 +245,27 @@ impl Metrics {
             "Wait of the oldest frame for its sink",
             self.sink_lag.clone(),
         );
-        registry.register_collector(Box::new(self.attached.clone()));
+        registry.register(
+            "stream_delay_seconds",
+            "From a packet's arrival to its audio's leaving for the sink, the longest of each second",
+            self.sink_delay.clone(),
+        );
+        registry.register("stream_samples", "Samples given to a sink", self.sink_samples.clone());
+        registry.register(
+            "stream_packets",
+            "RTP packets that a sink's streams were made of",
+            self.sink_packets.clone(),
+        );
+        registry.register(
+            "stream_acknowledged_samples",
+            "Positions that a sink has acknowledged, each stream's last one",
+            self.sink_acknowledged.clone(),
+        );
+        registry.register(
+            "stream_span_samples",
+            "Samples of ended streams by kind of span",
+            self.sink_spans.clone(),
+        );
     }
 
     /// Counts one event.
@@ -243,7 +282,8 @@ impl Metrics {
             Kind::StreamArmed { .. } => {
                 self.streams_active.inc();
             }
-            Kind::StreamEnded { .. } => {
+            Kind::StreamEnded { manifests } => {
+                manifests.iter().for_each(|manifest| self.count_spans(manifest));
                 self.streams_active.dec();
                 self.streams.get_or_create(&[("cause", event.cause.as_str())]).inc();
             }
@@ -251,6 +291,23 @@ impl Metrics {
                 self.denied.get_or_create(&[("reason", tables::refusal(denied).code)]).inc();
             }
             _ => {}
+        }
+    }
+
+    /// Counts what became of what a sink is owed.
+    pub fn handle_delivery(&self, delivery: &Delivery) {
+        self.events.get_or_create(&[("kind", delivery_kind(delivery.outcome))]).inc();
+    }
+
+    /// Spans are counted at the end: before that a silence may still turn out to be a loss, and a counter never goes back.
+    fn count_spans(&self, manifest: &Manifest) {
+        for kind in SpanKind::ALL {
+            let samples: u64 = manifest.tracks.iter().map(|track| track.samples(kind)).sum();
+            if samples > 0 {
+                let labels =
+                    [("sink", manifest.sink.to_string()), ("kind", kind.as_str().to_owned())];
+                self.sink_spans.get_or_create(&labels).inc_by(samples);
+            }
         }
     }
 
@@ -301,6 +358,12 @@ impl Metrics {
             .inc_by(growth(|figures| figures.discarded_samples));
         self.sink_said.get_or_create(&label).inc_by(growth(|figures| figures.said_samples));
         self.sink_unsaid.get_or_create(&label).inc_by(growth(|figures| figures.unsaid_samples));
+        self.sink_samples.get_or_create(&label).inc_by(growth(|figures| figures.samples));
+        self.sink_packets.get_or_create(&label).inc_by(growth(|figures| figures.packets));
+        self.sink_acknowledged
+            .get_or_create(&label)
+            .inc_by(growth(|figures| figures.acknowledged.unwrap_or(0)));
+        self.sink_delay.observe(figures.delay_ms as f64 / 1_000.0);
         self.sink_lag.observe(figures.lag_ms as f64 / 1_000.0);
     }
 

@@ -9,14 +9,14 @@ mod tests;
 mod trunks;
 
 pub use board::{Board, BoardLimits};
-pub use bus::{Bus, Heard, Subscription, Told};
+pub use bus::{Bus, Heard, News, Subscription, Told};
 pub use metrics::{Figure, FigureKind, Figures, LabelledFigures, LabelledSums, Metrics};
 pub use trunks::TrunkBoard;
 
 use std::sync::Arc;
 
 use crate::control::json::{LegFiguresView, StreamFiguresView, Timestamp};
-use crate::event::Event;
+use crate::event::{Delivery, Event};
 use crate::id::{CallId, LegId, TerminalId};
 use crate::time::Instant;
 
@@ -49,7 +49,15 @@ impl Notify {
         let at = (self.wall)(event.at);
         self.metrics.handle_event(&event);
         self.board.handle_event(&event, at);
-        self.bus.publish(event, at);
+        self.bus.publish(News::Event(event), at);
+    }
+
+    /// Takes what became of what a sink is owed.
+    pub fn handle_delivery(&self, delivery: Delivery) {
+        let at = (self.wall)(delivery.at);
+        self.metrics.handle_delivery(&delivery);
+        self.board.handle_delivery(&delivery);
+        self.bus.publish(News::Delivery(delivery), at);
     }
 
     /// Takes the relay's sums for a leg since its port was opened.

@@ -3,7 +3,9 @@ use std::time::Duration;
 use super::*;
 use crate::command::Origin;
 use crate::control::json::CallState;
-use crate::event::{Cause, Kind, Manifest, Outcome};
+use crate::event::{
+    Cause, Delivery, DeliveryOutcome, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest,
+};
 use crate::id::{SinkName, StreamId, TerminalId, Track, Tracks};
 use crate::time::MediaTime;
 
@@ -181,7 +183,15 @@ fn figures_are_counted_by_what_they_grew() {
         notify.handle_leg_figures(CallId::from_u128(1), LegId(0), figures);
     }
     for frames in [50, 100] {
-        let figures = StreamFiguresView { frames, lag_ms: 30, ..StreamFiguresView::default() };
+        let figures = StreamFiguresView {
+            frames,
+            samples: frames * 160,
+            packets: frames,
+            acknowledged: Some(frames * 80),
+            delay_ms: 50,
+            lag_ms: 30,
+            ..StreamFiguresView::default()
+        };
         notify.handle_terminal_figures(TerminalId::first(StreamId::from_u128(7)), figures);
     }
     let ports = Figure { name: "ports_in_use", help: "Open port pairs", value: 4 };
@@ -195,6 +205,10 @@ fn figures_are_counted_by_what_they_grew() {
         r#"sidestream_rtp_dropped_packets_total{reason="unlatched"} 3"#,
         r#"sidestream_stream_frames_total{sink="asr"} 100"#,
         r#"sidestream_stream_lag_seconds_count 2"#,
+        r#"sidestream_stream_delay_seconds_bucket{le="0.06"} 2"#,
+        r#"sidestream_stream_samples_total{sink="asr"} 16000"#,
+        r#"sidestream_stream_packets_total{sink="asr"} 100"#,
+        r#"sidestream_stream_acknowledged_samples_total{sink="asr"} 8000"#,
         r#"sidestream_calls_active 1"#,
         r#"sidestream_streams_active 1"#,
         r#"sidestream_ports_in_use 4"#,
@@ -202,4 +216,64 @@ fn figures_are_counted_by_what_they_grew() {
     ] {
         assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
     }
+}
+
+#[test]
+fn spans_are_counted_by_sink_and_kind_when_their_stream_ends() {
+    let notify = notify(2);
+    let span = |kind, start, samples| Span { kind, start, samples };
+    let track = TrackManifest {
+        track: Track::FromCustomer,
+        spans: vec![span(SpanKind::Audio, 0, 160), span(SpanKind::Lost, 160, 320)],
+        packets: 1,
+        duplicates: 0,
+        reordered: 0,
+        late: 0,
+        drift_ppm: None,
+        sha256: [0; 32],
+    };
+    let manifest = Manifest { clock: 480, tracks: vec![track], ..(*manifest()).clone() };
+    let ended = Kind::StreamEnded { manifests: vec![Arc::new(manifest)] };
+    notify.handle_event(event(1, Some(7), 0, ended));
+    let text = notify.metrics.to_text();
+    for line in [
+        r#"sidestream_stream_span_samples_total{sink="asr",kind="audio"} 160"#,
+        r#"sidestream_stream_span_samples_total{sink="asr",kind="lost"} 320"#,
+    ] {
+        assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
+    }
+}
+
+/// The call is over for good when its events end; what a sink was owed is told behind that, and shown where the stream is.
+#[tokio::test]
+async fn the_outcome_of_a_delivery_is_told_behind_the_end_of_its_call() {
+    let notify = notify(2);
+    let mut subscription = notify.bus.subscribe(None);
+    notify.handle_event(event(1, None, 0, initiated()));
+    notify.handle_event(event(1, Some(7), 0, armed()));
+    notify.handle_event(event(1, Some(7), 0, Kind::StreamEnded { manifests: Vec::new() }));
+    notify.handle_event(event(1, None, 0, ended()));
+    for outcome in [DeliveryOutcome::Pending, DeliveryOutcome::Completed] {
+        notify.handle_delivery(Delivery {
+            call: CallId::from_u128(1),
+            terminal: TerminalId::first(StreamId::from_u128(7)),
+            sink: SinkName::new("asr"),
+            at: Instant::ZERO,
+            outcome,
+            cause: Cause::HangUp,
+            pending_samples: 0,
+        });
+    }
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        let Some(Heard::Event(heard)) = subscription.next().await else { panic!("six are told") };
+        if let News::Delivery(delivery) = &heard.news {
+            told.push((heard.number, delivery.outcome));
+        }
+    }
+    assert_eq!(told, [(5, DeliveryOutcome::Pending), (6, DeliveryOutcome::Completed)]);
+    let stream = notify.board.stream(StreamId::from_u128(7)).expect("it is still shown");
+    assert_eq!(stream.terminals[0].delivery, Some("completed"));
+    let text = notify.metrics.to_text();
+    assert!(text.contains(r#"sidestream_events_total{kind="delivery_completed"} 1"#), "{text}");
 }

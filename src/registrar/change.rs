@@ -20,6 +20,16 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Whose phone it is about.
+    pub fn user(&self) -> &UserName {
+        match self {
+            Change::Put(stored) => &stored.user,
+            Change::Forget { user, .. } => user,
+        }
+    }
+}
+
 /// One binding as it is kept. User and contact name it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {

@@ -8,6 +8,7 @@ use crate::fragments::{Figures as StoreFigures, StreamStore};
 use crate::net::{NetHandle, Status, Tallied};
 use crate::notary::Notary;
 use crate::notify::{Figure, FigureKind, LabelledSums, Metrics};
+use crate::records::Records;
 use crate::sink::{PlaceState, PoolFigures, SinkHandle, SpoolFigures};
 use crate::store::Store;
 use crate::switch::GuardCounters;
@@ -164,6 +165,29 @@ pub(super) fn attach_notary(metrics: &Metrics, notary: &Notary) {
                 "Signed manifests that the ledger's disk did not take",
                 figures.unwritten(),
             ),
+        ]
+    };
+    metrics.attach(FigureKind::Sums, Box::new(sums));
+}
+
+/// Attaches the figures of the call records.
+pub(super) fn attach_records(metrics: &Metrics, records: &Records) {
+    let records = records.clone();
+    let sums = move || {
+        let figures = records.figures();
+        vec![
+            figure("cdr_written", "Call records written", figures.written()),
+            figure(
+                "cdr_write_failures",
+                "Times that the disk took no call record; it is tried again",
+                figures.failures(),
+            ),
+            figure(
+                "cdr_lost",
+                "Call records that are lost because too many waited for the disk",
+                figures.lost(),
+            ),
+            figure("cdr_rotated", "Files of call records that were put aside", figures.rotated()),
         ]
     };
     metrics.attach(FigureKind::Sums, Box::new(sums));

@@ -3,7 +3,7 @@
 use tracing::{debug, info, warn};
 
 use crate::control::json::{TrunkView, outcome_name};
-use crate::event::{Cause, Event, Kind};
+use crate::event::{Cause, Delivery, DeliveryOutcome, Event, Kind};
 
 /// Logs an event by who should be woken.
 pub(super) fn log(event: &Event) {
@@ -46,6 +46,23 @@ pub(super) fn log(event: &Event) {
         | Kind::StreamUnmuted(_)
         | Kind::StreamMarked(_)
         | Kind::StreamDenied(_) => debug!(%call, stream, cause, seq = event.seq, "event"),
+    }
+}
+
+/// Logs how the rest of a stream reached its sink.
+pub(super) fn log_delivery(delivery: &Delivery) {
+    let Delivery { call, terminal, sink, pending_samples, .. } = delivery;
+    match delivery.outcome {
+        DeliveryOutcome::Pending => {
+            info!(%call, %terminal, %sink, pending_samples, "delivery pending");
+        }
+        DeliveryOutcome::Completed => info!(%call, %terminal, %sink, "delivery completed"),
+        DeliveryOutcome::Expired => {
+            warn!(%call, %terminal, %sink, pending_samples, "delivery expired");
+        }
+        DeliveryOutcome::Declined => {
+            warn!(%call, %terminal, %sink, pending_samples, "delivery declined");
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod banner;
 mod figures;
 mod limits;
 mod milestones;
+mod recording;
 mod runtime_file;
 mod stop;
 #[cfg(test)]
@@ -31,6 +32,8 @@ use tokio_util::sync::CancellationToken;
 pub use banner::banner;
 pub use runtime_file::{Published, RuntimeFile};
 
+use recording::Recording;
+
 use crate::config::Config;
 use crate::control::json::Timestamp;
 use crate::event;
@@ -38,6 +41,7 @@ use crate::http::{self, BanView, CommandDoor, Gateway, TraceReader};
 use crate::net::{self, Bound, Clock, NetHandle, Outlets, Told};
 use crate::notary::{self, Notary};
 use crate::notify::Notify;
+use crate::records::Records;
 use crate::sink::{self, SinkHandle};
 use crate::store::{self, Store};
 use crate::switch::{Ban, Figures, Switch};
@@ -55,6 +59,7 @@ pub struct Running {
     ready: Arc<AtomicBool>,
     store: Option<Store>,
     notary: Notary,
+    records: Option<Records>,
     sinks: SinkHandle,
 }
 
@@ -87,7 +92,9 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
         None => None,
     };
     let notary = notary::start(&config.notary)?;
-    let outlets = outlets(&sinks, &notify, notary.clone(), store.clone());
+    let recording = config.records.as_ref().map(|it| Recording::start(it, &notify)).transpose()?;
+    let records = recording.as_ref().map(|it| it.records().clone());
+    let outlets = outlets(&sinks, &notify, notary.clone(), store.clone(), recording);
     let seen = &config.switch.listeners;
     let net =
         net::start(bound, seen, &config.net, switch, clock, chance.random(), sink_events, outlets)?;
@@ -97,6 +104,9 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     figures::attach_notary(&notify.metrics, &notary);
     if let Some(store) = &store {
         figures::attach_store(&notify.metrics, store);
+    }
+    if let Some(records) = &records {
+        figures::attach_records(&notify.metrics, records);
     }
     let (http_stop, ready) = (CancellationToken::new(), Arc::new(AtomicBool::new(true)));
     let gateway = Gateway {
@@ -141,7 +151,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
             tracing::error!(%error, "http ended");
         }
     });
-    Ok(Running { net, http: http_address, http_stop, ready, store, notary, sinks })
+    Ok(Running { net, http: http_address, http_stop, ready, store, notary, records, sinks })
 }
 
 impl Running {
@@ -195,6 +205,12 @@ impl Running {
         if !flushed.unwrap_or(false) {
             tracing::warn!("the last manifests are not signed");
         }
+        if let Some(records) = self.records.clone() {
+            let flushed = tokio::task::spawn_blocking(move || records.flush()).await;
+            if !flushed.unwrap_or(false) {
+                tracing::warn!("the last call records are not on disk");
+            }
+        }
     }
 }
 
@@ -204,6 +220,7 @@ fn outlets(
     notify: &Arc<Notify>,
     notary: Notary,
     store: Option<Store>,
+    mut recording: Option<Recording>,
 ) -> Outlets {
     let (sinks, notify) = (sinks.clone(), Arc::clone(notify));
     Outlets {
@@ -215,7 +232,17 @@ fn outlets(
                     let at = notify.wall(event.at);
                     manifests.iter().for_each(|manifest| notary.seal(Arc::clone(manifest), at));
                 }
+                if let Some(recording) = &mut recording {
+                    recording.handle_event(&event);
+                }
                 notify.handle_event(event);
+            }
+            Told::Delivery(delivery) => {
+                milestones::log_delivery(&delivery);
+                if let Some(recording) = &recording {
+                    recording.handle_delivery(&delivery);
+                }
+                notify.handle_delivery(delivery);
             }
             Told::Figures(Figures::Port { call, leg, figures }) => {
                 notify.handle_leg_figures(call, leg, views::leg_figures(&figures));

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use crate::call::StreamFigures;
 use crate::control::json::{
     LegFiguresView, MessageView, MessagesView, ScopeLevelView, ScopeTrackView, ScopeView,
-    SinkAddressView, SinkView, SpoolView, StreamFiguresView, Timestamp, TrunkRegistrationView,
-    TrunkView,
+    SinkAddressView, SinkView, SpanSamplesView, SpoolView, StreamFiguresView, Timestamp,
+    TrunkRegistrationView, TrunkView,
 };
 use crate::id::{CallId, StreamId};
 use crate::media::PortFigures;
@@ -31,7 +31,7 @@ pub(super) fn leg_figures(figures: &PortFigures) -> LegFiguresView {
 }
 
 /// The figures of a stream.
-pub(super) const fn stream_figures(figures: &StreamFigures) -> StreamFiguresView {
+pub(super) fn stream_figures(figures: &StreamFigures) -> StreamFiguresView {
     StreamFiguresView {
         frames: figures.frames,
         bytes: figures.bytes,
@@ -41,6 +41,9 @@ pub(super) const fn stream_figures(figures: &StreamFigures) -> StreamFiguresView
         discarded_samples: figures.discarded_samples,
         said_samples: figures.said_samples,
         unsaid_samples: figures.unsaid_samples,
+        packets: figures.packets,
+        spans: SpanSamplesView::from(figures.spans),
+        delay_ms: figures.delay_ms,
         lag_ms: figures.lag_ms,
         spooled_memory_bytes: figures.spooled_memory_bytes,
         spooled_disk_bytes: figures.spooled_disk_bytes,

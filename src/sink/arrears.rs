@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant as Moment, MissedTickBehavior, interval, sleep_until, timeout};
-use tracing::{debug, info, warn};
+use tracing::warn;
 
 use super::link::{Happening, Link};
 use super::outbox::Outbox;
@@ -16,7 +16,7 @@ use super::pool::Pool;
 use super::spool::{Depot, Doing, Spool};
 use super::stream::TICK;
 use crate::dialect::SinkSays;
-use crate::event::{Cause, Manifest};
+use crate::event::{Cause, Delivery, DeliveryOutcome, Manifest};
 use crate::id::TerminalId;
 use crate::net::Clock;
 
@@ -132,12 +132,13 @@ impl Arrears {
         (has_all && self.farewells >= FAREWELLS_LIMIT).then_some(Outcome::Delivered)
     }
 
-    /// Goes on until it is over. `link` is the connection of the stream that has just ended; `connect` makes another one.
+    /// Goes on until it is over, and tells how it ended. `link` is the connection of the stream that has just ended; `connect` makes
+    /// another one.
     pub(super) async fn run(
         mut self,
         link: Option<Link>,
         connect: impl Fn(&Spool) -> Option<Link>,
-    ) {
+    ) -> Option<Delivery> {
         let up = link.filter(Link::is_up);
         let state = match up {
             Some(mut link) => {
@@ -150,7 +151,7 @@ impl Arrears {
             Progress::Over(state) => state,
             Progress::More => Outcome::Expired,
         };
-        self.settle(state);
+        self.settle(state)
     }
 
     /// Waits for its turn at the sink.
@@ -183,10 +184,16 @@ impl Arrears {
         }
     }
 
-    /// Nothing is owed any more.
-    pub(super) fn settle(self, state: Outcome) {
+    /// Nothing is owed any more. `None` when nothing ever was.
+    pub(super) fn settle(self, state: Outcome) -> Option<Delivery> {
+        let outcome = match state {
+            Outcome::Delivered => DeliveryOutcome::Completed,
+            Outcome::Expired => DeliveryOutcome::Expired,
+            Outcome::Declined => DeliveryOutcome::Declined,
+        };
+        let delivery = self.delivery(outcome)?;
         let Outbox::Complete(spool) = self.outbox else {
-            return;
+            return None;
         };
         let counters = &self.depot.counters;
         let counter = match state {
@@ -195,13 +202,31 @@ impl Arrears {
             Outcome::Declined => &counters.declined,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        let (terminal, pending) = (self.id, spool.pending_samples());
-        match state {
-            Outcome::Delivered => debug!(%terminal, "delivered"),
-            Outcome::Expired | Outcome::Declined => {
-                info!(%terminal, pending, ?state, "audio was not delivered");
-            }
-        }
         spool.discard();
+        Some(delivery)
+    }
+
+    /// How it stands, to be told; `None` when nothing is owed by policy.
+    pub(super) fn delivery(&self, outcome: DeliveryOutcome) -> Option<Delivery> {
+        let Outbox::Complete(spool) = &self.outbox else {
+            return None;
+        };
+        let info = &spool.identity().info;
+        let pending_samples = match outcome {
+            // It has read everything, also when it never acknowledges.
+            DeliveryOutcome::Completed => 0,
+            DeliveryOutcome::Pending | DeliveryOutcome::Expired | DeliveryOutcome::Declined => {
+                spool.pending_samples()
+            }
+        };
+        Some(Delivery {
+            call: info.call,
+            terminal: self.id,
+            sink: info.sink.clone(),
+            at: self.clock.now(),
+            outcome,
+            cause: self.cause,
+            pending_samples,
+        })
     }
 }

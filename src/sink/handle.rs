@@ -1,32 +1,27 @@
 //! The switch's end of the sinks: every command becomes a task, or a letter to one, without waiting.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use dashmap::DashMap;
-use futures_util::FutureExt as _;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, watch};
-use tokio::task::spawn_blocking;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
-use super::arrears::Arrears;
+use super::life::{run, take_over};
 use super::link::{
     DatagramLink, FileLink, Link, Look, MemoryLink, RecorderLink, RecordingDesk, SocketLink,
 };
 use super::matroska::{MatroskaFile, StoredStream};
 use super::outbox::{Keeping, Live, Outbox};
-use super::pool::{Place, Pool, PoolFigures, Way};
+use super::pool::{Pool, PoolFigures, Way};
 use super::recording::Recording;
 use super::scope::Scope;
 use super::settings::{Policy, Settings};
-use super::spool::{
-    Depot, Identity, Left, Spool, SpoolError, SpoolFigures, SpoolReport, SpoolSettings, recover,
-};
-use super::stream::{Close, Ending, Letter, Stream, Told};
+use super::spool::{Depot, Identity, Spool, SpoolError, SpoolFigures, SpoolReport, SpoolSettings};
+use super::stream::{Close, Letter, Stream, Told};
 use super::target::{Destinations, Reach, Target, TargetError};
 use super::voice::BackChannel;
 use super::wav::WavFile;
@@ -114,18 +109,19 @@ impl fmt::Debug for SinkHandle {
     }
 }
 
-struct Room {
+/// Everything that the tasks of all terminals share.
+pub(super) struct Room {
     pools: Vec<Arc<Pool>>,
-    depot: Arc<Depot>,
+    pub(super) depot: Arc<Depot>,
     scope: Scope,
-    terminals: DashMap<TerminalId, Mailbox>,
+    pub(super) terminals: DashMap<TerminalId, Mailbox>,
     runtime: Runtime,
-    clock: Clock,
-    events: mpsc::Sender<SinkEvent>,
+    pub(super) clock: Clock,
+    pub(super) events: mpsc::Sender<SinkEvent>,
 }
 
 /// The way to a terminal's task.
-struct Mailbox {
+pub(super) struct Mailbox {
     letters: mpsc::Sender<Letter>,
     close: watch::Sender<Option<Close>>,
     /// How the terminal's recording session stands; the newest counts.
@@ -134,7 +130,7 @@ struct Mailbox {
 }
 
 /// The other end of a [`Mailbox`].
-struct Inbox {
+pub(super) struct Inbox {
     letters: mpsc::Receiver<Letter>,
     closed: watch::Receiver<Option<Close>>,
     news: watch::Receiver<Option<RecordingNews>>,
@@ -253,67 +249,12 @@ impl Mailbox {
     }
 }
 
-/// Runs the task of one terminal and tells its end, whatever that is.
-async fn run(room: Arc<Room>, plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox, place: Place) {
-    let terminal = plan.terminal;
-    let life = async { room.stream(plan, Arc::clone(&pool), inbox).run().await };
-    let ending = guard(life).await.unwrap_or_else(|| {
-        error!(%terminal, "a terminal's task panicked");
-        pool.counters.panicked();
-        Ending { cause: Cause::Bug, manifest: None, arrears: None }
-    });
-    room.terminals.remove(&terminal);
-    drop(place);
-    let Ending { cause, manifest, arrears } = ending;
-    // An error means that the switch is gone, and with it whoever asked.
-    let _ = room.events.send(SinkEvent::Finished { terminal, cause, manifest }).await;
-    if let Some((arrears, link)) = arrears {
-        arrears.run(Some(link), |spool| room.link_again(&pool, spool)).await;
-    }
-}
-
-/// Delivers what an earlier process left.
-async fn take_over(room: Arc<Room>, left: Left) {
-    let file = left.file();
-    let depot = Arc::clone(&room.depot);
-    let recovered = spawn_blocking(move || recover(&depot, left)).await;
-    let recovered = match recovered {
-        Ok(Ok(recovered)) => recovered,
-        Ok(Err(error)) => return room.depot.leave_alone(&file, &error.to_string()),
-        Err(error) => return room.depot.leave_alone(&file, &error.to_string()),
-    };
-    let Identity { terminal, info, dialect } = recovered.identity.clone();
-    let pool = room.pool(&info.sink).filter(|pool| pool.way.speaks(dialect));
-    let Some((pool, Policy::Complete(limits))) = pool.map(|pool| {
-        let policy = pool.settings.delivery;
-        (pool, policy)
-    }) else {
-        let why =
-            format!("no sink {} is configured that takes everything in this dialect", info.sink);
-        return room.depot.leave_alone(&file, &why);
-    };
-    let spool = recovered.into_spool(limits, Arc::clone(&room.depot));
-    let Some(end) = spool.farewell() else {
-        return;
-    };
-    info!(%terminal, sink = %info.sink, pending = spool.pending_samples(), "a spool is delivered that an earlier process left");
-    let (depot, clock) = (Arc::clone(&room.depot), room.clock);
-    let outbox = Outbox::Complete(Box::new(spool));
-    let arrears = Arrears::new(terminal, end, outbox, Arc::clone(&pool), depot, clock);
-    arrears.run(None, |spool| room.link_again(&pool, spool)).await;
-}
-
-/// A panic ends one stream, and no other; `None` tells of it.
-async fn guard(life: impl Future<Output = Ending>) -> Option<Ending> {
-    AssertUnwindSafe(life).catch_unwind().await.ok()
-}
-
 impl Room {
-    fn pool(&self, name: &SinkName) -> Option<Arc<Pool>> {
+    pub(super) fn pool(&self, name: &SinkName) -> Option<Arc<Pool>> {
         self.pools.iter().find(|pool| pool.settings.name == *name).cloned()
     }
 
-    fn stream(&self, mut plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
+    pub(super) fn stream(&self, mut plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
         let format = pool.settings.effective_format();
         plan.tracks = format.channels.narrow(plan.tracks);
         let (keeping, gaps_as_silence) = (pool.way.keeping(), pool.way.wants_silence());
@@ -355,7 +296,7 @@ impl Room {
     }
 
     /// Another connection for a stream that has ended.
-    fn link_again(&self, pool: &Pool, spool: &Spool) -> Option<Link> {
+    pub(super) fn link_again(&self, pool: &Pool, spool: &Spool) -> Option<Link> {
         let Identity { terminal, info, dialect } = spool.identity();
         let Way::Socket(target, _) = &pool.way else {
             return None;
@@ -363,6 +304,86 @@ impl Room {
         let mut dialect = Dialect::new(*dialect, info.clone());
         dialect.go_on_after(spool.connections());
         Some(socket(*terminal, target, dialect, pool))
+    }
+
+    fn link(
+        &self,
+        plan: &StreamPlan,
+        pool: &Pool,
+        format: Format,
+        news: watch::Receiver<Option<RecordingNews>>,
+    ) -> Link {
+        match &pool.way {
+            Way::Socket(target, dialect) => {
+                let dialect = Dialect::new(*dialect, self.info(plan, format));
+                socket(plan.terminal, target, dialect, pool)
+            }
+            Way::AudioSocket(target, heard) => {
+                let audio_socket = AudioSocket::new(&self.info(plan, format), *heard);
+                socket(plan.terminal, target, Dialect::AudioSocket(audio_socket), pool)
+            }
+            Way::Datagrams(target, payload_type) => {
+                let look = Look::of(plan, format, *payload_type);
+                let (target, reconnect) = (Arc::clone(target), pool.settings.reconnect);
+                Link::Datagram(Box::new(DatagramLink::new(target, look, self.clock, reconnect)))
+            }
+            Way::Recorder(target, recording) => {
+                let (target, reconnect) = (Arc::clone(target), pool.settings.reconnect);
+                let look = Look::of(plan, format, recording.payload_type);
+                let format = RecordedFormat {
+                    payload_type: recording.payload_type,
+                    name: rtp_name(format.encoding),
+                    clock_rate: format.sample_rate,
+                };
+                let account = recording.account.clone();
+                let desk = RecordingDesk::new(plan, format, account, self.events.clone(), news);
+                let link = RecorderLink::new(target, desk, look, self.clock, reconnect);
+                Link::Recorder(Box::new(link))
+            }
+            Way::Wav(directory) => {
+                let (path, tracks, rate) = (file(directory, plan), plan.tracks, format.sample_rate);
+                let wav = path.with_extension("wav");
+                let make = move || Ok(Recording::Wav(WavFile::create(&wav, tracks, rate)?));
+                Link::File(Box::new(FileLink::new(path.with_extension("json"), make)))
+            }
+            Way::Matroska(directory, cluster_ms) => {
+                let (path, head) = (file(directory, plan), self.head(plan, format));
+                let (mkv, cluster_ms) = (path.with_extension("mkv"), *cluster_ms);
+                let make =
+                    move || Ok(Recording::Matroska(MatroskaFile::create(&mkv, &head, cluster_ms)?));
+                Link::File(Box::new(FileLink::new(path.with_extension("json"), make)))
+            }
+            Way::Store(store) => {
+                let manifest = store.manifest_path(plan.call, plan.terminal);
+                let head = self.head(plan, format);
+                let begin = Begin { call: plan.call, terminal: plan.terminal, head };
+                let store = store.clone();
+                let make = move || Ok(Recording::Store(StoredStream::begin(&store, begin)?));
+                Link::File(Box::new(FileLink::new(manifest, make)))
+            }
+            Way::Scope => Link::Memory(MemoryLink::new(self.scope.begin(plan, format.sample_rate))),
+        }
+    }
+
+    /// When the stream's clock stood at 0, in milliseconds since 1970.
+    fn started_at_unix_ms(&self, plan: &StreamPlan) -> u64 {
+        let since_1970 = self.clock.unix(plan.start).duration_since(UNIX_EPOCH).unwrap_or_default();
+        since_1970.as_millis() as u64
+    }
+
+    /// What a Matroska file or fragment says of the stream, in the words of Amazon Connect's.
+    fn head(&self, plan: &StreamPlan, format: Format) -> Head {
+        let tag = |name: &str, text: String| (name.to_owned(), text);
+        Head {
+            tracks: plan.tracks,
+            sample_rate: format.sample_rate,
+            started_at_unix_ms: self.started_at_unix_ms(plan),
+            tags: vec![
+                tag("ContactId", plan.call.to_string()),
+                tag("InstanceId", INSTANCE.to_owned()),
+                tag("SIDESTREAM_STREAM", plan.terminal.stream.to_string()),
+            ],
+        }
     }
 
     fn info(&self, plan: &StreamPlan, format: Format) -> StreamInfo {
@@ -383,6 +404,25 @@ impl Room {
     }
 }
 
+/// The name of an encoding in session descriptions, RFC 3551 §6.
+const fn rtp_name(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Pcmu => "PCMU",
+        Encoding::Pcma => "PCMA",
+        Encoding::L16 => "L16",
+    }
+}
+
+/// A file of this stream, without extension.
+fn file(directory: &Path, plan: &StreamPlan) -> PathBuf {
+    directory.join(format!("{}-{}", plan.call, plan.terminal))
+}
+
+fn socket(terminal: TerminalId, target: &Arc<Target>, dialect: Dialect, pool: &Pool) -> Link {
+    let (stream, reconnect) = (terminal.to_string(), pool.settings.seeking());
+    Link::Socket(Box::new(SocketLink::new(Arc::clone(target), stream, dialect, reconnect)))
+}
+
 fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: bool) -> Assembler {
     let assembly = AssemblyPlan {
         call: plan.call,
@@ -401,17 +441,4 @@ fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: boo
         reorder_window: AssemblyPlan::REORDER_WINDOW,
     };
     Assembler::new(assembly, plan.reader)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_is_the_end_of_one_stream_and_not_of_the_program() {
-        let ending =
-            guard(async { Ending { cause: Cause::Request, manifest: None, arrears: None } }).await;
-        assert_eq!(ending.map(|ending| ending.cause), Some(Cause::Request));
-        assert!(guard(async { panic!("a bug") }).await.is_none());
-    }
 }

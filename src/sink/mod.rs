@@ -13,6 +13,7 @@
 mod arrears;
 mod handle;
 mod kind;
+mod life;
 mod link;
 pub mod listener;
 mod matroska;

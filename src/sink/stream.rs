@@ -15,7 +15,7 @@ use super::spool::Depot;
 use super::voice::BackChannel;
 use crate::call::{SinkAsk, SinkEvent};
 use crate::dialect::{Note, SinkSays};
-use crate::event::{Cause, Manifest};
+use crate::event::{Cause, Delivery, Manifest};
 use crate::id::{TerminalId, Track, Tracks};
 use crate::media::{Assembler, Control};
 use crate::net::Clock;
@@ -47,8 +47,23 @@ pub(super) struct Close {
 pub(super) struct Ending {
     pub(super) cause: Cause,
     pub(super) manifest: Option<Arc<Manifest>>,
+    pub(super) after: After,
+}
+
+/// What comes behind a stream's end.
+pub(super) enum After {
+    /// Nothing: the sink was served live.
+    Nothing,
+    /// Nothing more is owed, and this is how that came.
+    Settled(Delivery),
     /// What the sink is still owed, and the connection to it.
-    pub(super) arrears: Option<(Arrears, Link)>,
+    Owed(Arrears, Link),
+}
+
+impl From<Option<Delivery>> for After {
+    fn from(delivery: Option<Delivery>) -> After {
+        delivery.map_or(After::Nothing, After::Settled)
+    }
 }
 
 /// See the module.
@@ -264,6 +279,8 @@ impl Stream {
             .counters
             .notes_dropped(dropped - std::mem::replace(&mut self.told.notes_dropped, dropped));
         let mut figures = self.outbox.figures(self.clock.now());
+        figures.delay_ms = self.outbox.take_delay_ms();
+        (figures.packets, figures.spans) = self.assembler.sums();
         if let Some(channel) = &self.back_channel {
             (figures.said_samples, figures.unsaid_samples) = channel.sums();
         }
@@ -300,7 +317,7 @@ impl Stream {
         if timeout_at(deadline, parting).await.is_err() {
             debug!(terminal = %self.id, "the sink did not take its leave in time");
         }
-        Ending { cause, manifest: Some(manifest), arrears: None }
+        Ending { cause, manifest: Some(manifest), after: After::Nothing }
     }
 
     /// Ends the call's part. A sink that is there gets the rest within the drain time; whatever it lacks then is delivered when the
@@ -318,14 +335,11 @@ impl Stream {
             true => arrears.deliver(&mut link, deadline).await,
             false => Progress::More,
         };
-        let arrears = match progress {
-            Progress::Over(state) => {
-                arrears.settle(state);
-                None
-            }
-            Progress::More => Some((arrears, link)),
+        let after = match progress {
+            Progress::Over(state) => arrears.settle(state).into(),
+            Progress::More => After::Owed(arrears, link),
         };
-        Ending { cause, manifest: Some(manifest), arrears }
+        Ending { cause, manifest: Some(manifest), after }
     }
 
     async fn drain(&mut self, deadline: Moment) {
@@ -348,15 +362,16 @@ impl Stream {
         self.fill_outbox(now);
         let manifest = self.final_account(now).await;
         let end = (cause, Arc::clone(&manifest));
-        Arrears::new(self.id, end, self.outbox, self.pool, self.depot, self.clock)
-            .settle(Outcome::Declined);
-        Ending { cause, manifest: Some(manifest), arrears: None }
+        let arrears = Arrears::new(self.id, end, self.outbox, self.pool, self.depot, self.clock);
+        let after = arrears.settle(Outcome::Declined).into();
+        Ending { cause, manifest: Some(manifest), after }
     }
 
     async fn final_account(&mut self, at: Instant) -> Arc<Manifest> {
         self.outbox.give_up_all();
         self.account();
+        let manifest = Arc::new(self.assembler.finish(at));
         self.summarise().await;
-        Arc::new(self.assembler.finish(at))
+        manifest
     }
 }

@@ -145,8 +145,7 @@ impl Session {
             again(account, &request, response, tries, fresh).map_err(|why| why.to_string())?;
         self.credentials = Some(proved.credentials);
         let bytes = proved.bytes;
-        let key =
-            desk.transactions.request(Method::Invite, &branch, bytes.clone(), flow, desk.now);
+        let key = desk.transactions.request(Method::Invite, &branch, bytes.clone(), flow, desk.now);
         self.await_response(key, hands);
         Ok((key, bytes))
     }

@@ -18,12 +18,17 @@ pub(super) fn with_metadata(sdp: &str, metadata: &str, boundary: &str) -> (Strin
 }
 
 /// The part of the media type `wanted`: the whole body, or one of its parts.
-pub(super) fn part<'b>(content_type: Option<&str>, body: &'b [u8], wanted: &str) -> Option<&'b [u8]> {
+pub(super) fn part<'b>(
+    content_type: Option<&str>,
+    body: &'b [u8],
+    wanted: &str,
+) -> Option<&'b [u8]> {
     let content_type = content_type?;
     if is_type(content_type, wanted) {
         return (!body.is_empty()).then_some(body);
     }
-    let is_multipart = content_type.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/"));
+    let is_multipart =
+        content_type.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/"));
     let boundary = boundary_of(content_type).filter(|_| is_multipart)?;
     parts(body, boundary).find_map(|part| {
         let (head, content) = split_head(part);
@@ -74,15 +79,16 @@ fn parts<'b>(body: &'b [u8], boundary: &str) -> impl Iterator<Item = &'b [u8]> {
 
 /// The head of a part and what follows the empty line.
 fn split_head(part: &[u8]) -> (&str, &[u8]) {
-    let (head, content) = if let Some(content) = part.strip_prefix(b"\r\n").or(part.strip_prefix(b"\n")) {
-        (&[][..], content)
-    } else if let Some(at) = find(part, b"\r\n\r\n") {
-        (part.get(..at).unwrap_or_default(), part.get(at + 4..).unwrap_or_default())
-    } else if let Some(at) = find(part, b"\n\n") {
-        (part.get(..at).unwrap_or_default(), part.get(at + 2..).unwrap_or_default())
-    } else {
-        (part, &[][..])
-    };
+    let (head, content) =
+        if let Some(content) = part.strip_prefix(b"\r\n").or(part.strip_prefix(b"\n")) {
+            (&[][..], content)
+        } else if let Some(at) = find(part, b"\r\n\r\n") {
+            (part.get(..at).unwrap_or_default(), part.get(at + 4..).unwrap_or_default())
+        } else if let Some(at) = find(part, b"\n\n") {
+            (part.get(..at).unwrap_or_default(), part.get(at + 2..).unwrap_or_default())
+        } else {
+            (part, &[][..])
+        };
     (std::str::from_utf8(head).unwrap_or_default(), content)
 }
 
@@ -113,7 +119,10 @@ mod tests {
         assert_eq!(part(Some("Application/SDP;charset=x"), plain, SDP), Some(&plain[..]));
         assert_eq!(part(None, plain, SDP), None);
         let body = b"preamble\n--x\nContent-type : APPLICATION/sdp\n\nv=0\n--x--inside\n\n--x--\n";
-        assert_eq!(part(Some("multipart/Mixed; a=b; Boundary=\"x\""), body, SDP), Some(&b"v=0"[..]));
+        assert_eq!(
+            part(Some("multipart/Mixed; a=b; Boundary=\"x\""), body, SDP),
+            Some(&b"v=0"[..])
+        );
         for (content_type, body) in [
             ("multipart/mixed", &b"--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--x--"[..]),
             ("multipart/mixed;boundary=x", b"--x"),

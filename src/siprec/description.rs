@@ -67,7 +67,11 @@ impl Remote {
     }
 
     /// Where each of `tracks` goes, by [`Track::index`](crate::id::Track::index): lines answer each other in their order.
-    pub(super) fn recorders(&self, tracks: &[RecordedTrack], format: RecordedFormat) -> [Option<Recorder>; 2] {
+    pub(super) fn recorders(
+        &self,
+        tracks: &[RecordedTrack],
+        format: RecordedFormat,
+    ) -> [Option<Recorder>; 2] {
         let mut recorders = [None; 2];
         for (track, line) in tracks.iter().zip(&self.lines) {
             if let Some(recorder) = recorders.get_mut(track.track.index()) {
@@ -114,7 +118,9 @@ impl Line {
     /// Whether it is audio in our format.
     fn takes(&self, format: RecordedFormat) -> bool {
         let payload_type = format.payload_type.to_string();
-        self.kind == "audio" && self.protocol.starts_with("RTP/AVP") && self.formats.contains(&payload_type)
+        self.kind == "audio"
+            && self.protocol.starts_with("RTP/AVP")
+            && self.formats.contains(&payload_type)
     }
 
     /// RFC 3264 §6: port 0 refuses a stream, and whoever does not receive gets nothing.
@@ -149,7 +155,11 @@ impl Own<'_> {
             match self.tracks.get(index) {
                 Some(track) if line.port != 0 && line.takes(self.format) => {
                     let is_sent = sending.get(track.track.index()) == Some(&true);
-                    self.put_track(&mut sdp, track, is_sent && line.recorder(self.format).is_some());
+                    self.put_track(
+                        &mut sdp,
+                        track,
+                        is_sent && line.recorder(self.format).is_some(),
+                    );
                 }
                 Some(_) | None => {
                     let formats = line.formats.join(" ");
@@ -231,7 +241,9 @@ mod tests {
     fn an_offer_has_a_labelled_line_for_each_track() {
         let head = "v=0|o=- 7 2 IN IP4 192.0.2.1|s=-|c=IN IP4 192.0.2.1|t=0 0|";
         let line = |port, rtcp, label, direction| {
-            format!("m=audio {port} RTP/AVP 0|a=rtpmap:0 PCMU/8000|a=rtcp:{rtcp}|a=label:{label}|a={direction}|")
+            format!(
+                "m=audio {port} RTP/AVP 0|a=rtpmap:0 PCMU/8000|a=rtcp:{rtcp}|a=label:{label}|a={direction}|"
+            )
         };
         let (from, to) = (line(5000, 5001, 1, "sendonly"), line(5002, 5007, 2, "inactive"));
         let offer = own().offer([true, false]).replace("\r\n", "|");
@@ -251,8 +263,11 @@ mod tests {
             ("m=video 6000 RTP/AVP 0|m=audio 6002 RTP/AVP 0|a=sendonly", None, None),
             ("m=audio 6000 RTP/SAVP 0|m=audio 6002 RTP/AVP 0|c=IN IP4 0.0.0.0", None, None),
             ("m=audio 6000 RTP/AVP 0|c=IN IP6 2001:db8::1|", Some("[2001:db8::1]:6000 6001"), None),
-            ("m=audio 6000/2 RTP/AVP 0|a=rtcp-mux|m=audio 6002 RTP/AVP 0|a=rtcp:53020 IN IP4 1.2.3.4",
-             Some("198.51.100.1:6000 6000"), Some("198.51.100.1:6002 53020")),
+            (
+                "m=audio 6000/2 RTP/AVP 0|a=rtcp-mux|m=audio 6002 RTP/AVP 0|a=rtcp:53020 IN IP4 1.2.3.4",
+                Some("198.51.100.1:6000 6000"),
+                Some("198.51.100.1:6002 53020"),
+            ),
             ("", None, None),
         ] {
             check(&format!("{head}{lines}"), from, to);
@@ -264,7 +279,9 @@ mod tests {
     #[test]
     fn what_is_no_description_is_none() {
         let many = format!("v=0\n{}", "m=audio 1 RTP/AVP 0\n".repeat(MOST_LINES + 1));
-        for text in ["", "v=1\r\n", "<recording/>", "v=0\nm=audio x RTP/AVP 0", "v=0\nm=audio", &many] {
+        for text in
+            ["", "v=1\r\n", "<recording/>", "v=0\nm=audio x RTP/AVP 0", "v=0\nm=audio", &many]
+        {
             assert_eq!(Remote::parse(text.as_bytes()), None, "{text}");
         }
     }
@@ -275,10 +292,19 @@ mod tests {
             "v=0|c=IN IP4 198.51.100.1|m=audio 6000 RTP/AVP 0|a=inactive|m=audio 6002 RTP/AVP 0 8|a=recvonly|m=video 9 RTP/AVP 96 97|",
         );
         let answer = own().answer(&offer, [true, true]);
-        let lines: Vec<_> = answer.lines().filter(|line| line.starts_with("m=") || line.contains("ive") || line.contains("only")).collect();
+        let lines: Vec<_> = answer
+            .lines()
+            .filter(|line| line.starts_with("m=") || line.contains("ive") || line.contains("only"))
+            .collect();
         assert_eq!(
             lines,
-            ["m=audio 5000 RTP/AVP 0", "a=inactive", "m=audio 5002 RTP/AVP 0", "a=sendonly", "m=video 0 RTP/AVP 96 97"]
+            [
+                "m=audio 5000 RTP/AVP 0",
+                "a=inactive",
+                "m=audio 5002 RTP/AVP 0",
+                "a=sendonly",
+                "m=video 0 RTP/AVP 96 97"
+            ]
         );
     }
 }

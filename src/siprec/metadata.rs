@@ -117,11 +117,19 @@ impl Metadata {
         }
         if mode == DataMode::Complete {
             for (track, id) in &self.streams {
-                line(&mut xml, 1, format_args!("<stream stream_id=\"{id}\" session_id=\"{}\">", self.session));
+                line(
+                    &mut xml,
+                    1,
+                    format_args!("<stream stream_id=\"{id}\" session_id=\"{}\">", self.session),
+                );
                 line(&mut xml, 2, format_args!("<label>{}</label>", label(*track)));
                 line(&mut xml, 1, format_args!("</stream>"));
             }
-            line(&mut xml, 1, format_args!("<sessionrecordingassoc session_id=\"{}\">", self.session));
+            line(
+                &mut xml,
+                1,
+                format_args!("<sessionrecordingassoc session_id=\"{}\">", self.session),
+            );
             put_time(&mut xml, "associate-time", &self.began);
             line(&mut xml, 1, format_args!("</sessionrecordingassoc>"));
         }
@@ -185,7 +193,11 @@ impl Metadata {
             true => Track::FromCustomer,
             false => Track::ToCustomer,
         };
-        line(xml, 1, format_args!("<participantstreamassoc participant_id=\"{}\">", participant.id));
+        line(
+            xml,
+            1,
+            format_args!("<participantstreamassoc participant_id=\"{}\">", participant.id),
+        );
         let is_sent = |track: Track| sending.get(track.index()) == Some(&true);
         let carried = self.streams.iter().filter(|(track, _)| left.is_some() || is_sent(*track));
         for (_, id) in carried.clone().filter(|(track, _)| *track == own) {

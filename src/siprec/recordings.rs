@@ -246,7 +246,9 @@ impl Recordings {
         flow: &Flow,
         desk: &mut Desk<'_>,
     ) {
-        self.with(terminal, desk, |session, hands| session.handle_request(key, request, flow, hands));
+        self.with(terminal, desk, |session, hands| {
+            session.handle_request(key, request, flow, hands)
+        });
     }
 
     /// An ACK in a session's dialog.

@@ -318,8 +318,7 @@ impl Session {
         }
         let desk = &mut *hands.desk;
         let (branch, boundary) = (desk.tokens.branch(), desk.tokens.tag());
-        let (request, flow) =
-            (up.dialog.request(Method::Invite, &branch), up.dialog.destination());
+        let (request, flow) = (up.dialog.request(Method::Invite, &branch), up.dialog.destination());
         if differs {
             self.count_description();
         }

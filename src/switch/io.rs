@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::guard::{GuardCounters, Load};
 use crate::call::{SinkCommand, SinkEvent, StreamFigures};
 use crate::command::{Accepted, Command, Denied};
-use crate::event::Event;
+use crate::event::{Delivery, Event};
 use crate::id::{CallId, LegId, TerminalId};
 use crate::locate::{LookupId, Place, Search};
 use crate::media::{MediaCommand, MediaEvent, PortFigures};
@@ -116,6 +116,8 @@ pub enum Output {
     },
     /// Tell the world.
     Event(Event),
+    /// Tell the world what becomes of what a sink is owed.
+    Delivery(Delivery),
     /// Show how something is doing.
     Figures(Figures),
     /// Keep a change of the registrations.

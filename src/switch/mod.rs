@@ -4,6 +4,7 @@
 //! ports and sinks, and the one table of who owns what.
 
 mod admission;
+mod agents;
 mod callers;
 mod commands;
 mod dialled;
@@ -24,6 +25,7 @@ mod settings;
 mod tests;
 mod transfers;
 
+pub use agents::Floor;
 pub use guard::{
     Ban, BanSettings, GuardCounters, GuardSettings, Load, PressureSettings, ScannerPolicy,
 };
@@ -36,6 +38,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
+use crate::acd::Acd;
 use crate::call::{Call, Effect, Owners, SinkEvent, SinkPool, Tokens};
 use crate::command::Origin;
 use crate::event::Cause;
@@ -64,6 +67,7 @@ pub struct Switch {
     ended: EndedCalls,
     transactions: Transactions,
     registrar: Registrar,
+    acd: Acd,
     /// OPTIONS to phones behind a NAT that wait for their answer: at most one per binding.
     pings: HashMap<ClientKey, BindingId>,
     trunks: Trunks,
@@ -104,6 +108,7 @@ impl Switch {
             ended: EndedCalls::default(),
             transactions: transactions(&settings),
             registrar: Registrar::new(settings.registrar),
+            acd: Acd::new(settings.acd.clone(), Instant::ZERO),
             pings: HashMap::new(),
             channels: Channels::new(&settings.trunks),
             errands: Errands::default(),
@@ -135,7 +140,7 @@ impl Switch {
     /// Takes back the registrations that an earlier process has kept; returns how many. Before the first input.
     pub fn restore(&mut self, stored: impl IntoIterator<Item = Stored>, now: Instant) -> usize {
         let restored = self.registrar.restore(stored, now);
-        self.drain_registrar();
+        self.drain_registrar(now);
         restored
     }
 
@@ -158,6 +163,9 @@ impl Switch {
             Input::Sink(SinkEvent::Recording { terminal, ask }) => {
                 self.handle_recording_ask(terminal, ask, now);
             }
+            Input::Sink(SinkEvent::Delivery(delivery)) => {
+                self.outputs.push_back(Output::Delivery(delivery));
+            }
             Input::Sink(event) => {
                 if let SinkEvent::Finished { terminal, .. } = &event {
                     self.handle_recording_finished(*terminal, now);
@@ -177,7 +185,7 @@ impl Switch {
         self.run_recordings(now);
         self.settle(now);
         self.run_errands(now);
-        self.drain_registrar();
+        self.drain_registrar(now);
     }
 
     /// Lets every deadline that has come take its effect.
@@ -185,8 +193,10 @@ impl Switch {
         self.transactions.handle_timeout(now);
         self.registrar.handle_timeout(now);
         self.owners.late_answers().handle_timeout(now);
+        self.acd.handle_timeout(now);
+        self.drain_acd();
         self.send_pings(now);
-        self.drain_registrar();
+        self.drain_registrar(now);
         self.settle(now);
         while let Some(call) = self.timers.poll_expired(now) {
             self.with_call(call, now, |call, cx| call.handle_timeout(cx));
@@ -213,6 +223,7 @@ impl Switch {
             self.timers.poll_timeout(),
             self.transactions.poll_timeout(),
             self.registrar.poll_timeout(),
+            self.acd.poll_timeout(),
             self.trunks.poll_timeout(),
             self.recordings.poll_timeout(),
         ]
@@ -379,13 +390,14 @@ impl Switch {
         }
     }
 
-    fn drain_registrar(&mut self) {
+    fn drain_registrar(&mut self, now: Instant) {
         while let Some(change) = self.registrar.poll_change() {
             if let Change::Put(phone) = &change
                 && phone.flow.transport == Transport::Udp
             {
                 self.transactions.keep_to_datagrams(phone.flow.remote, phone.expires_at);
             }
+            self.note_phone(change.user(), now);
             self.outputs.push_back(Output::Registration(change));
         }
     }

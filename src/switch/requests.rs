@@ -240,8 +240,11 @@ impl Switch {
         }
         let query =
             Query { dialled: &dialled, caller: caller.as_caller(), at: self.wall_time(now) };
-        let finder = self.finder(now);
-        let Way { destination, start } = match finder.find_way(&query) {
+        let way = match self.star_code(&dialled, caller.party(), now) {
+            Some(way) => Ok(way),
+            None => self.finder(now).find_way(&query),
+        };
+        let Way { destination, start } = match way {
             Ok(way) => way,
             Err(status) => return self.refuse(key, &request, flow, status, now),
         };

@@ -1,11 +1,13 @@
 //! What the configuration may say about the switch.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use super::guard::GuardSettings;
+use crate::acd::{self, Presence};
 use crate::call::{self, Redirects};
-use crate::dialplan::Route;
+use crate::dialplan::{Hours, Route};
 use crate::id::UserName;
 use crate::registrar;
 use crate::sip::Transport;
@@ -41,6 +43,12 @@ pub struct Settings {
     pub guard: GuardSettings,
     /// The registrar.
     pub registrar: registrar::Settings,
+    /// Queues and agents. Their phones are among the users.
+    pub acd: acd::Settings,
+    /// Hours that queues and flows name.
+    pub hours: BTreeMap<String, Hours>,
+    /// What an agent dials at its phone, and what it is then.
+    pub star_codes: BTreeMap<String, Presence>,
     /// The calls and their streams.
     pub call: call::Settings,
 }

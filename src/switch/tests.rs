@@ -38,6 +38,9 @@ fn switch() -> Switch {
         ports: 20_000..=20_100,
         guard: Default::default(),
         registrar: Default::default(),
+        acd: Default::default(),
+        hours: Default::default(),
+        star_codes: Default::default(),
         call: crate::call::Settings {
             streaming: Streaming { sinks: sinks.into_iter().collect(), ..Streaming::default() },
             ..Default::default()

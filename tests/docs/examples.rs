@@ -49,6 +49,8 @@ fn json(mark: &str, text: &str) -> Checked {
         "jambonz-text" => same::<jambonz::Telling>(shown),
         "audiohook" => same::<audiohook::Telling>(shown),
         "event" => event(shown),
+        "delivery" => fits(shown, &samples::delivery()),
+        "record" => record(shown),
         "notice" => notice(shown),
         "accepted" => fits(shown, &AcceptedView::from(&samples::accepted())),
         "call" => fits(shown, &samples::call()),
@@ -124,6 +126,13 @@ fn value_fits(shown: &Value, real: &Value, place: &str) -> Checked {
         _ if std::mem::discriminant(shown) == std::mem::discriminant(real) => Ok(()),
         _ => Err(format!("{place} is {real}, not {shown}")),
     }
+}
+
+/// A call record, by its `record`.
+fn record(shown: &Value) -> Checked {
+    let records = samples::records();
+    let real = records.iter().find(|real| real["record"] == shown["record"]);
+    value_fits(shown, real.ok_or("there is no such record")?, "")
 }
 
 fn profile() -> RecordProfile {

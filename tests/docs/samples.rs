@@ -8,13 +8,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use sidestream::command::{Accepted, Denied, Origin, StreamState, StreamStatus};
 use sidestream::control::json::{
-    CallState, CallView, LegFiguresView, LegView, MessageView, MessagesView, ScopeLevelView,
-    ScopeTrackView, ScopeView, SinkAddressView, SinkView, StreamFiguresView, StreamView,
-    TerminalView, Timestamp,
+    CallState, CallView, DeliveryView, LegFiguresView, LegView, MessageView, MessagesView,
+    ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView, StreamFiguresView,
+    StreamView, TerminalView, Timestamp,
 };
-use sidestream::event::{Cause, Event, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest};
-use sidestream::id::{CallId, LegId, SinkName, StreamId, Track, Tracks};
+use sidestream::event::{
+    Cause, Delivery, DeliveryOutcome, Event, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest,
+};
+use sidestream::id::{CallId, LegId, SinkName, StreamId, TerminalId, Track, Tracks};
 use sidestream::notary::{self, Notary};
+use sidestream::records;
 use sidestream::time::{Instant, MediaTime};
 
 /// The call of the examples.
@@ -181,6 +184,7 @@ pub(crate) fn stream() -> StreamView {
             terminal: 0,
             sink: text("asr"),
             ended: Some("request"),
+            delivery: Some("completed"),
             figures: Some(figures),
         }],
         tracks: vec!["from_customer"],
@@ -247,4 +251,46 @@ pub(crate) fn sealed() -> Value {
     let payload = seal.split('.').nth(1).expect("a JWS has three parts");
     let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
     serde_json::from_slice(&payload).expect("JSON")
+}
+
+fn owed() -> Delivery {
+    Delivery {
+        call: call_id(),
+        terminal: TerminalId::first(stream_id()),
+        sink: SinkName::new("asr"),
+        at: Instant::ZERO,
+        outcome: DeliveryOutcome::Completed,
+        cause: Cause::HangUp,
+        pending_samples: 0,
+    }
+}
+
+/// What becomes of what a sink is owed.
+pub(crate) fn delivery() -> DeliveryView {
+    DeliveryView::new(1, Timestamp::default(), &owed())
+}
+
+/// One record of each kind, as the file has them.
+pub(crate) fn records() -> Vec<Value> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let settings = records::Settings {
+        path: directory.path().join("calls.jsonl"),
+        rotate_bytes: 1 << 20,
+        rotate_daily: false,
+        keep_files: 0,
+        sync: std::time::Duration::ZERO,
+        start_records: true,
+    };
+    let records = records::start(&settings, Box::new(|_| None)).expect("it can be written");
+    let at = Timestamp::default();
+    records.begun(call_id(), "1000", "9000", at);
+    records.delivered(&owed(), at);
+    let (mut view, manifests) = (call(), vec![Arc::new(manifest())]);
+    for figures in view.legs.iter_mut().filter_map(|leg| leg.figures.as_mut()) {
+        (figures.received, figures.lost) = (99, 1);
+    }
+    records.ended(records::Ended { view, began: at, answered: Some(at), ended: at, manifests });
+    assert!(records.flush());
+    let text = std::fs::read_to_string(&settings.path).expect("it is there");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }

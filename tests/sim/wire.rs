@@ -415,7 +415,11 @@ impl Wire {
                 Output::Reply { answer, .. } => self.answer = Some(answer),
                 Output::Event(event) => self.events.push(event),
                 Output::Locate { lookup, search } => self.lookups.push((lookup, search)),
-                Output::Figures(_) | Output::Registration(_) | Output::Dialog { .. } => {}
+                Output::Figures(_)
+                | Output::Registration(_)
+                | Output::Delivery(_)
+                | Output::Name { .. }
+                | Output::Dialog { .. } => {}
             }
         }
     }

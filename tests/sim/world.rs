@@ -111,6 +111,9 @@ pub fn settings() -> Settings {
         ports: 20_000..=60_000,
         guard: Default::default(),
         registrar: registrar::Settings::default(),
+        acd: Default::default(),
+        hours: Default::default(),
+        star_codes: Default::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of("10.0.0.1".parse().unwrap())],
             streaming: Streaming {
@@ -443,6 +446,8 @@ impl World {
             }
             Output::Figures(Figures::Terminal { .. } | Figures::Trunk { .. })
             | Output::Registration(_)
+            | Output::Delivery(_)
+            | Output::Name { .. }
             | Output::Dialog { .. } => {}
             // There is no DNS in this world.
             Output::Locate { lookup, .. } => {

@@ -183,7 +183,8 @@ impl House {
                         self.call = Some(event.call);
                     }
                 }
-                Output::Reply { .. } | Output::Figures(_) => {}
+                Output::Reply { .. } | Output::Figures(_) | Output::Delivery(_) => {}
+                Output::Name { .. } => {}
                 Output::Registration(_) | Output::Locate { .. } | Output::Dialog { .. } => {}
             }
         }
@@ -237,7 +238,9 @@ impl House {
                 let finished = SinkEvent::Finished { terminal, cause, manifest: None };
                 self.switch.handle_input(Input::Sink(finished), self.now);
             }
-            SinkCommand::Close { .. } | SinkCommand::Control { .. } => {}
+            SinkCommand::Close { .. }
+            | SinkCommand::Control { .. }
+            | SinkCommand::Recording { .. } => {}
         }
     }
 }
@@ -286,6 +289,9 @@ fn settings() -> Settings {
         ports: 20_000..=20_099,
         guard: Default::default(),
         registrar: registrar::Settings::default(),
+        acd: Default::default(),
+        hours: Default::default(),
+        star_codes: Default::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of(SWITCH.ip())],
             streaming: Streaming {

@@ -70,7 +70,7 @@ impl Builder {
         })
     }
 
-    fn hours(&mut self, place: &Place, hours: &Hours) -> Option<dialplan::Hours> {
+    pub(super) fn hours(&mut self, place: &Place, hours: &Hours) -> Option<dialplan::Hours> {
         let zone = TimeZone::get(&hours.zone).map_err(|_| {
             let message = format!("`{}` is not a time zone", hours.zone);
             self.note(Flaw::at(place.key("zone"), message).with_help("for example Europe/Berlin"));

@@ -1,12 +1,15 @@
 //! From the file's shapes to the settings of the rooms. Every problem is noted and building goes on, so that all are told
 //! at once.
 
+mod acd;
 mod destinations;
 mod dialplan;
 mod guard;
 mod http;
 mod notary;
 mod reaching;
+mod recorders;
+mod records;
 mod signalling;
 mod sinks;
 mod spool;
@@ -70,6 +73,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let command_time =
         builder.millis("http.command_timeout_ms", file.http.command_timeout_ms, 10..=60_000);
     let notary = builder.notary(&file.notary);
+    let records = builder.records(&file.cdr);
     let board = builder.board(&file.http);
     let http = builder.http(&file.http);
     let switch = builder.switch(&file, streaming, &names, &listeners);
@@ -90,6 +94,7 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
                 spool,
                 store,
                 notary,
+                records,
                 http,
                 board,
                 log,

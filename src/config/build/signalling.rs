@@ -73,6 +73,9 @@ impl Builder {
             ports: file.media.first_port..=file.media.last_port,
             guard: self.guard(&sip.guard),
             registrar: self.registrar(&sip.registrar),
+            acd: self.acd(file),
+            hours: self.named_hours(file),
+            star_codes: self.star_codes(file),
             call: self.calls(file, streaming)?,
         })
     }

@@ -329,3 +329,108 @@ sample_rate = 11025
         "#]],
     );
 }
+
+#[test]
+fn queues_agents_and_profiles_name_what_is_there() {
+    refused(
+        r#"
+[acd.star_codes]
+"71" = "lunch"
+
+[queues.sales]
+overflow = "help"
+hours = "office"
+limit = 0
+
+[routing_profiles.all]
+queues = [{ queue = "sale" }]
+
+[agents.ann]
+profile = "al"
+"#,
+        expect![[r#"
+              x test.toml has 9 problems
+
+            Error:
+              x acd.star_codes.71: `71` is not a code like *71
+               ,-[test.toml:3:8]
+             2 | [acd.star_codes]
+             3 | "71" = "lunch"
+               :        ^^^^^^^
+             4 |
+               `----
+
+            Error:
+              x acd.star_codes.71: there is no state `lunch`
+               ,-[test.toml:3:8]
+             2 | [acd.star_codes]
+             3 | "71" = "lunch"
+               :        ^^^^^^^
+             4 |
+               `----
+              help: available, offline, or one of `custom_states` in [acd]
+
+            Error:
+              x queues.sales.overflow: there is no queue `help`
+               ,-[test.toml:6:12]
+             5 | [queues.sales]
+             6 | overflow = "help"
+               :            ^^^^^^
+             7 | hours = "office"
+               `----
+              help: define it as [queues.help]
+
+            Error:
+              x queues.sales.hours: there are no hours `office`
+               ,-[test.toml:7:9]
+             6 | overflow = "help"
+             7 | hours = "office"
+               :         ^^^^^^^^
+             8 | limit = 0
+               `----
+              help: define them as [hours.office]
+
+            Error:
+              x queues.sales.limit: 0 is not within 1 to 100000
+               ,-[test.toml:8:9]
+             7 | hours = "office"
+             8 | limit = 0
+               :         ^
+             9 |
+               `----
+
+            Error:
+              x routing_profiles.all.queues[0].queue: there is no queue `sale`
+                ,-[test.toml:11:21]
+             10 | [routing_profiles.all]
+             11 | queues = [{ queue = "sale" }]
+                :                     ^^^^^^
+             12 |
+                `----
+              help: define it as [queues.sale]
+
+            Error:
+              x agents.ann.user: there is no user `ann`
+                ,-[test.toml:13:1]
+             12 |
+             13 | [agents.ann]
+                : ^^^^^^^^^^^^
+             14 | profile = "al"
+                `----
+              help: name one of the [[users]]
+
+            Error:
+              x agents.ann.profile: there is no routing profile `al`
+                ,-[test.toml:14:11]
+             13 | [agents.ann]
+             14 | profile = "al"
+                :           ^^^^
+                `----
+              help: define it as [routing_profiles.al]
+
+            Error:
+              x http: there is no API token, so nobody could use the API
+              help: add [[http.tokens]] with an id and a secret
+        "#]],
+    );
+}

@@ -2,6 +2,7 @@
 //! decide that it changes.
 
 mod call;
+mod delivery;
 mod event;
 mod manifest;
 mod message;
@@ -11,12 +12,14 @@ mod timestamp;
 mod trunk;
 
 pub use call::{CallState, CallView, LegFiguresView, LegView};
+pub use delivery::{DeliveryView, delivery_kind};
 pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_names};
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use message::{MessageView, MessagesView};
 pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView, SpoolView};
 pub use stream::{
-    AcceptedView, StoredView, StreamFiguresView, StreamStatusView, StreamView, TerminalView,
+    AcceptedView, SpanSamplesView, StoredView, StreamFiguresView, StreamStatusView, StreamView,
+    TerminalView,
 };
 pub use timestamp::Timestamp;
 pub use trunk::{TrunkRegistrationView, TrunkView};

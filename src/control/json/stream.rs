@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::command::{Accepted, StreamStatus};
+use crate::event::SpanKind;
 use crate::id::SinkName;
 
 /// A stream in the answer to a command.
@@ -137,6 +138,9 @@ pub struct TerminalView {
     /// Why it ended; absent while the sink gets the stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<&'static str>,
+    /// Of a sink with `delivery = "complete"`, behind the end: `pending`, `completed`, `expired` or `declined`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<&'static str>,
     /// Delivery figures, once there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub figures: Option<StreamFiguresView>,
@@ -163,10 +167,38 @@ pub struct StreamFiguresView {
     pub said_samples: u64,
     /// Samples that it said and that were given up, because too much waited to be heard.
     pub unsaid_samples: u64,
+    /// RTP packets that it was made of so far, all tracks.
+    pub packets: u64,
+    /// Samples of each kind of span so far, all tracks.
+    pub spans: SpanSamplesView,
+    /// From the arrival of a packet to its audio's leaving for the sink: the longest of the last second.
+    pub delay_ms: u64,
     /// How far delivery is behind the clock.
     pub lag_ms: u64,
     /// Bytes that are kept for the sink in memory, with `delivery = "complete"`.
     pub spooled_memory_bytes: u64,
     /// Bytes that are kept for it on disk.
     pub spooled_disk_bytes: u64,
+}
+
+/// Samples by kind of span.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[allow(missing_docs)] // The members have the names and meanings of `event::SpanKind`.
+pub struct SpanSamplesView {
+    pub audio: u64,
+    pub lost: u64,
+    pub silence: u64,
+    pub held: u64,
+    pub muted: u64,
+    pub paused: u64,
+    pub discarded: u64,
+}
+
+/// From sums in the order of [`SpanKind::ALL`].
+impl From<[u64; SpanKind::ALL.len()]> for SpanSamplesView {
+    fn from(sums: [u64; SpanKind::ALL.len()]) -> Self {
+        let [audio, lost, silence, held, muted, paused, discarded] = sums;
+        SpanSamplesView { audio, lost, silence, held, muted, paused, discarded }
+    }
 }

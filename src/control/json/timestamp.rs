@@ -18,6 +18,16 @@ impl Timestamp {
     pub const fn as_unix_millis(self) -> u64 {
         self.0
     }
+
+    /// Days since 1970 began.
+    pub const fn day(self) -> u64 {
+        self.0 / (DAY_S * 1_000)
+    }
+
+    /// The beginning of the `day`-th day since 1970.
+    pub const fn of_day(day: u64) -> Self {
+        Timestamp(day * DAY_S * 1_000)
+    }
 }
 
 impl fmt::Display for Timestamp {

@@ -3,16 +3,16 @@
 //! Nobody tells whether anybody listens. What can fail is the name, the rules for destinations, and our own network: that is sought
 //! again like a lost connection.
 
+use backon::ExponentialBackoff;
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use backon::ExponentialBackoff;
-use bytes::Bytes;
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use tokio::net::UdpSocket;
 use tokio::time::{Interval, Sleep, sleep};
 

@@ -26,7 +26,7 @@ use super::sources::{Look, Sources, report_times};
 use super::{Happening, delays};
 use crate::call::{
     RecordedFormat, RecordedTrack, Recorder, RecordingAsk, RecordingNews, RecordingPlan, SinkEvent,
-    Standing,
+    Standing, StreamPlan,
 };
 use crate::command::PauseAs;
 use crate::dialect::Note;
@@ -49,21 +49,21 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// What a terminal needs to ask for sessions. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::sink) struct RecordingDesk {
-    pub(in crate::sink) terminal: TerminalId,
-    pub(in crate::sink) call: CallId,
-    pub(in crate::sink) customer: String,
-    pub(in crate::sink) agent: String,
-    pub(in crate::sink) account: Option<Account>,
-    pub(in crate::sink) tracks: Tracks,
-    pub(in crate::sink) format: RecordedFormat,
-    pub(in crate::sink) pause_as: PauseAs,
-    pub(in crate::sink) events: mpsc::Sender<SinkEvent>,
+    terminal: TerminalId,
+    call: CallId,
+    customer: String,
+    agent: String,
+    account: Option<Account>,
+    tracks: Tracks,
+    format: RecordedFormat,
+    pause_as: PauseAs,
+    events: mpsc::Sender<SinkEvent>,
     /// How the newest session stands.
-    pub(in crate::sink) news: watch::Receiver<Option<RecordingNews>>,
+    news: watch::Receiver<Option<RecordingNews>>,
     /// How many sessions were asked for.
-    pub(in crate::sink) attempts: Arc<AtomicU32>,
+    attempts: Arc<AtomicU32>,
     /// Whether the tracks are sent at first.
-    pub(in crate::sink) sends: bool,
+    sends: bool,
 }
 
 /// A session that both sides agreed on.
@@ -112,6 +112,29 @@ pub(in crate::sink) struct RecorderLink {
 }
 
 impl RecordingDesk {
+    pub(in crate::sink) fn new(
+        plan: &StreamPlan,
+        format: RecordedFormat,
+        account: Option<Account>,
+        events: mpsc::Sender<SinkEvent>,
+        news: watch::Receiver<Option<RecordingNews>>,
+    ) -> RecordingDesk {
+        RecordingDesk {
+            terminal: plan.terminal,
+            call: plan.call,
+            customer: plan.from.clone(),
+            agent: plan.agent.clone(),
+            account,
+            tracks: plan.tracks,
+            format,
+            pause_as: plan.pause_as,
+            events,
+            news,
+            attempts: Arc::default(),
+            sends: true,
+        }
+    }
+
     /// Asks one server for a session and waits for its answer.
     pub(in crate::sink) async fn begin(
         &self,
@@ -438,11 +461,7 @@ impl RecorderLink {
                 self.paused.get_or_insert(self.clock.now());
             }
             Note::Resumed => self.paused = None,
-            Note::Paused
-            | Note::Muted(_)
-            | Note::Unmuted(_)
-            | Note::Held(_)
-            | Note::Unheld(_) => {}
+            Note::Paused | Note::Muted(_) | Note::Unmuted(_) | Note::Held(_) | Note::Unheld(_) => {}
         }
     }
 

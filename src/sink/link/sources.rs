@@ -6,6 +6,8 @@ use bytes::Bytes;
 use rand::RngExt as _;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::call::StreamPlan;
+use crate::dialect::Format;
 use crate::dialect::rtp::{Origin, Packetizer};
 use crate::id::{StreamId, Track, Tracks};
 use crate::media::{Encoding, Frame};
@@ -23,6 +25,19 @@ pub(in crate::sink) struct Look {
     pub(in crate::sink) sample_rate: u32,
     pub(in crate::sink) encoding: Encoding,
     pub(in crate::sink) payload_type: u8,
+}
+
+impl Look {
+    pub(in crate::sink) fn of(plan: &StreamPlan, format: Format, payload_type: u8) -> Look {
+        Look {
+            stream: plan.terminal.stream,
+            tracks: plan.tracks,
+            start: plan.start,
+            sample_rate: format.sample_rate,
+            encoding: format.encoding,
+            payload_type,
+        }
+    }
 }
 
 /// See the module.

@@ -11,8 +11,8 @@
 
 use std::collections::VecDeque;
 
-use super::Entry;
 use super::unsettled::Unsettled;
+use super::{Delay, Entry};
 use crate::call::StreamFigures;
 use crate::dialect::Delivery;
 use crate::event::{Span, SpanKind};
@@ -57,6 +57,7 @@ pub(in crate::sink) struct Live {
     /// Whether a frame of kind audio was given.
     gave_audio: bool,
     notes_dropped: u64,
+    delay: Delay,
 }
 
 impl Live {
@@ -76,11 +77,13 @@ impl Live {
             figures: StreamFigures::default(),
             gave_audio: false,
             notes_dropped: 0,
+            delay: Delay::new(),
         }
     }
 
     /// Queues `entry`; the oldest audio makes room when there is too much.
     pub(in crate::sink) fn push(&mut self, entry: Entry, now: Instant) {
+        self.delay.advance(now);
         let track = match &entry {
             Entry::Item(Item::Frame(frame)) => {
                 self.waiting_samples[frame.track.index()] += u64::from(frame.samples);
@@ -101,6 +104,7 @@ impl Live {
     /// Takes the next thing to tell. It counts as given.
     pub(in crate::sink) fn next(&mut self) -> Option<(Entry, Delivery)> {
         let Waiting { entry, delivery, .. } = self.waiting.pop_front()?;
+        self.delay.note(&entry);
         match &entry {
             Entry::Item(Item::Frame(frame)) => self.give(frame, delivery),
             Entry::Item(_) | Entry::Note(..) => self.waiting_notes -= 1,
@@ -274,6 +278,16 @@ impl Live {
     /// Whether nothing waits.
     pub(in crate::sink) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// It is later.
+    pub(in crate::sink) fn advance(&mut self, now: Instant) {
+        self.delay.advance(now);
+    }
+
+    /// See [`Delay::take_ms`].
+    pub(in crate::sink) fn take_delay_ms(&mut self) -> u64 {
+        self.delay.take_ms()
     }
 
     /// How many things wait.

@@ -1,5 +1,6 @@
 //! What waits for a sink, by its policy: a short queue whose oldest entries give way, or a spool that keeps what it has taken in.
 
+mod delay;
 mod live;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use crate::id::Track;
 use crate::media::{Frame, Item};
 use crate::time::Instant;
 
+pub(super) use delay::Delay;
 pub(super) use live::{Keeping, Live};
 
 use super::spool::Spool;
@@ -44,7 +46,7 @@ impl Outbox {
     /// Does what goes on beside giving; to be called with every tick.
     pub(super) fn advance(&mut self, now: Instant) {
         match self {
-            Outbox::Live(_) => {}
+            Outbox::Live(live) => live.advance(now),
             Outbox::Complete(spool) => spool.advance(now),
         }
     }
@@ -159,6 +161,14 @@ impl Outbox {
         match self {
             Outbox::Live(live) => live.figures(now),
             Outbox::Complete(spool) => spool.figures(),
+        }
+    }
+
+    /// The longest time that audio given since the last call was under way, in milliseconds.
+    pub(super) fn take_delay_ms(&mut self) -> u64 {
+        match self {
+            Outbox::Live(live) => live.take_delay_ms(),
+            Outbox::Complete(spool) => spool.take_delay_ms(),
         }
     }
 

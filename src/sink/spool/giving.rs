@@ -33,6 +33,7 @@ impl Spool {
                 return Some((gap, Delivery::First));
             }
             let delivery = if repeated { Delivery::Repeated } else { Delivery::First };
+            self.delay.note(&entry);
             let sent = self.give(number, &entry, delivery);
             self.pass(number, Some(sent));
             return Some((entry, delivery));

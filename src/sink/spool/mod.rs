@@ -40,7 +40,7 @@ pub(super) use head::Identity;
 pub(super) use recovery::recover;
 pub use seal::SpoolKey;
 
-use super::outbox::Entry;
+use super::outbox::{Delay, Entry};
 use super::settings::Complete;
 use crate::call::StreamFigures;
 use crate::event::{Cause, Manifest, Span};
@@ -149,6 +149,7 @@ pub(super) struct Spool {
     pace: Pace,
     figures: StreamFigures,
     gave_audio: bool,
+    delay: Delay,
 }
 
 impl Spool {
@@ -210,6 +211,7 @@ impl Spool {
             farewell: None,
             figures: StreamFigures::default(),
             gave_audio: false,
+            delay: Delay::new(),
         }
     }
 
@@ -226,6 +228,7 @@ impl Spool {
     /// What goes on beside giving: writing, reading back, removing. To be called every few milliseconds.
     pub(super) fn advance(&mut self, now: Instant) {
         self.pace.advance(now);
+        self.delay.advance(now);
         self.note_written();
         self.note_loaded();
         self.note_progress(now);
@@ -291,6 +294,11 @@ impl Spool {
     /// Counts a connection that came back.
     pub(super) fn count_reconnect(&mut self) {
         self.figures.reconnects += 1;
+    }
+
+    /// See [`Delay::take_ms`].
+    pub(super) fn take_delay_ms(&mut self) -> u64 {
+        self.delay.take_ms()
     }
 
     /// Whether a frame of kind audio was given.

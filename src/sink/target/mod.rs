@@ -30,9 +30,9 @@ use tracing::{info, warn};
 
 use super::link::{Connection, RecordingDesk, RecordingSession, WRITE_BUFFER_BYTES};
 use super::settings::{HostPort, Reconnect, SipServer, WebSocket};
-use crate::sip::Transport;
 use crate::net::tls::{Current, Renewal, TlsFileError, TlsSettings};
 use crate::net::{Clock, Counters, HostNames};
+use crate::sip::Transport;
 use breaker::{Admission, Breaker, Turns};
 pub use breaker::{Mercy, PlaceState};
 use credentials::Once;
@@ -269,8 +269,7 @@ impl Target {
         };
         let HostPort { host, port } = server.at();
         let deadline = Deadline::within(self.timeout);
-        let found =
-            deadline.bound(Stage::Name, self.dialer.locate(host, *port, carrier)).await?;
+        let found = deadline.bound(Stage::Name, self.dialer.locate(host, *port, carrier)).await?;
         // Where a name leads to several addresses, each is a server that may take the session.
         let mut failure = None;
         for remote in found.into_iter().take(MOST_ADDRESSES) {

@@ -1,5 +1,6 @@
 //! A tap that is fed, the sinks, and the events that come of it.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -8,7 +9,7 @@ use tokio::time::{interval, timeout};
 use crate::call::{SinkCommand, SinkEvent, StreamPlan};
 use crate::codec::Codec;
 use crate::dialect::{DialectKind, linear};
-use crate::event::{Cause, Manifest};
+use crate::event::{Cause, DeliveryOutcome, Manifest};
 use crate::id::{CallId, SinkName, StreamId, TerminalId, Track, Tracks};
 use crate::media::{Control, Encoding, PayloadMap, TapReader, TapWriter, ring};
 use crate::net::Clock;
@@ -190,15 +191,39 @@ impl Bench {
         };
         self.expect_silence(stream);
         let before = |event: &&SinkEvent| {
-            event.terminal().stream == stream && !matches!(event, SinkEvent::Finished { .. })
+            let is_last = matches!(event, SinkEvent::Finished { .. } | SinkEvent::Delivery(_));
+            event.terminal().stream == stream && !is_last
         };
         Told { events: self.past.iter().filter(before).cloned().collect(), cause, manifest }
     }
 
-    /// The task of a finished stream is gone, so nothing of it can come any more.
+    /// What is told of a stream behind its end, until nothing is owed any more: outcomes, and samples that the sink lacks.
+    pub(super) async fn delivered(&mut self, stream: StreamId) -> Vec<(DeliveryOutcome, u64)> {
+        let mut told = Vec::new();
+        let mut past: VecDeque<_> = std::mem::take(&mut self.past).into();
+        loop {
+            let event = match past.pop_front() {
+                Some(event) => event,
+                None => soon(self.events.recv()).await.expect("the sinks run"),
+            };
+            let SinkEvent::Delivery(delivery) = event else { continue };
+            if delivery.terminal.stream != stream {
+                continue;
+            }
+            told.push((delivery.outcome, delivery.pending_samples));
+            if delivery.outcome != DeliveryOutcome::Pending {
+                return told;
+            }
+        }
+    }
+
+    /// The task of a finished stream is gone, so nothing of it can come any more, but for what becomes of what is owed.
     fn expect_silence(&mut self, stream: StreamId) {
         while let Ok(event) = self.events.try_recv() {
-            assert_ne!(event.terminal().stream, stream, "after the end: {event:?}");
+            if !matches!(event, SinkEvent::Delivery(_)) {
+                assert_ne!(event.terminal().stream, stream, "after the end: {event:?}");
+            }
+            self.past.push(event);
         }
     }
 }

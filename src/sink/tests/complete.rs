@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::bench::{Bench, at_url, soon};
 use crate::dialect::DialectKind;
-use crate::event::{Cause, SpanKind};
+use crate::event::{Cause, DeliveryOutcome, SpanKind};
 use crate::id::Track;
 use crate::sink::listener::{Listener, Options, StreamReport};
 use crate::sink::{Complete, Policy, Settings, SpoolKey, SpoolSettings};
@@ -121,6 +121,8 @@ async fn a_sink_that_was_away_gets_every_sample_once_and_the_spool_is_empty_then
     assert_all_came(&report, 1100 * 160);
     assert!(report.connections >= 2);
     gone(&bench, directory.path()).await;
+    let last = bench.delivered(fed.stream).await.pop();
+    assert_eq!(last, Some((DeliveryOutcome::Completed, 0)));
     let figures = bench.handle.spool_figures();
     assert_eq!((figures.delivered, figures.bytes, figures.refused_samples), (1, 0, 0));
 }
@@ -145,6 +147,9 @@ async fn the_calls_end_does_not_wait_for_a_sink_that_is_away_and_delivery_goes_o
     gate.set_open(true);
     let report = soon(listener.report()).await.expect("one stream");
     assert_all_came(&report, 100 * 160);
+    let told = bench.delivered(fed.stream).await;
+    let owed = 2 * 100 * 160;
+    assert_eq!(told, [(DeliveryOutcome::Pending, owed), (DeliveryOutcome::Completed, 0)]);
 }
 
 #[tokio::test]

@@ -63,6 +63,9 @@ async fn a_native_sink_gets_every_sample_and_a_manifest_that_says_so() {
         panic!("{:?}", told.events)
     };
     assert_eq!((figures.frames, figures.samples, figures.discarded_samples), (100, 16_000, 0));
+    // The last figures are those of the manifest.
+    let kinds = SpanKind::ALL.map(|kind| manifest.tracks.iter().map(|it| it.samples(kind)).sum());
+    assert_eq!((figures.packets, figures.spans), (100, kinds));
     assert_eq!(bench.handle.open_streams(), 0);
     assert_eq!(bench.handle.pools()[0].active, 0);
 }
