@@ -8,6 +8,7 @@ mod datagram;
 mod file;
 mod memory;
 mod recorder;
+mod recording_session;
 mod socket;
 mod sources;
 
@@ -15,7 +16,8 @@ pub(super) use connection::{Connection, WRITE_BUFFER_BYTES};
 pub(super) use datagram::DatagramLink;
 pub(super) use file::FileLink;
 pub(super) use memory::MemoryLink;
-pub(super) use recorder::{RecorderLink, RecordingDesk, RecordingSession};
+pub(super) use recorder::RecorderLink;
+pub(super) use recording_session::{RecordingDesk, RecordingSession};
 pub(super) use socket::SocketLink;
 pub(super) use sources::Look;
 
