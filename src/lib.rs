@@ -11,6 +11,7 @@ pub mod control;
 pub mod dialect;
 pub mod dialplan;
 pub mod event;
+pub mod flow;
 pub mod id;
 pub mod locate;
 pub mod matroska;

@@ -103,6 +103,7 @@ fn check_verb(verb: &Verb) -> Option<String> {
         | Verb::Unmute(target, _)
         | Verb::Status(target) => target,
         Verb::Transfer(_) => panic!("no INFO asks for a transfer"),
+        Verb::SetAttributes(_) => panic!("no body says anything of the contact"),
         Verb::HangUp => panic!("no body asks for the end of a call"),
     };
     match target {

@@ -1,6 +1,6 @@
 //! RTP, RTCP and key presses: views hold what the bytes say, and what is written is read again.
 
-use sidestream::rtp::telephone_event::Detector;
+use sidestream::rtp::telephone_event::{self, Detector};
 use sidestream::rtp::{
     ExtendedSequence, HEADER_BYTES, Packet, ReceiverStats, header, is_rtcp, rtcp,
 };
@@ -60,21 +60,25 @@ fn reports(data: &[u8]) {
     }
 }
 
-/// Packets of one source, each 12 bytes of script: time since the last, sequence, timestamp, event payload.
+/// Packets of one source, each 16 bytes of script: time since the last, sequence, timestamp, event payload.
 fn history(data: &[u8]) {
     let mut script = Script::new(data);
-    let (mut now, mut pressed, mut packets) = (Instant::from_millis(1), 0u64, 0u64);
+    let (mut now, mut pressed) = (Instant::from_millis(1), 0u64);
+    let (mut packets, mut events) = (0u64, 0u64);
     let mut detector = Detector::new();
     let mut stats = ReceiverStats::new(8000);
     let mut sequence = ExtendedSequence::new();
     while let Some(wait) = script.instruction() {
         now += Duration::from_millis(u64::from(wait) * 2);
-        packets += 1;
         let (number, timestamp) = (script.u16(), script.u32());
         assert_eq!(sequence.extend(number) as u16, number);
         stats.handle_packet(number, timestamp, now);
-        let digits =
-            [detector.handle_timeout(now), detector.handle_payload(timestamp, script.take(4), now)];
+        let mut digits = vec![detector.handle_timeout(now)];
+        packets += 1;
+        for event in telephone_event::read(timestamp, script.take(8)) {
+            events += 1;
+            digits.push(detector.handle_event(event, now));
+        }
         for digit in digits.into_iter().flatten() {
             pressed += 1;
             assert!(matches!(digit.digit, '0'..='9' | '*' | '#' | 'A'..='D'));
@@ -86,5 +90,5 @@ fn history(data: &[u8]) {
     now += Duration::from_secs(60);
     pressed += u64::from(detector.handle_timeout(now).is_some());
     assert_eq!(detector.poll_timeout(), None, "a press ends by silence at the latest");
-    assert!(pressed <= packets, "a press is told once");
+    assert!(pressed <= events, "a press is told once");
 }

@@ -26,6 +26,14 @@ api DELETE "/v1/calls/$call" >/dev/null
 check_calls relayed 350
 wait_for 5 lines_are "$work/sink.json" 1 || fail "the sink has no report"
 check report audio <"$work/sink.json"
+# baresip reports its clock by RTCP every five seconds.
+stream=$(json "$work/sink.json" stream)
+api GET "/v1/streams/$stream/manifest" | python3 -c '
+import json, sys
+for track in json.load(sys.stdin)["tracks"]:
+    reports = track["sender_reports"]
+    print(reports, file=sys.stderr)
+    assert reports and reports["believed"] > 0 and reports["refused"] == 0, reports' || fail "the sender reports are not believed"
 expect_empty
 
 wav=$(find "$work/wav" -name '*.wav')

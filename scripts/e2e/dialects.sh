@@ -22,6 +22,7 @@ sink() {
     printf '%s\n' "$@"
 }
 {
+    printf '[streaming]\nmax_streams_per_call = 16\n'
     printf '[[sinks]]\nname = "native"\nkind = "websocket"\nurl = "%s"\nencoding = "pcma"\n' "$sink_url"
     sink twilio "$(json "$work/ports.json" twilio)" twilio
     sink telnyx "$(json "$work/ports.json" telnyx)" telnyx 'encoding = "pcma"'
@@ -30,32 +31,36 @@ sink() {
     sink mixed "$(cat "$work/jambonz.port")/mixed" jambonz 'channels = "mixed"'
     sink hook "$(json "$work/ports.json" hook)" audiohook 'headers = { x-api-key = "k3y" }'
     sink hook16 "$(json "$work/ports.json" hook16)" audiohook 'headers = { x-api-key = "k3y" }'
+    sink hookpaused "$(json "$work/ports.json" hookpaused)" audiohook 'headers = { x-api-key = "k3y" }'
 } >"$work/sinks.toml"
 configure "$work/sinks.toml"
 serve
 
 infos=()
-for name in native twilio telnyx telnyx16 stereo mixed hook hook16; do
+for name in native twilio telnyx telnyx16 stereo mixed hook hook16 hookpaused; do
     infos+=(--info "$((100 + 20 * ${#infos[@]})):{\"v\":1,\"op\":\"start\",\"stream\":\"$name\",\"sink\":\"$name\",\"tracks\":[\"from_customer\",\"to_customer\"]}")
 done
 "$sidestream" call 9000 --server "$sip" --play "$root/config/prompts/customer.wav" --duration 9 --dtmf 6000ms,1,9 "${infos[@]}" --json >"$work/call.json" 2>"$work/phone.log" ||
     fail "the call failed: $(cat "$work/call.json")"
 
-for name in twilio telnyx telnyx16 stereo mixed hook hook16; do
+for name in twilio telnyx telnyx16 stereo mixed hook hook16 hookpaused; do
     wait_for 10 test -s "$work/$name.json" || fail "$name did not hear the end: $(metric sidestream_sink_garbage_messages_total)"
 done
 wait_for 10 lines_are "$work/native.json" 1 || fail "the native stream did not end"
 check report <"$work/native.json"
+stream=$(api GET '/v1/calls?state=all' | python3 -c 'import json,sys; print(next(it["stream"] for call in json.load(sys.stdin)["calls"] for it in call["streams"] if it["label"] == "hookpaused"))')
+wait_for 5 api GET "/v1/streams/$stream/manifest" || fail "hookpaused has no manifest"
+api GET "/v1/streams/$stream/manifest" >"$work/hookpaused.manifest"
 python3 - "$work" <<'PYTHON' || fail "$(cat "$work/why.checks")"
 import json, pathlib, sys
 work = pathlib.Path(sys.argv[1])
 told = {path.stem: json.loads(path.read_text()) for path in work.glob("*.json") if path.stem in
-        ("twilio", "telnyx", "telnyx16", "hook", "hook16", "stereo", "mixed")}
+        ("twilio", "telnyx", "telnyx16", "hook", "hook16", "hookpaused", "stereo", "mixed")}
 problems = []
 def require(holds, what):
     if not holds:
         problems.append(what)
-for name in ("twilio", "telnyx", "telnyx16", "hook", "hook16"):
+for name in ("twilio", "telnyx", "telnyx16", "hook", "hook16", "hookpaused"):
     require(not told[name]["problems"], f"{name}: {told[name]['problems'][:3]}")
     require(told[name]["complete"], f"{name} is incomplete")
 for name in ("twilio", "telnyx", "telnyx16", "stereo"):
@@ -73,6 +78,14 @@ hook = told["hook16"]
 require(hook["connections"] == 2 and hook["reasons"] == ["reconnect", "disconnect"], f"hook16 ended by {hook['reasons']}")
 (start, length), = hook["resumed"]
 require(abs(start - 1.5 * 8000) < 4000 and abs(length - 8000) < 2400, f"hook16 was paused at {start} for {length}")
+# A session that begins paused: the account tells the pause, and only what was heard as given.
+paused = told["hookpaused"]
+(start, length), = paused["resumed"]
+require(start == 0 and abs(length - 1.5 * 8000) < 4000, f"hookpaused was paused at {start} for {length}")
+for track in json.loads((work / "hookpaused.manifest").read_text())["tracks"]:
+    samples = track["samples"]
+    require(abs(samples["paused"] - length) <= 160 and samples["discarded"] == 0, f"the account of hookpaused: {samples}, {length} were paused")
+    require(sum(samples.values()) - samples["paused"] - paused["heard"] in range(-160, 161), f"the account of hookpaused: {samples}, {paused['heard']} were heard")
 (work / "why.checks").write_text("; ".join(problems))
 sys.exit(bool(problems))
 PYTHON

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# One stream to two sinks follows the customer through hold, re-INVITE, a blind transfer by REFER and another one by command: one id, one
-# clock, and two accounts that add up and agree.
+# One stream to two sinks follows the customer through hold, re-INVITE, a blind transfer by REFER, an attended one, and another one by
+# command: one id, one clock, and two accounts that add up and agree.
 set -euo pipefail
 . "$(dirname "$0")/lib/peers.sh"
 
@@ -11,11 +11,11 @@ configure <(streaming "asr=$sink_url" "wav=$work/wav") \
     <(printf '[[routes]]\npattern = "8*"\ntarget = "sip:{number}@127.0.0.1:%s"\n' "$target_port")
 serve
 
-sipp_start target called_plainly -p "$target_port" -mp "$(python3 "$helpers/ports.py" 4)" -rtp_echo
+sipp_start target called_holds_and_introduces -p "$target_port" -mp "$(python3 "$helpers/ports.py" 4)" -rtp_echo
 target_pid=$sipp_pid
 wait_for 5 python3 "$helpers/ports.py" --taken "$target_port" || fail "the target does not listen"
 answer_with called_holds_and_transfers
-"$sidestream" call 7001 --server "$sip" --user 1000 --password "$password" --duration 8 --play "$root/config/prompts/customer.wav" --json \
+"$sidestream" call 7001 --server "$sip" --user 1000 --password "$password" --duration 14 --play "$root/config/prompts/customer.wav" --json \
     --info '200:{"v":1,"op":"start","stream":"s1","sinks":["asr","wav"],"tracks":["from_customer","to_customer"]}' \
     >"$work/call.log" 2>&1 &
 customer_pid=$!
@@ -31,12 +31,16 @@ assert there == ["1000", sys.argv[1]], there' "$1"
 }
 answered
 wait_for 5 talks_with 8001 || fail "the customer was not transferred to 8001"
+# Who was called without being asked holds the customer, too, asks a third one and connects the two.
+answer_with called_is_introduced
+sipp_wait target "$target_pid"
+wait_for 5 talks_with 7002 || fail "the customer was not transferred to 7002"
 call=$(only_call)
 stream=$(api GET "/v1/calls/$call/streams" | python3 -c 'import json,sys; (it,) = json.load(sys.stdin)["streams"]; print(it["stream"])')
 api POST "/v1/calls/$call/transfer" '{"to":"9196"}' >/dev/null
 wait_for 5 talks_with 9196 || fail "the customer was not transferred to 9196"
+answered
 wait "$customer_pid" || fail "the customer's call failed"
-sipp_wait target "$target_pid"
 
 wait_for 5 test -s "$work/sink.json" || fail "the sink has no report"
 check report audio <"$work/sink.json"
@@ -55,7 +59,7 @@ for manifest, terminal, sink in ((first, 0, "asr"), (second, 1, "wav")):
         assert sum(track["samples"].values()) == manifest["clock"], track
         assert track["samples"]["audio"] > 24_000, track["samples"]
         assert track["samples"]["discarded"] == 0, track["samples"]
-assert first["clock"] == second["clock"] > 5 * 8000, (first["clock"], second["clock"])
+assert first["clock"] == second["clock"] > 10 * 8000, (first["clock"], second["clock"])
 assert [track["spans"] for track in first["tracks"]] == [track["spans"] for track in second["tracks"]]
 held = max(track["samples"]["held"] for track in first["tracks"])
 assert held > 2_000, held

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sinks that never read, read a byte a second, reset, close, flap, talk garbage or are not there: no relayed packet is lost, and
 # hanging up takes no longer than without a sink.
+# Runs alone: it compares how long a hang-up takes.
 set -euo pipefail
 . "$(dirname "$0")/lib/peers.sh"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Calls over a network that loses 5 %, then 20 % of all SIP, doubles some and changes its order: the phones do what they were asked to,
 # and nothing is left over.
+# Runs alone: the phones' timers have to meet a busy line, not a busy machine.
 set -euo pipefail
 . "$(dirname "$0")/lib/peers.sh"
 . "$(dirname "$0")/lib/baresip.sh"

@@ -92,6 +92,17 @@ pub struct WaitingView {
     pub offered_to: Option<AgentName>,
 }
 
+/// How queues and agents stand at one moment.
+#[derive(Clone, Debug)]
+pub struct Floor {
+    /// When.
+    pub at: Instant,
+    /// Every queue, by name.
+    pub queues: Vec<QueueFigures>,
+    /// Every agent, by name.
+    pub agents: Vec<AgentView>,
+}
+
 impl Acd {
     /// Every queue, by name.
     pub fn queues(&self, now: Instant) -> impl Iterator<Item = QueueFigures> {

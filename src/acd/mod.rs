@@ -18,7 +18,7 @@ mod working;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use agent::AgentState;
-pub use figures::{AgentFigures, AgentView, Counts, QueueFigures, WaitingView};
+pub use figures::{AgentFigures, AgentView, Counts, Floor, QueueFigures, WaitingView};
 pub use settings::{AgentSettings, Missed, Presence, Queue, Served, Settings};
 
 use crate::id::{AgentName, CallId, QueueName, UserName};

@@ -5,7 +5,7 @@ use super::stream::{Asked, Spec, Step, Stream, may};
 use super::transfer::TransferPlan;
 use super::{Call, Phase};
 use crate::command::{
-    Accepted, Command, Denied, Origin, Sinks, StartStream, StreamState, Target, Verb,
+    Accepted, Attributes, Command, Denied, Origin, Sinks, StartStream, StreamState, Target, Verb,
 };
 use crate::event::{Cause, Kind};
 use crate::id::{StreamId, TerminalId, Track};
@@ -91,12 +91,32 @@ impl Call {
             }
             // Only who knows the dial plan can say where it leads: it comes by `handle_transfer_command`.
             Verb::Transfer(_) => Err(Denied::NotTransferable),
+            Verb::SetAttributes(attributes) => self.set_attributes(cx, attributes, origin),
             Verb::HangUp => {
                 let changed = !self.is_ending();
                 self.hang_up(cx, Cause::Request, origin);
                 Ok(Accepted { streams: Vec::new(), changed })
             }
         }
+    }
+
+    fn set_attributes(
+        &mut self,
+        cx: &mut Context<'_>,
+        attributes: &Attributes,
+        origin: Origin,
+    ) -> Result<Accepted, Denied> {
+        if self.is_ending() {
+            return Err(Denied::NoSuchCall);
+        }
+        let all = self.attributes.with(attributes).ok_or(Denied::AttributesTooLarge)?;
+        let changed = all != self.attributes;
+        if changed {
+            self.attributes = all;
+            let attributes = attributes.clone();
+            self.tell(cx, Kind::AttributesChanged { attributes }, Cause::Request, origin);
+        }
+        Ok(Accepted { streams: Vec::new(), changed })
     }
 
     fn start(
@@ -244,7 +264,7 @@ impl Call {
                 Target::Label(label) => self.find_label(label),
                 Target::All => None,
             },
-            Verb::Start(_) | Verb::Transfer(_) | Verb::HangUp => None,
+            Verb::Start(_) | Verb::Transfer(_) | Verb::SetAttributes(_) | Verb::HangUp => None,
         }
     }
 

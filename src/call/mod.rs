@@ -75,7 +75,7 @@ use requests_seen::RequestsSeen;
 use stream::Stream;
 use transfer::{Referrals, Transfer};
 
-use crate::command::{Origin, StartStream};
+use crate::command::{Attributes, Origin, StartStream};
 use crate::event::{Cause, Event, Kind, Outcome};
 use crate::id::{CallId, LegId, StreamId};
 use crate::sip::transaction::Transactions;
@@ -122,6 +122,8 @@ pub struct Call {
     /// What the dial plan wants started with the answer, or with the first early media.
     start_on_answer: Option<StartStream>,
     requests: RequestsSeen,
+    /// What is known of the contact.
+    attributes: Attributes,
     seq: u64,
     timers: Timers<Timer>,
 }

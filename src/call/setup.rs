@@ -92,6 +92,7 @@ impl Call {
             has_early_media: false,
             start_on_answer,
             requests: Default::default(),
+            attributes: Default::default(),
             seq: 0,
             timers: Timers::new(),
         };

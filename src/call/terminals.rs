@@ -69,6 +69,8 @@ impl Call {
     pub(super) fn open_terminal(&mut self, cx: &mut Context<'_>, id: TerminalId) {
         let (call, from, to) = (self.id, self.from.clone(), self.to.clone());
         let agent = self.agent();
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let attributes = self.attributes.iter().map(owned).collect();
         let payloads = self.stream_payloads();
         let Some(port) = self.customer().port.as_ref().map(|port| port.id) else { return };
         let Ok(stream) = self.stream_mut(id.stream) else { return };
@@ -98,7 +100,7 @@ impl Call {
             from,
             to,
             agent,
-            attributes: Vec::new(),
+            attributes,
         };
         cx.effects.push_back(Effect::Sink(SinkCommand::Open(Box::new(plan))));
         if is_paused {

@@ -63,6 +63,9 @@ pub enum Denied {
     /// The call is not answered, is being transferred already, or nobody would stay.
     #[error("the call cannot be transferred as it stands")]
     NotTransferable,
+    /// The contact's attributes would be too large.
+    #[error("the attributes of a contact have no more than 32768 bytes, names and values together")]
+    AttributesTooLarge,
     /// The request id was used before for a different request.
     #[error("this request id was used before for a different request")]
     RequestReused,
@@ -70,7 +73,7 @@ pub enum Denied {
 
 impl Denied {
     /// Every reason, for the tables and their tests.
-    pub const ALL: [Denied; 24] = [
+    pub const ALL: [Denied; 25] = [
         Denied::NoSuchCall,
         Denied::NoSuchStream,
         Denied::NoSuchSink,
@@ -94,6 +97,7 @@ impl Denied {
         Denied::NoSuchLeg,
         Denied::NoSuchNumber,
         Denied::NotTransferable,
+        Denied::AttributesTooLarge,
         Denied::RequestReused,
     ];
 }

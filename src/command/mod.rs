@@ -3,8 +3,10 @@
 //! SIP INFO, REST, the contact API, flow blocks, the dial plan and the sink itself all become one [`Command`] and go
 //! through one function, `Call::handle_command`, which answers [`Accepted`] or [`Denied`].
 
+mod attributes;
 mod denied;
 
+pub use attributes::Attributes;
 pub use denied::Denied;
 
 use std::fmt;
@@ -69,6 +71,8 @@ pub enum Verb {
     UnselectTerminal(Target, SinkName),
     /// Connect one party with somebody new, in the other one's place.
     Transfer(Transfer),
+    /// Say more of the contact: each name has its new value.
+    SetAttributes(Attributes),
     /// End the call itself.
     HangUp,
 }

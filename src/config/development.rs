@@ -77,7 +77,7 @@ pub fn development(ports: DevelopmentPorts) -> Development {
         },
         http: Http {
             listen: format!("127.0.0.1:{}", ports.http),
-            tokens: vec![Token { id: "local".into(), secret: key.clone() }],
+            tokens: vec![Token { id: "local".into(), secret: key.clone(), ..Token::default() }],
             ..Http::default()
         },
         users: phones.iter().map(user).collect(),

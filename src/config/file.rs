@@ -193,7 +193,11 @@ section!(Http {
     tokens: Vec<Token> = Vec::new(),
 });
 
-section!(Token { id: String = String::new(), secret: String = String::new() });
+section!(Token {
+    id: String = String::new(),
+    secret: String = String::new(),
+    scopes: Vec<String> = vec!["*".into()],
+});
 
 section!(Log { level: String = "info".into(), format: LogFormat = LogFormat::Text });
 

@@ -49,6 +49,7 @@ pub const fn refusal(denied: &Denied) -> Refusal {
         Denied::NoSuchLeg => row(404, "no_such_leg", 404, InvalidParameter),
         Denied::NoSuchNumber => row(404, "no_such_number", 404, InvalidParameter),
         Denied::NotTransferable => row(409, "not_transferable", 488, InvalidRequest),
+        Denied::AttributesTooLarge => row(413, "attributes_too_large", 488, InvalidRequest),
         Denied::RequestReused => row(422, "request_reused", 400, InvalidRequest),
     }
 }
@@ -70,6 +71,10 @@ pub enum ContactError {
     LimitExceeded,
     /// A fault of this server.
     InternalService,
+    /// A contact that is over cannot be stopped.
+    ContactNotFound,
+    /// The key is not for this.
+    AccessDenied,
     /// The request is not signed, or by nobody known here.
     UnrecognizedClient,
     /// The signature does not fit the request, or its time is off.
@@ -78,12 +83,14 @@ pub enum ContactError {
 
 impl ContactError {
     /// Every type, for tests.
-    pub const ALL: [ContactError; 7] = [
+    pub const ALL: [ContactError; 9] = [
         ContactError::InvalidRequest,
         ContactError::InvalidParameter,
         ContactError::ResourceNotFound,
         ContactError::LimitExceeded,
         ContactError::InternalService,
+        ContactError::ContactNotFound,
+        ContactError::AccessDenied,
         ContactError::UnrecognizedClient,
         ContactError::InvalidSignature,
     ];
@@ -96,6 +103,8 @@ impl ContactError {
             ContactError::ResourceNotFound => "ResourceNotFoundException",
             ContactError::LimitExceeded => "LimitExceededException",
             ContactError::InternalService => "InternalServiceException",
+            ContactError::ContactNotFound => "ContactNotFoundException",
+            ContactError::AccessDenied => "AccessDeniedException",
             ContactError::UnrecognizedClient => "UnrecognizedClientException",
             ContactError::InvalidSignature => "InvalidSignatureException",
         }
@@ -106,7 +115,8 @@ impl ContactError {
         match self {
             ContactError::InvalidRequest => "INVALID_REQUEST",
             ContactError::InvalidParameter => "VALIDATION_ERROR",
-            ContactError::ResourceNotFound => "NOT_FOUND",
+            ContactError::ResourceNotFound | ContactError::ContactNotFound => "NOT_FOUND",
+            ContactError::AccessDenied => "FORBIDDEN",
             ContactError::LimitExceeded => "LIMIT_EXCEEDED",
             ContactError::InternalService => "INTERNAL_ERROR",
             ContactError::UnrecognizedClient | ContactError::InvalidSignature => "UNAUTHORIZED",
@@ -117,7 +127,10 @@ impl ContactError {
     pub const fn status(self) -> u16 {
         match self {
             ContactError::InvalidRequest | ContactError::InvalidParameter => 400,
-            ContactError::UnrecognizedClient | ContactError::InvalidSignature => 403,
+            ContactError::UnrecognizedClient
+            | ContactError::InvalidSignature
+            | ContactError::AccessDenied => 403,
+            ContactError::ContactNotFound => 410,
             ContactError::ResourceNotFound => 404,
             ContactError::LimitExceeded => 429,
             ContactError::InternalService => 500,
@@ -168,6 +181,7 @@ mod tests {
             NoSuchLeg                   404 no_such_leg        404 400 InvalidParameterException
             NoSuchNumber                404 no_such_number     404 400 InvalidParameterException
             NotTransferable             409 not_transferable   488 400 InvalidRequestException
+            AttributesTooLarge          413 attributes_too_large 488 400 InvalidRequestException
             RequestReused               422 request_reused     400 400 InvalidRequestException
         "#]]
         .assert_eq(&text);

@@ -24,6 +24,8 @@ pub enum VideoError {
     UnrecognizedClient,
     /// The signature does not fit the request, or its time is off.
     InvalidSignature,
+    /// The key is not for this.
+    NotAuthorized,
 }
 
 impl VideoError {
@@ -35,6 +37,7 @@ impl VideoError {
             VideoError::ClientLimitExceeded => "ClientLimitExceededException",
             VideoError::UnrecognizedClient => "UnrecognizedClientException",
             VideoError::InvalidSignature => "InvalidSignatureException",
+            VideoError::NotAuthorized => "NotAuthorizedException",
         }
     }
 
@@ -43,6 +46,7 @@ impl VideoError {
         match self {
             VideoError::InvalidArgument | VideoError::ClientLimitExceeded => 400,
             VideoError::UnrecognizedClient | VideoError::InvalidSignature => 403,
+            VideoError::NotAuthorized => 401,
             VideoError::ResourceNotFound => 404,
         }
     }

@@ -29,12 +29,12 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::event::{Cause, Manifest};
+use crate::event::{Cause, Manifest, SpanKind};
 use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
 pub use formats::{SAMPLE_RATES_HZ, known};
 
 pub use crate::media::linear;
-use crate::media::{Channels, Encoding, Item};
+use crate::media::{Channels, Encoding, Frame, Item};
 use crate::time::Instant;
 
 /// What the samples of a stream look like when they leave.
@@ -89,7 +89,16 @@ pub struct StreamInfo {
     pub attributes: Vec<(String, String)>,
 }
 
+/// The attribute that tells the customer's language, as a BCP 47 tag.
+const LANGUAGE: &str = "language";
+
 impl StreamInfo {
+    /// The customer's language, if the contact has an attribute of it.
+    fn language(&self) -> Option<String> {
+        let attribute = self.attributes.iter().find(|(name, _)| name == LANGUAGE);
+        attribute.map(|(_, value)| value.clone())
+    }
+
     /// The contact's attributes, and beside them the names that join this stream to our own interfaces. An attribute of the
     /// same name wins.
     fn parameters(&self) -> BTreeMap<String, String> {
@@ -325,6 +334,18 @@ impl Dialect {
             | Dialect::Jambonz(_)
             | Dialect::AudioSocket(_) => true,
             Dialect::AudioHook(hook) => hook.is_ready(),
+        }
+    }
+
+    /// What a frame's audio is when the sink takes none of it, though it is given: for the account.
+    pub fn withholds(&self, frame: &Frame) -> Option<SpanKind> {
+        match self {
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::Jambonz(_)
+            | Dialect::AudioSocket(_) => None,
+            Dialect::AudioHook(hook) => hook.withholds(frame),
         }
     }
 

@@ -58,6 +58,30 @@ pub struct Span {
     pub samples: u64,
 }
 
+/// A key that was pressed on a track (RFC 4733): it lies beside the spans, which say what the audio was meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyPress {
+    /// `0`–`9`, `*`, `#`, `A`–`D`; always `*` where keys are redacted.
+    pub digit: char,
+    /// Sample position at which it went down.
+    pub start: u64,
+    /// How long it was held.
+    pub samples: u64,
+}
+
+/// What the RTCP sender reports of a track said (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SenderReports {
+    /// Reports that fit their arrival and each other.
+    pub believed: u64,
+    /// Reports that did not, or of a source that is not heard.
+    pub refused: u64,
+    /// How many parts per million the sender's RTP clock is faster than its own wall clock; `None` until that is sure.
+    pub drift_ppm: Option<i32>,
+    /// Of the last one that was believed: a sample position, and the sender's wall clock there in milliseconds after 1970.
+    pub last: Option<(u64, u64)>,
+}
+
 /// The account of one track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackManifest {
@@ -73,9 +97,15 @@ pub struct TrackManifest {
     pub reordered: u64,
     /// RTP packets that came too late for their place; their samples are in a `lost` span.
     pub late: u64,
-    /// How many parts per million the sender's clock is faster than ours, of the source measured last; `None` where less than
-    /// a minute of one was heard.
+    /// How many parts per million the sender's clock is faster than ours, of the source measured last: by a minute of its audio, or
+    /// else by its reports; `None` where neither is enough.
     pub drift_ppm: Option<i32>,
+    /// What the senders reported of their clocks; `None` where no report came.
+    pub sender_reports: Option<SenderReports>,
+    /// The keys that were pressed and not withheld, in order of their ends.
+    pub keys: Vec<KeyPress>,
+    /// Keys beyond those that are kept.
+    pub keys_left_out: u64,
     /// SHA-256 over the audio bytes given to the sink for this track, in the order given.
     pub sha256: [u8; 32],
 }

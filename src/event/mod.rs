@@ -10,9 +10,11 @@ mod manifest;
 use std::sync::Arc;
 
 pub use delivery::{Delivery, DeliveryOutcome};
-pub use manifest::{Manifest, ManifestError, Span, SpanKind, TrackManifest};
+pub use manifest::{
+    KeyPress, Manifest, ManifestError, SenderReports, Span, SpanKind, TrackManifest,
+};
 
-use crate::command::{Denied, Origin};
+use crate::command::{Attributes, Denied, Origin};
 use crate::id::{CallId, LegId, SinkName, StreamId, Track, Tracks};
 use crate::time::{Instant, MediaTime};
 
@@ -100,6 +102,11 @@ pub enum Kind {
         digit: char,
         /// How long it was held.
         duration_ms: u32,
+    },
+    /// More is known of the contact.
+    AttributesChanged {
+        /// The names that have a new value, with that.
+        attributes: Attributes,
     },
     /// The call is over; nothing of it follows.
     CallEnded {

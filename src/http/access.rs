@@ -2,15 +2,15 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 use super::error::ApiError;
 use super::sigv4::{self, SignatureError, SignedRequest};
-use super::{Gateway, Settings, Shared};
+use super::{Settings, Shared, Token};
 
 /// Lets a request pass that presents a token.
 pub(super) async fn require_token(
@@ -29,27 +29,44 @@ pub(super) async fn require_token(
 
 /// Whether the request presents one of the tokens.
 pub(super) fn presents_token(settings: &Settings, headers: &HeaderMap, uri: &Uri) -> bool {
-    let presented = bearer(headers).map(str::to_owned).or_else(|| key(uri));
-    presented.is_some_and(|secret| is_token(settings, &secret))
+    presented(settings, headers, uri).is_some()
 }
 
-/// Lets a request pass that is signed for `service` by somebody known here, or presents a token.
-pub(super) fn admit_signed(
-    gateway: &Gateway,
-    service: &str,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<(), SignatureError> {
-    let settings = &gateway.settings;
-    if !sigv4::is_signed(headers) {
-        let is_known = presents_token(settings, headers, uri);
-        return if is_known { Ok(()) } else { Err(SignatureError::Unsigned) };
+/// The token that the request presents.
+fn presented<'s>(settings: &'s Settings, headers: &HeaderMap, uri: &Uri) -> Option<&'s Token> {
+    let presented = bearer(headers).map(str::to_owned).or_else(|| key(uri));
+    presented.and_then(|secret| token_of(settings, &secret))
+}
+
+/// Whether a request may be taken twice: the time of a signature has a resolution of one second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It only tells: asking again is harmless, and usual.
+    Reads,
+    /// It changes something.
+    Changes,
+}
+
+/// Lets a request pass that is signed by somebody known here, or presents a token. A signed request that may change something
+/// passes once.
+pub(super) fn admit_signed<'s>(
+    shared: &'s Shared,
+    request: &SignedRequest<'_>,
+    effect: Effect,
+) -> Result<&'s Token, SignatureError> {
+    let settings = &shared.gateway.settings;
+    if !sigv4::is_signed(request.headers) {
+        let known = presented(settings, request.headers, request.uri);
+        return known.ok_or(SignatureError::Unsigned);
     }
-    let signed = SignedRequest { service, method: &Method::POST, uri, headers, body };
-    signed.verify((gateway.wall)(), |id| {
-        settings.tokens.iter().find(|token| token.id == id).map(|token| token.secret.reveal())
-    })
+    let now = (shared.gateway.wall)();
+    let (token, signature) =
+        request.verify(now, |id| settings.tokens.iter().find(|token| token.id == id))?;
+    if effect == Effect::Reads || shared.replays.take(&signature, now.as_unix_millis()) {
+        Ok(token)
+    } else {
+        Err(SignatureError::Replayed)
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -62,7 +79,7 @@ fn key(uri: &Uri) -> Option<String> {
     pairs.into_iter().find(|(name, _)| *name == "key").map(|(_, value)| percent_decoded(value))
 }
 
-fn percent_decoded(value: &str) -> String {
+pub(super) fn percent_decoded(value: &str) -> String {
     let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut decoded = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
@@ -81,9 +98,13 @@ fn percent_decoded(value: &str) -> String {
 }
 
 /// Compares digests instead of texts, and with every token: the time tells neither a length nor a match.
-fn is_token(settings: &Settings, presented: &str) -> bool {
+fn token_of<'s>(settings: &'s Settings, presented: &str) -> Option<&'s Token> {
     let presented = Sha256::digest(presented);
-    let matches = |secret: &str| Sha256::digest(secret).as_slice().ct_eq(presented.as_slice());
-    let any = |found: Choice, token: &super::Token| found | matches(token.secret.reveal());
-    settings.tokens.iter().fold(Choice::from(0), any).into()
+    let matches = |token: &Token| -> bool {
+        Sha256::digest(token.secret.reveal()).as_slice().ct_eq(presented.as_slice()).into()
+    };
+    settings.tokens.iter().fold(None, |found, token| {
+        let is_it = matches(token);
+        found.or(is_it.then_some(token))
+    })
 }

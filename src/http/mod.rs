@@ -17,6 +17,7 @@ mod events;
 mod manifests;
 mod messages;
 mod open;
+mod replays;
 mod request;
 mod settings;
 mod sigv4;
@@ -27,7 +28,7 @@ mod tests;
 mod trunks;
 mod video;
 
-pub use settings::{Secret, Settings, Token};
+pub use settings::{Scope, Secret, Settings, Token};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -46,13 +47,16 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::command::{Accepted, Command};
+use crate::acd::{Floor, Presence};
+use crate::command::{Accepted, Command, StartStream};
 use crate::control::json::{MessagesView, ScopeView, SinkView, SpoolView, Timestamp};
 use crate::fragments::StreamStore;
-use crate::id::{CallId, StreamId};
+use crate::id::{AgentName, CallId, StreamId};
 use crate::net::CommandError;
 use crate::notary::Notary;
 use crate::notify::Notify;
+use contact::operations;
+use replays::Replays;
 
 /// How long a request's body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -89,6 +93,13 @@ pub type BanReader = Arc<dyn Fn() -> BoxFuture<'static, Option<Vec<BanView>>> + 
 /// Lifts a ban; tells whether there was one, `None` when the switch is gone.
 pub type BanLifter = Arc<dyn Fn(IpAddr) -> BoxFuture<'static, Option<bool>> + Send + Sync>;
 
+/// How queues and agents stand; `None` when the switch is gone.
+pub type FloorReader = Arc<dyn Fn() -> BoxFuture<'static, Option<Floor>> + Send + Sync>;
+
+/// Lets an agent be something else; tells whether there is such an agent, `None` when the switch is gone.
+pub type PresenceDoor =
+    Arc<dyn Fn(AgentName, Presence) -> BoxFuture<'static, Option<bool>> + Send + Sync>;
+
 /// A source that is not heard.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct BanView {
@@ -118,6 +129,14 @@ pub struct Gateway {
     pub bans: BanReader,
     /// What lifts a ban.
     pub lift_ban: BanLifter,
+    /// Where queues and agents are told.
+    pub floor: FloorReader,
+    /// What changes an agent's state.
+    pub present: PresenceDoor,
+    /// The states that agents may have beside the usual ones.
+    pub custom_states: Arc<[String]>,
+    /// How contacts are recorded, if they are.
+    pub recording: Option<StartStream>,
     /// Where the configured sinks come from; `live_streams` is filled in.
     pub sinks: SinkReader,
     /// Where what is kept for them is told.
@@ -139,6 +158,7 @@ pub struct Gateway {
 struct Shared {
     gateway: Gateway,
     listeners: Arc<Semaphore>,
+    replays: Arc<Replays>,
     openapi: Arc<str>,
 }
 
@@ -180,6 +200,19 @@ pub fn router(gateway: Gateway) -> Router {
     let (contact, contact_description) = OpenApiRouter::new()
         .routes(routes!(contact::start))
         .routes(routes!(contact::stop))
+        .routes(routes!(operations::start_recording))
+        .routes(routes!(operations::stop_recording))
+        .routes(routes!(operations::suspend_recording))
+        .routes(routes!(operations::resume_recording))
+        .routes(routes!(operations::stop_contact))
+        .routes(routes!(operations::transfer))
+        .routes(routes!(operations::describe))
+        .routes(routes!(operations::update_attributes))
+        .routes(routes!(operations::attributes))
+        .routes(routes!(operations::list_queues))
+        .routes(routes!(operations::list_users))
+        .routes(routes!(operations::put_user_status))
+        .routes(routes!(operations::current_metrics))
         .routes(routes!(video::data_endpoint))
         .routes(routes!(video::describe))
         .routes(routes!(video::list_streams))
@@ -200,7 +233,8 @@ pub fn router(gateway: Gateway) -> Router {
 
     let limit = gateway.settings.max_body_bytes;
     let listeners = Arc::new(Semaphore::new(gateway.settings.max_event_listeners));
-    let shared = Shared { gateway, listeners, openapi: openapi.into() };
+    let replays = Arc::default();
+    let shared = Shared { gateway, listeners, replays, openapi: openapi.into() };
     Router::new()
         .merge(
             protected

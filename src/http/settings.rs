@@ -32,6 +32,52 @@ pub struct Token {
     pub id: String,
     /// What a bearer presents, and the secret access key of a signed request.
     pub secret: Secret,
+    /// What it may do through the contact API.
+    pub scopes: Vec<Scope>,
+}
+
+impl Token {
+    /// A token for everything.
+    pub fn new(id: impl Into<String>, secret: Secret) -> Self {
+        Token { id: id.into(), secret, scopes: Scope::ALL.into() }
+    }
+}
+
+/// A part of the contact API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Start and stop streaming.
+    Streams,
+    /// The four operations of a recording.
+    Recordings,
+    /// Contacts: what is known of them, their attributes, transfer, stop.
+    Contacts,
+    /// Queues, agents, and their figures.
+    Queues,
+    /// Read what the stream store keeps.
+    Media,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Scope; 5] =
+        [Scope::Streams, Scope::Recordings, Scope::Contacts, Scope::Queues, Scope::Media];
+
+    /// Its name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Scope::Streams => "streams",
+            Scope::Recordings => "recordings",
+            Scope::Contacts => "contacts",
+            Scope::Queues => "queues",
+            Scope::Media => "media",
+        }
+    }
+
+    /// The scope of that name.
+    pub fn from_name(name: &str) -> Option<Scope> {
+        Scope::ALL.into_iter().find(|scope| scope.as_str() == name)
+    }
 }
 
 /// The HTTP interface.

@@ -9,12 +9,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::Token;
 use crate::control::json::Timestamp;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// How far a request's time may be from ours, either way.
-const SKEW_MS: u64 = 5 * 60 * 1000;
+pub(super) const SKEW_MS: u64 = 5 * 60 * 1000;
 
 /// Why a signature does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,8 @@ pub(super) enum SignatureError {
     UnknownKey,
     #[error("the request was signed more than 5 minutes from this server's time")]
     Skewed,
+    #[error("this signed request was taken before: sign it anew, at another second")]
+    Replayed,
     #[error("the signature does not fit the request and the secret of its key")]
     Mismatch,
 }
@@ -61,12 +64,12 @@ pub(super) fn is_signed(headers: &HeaderMap) -> bool {
 }
 
 impl SignedRequest<'_> {
-    /// Checks key, time and signature.
+    /// Checks key, time and signature. Returns whose key it is, and the signature.
     pub(super) fn verify<'s>(
         &self,
         now: Timestamp,
-        secret_of: impl Fn(&str) -> Option<&'s str>,
-    ) -> Result<(), SignatureError> {
+        token_of: impl Fn(&str) -> Option<&'s Token>,
+    ) -> Result<(&'s Token, String), SignatureError> {
         let text = self
             .headers
             .get(AUTHORIZATION)
@@ -80,7 +83,7 @@ impl SignedRequest<'_> {
         if !date.starts_with(authorization.day) {
             return Err(SignatureError::Malformed("the scope is of another day than X-Amz-Date"));
         }
-        let secret = secret_of(authorization.key_id).ok_or(SignatureError::UnknownKey)?;
+        let token = token_of(authorization.key_id).ok_or(SignatureError::UnknownKey)?;
         if now.as_unix_millis().abs_diff(signed_at) > SKEW_MS {
             return Err(SignatureError::Skewed);
         }
@@ -90,9 +93,9 @@ impl SignedRequest<'_> {
             authorization.scope,
             hex(&Sha256::digest(canonical))
         );
-        let expected = hex(&hmac(&authorization.signing_key(secret), &to_sign));
+        let expected = hex(&hmac(&authorization.signing_key(token.secret.reveal()), &to_sign));
         if bool::from(expected.as_bytes().ct_eq(authorization.signature.as_bytes())) {
-            Ok(())
+            Ok((token, expected))
         } else {
             Err(SignatureError::Mismatch)
         }

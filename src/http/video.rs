@@ -7,15 +7,17 @@ use axum::Json;
 use axum::body::Body as HttpBody;
 use axum::extract::{OriginalUri, State};
 use axum::http::header::{CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 
+use super::access::Effect;
 use super::contact::{ERROR_TYPE, REQUEST_ID};
 use super::error::ApiError;
 use super::request::Body;
-use super::sigv4::SignatureError;
+use super::settings::Scope;
+use super::sigv4::{SignatureError, SignedRequest};
 use super::{Shared, access};
 use crate::control::video::{
     self, DataEndpointView, DescribeStreamView, FragmentView, LIST_FRAGMENTS, LIST_STREAMS,
@@ -211,15 +213,23 @@ fn admit(
 ) -> Answer<VideoRequest> {
     let Body(body) =
         body.map_err(|error| VideoRefusal::new(VideoError::InvalidArgument, error.to_string()))?;
-    access::admit_signed(&shared.gateway, SERVICE, uri, headers, &body).map_err(|error| {
+    let signed =
+        SignedRequest { service: SERVICE, method: &Method::POST, uri, headers, body: &body };
+    let admitted = access::admit_signed(shared, &signed, Effect::Reads);
+    let token = admitted.map_err(|error| {
         let kind = match error {
             SignatureError::Unsigned | SignatureError::UnknownKey => VideoError::UnrecognizedClient,
-            SignatureError::Malformed(_) | SignatureError::Skewed | SignatureError::Mismatch => {
-                VideoError::InvalidSignature
-            }
+            SignatureError::Malformed(_)
+            | SignatureError::Skewed
+            | SignatureError::Replayed
+            | SignatureError::Mismatch => VideoError::InvalidSignature,
         };
         VideoRefusal::new(kind, error.to_string())
     })?;
+    if !token.scopes.contains(&Scope::Media) {
+        let message = format!("the key `{}` has not the scope `media`", token.id);
+        return Err(VideoRefusal::new(VideoError::NotAuthorized, message));
+    }
     video::read(&body)
 }
 

@@ -114,13 +114,13 @@ impl Account {
         }
     }
 
-    /// A frame that was given is given up: its audio is `discarded`, and its bytes leave the hash.
-    pub(super) fn give_up(&mut self, range: Range<u64>) -> u64 {
+    /// A frame that was given reaches nobody: its audio becomes `kind`, and its bytes leave the hash.
+    pub(super) fn withdraw(&mut self, range: Range<u64>, kind: SpanKind) -> u64 {
         let found = self.unsettled.binary_search_by_key(&range.start, |(position, _)| *position);
         if let Ok(place) = found {
             self.unsettled.remove(place);
         }
-        self.retype(range, SpanKind::Audio, SpanKind::Discarded)
+        self.retype(range, SpanKind::Audio, kind)
     }
 
     /// Every frame before `position` is sent for good.
@@ -133,13 +133,8 @@ impl Account {
         }
     }
 
-    /// The account as it goes into the manifest.
-    pub(super) fn manifest(
-        &mut self,
-        track: Track,
-        counts: PacketCounts,
-        drift_ppm: Option<i32>,
-    ) -> TrackManifest {
+    /// The account as it goes into the manifest, without what the source knows.
+    pub(super) fn manifest(&mut self, track: Track, counts: PacketCounts) -> TrackManifest {
         self.settle(u64::MAX);
         TrackManifest {
             track,
@@ -148,7 +143,10 @@ impl Account {
             duplicates: counts.duplicates,
             reordered: counts.reordered,
             late: counts.late,
-            drift_ppm,
+            drift_ppm: None,
+            sender_reports: None,
+            keys: Vec::new(),
+            keys_left_out: 0,
             sha256: self.hash.clone().finalize().into(),
         }
     }
@@ -262,9 +260,9 @@ mod tests {
         for n in 0..3u8 {
             account.give(u64::from(n) * 100, Bytes::from(vec![n; 100]));
         }
-        assert_eq!(account.give_up(100..200), 100);
+        assert_eq!(account.withdraw(100..200, Discarded), 100);
         assert_eq!(spans(&account), [(Audio, 100), (Discarded, 100), (Audio, 100)]);
-        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default(), None);
+        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default());
         let expected: [u8; 32] = Sha256::digest([[0u8; 100], [2u8; 100]].concat()).into();
         assert_eq!(manifest.sha256, expected);
     }
@@ -274,8 +272,8 @@ mod tests {
         let mut account = account(&[(Audio, 100)]);
         account.give(0, Bytes::from_static(b"sent"));
         account.settle(1);
-        account.give_up(0..100);
-        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default(), None);
+        account.withdraw(0..100, Discarded);
+        let manifest = account.manifest(Track::FromCustomer, PacketCounts::default());
         let expected: [u8; 32] = Sha256::digest(b"sent").into();
         assert_eq!(manifest.sha256, expected);
     }

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use crate::event::{Manifest, SpanKind};
+use crate::event::{KeyPress, Manifest, SpanKind, TrackManifest};
 use crate::id::Track;
 use crate::time::Instant;
 
@@ -19,6 +19,8 @@ use super::{AssemblyPlan, Control, Frame, Item, PayloadMap, REDACTED, TapReader}
 
 /// So many marks and key presses wait at most for a sink that takes nothing.
 const MAX_NOTES: usize = 256;
+/// So many keys of a track are listed in its account; more are counted.
+const MAX_KEYS: usize = 1000;
 
 /// Makes one terminal's timeline: drains the ring, places the packets, gives frames and typed gaps.
 ///
@@ -44,12 +46,20 @@ pub struct Assembler {
 struct Lane {
     source: Source,
     line: Timeline,
+    /// For the manifest; as given to the sink.
+    keys: Vec<KeyPress>,
+    keys_left_out: u64,
 }
 
 impl Assembler {
     /// A timeline that starts at `plan.start`.
     pub fn new(plan: AssemblyPlan, reader: TapReader) -> Self {
-        let lane = |track| Lane { source: Source::new(&plan), line: Timeline::new(&plan, track) };
+        let lane = |track| Lane {
+            source: Source::new(&plan),
+            line: Timeline::new(&plan, track),
+            keys: Vec::new(),
+            keys_left_out: 0,
+        };
         Assembler {
             clock: Clock::new(&plan),
             reader,
@@ -126,9 +136,14 @@ impl Assembler {
     /// bytes leave the hash (unless they were [settled](Self::settle), or given more than 5 s of frames ago). Returns how many
     /// samples of audio that were.
     pub fn discard(&mut self, frame: &Frame) -> u64 {
+        self.withdraw(frame, SpanKind::Discarded)
+    }
+
+    /// The same, with the kind that its audio becomes: the sink takes nothing of this track, or nothing at this moment.
+    pub fn withdraw(&mut self, frame: &Frame, kind: SpanKind) -> u64 {
         let range = frame.position..frame.position + u64::from(frame.samples);
         let lane = self.lanes.iter_mut().find(|lane| lane.line.track() == frame.track);
-        lane.map_or(0, |lane| lane.line.account.give_up(range))
+        lane.map_or(0, |lane| lane.line.account.withdraw(range, kind))
     }
 
     /// Every frame of `track` before `position` is sent for good, so that its bytes need not be kept for
@@ -165,7 +180,7 @@ impl Assembler {
         self.drain(Some(at));
         let taken = self.lanes.iter().map(|lane| lane.line.outbox.taken_end());
         let end = taken.fold(self.clock.position(at), u64::max);
-        for Lane { source, line } in &mut self.lanes {
+        for Lane { source, line, .. } in &mut self.lanes {
             source.finish(self.reader.refused(line.track()), end, line);
             line.finish(end);
         }
@@ -177,10 +192,7 @@ impl Assembler {
     /// [`next`](Self::next) are `discarded`.
     pub fn finish(&mut self, at: Instant) -> Manifest {
         self.stop(at);
-        let tracks = self.lanes.iter_mut().map(|Lane { source, line }| {
-            line.give_up_rest();
-            line.account.manifest(line.track(), source.counts, source.drift_ppm())
-        });
+        let tracks = self.lanes.iter_mut().map(Lane::account);
         Manifest {
             call: self.plan.call,
             stream: self.plan.terminal.stream,
@@ -208,7 +220,7 @@ impl Assembler {
                 self.lanes.iter_mut().for_each(|lane| lane.source.handle_payloads());
             }
             let lane = self.lanes.iter_mut().find(|lane| lane.line.track() == tapped.track);
-            if let Some(Lane { source, line }) = lane {
+            if let Some(Lane { source, line, .. }) = lane {
                 source.handle_packet(tapped, &self.plan.payloads, line);
             }
         }
@@ -224,8 +236,11 @@ impl Assembler {
     fn collect_presses(&mut self) {
         for place in 0..self.lanes.len() {
             while let Some((track, press)) = self.lanes.get_mut(place).and_then(Lane::poll_press) {
-                let Press { digit, duration_ms, position } = press;
+                let Press { digit, duration_ms, position, samples } = press;
                 let digit = if self.plan.redact_dtmf { REDACTED } else { digit };
+                if let Some(lane) = self.lanes.get_mut(place) {
+                    lane.keep_key(KeyPress { digit, start: position, samples });
+                }
                 self.note(position, Item::Dtmf { track, digit, duration_ms, position });
             }
         }
@@ -241,6 +256,24 @@ impl Assembler {
 }
 
 impl Lane {
+    fn keep_key(&mut self, key: KeyPress) {
+        match self.keys.len() < MAX_KEYS {
+            true => self.keys.push(key),
+            false => self.keys_left_out += 1,
+        }
+    }
+
+    fn account(&mut self) -> TrackManifest {
+        self.line.give_up_rest();
+        TrackManifest {
+            drift_ppm: self.source.drift_ppm(),
+            sender_reports: self.source.sender_reports(),
+            keys: std::mem::take(&mut self.keys),
+            keys_left_out: self.keys_left_out,
+            ..self.line.account.manifest(self.line.track(), self.source.counts)
+        }
+    }
+
     fn poll_press(&mut self) -> Option<(Track, Press)> {
         Some((self.line.track(), self.source.poll_press()?))
     }

@@ -40,6 +40,11 @@ impl Clock {
         duration.as_micros() as u64 * self.rate as u64 / 1_000_000
     }
 
+    /// How long `samples` last.
+    pub(super) fn duration(self, samples: u64) -> Duration {
+        self.moment(samples).since(self.start)
+    }
+
     /// How many samples `units` of a clock of `rate` units per second are.
     pub(super) const fn scale(self, units: u64, rate: u32) -> u64 {
         units * self.rate as u64 / rate as u64

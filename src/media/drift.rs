@@ -8,11 +8,12 @@
 //!        |             . '              more than TOLERANCE from the first window: due for correction
 //!        |________. '___________ time
 //! ```
-//! RTP alone is measured. The tap copies no RTCP, and a sender report would say the sender's own idea of its clock, not ours.
+//! RTP alone is measured here; what the sender reports of its clock is [`reports`](super::reports).
 
 use crate::time::{Duration, Instant};
 
 use super::clock::Clock;
+use super::slope::{Points, Scatter};
 
 /// The greatest lead is sought among the packets of so long, and of so many at least: any jitter has a packet without it then.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -60,28 +61,9 @@ struct Window {
     greatest: (Instant, i64),
 }
 
-/// Sums over one run's windows: seconds and samples.
-#[derive(Clone, Copy, Debug, Default)]
-struct Points {
-    count: u32,
-    x: f64,
-    y: f64,
-    xx: f64,
-    xy: f64,
-}
-
-/// How windows lie around the means of their runs: runs share a slope, not an offset.
-#[derive(Clone, Copy, Debug, Default)]
-struct Scatter {
-    windows: u32,
-    xx: f64,
-    xy: f64,
-}
-
 impl Drift {
     pub(super) const fn new(clock: Clock) -> Self {
-        let former = Scatter { windows: 0, xx: 0.0, xy: 0.0 };
-        Drift { clock, run: None, former, told: None }
+        Drift { clock, run: None, former: Scatter::EMPTY, told: None }
     }
 
     /// The timestamps of the source do not say any longer where its audio belongs.
@@ -95,7 +77,7 @@ impl Drift {
     pub(super) fn restart(&mut self) {
         self.told = self.ppm();
         self.run = None;
-        self.former = Scatter::default();
+        self.former = Scatter::EMPTY;
     }
 
     /// Takes the lead of a packet that was placed by its timestamp.
@@ -143,16 +125,21 @@ impl Drift {
         }
     }
 
+    /// What the timestamps say was put forth by so many samples, before it was observed.
+    pub(super) fn shift(&mut self, samples: i64) {
+        if let Some(run) = &mut self.run {
+            run.moved += samples;
+        }
+    }
+
     /// How many parts per million the sender's clock is faster than ours; of the source measured last. `None` until a minute
     /// was heard.
     pub(super) fn ppm(&self) -> Option<i32> {
         let points = self.run.as_ref().map_or_else(Points::default, |run| run.points);
         let scatter = self.former.and(points);
-        if scatter.windows < MEASURED_WINDOWS || scatter.xx <= 0.0 {
-            return self.told;
-        }
+        let slope = scatter.slope().filter(|_| scatter.points >= MEASURED_WINDOWS);
         let second = self.clock.samples(Duration::from_secs(1)) as f64;
-        Some((scatter.xy / scatter.xx / second * 1e6).round() as i32)
+        slope.map_or(self.told, |slope| Some((slope / second * 1e6).round() as i32))
     }
 }
 
@@ -181,30 +168,5 @@ impl Window {
             self.greatest = (at, lead);
         }
         self.packets += 1;
-    }
-}
-
-impl Points {
-    fn add(&mut self, x: f64, y: f64) {
-        self.count += 1;
-        self.x += x;
-        self.y += y;
-        self.xx += x * x;
-        self.xy += x * y;
-    }
-}
-
-impl Scatter {
-    /// With one more run; a run of one window shows no slope.
-    fn and(self, run: Points) -> Scatter {
-        if run.count < 2 {
-            return self;
-        }
-        let count = f64::from(run.count);
-        Scatter {
-            windows: self.windows + run.count,
-            xx: self.xx + run.xx - run.x * run.x / count,
-            xy: self.xy + run.xy - run.x * run.y / count,
-        }
     }
 }

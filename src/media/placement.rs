@@ -12,18 +12,25 @@
 //!
 //!      lead drifts       the clocks differ by some parts per million: half a frame is put right at once. A slow sender's next
 //!                        packet goes behind a silence, a fast one's loses its first samples, or a pause before it some of its own
+//!      long pause        its length is read with the drift that is known: an hour of it would be hundreds of milliseconds off
 //! ```
 
+use crate::event::SenderReports;
+use crate::rtp::rtcp::SenderInfo;
 use crate::time::{Duration, Instant};
 
 use super::clock::Clock;
 use super::drift::Drift;
+use super::reports::{Meant, Reports};
 use super::timeline::Timeline;
 
 /// How far a source may slip behind its place, and the timeline run ahead of the clock.
 const SLIP: Duration = Duration::from_millis(100);
 /// A source that has been late for so long is not coming back to its old timing.
 const LATE_PATIENCE: Duration = Duration::from_millis(200);
+
+/// A pause so long is read with the sender's drift: 1000 ppm of less are within what is put right anyway.
+const LONG_PAUSE: Duration = Duration::from_secs(10);
 
 /// What stands on the timeline for samples that a fast sender's packet lost: there is no room for all of them.
 pub(super) const TRIM_MARK: Duration = Duration::from_millis(1);
@@ -80,6 +87,7 @@ pub(super) struct Placement {
     clock: Clock,
     anchor: Option<Anchor>,
     drift: Drift,
+    reports: Reports,
     late_since: Option<Instant>,
     /// The timeline is ahead of the clock.
     surplus: bool,
@@ -87,14 +95,21 @@ pub(super) struct Placement {
 
 impl Placement {
     pub(super) const fn new(clock: Clock) -> Self {
-        let drift = Drift::new(clock);
-        Placement { clock, anchor: None, drift, late_since: None, surplus: false }
+        Placement {
+            clock,
+            anchor: None,
+            drift: Drift::new(clock),
+            reports: Reports::new(),
+            late_since: None,
+            surplus: false,
+        }
     }
 
     /// Another source: its timestamps say nothing yet, and its clock is another.
     pub(super) fn begin(&mut self) {
         self.restart();
         self.drift.restart();
+        self.reports.restart();
     }
 
     /// The same source with another numbering: its timestamps say nothing yet.
@@ -107,13 +122,14 @@ impl Placement {
     /// Judges the next packet in order.
     pub(super) fn admit(&mut self, arrival: Arrival, line: &Timeline) -> Admission {
         let meant = self.meant_place(arrival, line);
-        let place = meant.unwrap_or_else(|| self.fresh_place(arrival, line));
-        let admission = match self.judge(place, arrival, line) {
-            Admission::At(position) if meant == Some(position) => {
+        let place = meant.map_or_else(|| self.fresh_place(arrival, line), |(place, _)| place);
+        let admission = match (self.judge(place, arrival, line), meant) {
+            (Admission::At(position), Some((place, shifted))) if place == position => {
+                self.drift.shift(shifted);
                 self.correct(position, arrival, line)
             }
-            admission @ Admission::Late(_) => admission,
-            admission => {
+            (admission @ Admission::Late(_), _) => admission,
+            (admission, _) => {
                 self.drift.interrupt();
                 admission
             }
@@ -133,19 +149,65 @@ impl Placement {
         admission
     }
 
-    /// How many parts per million the sender's clock is faster than ours.
+    /// How many parts per million the sender's clock is faster than ours: by its audio, or else by its reports.
     pub(super) fn drift_ppm(&self) -> Option<i32> {
-        self.drift.ppm()
+        self.drift.ppm().or_else(|| self.reports.ppm())
     }
 
-    /// Where the sender's timestamp says that it belongs, unless the timestamp makes no sense.
-    fn meant_place(&self, arrival: Arrival, line: &Timeline) -> Option<u64> {
+    /// Takes a sender report of the source.
+    pub(super) fn handle_report(&mut self, sent: SenderInfo, arrival: Instant) {
+        let meant = self.anchor.and_then(|anchor| {
+            let position = self.place_of(sent.rtp_timestamp, anchor)?;
+            let off = position.abs_diff(self.clock.position(arrival));
+            let off = self.clock.duration(off);
+            Some(Meant { position, off, clock_rate: anchor.clock_rate })
+        });
+        match meant {
+            Some(meant) => self.reports.handle(sent, meant, arrival),
+            None => self.reports.refuse(),
+        }
+    }
+
+    /// A sender report of somebody else.
+    pub(super) fn refuse_report(&mut self) {
+        self.reports.refuse();
+    }
+
+    /// What the senders reported.
+    pub(super) fn reports(&self) -> Option<SenderReports> {
+        self.reports.account()
+    }
+
+    /// The position of a timestamp of the source, wherever it is, if the source counts `clock_rate` units per second.
+    pub(super) fn position_of(&self, timestamp: u32, clock_rate: u32) -> Option<u64> {
+        let anchor = self.anchor.filter(|anchor| anchor.clock_rate == clock_rate)?;
+        self.place_of(timestamp, anchor)
+    }
+
+    fn place_of(&self, timestamp: u32, anchor: Anchor) -> Option<u64> {
+        let step = i64::from(timestamp.wrapping_sub(anchor.timestamp).cast_signed());
+        let samples = self.clock.scale(step.unsigned_abs(), anchor.clock_rate).cast_signed();
+        anchor.position.checked_add_signed(samples * step.signum())
+    }
+
+    /// Where the sender's timestamp says that it belongs, unless the timestamp makes no sense; and how much of that is known drift.
+    fn meant_place(&self, arrival: Arrival, line: &Timeline) -> Option<(u64, i64)> {
         let anchor = self.anchor.filter(|anchor| anchor.clock_rate == arrival.clock_rate)?;
         let step = arrival.timestamp.wrapping_sub(anchor.timestamp).cast_signed();
-        let step = u64::try_from(step).ok()?;
-        let place = anchor.position + self.clock.scale(step, anchor.clock_rate);
+        let step = self.clock.scale(u64::try_from(step).ok()?, anchor.clock_rate);
+        let shifted = self.drift_over(step);
+        let place = anchor.position + step.saturating_add_signed(shifted);
         let horizon = self.clock.position(arrival.at) + self.clock.samples(SLIP);
-        (place <= horizon || place <= line.cursor()).then_some(place)
+        (place <= horizon || place <= line.cursor()).then_some((place, shifted))
+    }
+
+    /// By how many samples a long pause of the sender, `step` by its own clock, is longer by ours.
+    fn drift_over(&self, step: u64) -> i64 {
+        let ppm = match self.drift_ppm() {
+            Some(ppm) if step >= self.clock.samples(LONG_PAUSE) => i64::from(ppm),
+            Some(_) | None => return 0,
+        };
+        -(step.cast_signed() / 1000 * ppm / 1000)
     }
 
     /// Puts right what the clocks have drifted apart. Where packets are missing, their lost samples keep their length.

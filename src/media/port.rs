@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use crate::codec::Codec;
 use crate::id::{PortId, TerminalId, Track, Tracks};
-use crate::rtp::telephone_event::{Detector, Digit};
-use crate::rtp::{Packet, ReceiverStats, is_rtcp};
+use crate::rtp::telephone_event::{self, Detector, Digit};
+use crate::rtp::{Packet, ReceiverStats, is_rtcp, rtcp};
 use crate::time::Instant;
 
 use super::figures::DropReason;
@@ -205,18 +205,26 @@ impl Port {
     }
 
     /// Takes an RTCP packet from the leg; says to which port it goes.
-    pub(super) fn accept_rtcp(&mut self, from: SocketAddr, bytes: &[u8]) -> Option<PortId> {
+    pub(super) fn accept_rtcp(
+        &mut self,
+        from: SocketAddr,
+        bytes: &[u8],
+        now: Instant,
+    ) -> Option<PortId> {
         self.figures.rtcp_received += 1;
+        if !is_rtcp(bytes) || !self.latch.accepts_rtcp(from.ip()) {
+            return None;
+        }
+        self.tap_report(Track::FromCustomer, bytes, now);
         match self.route {
-            Route::Bridge(other) if is_rtcp(bytes) && self.latch.accepts_rtcp(from.ip()) => {
-                Some(other)
-            }
-            Route::Bridge(_) | Route::Nowhere | Route::Echo | Route::Prompt(_) => None,
+            Route::Bridge(other) => Some(other),
+            Route::Nowhere | Route::Echo | Route::Prompt(_) => None,
         }
     }
 
-    /// Where RTCP for the leg goes.
-    pub(super) fn rtcp_destination(&self) -> Option<SocketAddr> {
+    /// Sends the other party's RTCP to the leg. Says where it goes.
+    pub(super) fn relay_rtcp(&mut self, bytes: &[u8], now: Instant) -> Option<SocketAddr> {
+        self.tap_report(Track::ToCustomer, bytes, now);
         self.latch.rtcp_destination()
     }
 
@@ -267,8 +275,10 @@ impl Port {
         }
         if let Some(Codec::TelephoneEvent { rate }) = codec {
             self.event_rate = rate;
-            let digit = self.detector.handle_payload(packet.timestamp(), packet.payload(), now);
-            events.extend(digit.map(|digit| self.press(digit)));
+            for key in telephone_event::read(packet.timestamp(), packet.payload()) {
+                let digit = self.detector.handle_event(key, now);
+                events.extend(digit.map(|digit| self.press(digit)));
+            }
         }
     }
 
@@ -296,6 +306,18 @@ impl Port {
             port: self.id,
             digit: digit.digit,
             duration_ms: u32::try_from(ms).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Copies what the sender says of its clock.
+    fn tap_report(&mut self, track: Track, bytes: &[u8], now: Instant) {
+        if self.taps.is_empty() || rtcp::first_sender_report(bytes).is_none() {
+            return;
+        }
+        for tap in self.taps.iter_mut().filter(|tap| tap.tracks.contains(track)) {
+            if !tap.writer.write_report(track, bytes, now) {
+                self.figures.tap_dropped += 1;
+            }
         }
     }
 

@@ -151,15 +151,15 @@ impl Relay {
         port: PortId,
         from: SocketAddr,
         packet: &[u8],
-        _now: Instant,
+        now: Instant,
     ) -> Option<Forward> {
         let Some(receiver) = self.ports.get_mut(&port) else {
             self.figures.unknown_port += 1;
             return None;
         };
-        let target = receiver.accept_rtcp(from, packet);
+        let target = receiver.accept_rtcp(from, packet, now);
         let forward = target.and_then(|target| {
-            let to = self.ports.get(&target)?.rtcp_destination()?;
+            let to = self.ports.get_mut(&target)?.relay_rtcp(packet, now)?;
             Some(Forward { port: target, to, rtcp: true })
         });
         if let Some(receiver) = self.ports.get_mut(&port) {

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::codec::Codec;
-use crate::event::SpanKind;
-use crate::rtp::Packet;
-use crate::rtp::telephone_event::{Detector, Digit};
+use crate::event::{SenderReports, SpanKind};
+use crate::rtp::telephone_event::{self, Detector, Digit};
+use crate::rtp::{Packet, is_rtcp, rtcp};
 use crate::time::{Duration, Instant};
 
 use super::account::PacketCounts;
@@ -20,6 +20,8 @@ use super::{AssemblyPlan, PayloadMap, Tapped};
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 /// After a change of SSRC, packets of the former one are late for so long, and not a change back.
 const FORMER_SSRC: Duration = Duration::from_millis(200);
+/// How far the timestamp of a key may be from its arrival.
+const KEY_TOLERANCE: Duration = Duration::from_millis(200);
 
 /// The key presses that a track gave, to be told with their positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,7 @@ pub(super) struct Press {
     pub(super) digit: char,
     pub(super) duration_ms: u32,
     pub(super) position: u64,
+    pub(super) samples: u64,
 }
 
 /// A packet that waits for its turn.
@@ -103,6 +106,9 @@ impl Source {
     ) {
         let arrival = tapped.arrival;
         self.release(arrival, line);
+        if is_rtcp(tapped.packet) {
+            return self.handle_report(tapped.packet, arrival);
+        }
         self.counts.packets += 1;
         self.refused += u64::from(tapped.refused_before);
         let Ok(packet) = Packet::parse(tapped.packet) else {
@@ -124,7 +130,7 @@ impl Source {
     pub(super) fn handle_timeout(&mut self, now: Instant, line: &mut Timeline) {
         self.release(now, line);
         if let Some(digit) = self.detector.handle_timeout(now) {
-            self.tell_press(digit, now, line);
+            self.tell_press(digit, line);
         }
         if self.sequencer.as_ref().is_some_and(Sequencer::is_waiting) {
             return;
@@ -147,6 +153,9 @@ impl Source {
     /// Puts what waits, holes or not. `refused` packets in all were refused by the ring.
     pub(super) fn finish(&mut self, refused: u64, end: u64, line: &mut Timeline) {
         self.flush(line);
+        if let Some(digit) = self.detector.finish() {
+            self.tell_press(digit, line);
+        }
         let unexplained = refused.saturating_sub(self.refused) * self.packet_samples;
         let until = end.min(self.heard_until.saturating_add(unexplained));
         if until > self.heard_until {
@@ -164,9 +173,23 @@ impl Source {
         self.placement.drift_ppm()
     }
 
+    /// What the senders reported of their clocks.
+    pub(super) fn sender_reports(&self) -> Option<SenderReports> {
+        self.placement.reports()
+    }
+
     /// The key presses since the last call.
     pub(super) fn poll_press(&mut self) -> Option<Press> {
         self.presses.pop_front()
+    }
+
+    fn handle_report(&mut self, packet: &[u8], arrival: Instant) {
+        match rtcp::first_sender_report(packet) {
+            Some((ssrc, sent)) if self.ssrc == Some(ssrc) => {
+                self.placement.handle_report(sent, arrival);
+            }
+            Some(_) | None => self.placement.refuse_report(),
+        }
     }
 
     fn is_former(&self, ssrc: u32, arrival: Instant) -> bool {
@@ -258,10 +281,10 @@ impl Source {
     }
 
     fn take_event(&mut self, waiting: &Waiting, line: &Timeline) {
-        let digit =
-            self.detector.handle_payload(waiting.timestamp, &waiting.payload, waiting.arrival);
-        if let Some(digit) = digit {
-            self.tell_press(digit, waiting.arrival, line);
+        for event in telephone_event::read(waiting.timestamp, &waiting.payload) {
+            if let Some(digit) = self.detector.handle_event(event, waiting.arrival) {
+                self.tell_press(digit, line);
+            }
         }
     }
 
@@ -324,11 +347,16 @@ impl Source {
         line.explain(from + lost..position, SpanKind::Discarded);
     }
 
-    /// A key went up at `at`. What is withheld as audio is withheld as a key, too.
-    fn tell_press(&mut self, digit: Digit, at: Instant, line: &Timeline) {
+    /// A key went up. What is withheld as audio is withheld as a key, too.
+    fn tell_press(&mut self, digit: Digit, line: &Timeline) {
         let rate = self.event_rate.max(1);
-        let (up, held) = (self.clock.position(at), self.clock.scale(digit.duration.into(), rate));
-        let down = up.saturating_sub(held);
+        let samples = self.clock.scale(digit.duration.into(), rate);
+        let arrived = self.clock.position(digit.heard).saturating_sub(samples);
+        // Its timestamp says when it went down; where that makes no sense, its arrival does.
+        let down = self.placement.position_of(digit.timestamp, rate);
+        let tolerance = self.clock.samples(KEY_TOLERANCE);
+        let down = down.filter(|down| down.abs_diff(arrived) <= tolerance).unwrap_or(arrived);
+        let up = down + samples;
         if line.conditions.withheld_at(down) || line.conditions.withheld_at(up) {
             return;
         }
@@ -337,6 +365,7 @@ impl Source {
             digit: digit.digit,
             duration_ms: duration_ms as u32,
             position: down,
+            samples,
         });
     }
 }

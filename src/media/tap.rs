@@ -8,6 +8,8 @@
 //! | 8 | track |
 //! | 9–12 | packets of this track that a full ring refused since the track's record before |
 //! | 13–14 | length of the packet |
+//!
+//! The heads of RTCP sender reports are records, too. They look like RTCP (RFC 5761 §4), which no RTP packet that is relayed does.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::id::Track;
+use crate::rtp::rtcp::SENDER_REPORT_BYTES;
 use crate::time::Instant;
 
 const HEADER_BYTES: usize = 15;
@@ -70,6 +73,17 @@ impl TapWriter {
         written
     }
 
+    /// Copies the head of a sender report, if there is room: no audio is missing where it is not. Returns whether it fitted.
+    pub fn write_report(&mut self, track: Track, report: &[u8], arrival: Instant) -> bool {
+        let Some(head) = report.get(..SENDER_REPORT_BYTES) else { return false };
+        if self.producer.slots() < HEADER_BYTES + head.len() {
+            return false;
+        }
+        let header = header(arrival, track, 0, head.len() as u16);
+        self.producer.push_entire_slice(&header).is_ok()
+            && self.producer.push_entire_slice(head).is_ok()
+    }
+
     fn refuse(&mut self, track: Track) -> bool {
         let unreported = &mut self.unreported[track.index()];
         *unreported = unreported.saturating_add(1);
@@ -93,7 +107,7 @@ pub struct Tapped<'a> {
     pub arrival: Instant,
     /// Packets of this track that the full ring refused just before this one.
     pub refused_before: u32,
-    /// The RTP packet.
+    /// The RTP packet, or the head of a sender report.
     pub packet: &'a [u8],
 }
 

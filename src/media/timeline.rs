@@ -160,7 +160,7 @@ impl Timeline {
     /// Gives up what the sink did not take.
     pub(super) fn give_up_rest(&mut self) {
         if let Some(rest) = self.outbox.clear() {
-            self.account.give_up(rest);
+            self.account.withdraw(rest, SpanKind::Discarded);
         }
     }
 
@@ -217,7 +217,7 @@ impl Timeline {
             self.outbox.push_gap(span)
         };
         if let Some(excess) = excess {
-            self.account.give_up(excess);
+            self.account.withdraw(excess, SpanKind::Discarded);
         }
     }
 

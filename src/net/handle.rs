@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::counters::Counters;
 use super::stream::Admission;
 use super::tap::Tap;
-use crate::acd::Presence;
+use crate::acd::{Floor, Presence};
 use crate::command::{Accepted, Command, Denied};
 use crate::id::{AgentName, CallId};
-use crate::switch::{self, Ban, Floor};
+use crate::switch::{self, Ban};
 
 /// Commands that may wait for the driver; one more is turned away.
 pub(super) const ASK_LIMIT: usize = 1024;

@@ -18,6 +18,9 @@ fn manifest(stream: u128, samples: u64) -> Arc<Manifest> {
         reordered: 0,
         late: 0,
         drift_ppm: None,
+        sender_reports: None,
+        keys: Vec::new(),
+        keys_left_out: 0,
         sha256: [7; 32],
     };
     Arc::new(Manifest {

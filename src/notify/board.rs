@@ -197,6 +197,10 @@ impl Board {
                 call.outcome = Some(outcome_name(*outcome));
                 call.cause = Some(event.cause.as_str());
             }
+            Kind::AttributesChanged { attributes } => {
+                let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+                call.attributes.extend(attributes.iter().map(owned));
+            }
             Kind::LegAdded { leg, party } => add_leg(call, *leg, party),
             Kind::LegRemoved { leg } => on_leg(call, *leg, |leg| leg.left = true),
             Kind::LegHeld { leg } => on_leg(call, *leg, |leg| leg.held = true),
@@ -292,6 +296,7 @@ fn new_call(event: &Event, from: &str, to: &str, at: Timestamp) -> CallView {
         outcome: None,
         status: None,
         cause: None,
+        attributes: Default::default(),
         legs: Vec::new(),
         streams: Vec::new(),
         seq: event.seq,

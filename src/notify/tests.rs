@@ -230,6 +230,9 @@ fn spans_are_counted_by_sink_and_kind_when_their_stream_ends() {
         reordered: 0,
         late: 0,
         drift_ppm: None,
+        sender_reports: None,
+        keys: Vec::new(),
+        keys_left_out: 0,
         sha256: [0; 32],
     };
     let manifest = Manifest { clock: 480, tracks: vec![track], ..(*manifest()).clone() };

@@ -42,6 +42,7 @@ fn view(figures: Option<LegFiguresView>) -> CallView {
         outcome: Some("completed"),
         status: Some(200),
         cause: Some("hang_up"),
+        attributes: Default::default(),
         legs: vec![leg],
         streams: Vec::new(),
         seq: 9,

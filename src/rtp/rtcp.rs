@@ -97,6 +97,44 @@ impl NtpTime {
     }
 }
 
+/// How much of a compound packet [`first_sender_report`] reads: the head of its first packet.
+pub const SENDER_REPORT_BYTES: usize = 28;
+
+/// Who reports, and what it says of itself, when a compound packet begins with a sender report (RFC 3550 §6.1 wants it first). Reads
+/// no more than [`SENDER_REPORT_BYTES`] and allocates nothing.
+pub fn first_sender_report(bytes: &[u8]) -> Option<(u32, SenderInfo)> {
+    let (words, _) = bytes.get(..SENDER_REPORT_BYTES)?.as_chunks::<4>();
+    let [head, ssrc, ntp_high, ntp_low, timestamp, packets, octets] = words else {
+        return None;
+    };
+    let [first, SenderReport::PACKET_TYPE, high, low] = *head else {
+        return None;
+    };
+    // RFC 3550 §6.4.1: version 2; the length in 32-bit words minus one.
+    if first >> 6 != 2 || u16::from_be_bytes([high, low]) < 6 {
+        return None;
+    }
+    let word = |bytes: &[u8; 4]| u32::from_be_bytes(*bytes);
+    let ntp = u64::from(word(ntp_high)) << 32 | u64::from(word(ntp_low));
+    let sent = SenderInfo {
+        ntp: NtpTime(ntp),
+        rtp_timestamp: word(timestamp),
+        packets: word(packets),
+        octets: word(octets),
+    };
+    Some((word(ssrc), sent))
+}
+
+impl NtpTime {
+    /// Milliseconds after 1 January 1970; `None` for a time before it.
+    pub const fn unix_ms(self) -> Option<u64> {
+        let Some(seconds) = (self.0 >> 32).checked_sub(Self::UNIX_EPOCH_S) else {
+            return None;
+        };
+        Some(seconds * 1000 + (((self.0 & 0xffff_ffff) * 1000) >> 32))
+    }
+}
+
 impl ReceptionReport {
     /// The round trip from our sender report to this block's arrival at `now`; none when it answers no sender report.
     pub fn round_trip(&self, now: NtpTime) -> Option<Duration> {

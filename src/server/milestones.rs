@@ -18,6 +18,7 @@ pub(super) fn log(event: &Event) {
         Kind::TransferStarted { leg, .. } => info!(%call, %leg, "transfer started"),
         Kind::TransferCompleted { leg } => info!(%call, %leg, "transfer completed"),
         Kind::TransferFailed { status } => info!(%call, status, "transfer failed"),
+        Kind::AttributesChanged { .. } => debug!(%call, "attributes changed"),
         Kind::StreamArmed { sinks, .. } => info!(%call, stream, ?sinks, "stream armed"),
         Kind::TerminalSelected { sink, .. } => info!(%call, stream, %sink, "terminal selected"),
         Kind::TerminalEnded { sink, .. } if is_trouble(event.cause) => {

@@ -129,6 +129,22 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
                 async move { net.lift_ban(source).await }.boxed()
             })
         },
+        floor: {
+            let net = net.clone();
+            Arc::new(move || {
+                let net = net.clone();
+                async move { net.floor().await }.boxed()
+            })
+        },
+        present: {
+            let net = net.clone();
+            Arc::new(move |agent, presence| {
+                let net = net.clone();
+                async move { net.present(agent, presence).await }.boxed()
+            })
+        },
+        custom_states: config.switch.acd.custom_states.clone().into(),
+        recording: config.switch.call.streaming.record.clone(),
         sinks: {
             let (sinks, settings) = (sinks.clone(), config.sinks.clone());
             Arc::new(move || {

@@ -176,6 +176,9 @@ impl Stream {
         for frame in self.outbox.take_given_up() {
             self.told.discarded[frame.track.index()] += self.assembler.discard(&frame);
         }
+        for (frame, kind) in self.outbox.take_handed_back() {
+            self.assembler.withdraw(&frame, kind);
+        }
         let settled = self.outbox.settled();
         for track in self.tracks.iter() {
             self.assembler.settle(track, settled[track.index()]);

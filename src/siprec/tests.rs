@@ -145,7 +145,7 @@ impl Bench {
     }
 
     fn wait(&mut self, wait: Duration) {
-        self.now = self.now + wait;
+        self.now += wait;
         self.transactions.handle_timeout(self.now);
         self.drain();
         self.with(Recordings::handle_timeout);

@@ -2,21 +2,10 @@
 
 use super::Switch;
 use super::routing::Way;
-use crate::acd::{self, AgentView, Presence, QueueFigures};
+use crate::acd::{self, Floor, Presence};
 use crate::call::{Destination, Party, TestNumber};
 use crate::id::{AgentName, UserName};
 use crate::time::Instant;
-
-/// How queues and agents stand at one moment.
-#[derive(Clone, Debug)]
-pub struct Floor {
-    /// When.
-    pub at: Instant,
-    /// Every queue, by name.
-    pub queues: Vec<QueueFigures>,
-    /// Every agent, by name.
-    pub agents: Vec<AgentView>,
-}
 
 impl Switch {
     /// Lets an agent be something else, when it is on no contact. Returns whether there is such an agent.

@@ -25,7 +25,6 @@ mod settings;
 mod tests;
 mod transfers;
 
-pub use agents::Floor;
 pub use guard::{
     Ban, BanSettings, GuardCounters, GuardSettings, Load, PressureSettings, ScannerPolicy,
 };

@@ -83,3 +83,26 @@ fn a_full_ring_allocates_nothing_either() {
     assert_eq!(count, 0);
     assert!(reader.refused(Track::FromCustomer) > 4000);
 }
+
+#[test]
+fn sender_reports_are_relayed_and_tapped_without_an_allocation() {
+    let (mut relay, mut reader) = tapped_bridge();
+    (0..5).for_each(|n| relay_both(&mut relay, n));
+    while reader.read().is_some() {}
+    // RFC 3550 §6.4.1: 28 bytes, seven words.
+    let mut report = [1; 28];
+    report[..4].copy_from_slice(&[0x80, 200, 0, 6]);
+    let mut copied = 0;
+    let count = allocations(|| {
+        for n in 0..PACKETS / 2 {
+            for port in legs() {
+                let now = Instant::ZERO + Duration::from_millis(20) * (5 + n);
+                assert!(relay.handle_rtcp(port, address(port), &report, now).is_some());
+            }
+            while reader.read().is_some() {
+                copied += 1;
+            }
+        }
+    });
+    assert_eq!((count, copied), (0, PACKETS));
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use sidestream::acd::Floor;
 use sidestream::control::json::{MessagesView, Timestamp};
 use sidestream::event::{Cause, Event, Kind};
 use sidestream::http::{self, Gateway, Secret, Settings, Token, TraceReader};
@@ -70,7 +71,7 @@ pub(crate) async fn send(blocks: &[&Block]) -> Vec<String> {
 fn gateway() -> Gateway {
     let settings = Settings::new(
         "127.0.0.1:0".parse().expect("an address"),
-        vec![Token { id: "local".into(), secret: Secret::new(TOKEN) }],
+        vec![Token::new("local", Secret::new(TOKEN))],
     );
     Gateway {
         notify: Arc::new(notify()),
@@ -87,6 +88,13 @@ fn gateway() -> Gateway {
         },
         bans: Arc::new(|| Box::pin(std::future::ready(Some(Vec::new())))),
         lift_ban: Arc::new(|_| Box::pin(std::future::ready(Some(true)))),
+        floor: Arc::new(|| {
+            let floor = Floor { at: Instant::ZERO, queues: Vec::new(), agents: Vec::new() };
+            Box::pin(std::future::ready(Some(floor)))
+        }),
+        present: Arc::new(|_, _| Box::pin(std::future::ready(Some(true)))),
+        custom_states: Arc::new([]),
+        recording: Some(Default::default()),
         sinks: Arc::new(|| vec![samples::sink()]),
         spools: Arc::new(Vec::new),
         stores: Arc::new([]),

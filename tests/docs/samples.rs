@@ -72,6 +72,9 @@ pub(crate) fn manifest() -> Manifest {
         reordered: 0,
         late: 0,
         drift_ppm: None,
+        sender_reports: None,
+        keys: Vec::new(),
+        keys_left_out: 0,
         sha256: [0; 32],
     };
     Manifest {
@@ -120,6 +123,9 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::TransferCompleted { leg },
         Kind::TransferFailed { status: 486 },
         Kind::Dtmf { leg, digit: '5', duration_ms: 100 },
+        Kind::AttributesChanged {
+            attributes: [("tier".to_owned(), "gold".to_owned())].into_iter().collect(),
+        },
         Kind::StreamEnded { manifests: vec![Arc::new(manifest())] },
         Kind::LegRemoved { leg },
         Kind::CallEnded { status: 200, outcome: Outcome::Completed },
@@ -158,6 +164,7 @@ pub(crate) fn call() -> CallView {
         outcome: Some("completed"),
         status: Some(200),
         cause: Some("hang_up"),
+        attributes: BTreeMap::from([(text("tier"), text("gold"))]),
         legs: vec![LegView {
             leg: 0,
             party: text("1000"),

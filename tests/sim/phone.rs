@@ -302,6 +302,16 @@ impl Phone {
         }
     }
 
+    /// Begins to talk, or falls silent and sends nothing.
+    pub fn talk(&mut self, place: usize, talks: bool, now: Instant) {
+        self.dialogs[place].next_rtp = talks.then_some(now);
+    }
+
+    /// How many packets it has sent, or would have but for a hold.
+    pub fn rtp_sent(&self, place: usize) -> u64 {
+        self.dialogs[place].rtp_sent
+    }
+
     fn offer_anew(&mut self, place: usize, media: SocketAddr, direction: &str, now: Instant) {
         self.dialogs[place].version += 1;
         let body = describe(media, self.pcma, self.dialogs[place].version, direction);

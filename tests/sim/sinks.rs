@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sidestream::call::{SinkAsk, SinkCommand, SinkEvent};
-use sidestream::event::{Cause, SpanKind};
+use sidestream::event::{Cause, Span, SpanKind};
 use sidestream::id::{TerminalId, Track};
-use sidestream::media::{Assembler, AssemblyPlan, Encoding, Item};
+use sidestream::media::{Assembler, AssemblyPlan, Encoding, Frame, Item};
 use sidestream::time::{Duration, Instant};
 
 use crate::ledger::Ledger;
@@ -23,6 +23,34 @@ pub enum Manners {
     Dies,
     /// Asks for a pause, a resume and a stop of its own.
     Asks,
+    /// Looks after its tap every five seconds only, which is more than a ring holds.
+    Sleeps,
+    /// Takes what it is given, and gives up every other second of it.
+    GivesUp,
+    /// Does not look after its tap for two seconds, once.
+    Stalls,
+}
+
+impl Manners {
+    /// When it looks after its tap again.
+    fn next_look(self, opened: Instant, now: Instant) -> Instant {
+        let age = now.since(opened);
+        let second = Duration::from_secs(1);
+        match self {
+            Manners::Sleeps => now + second * 5,
+            Manners::Stalls if (second * 3..second * 3 + TICK).contains(&age) => now + second * 2,
+            Manners::Good
+            | Manners::Silent
+            | Manners::Dies
+            | Manners::Asks
+            | Manners::GivesUp
+            | Manners::Stalls => now + TICK,
+        }
+    }
+
+    fn gives_up(self, frame: &Frame) -> bool {
+        self == Manners::GivesUp && frame.position / 8_000 % 2 == 1
+    }
 }
 
 #[derive(Debug)]
@@ -44,6 +72,10 @@ pub struct Given {
     pub audio: [u64; 2],
     pub marks: Vec<String>,
     pub digits: String,
+    /// Where the last frame or gap ended, by track.
+    pub end: [u64; 2],
+    /// The longest that audio was given after its arrival, by the second in which it was given.
+    pub delays: BTreeMap<u64, Duration>,
 }
 
 /// All sinks.
@@ -88,7 +120,7 @@ impl Sinks {
                         opened: now,
                         flowing: false,
                         asked: 0,
-                        next: now + TICK,
+                        next: manners.next_look(now, now),
                         ledgers: Default::default(),
                     },
                 );
@@ -108,7 +140,7 @@ impl Sinks {
     fn close(&mut self, terminal: TerminalId, at: Instant, cause: Cause) {
         let Some(mut open) = self.open.remove(&terminal) else { return };
         open.assembler.stop(at);
-        self.drain(terminal, &mut open);
+        self.drain(terminal, &mut open, at);
         let manifest = open.assembler.finish(at);
         if let Err(error) = manifest.check() {
             self.violations.push(format!("terminal {terminal}: {error}"));
@@ -129,12 +161,19 @@ impl Sinks {
         }
     }
 
-    fn drain(&mut self, terminal: TerminalId, open: &mut Open) {
-        let given = self.given.get_mut(&terminal).expect("made with the stream");
+    fn drain(&mut self, terminal: TerminalId, open: &mut Open, now: Instant) {
+        let mut given = self.given.remove(&terminal).expect("made with the stream");
         while let Some(item) = open.assembler.next() {
+            let item = match item {
+                Item::Frame(frame) if open.manners.gives_up(&frame) => {
+                    self.give_up(terminal, &mut open.assembler, &frame)
+                }
+                item => item,
+            };
             for track in Track::ALL {
                 open.ledgers[track.index()].enter(track, &item);
             }
+            note_place(&mut given, &item, now.since(open.opened).as_secs(), now);
             match item {
                 Item::Frame(frame) => {
                     if frame.kind == SpanKind::Audio {
@@ -150,6 +189,18 @@ impl Sinks {
                 Item::Dtmf { .. } | Item::Gap(..) => {}
             }
         }
+        self.given.insert(terminal, given);
+    }
+
+    /// As the queue of a slow sink does it: a gap stands in the frame's place, and the account is told.
+    fn give_up(&mut self, terminal: TerminalId, assembler: &mut Assembler, frame: &Frame) -> Item {
+        let (track, samples) = (frame.track, assembler.discard(frame));
+        if samples > 0 {
+            self.events.push(SinkEvent::Discarded { terminal, track, samples });
+        }
+        let kind = if frame.kind == SpanKind::Audio { SpanKind::Discarded } else { frame.kind };
+        let (start, samples) = (frame.position, u64::from(frame.samples));
+        Item::Gap(track, Span { kind, start, samples })
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -161,9 +212,9 @@ impl Sinks {
             self.open.iter().filter(|(_, open)| open.next <= now).map(|(id, _)| *id).collect();
         for terminal in due {
             let mut open = self.open.remove(&terminal).expect("listed above");
-            open.next = now + TICK;
+            open.next = open.manners.next_look(open.opened, now);
             open.assembler.poll(now);
-            self.drain(terminal, &mut open);
+            self.drain(terminal, &mut open, now);
             let age = now.since(open.opened);
             self.behave(terminal, &mut open, age);
             let dies = open.manners == Manners::Dies && age >= Duration::from_secs(1);
@@ -189,5 +240,20 @@ impl Sinks {
 
     pub fn open_count(&self) -> usize {
         self.open.len()
+    }
+}
+
+/// Notes where an item ends and how long audio was on its way to the sink.
+fn note_place(given: &mut Given, item: &Item, second: u64, now: Instant) {
+    match item {
+        Item::Frame(frame) => {
+            given.end[frame.track.index()] = frame.position + u64::from(frame.samples);
+            if let Some(arrival) = frame.arrival {
+                let delay = given.delays.entry(second).or_default();
+                *delay = (*delay).max(now.since(arrival));
+            }
+        }
+        Item::Gap(track, span) => given.end[track.index()] = span.start + span.samples,
+        Item::Dtmf { .. } | Item::Mark { .. } => {}
     }
 }

@@ -87,7 +87,7 @@ struct Grammar {
 }
 
 pub fn settings() -> Settings {
-    let sinks = ["good", "silent", "dies", "asks", "one"];
+    let sinks = ["good", "silent", "dies", "asks", "one", "sleeps", "slow"];
     let sinks = sinks.map(|name| {
         let max_streams = if name == "one" { 1 } else { 100_000 };
         (SinkName::new(name), SinkLimits::of(max_streams))

@@ -3,6 +3,7 @@
 boto3_client.py URL SECRET CALL
 """
 import sys
+import time
 
 import boto3
 from botocore.config import Config
@@ -44,6 +45,8 @@ def raises(expected, function):
 missing = connect.exceptions.ResourceNotFoundException
 nobody = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 first = start()
+# A signature tells the second: the very same request within it would be a replay.
+time.sleep(1)
 assert start() == first, "the same ClientToken made a second stream"
 second = start(token="token-2")
 assert second != first, "a new ClientToken made no new stream"
@@ -56,6 +59,7 @@ raises(connect.exceptions.InvalidRequestException, lambda: start(sink="other", t
 error = raises(ClientError, lambda: start(connect=client("not-the-secret-at-all"), token="token-6"))
 assert error["Code"] == "InvalidSignatureException", error
 stop(first)
+time.sleep(1)
 stop(first)
 stop(second)
 print(first, second)

@@ -99,6 +99,7 @@ RULES = {
         "participant": lambda it: UUID.fullmatch(it["id"]) and all(isinstance(it[name], str) for name in ("ani", "aniName", "dnis")),
         "media": lambda media: media and all(is_media(one) for one in media),
         "continuedSessions?": lambda them: all(UUID.fullmatch(it["id"]) and it["clientseq"] > 0 <= it["serverseq"] for it in them),
+        "language?": lambda tag: isinstance(tag, str),
         "customConfig?": lambda it: isinstance(it, dict),
     },
     "paused": {},
@@ -205,6 +206,38 @@ async def hook_by_pipecat(ear, ws):
             await ws.send(json.dumps(frame.message))
 
 
+async def hook_that_waits(ear, ws):
+    """Opened paused by pipecat, and resumed after a while; counts what it hears."""
+    ear.told["connections"] += 1
+    session = HookSession(ear, ws)
+    parameters = GenesysAudioHookSerializer.InputParams(start_paused=True, supported_languages=["en-US", "de-DE"])
+    serializer = await set_up(GenesysAudioHookSerializer(params=parameters), RATE)
+    heard = 0
+
+    async def resume():
+        await asyncio.sleep(1.5)
+        await session.say("resume")
+
+    async for data in ws:
+        if isinstance(data, bytes):
+            session.audio(data, 2, 1)
+            heard += len(data) // 2
+            continue
+        message = json.loads(data)
+        session.hear(message)
+        frame = await serializer.deserialize(data)
+        if isinstance(frame, OutputTransportMessageUrgentFrame):
+            session.server_seq = max(session.server_seq, frame.message["seq"])
+            if message["type"] == "open":
+                session.opened = True
+                waiting = asyncio.create_task(resume())
+            if message["type"] == "close":
+                ear.told |= {"complete": True, "heard": heard}
+                ear.write()
+            await ws.send(json.dumps(frame.message))
+    waiting.cancel()
+
+
 async def hook_with_wishes(ear, ws):
     """Chooses linear audio, pauses and resumes, wants another connection, and has had enough on that one."""
     ear.told["connections"] += 1
@@ -283,6 +316,7 @@ async def main():
         "telnyx16": lambda ear, ws: json_media(ear, telnyx, "sequence_number", ws),
         "hook": hook_by_pipecat,
         "hook16": hook_with_wishes,
+        "hookpaused": hook_that_waits,
     }
     ports, servers = {}, []
     for name, sink in sinks.items():

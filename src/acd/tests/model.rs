@@ -66,7 +66,7 @@ fn random_settings(rng: &mut StdRng) -> Settings {
             user: UserName::new(format!("{agent}")),
             profile: profile.into(),
             presence: Presence::Available,
-            work: [None, Some(seconds(0)), Some(seconds(15))].choose(rng).expect("three").clone(),
+            work: *[None, Some(seconds(0)), Some(seconds(15))].choose(rng).expect("three"),
         };
         settings.agents.insert(AgentName::new(format!("agent-{agent}")), agent_settings);
     }

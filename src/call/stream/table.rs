@@ -50,6 +50,7 @@ pub(in crate::call) enum Asked {
     Select,
     Unselect,
     Transfer,
+    Attributes,
     HangUp,
 }
 
@@ -67,6 +68,7 @@ impl From<&Verb> for Asked {
             Verb::SelectTerminal(..) => Asked::Select,
             Verb::UnselectTerminal(..) => Asked::Unselect,
             Verb::Transfer(_) => Asked::Transfer,
+            Verb::SetAttributes(_) => Asked::Attributes,
             Verb::HangUp => Asked::HangUp,
         }
     }
@@ -118,7 +120,7 @@ pub(super) const fn rule(asked: Asked, stand: Stand) -> Rule {
         ) => Do,
         (Asked::Select | Asked::Unselect, Closing | Ended) => Refuse,
         (
-            Asked::Start | Asked::Transfer | Asked::HangUp,
+            Asked::Start | Asked::Transfer | Asked::Attributes | Asked::HangUp,
             Waiting | WaitingPaused | Armed | ArmedPaused | Active | Paused | Closing | Ended,
         ) => Elsewhere,
     }
@@ -133,14 +135,16 @@ pub(in crate::call) const fn may(origin: Origin, asked: Asked) -> bool {
         (Origin::Info(_), Asked::Start | Asked::Stop | Asked::Pause | Asked::Resume) => true,
         (Origin::Info(_), Asked::Mute | Asked::Unmute | Asked::Mark | Asked::Status) => true,
         (Origin::Info(_), Asked::Select | Asked::Unselect) => true,
-        (Origin::Info(_), Asked::Transfer | Asked::HangUp) => false,
+        (Origin::Info(_), Asked::Transfer | Asked::Attributes | Asked::HangUp) => false,
         // start-streaming, stop-streaming, and the recording's four; stop-contact.
         (Origin::ContactApi, Asked::Start | Asked::Stop | Asked::Pause | Asked::Resume) => true,
-        (Origin::ContactApi, Asked::Status | Asked::HangUp) => true,
+        (Origin::ContactApi, Asked::Status | Asked::Attributes | Asked::HangUp) => true,
         (Origin::ContactApi, Asked::Mute | Asked::Unmute | Asked::Mark) => false,
-        (Origin::ContactApi, Asked::Select | Asked::Unselect | Asked::Transfer) => false,
+        (Origin::ContactApi, Asked::Transfer) => true,
+        (Origin::ContactApi, Asked::Select | Asked::Unselect) => false,
         // The Start and Stop media streaming blocks.
         (Origin::Flow, Asked::Start | Asked::Stop | Asked::Status) => true,
+        (Origin::Flow, Asked::Attributes) => true,
         (Origin::Flow, Asked::Pause | Asked::Resume | Asked::Mute | Asked::Unmute) => false,
         (Origin::Flow, Asked::Mark | Asked::Select | Asked::Unselect) => false,
         (Origin::Flow, Asked::Transfer | Asked::HangUp) => false,
@@ -149,18 +153,20 @@ pub(in crate::call) const fn may(origin: Origin, asked: Asked) -> bool {
         (Origin::DialPlan, Asked::Stop | Asked::Pause | Asked::Resume | Asked::Status) => false,
         (Origin::DialPlan, Asked::Mute | Asked::Unmute | Asked::Mark) => false,
         (Origin::DialPlan, Asked::Select | Asked::Unselect) => false,
-        (Origin::DialPlan, Asked::Transfer | Asked::HangUp) => false,
+        (Origin::DialPlan, Asked::Transfer | Asked::Attributes | Asked::HangUp) => false,
         // A sink speaks for its own stream, and takes itself away from one that others get as well.
         (Origin::Sink, Asked::Stop | Asked::Pause | Asked::Resume) => true,
         (Origin::Sink, Asked::Mark | Asked::Unselect) => true,
         (Origin::Sink, Asked::Start | Asked::Mute | Asked::Unmute | Asked::Status) => false,
-        (Origin::Sink, Asked::Select | Asked::Transfer | Asked::HangUp) => false,
+        (Origin::Sink, Asked::Select | Asked::Transfer) => false,
+        (Origin::Sink, Asked::Attributes | Asked::HangUp) => false,
         // SIP requests of a leg change the call; its streams follow.
         (Origin::Leg(_), _) => false,
         // Timers and limits end things.
         (Origin::Switch, Asked::Stop | Asked::HangUp) => true,
         (Origin::Switch, Asked::Start | Asked::Pause | Asked::Resume | Asked::Status) => false,
         (Origin::Switch, Asked::Mute | Asked::Unmute | Asked::Mark) => false,
-        (Origin::Switch, Asked::Select | Asked::Unselect | Asked::Transfer) => false,
+        (Origin::Switch, Asked::Select | Asked::Unselect) => false,
+        (Origin::Switch, Asked::Transfer | Asked::Attributes) => false,
     }
 }

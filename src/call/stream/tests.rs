@@ -13,7 +13,7 @@ const STANDS: [(&str, Stand, &[&str]); 8] = [
     ("ended", Stand::Ended, &["open", "flow", "stop", "finish"]),
 ];
 
-const VERBS: [Asked; 12] = [
+const VERBS: [Asked; 13] = [
     Asked::Start,
     Asked::Stop,
     Asked::Pause,
@@ -25,6 +25,7 @@ const VERBS: [Asked; 12] = [
     Asked::Select,
     Asked::Unselect,
     Asked::Transfer,
+    Asked::Attributes,
     Asked::HangUp,
 ];
 
@@ -74,7 +75,9 @@ fn apply(stream: &mut Stream, asked: Asked) -> Option<Result<Step, Denied>> {
         }
         Asked::Mark => stream.mark(),
         Asked::Select | Asked::Unselect => stream.change_terminals(asked),
-        Asked::Start | Asked::Status | Asked::Transfer | Asked::HangUp => return None,
+        Asked::Start | Asked::Status | Asked::Transfer | Asked::Attributes | Asked::HangUp => {
+            return None;
+        }
     })
 }
 
@@ -109,14 +112,14 @@ fn every_state_answers_every_verb_as_the_table_says() {
     }
     // Start, Stop, Pause, Resume, Mute, Unmute, Mark, Status, Select, Unselect, Transfer, HangUp
     expect_test::expect![[r#"
-        waiting          -        ended    paused   same     done     done     refused  same     done     done     -        -
-        waiting, paused  -        ended    same     armed    done     done     refused  same     done     done     -        -
-        armed            -        ended    paused   same     done     done     refused  same     done     done     -        -
-        armed, paused    -        ended    same     armed    done     done     refused  same     done     done     -        -
-        active           -        ended    paused   same     done     done     done     same     done     done     -        -
-        paused           -        ended    same     active   done     done     done     same     done     done     -        -
-        closing          -        same     refused  refused  refused  refused  refused  same     refused  refused  -        -
-        ended            -        same     refused  refused  refused  refused  refused  same     refused  refused  -        -
+        waiting          -        ended    paused   same     done     done     refused  same     done     done     -        -        -
+        waiting, paused  -        ended    same     armed    done     done     refused  same     done     done     -        -        -
+        armed            -        ended    paused   same     done     done     refused  same     done     done     -        -        -
+        armed, paused    -        ended    same     armed    done     done     refused  same     done     done     -        -        -
+        active           -        ended    paused   same     done     done     done     same     done     done     -        -        -
+        paused           -        ended    same     active   done     done     done     same     done     done     -        -        -
+        closing          -        same     refused  refused  refused  refused  refused  same     refused  refused  -        -        -
+        ended            -        same     refused  refused  refused  refused  refused  same     refused  refused  -        -        -
     "#]].assert_eq(&text);
 }
 
@@ -141,9 +144,9 @@ fn every_door_lets_in_what_the_table_says() {
     }
     expect_test::expect![[r#"
         info         start stop pause resume mute unmute mark status select unselect
-        rest         start stop pause resume mute unmute mark status select unselect transfer hangup
-        contact api  start stop pause resume status hangup
-        flow         start stop status
+        rest         start stop pause resume mute unmute mark status select unselect transfer attributes hangup
+        contact api  start stop pause resume status transfer attributes hangup
+        flow         start stop status attributes
         dial plan    start
         sink         stop pause resume mark unselect
         leg          

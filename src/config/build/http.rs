@@ -7,7 +7,7 @@ use crate::config::error::Flaw;
 use crate::config::file::{Http, Token};
 use crate::config::place::Place;
 use crate::control::request;
-use crate::http;
+use crate::http::{self, Scope};
 
 /// API secrets are made by machines, so they can be long.
 const SHORTEST_SECRET: usize = 20;
@@ -52,6 +52,29 @@ impl Builder {
             self.wrong(place.key("id"), "an id is 1 to 64 letters, digits, '.', '_' or '-'");
         }
         self.check_secret(place.key("secret"), &token.secret, &token.id, SHORTEST_SECRET);
-        http::Token { id: token.id.clone(), secret: http::Secret::new(token.secret.clone()) }
+        let scopes = self.scopes(&place.key("scopes"), &token.scopes);
+        http::Token {
+            id: token.id.clone(),
+            secret: http::Secret::new(token.secret.clone()),
+            scopes,
+        }
+    }
+
+    fn scopes(&mut self, place: &Place, names: &[String]) -> Vec<Scope> {
+        if names == ["*"] {
+            return Scope::ALL.into();
+        }
+        let mut scopes = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            match Scope::from_name(name) {
+                Some(scope) => scopes.push(scope),
+                None => {
+                    let known = Scope::ALL.map(Scope::as_str).join(", ");
+                    let flaw = Flaw::at(place.index(index), format!("there is no scope `{name}`"));
+                    self.note(flaw.with_help(format!("{known}; or [\"*\"] alone")));
+                }
+            }
+        }
+        scopes
     }
 }

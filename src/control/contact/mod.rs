@@ -3,8 +3,13 @@
 //! In the service that this shape comes from, the pair streams chat messages; here it streams the voice contact's audio.
 //! `StreamingEndpointArn` names a configured sink, by its plain name or as the last part of an ARN.
 
+mod contacts;
+mod desk;
 #[cfg(test)]
 mod tests;
+
+pub use contacts::*;
+pub use desk::*;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +18,8 @@ use super::tables::{self, ContactError};
 use crate::command::{Denied, Sinks, StartStream, Target, Verb};
 use crate::id::{CallId, RequestId, SinkName, StreamId, Tracks};
 
-/// Longest body that is read.
-pub const BODY_BYTES: usize = 16 * 1024;
+/// Longest body that is read: attributes may take 32 KiB.
+pub const BODY_BYTES: usize = 48 * 1024;
 
 /// A request of the contact API, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,7 +198,7 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ContactRefusal> {
         )
     };
     if body.len() > BODY_BYTES {
-        return Err(malformed(&"it is longer than 16384 bytes"));
+        return Err(malformed(&"it is longer than 49152 bytes"));
     }
     // serde would also read a struct from a list; a request is an object.
     if body.trim_ascii_start().first() != Some(&b'{') {

@@ -47,6 +47,7 @@ pub fn notice(event: &Event) -> Option<Vec<u8>> {
         | Kind::TransferCompleted { .. }
         | Kind::TransferFailed { .. }
         | Kind::Dtmf { .. }
+        | Kind::AttributesChanged { .. }
         | Kind::CallEnded { .. }
         | Kind::StreamDenied(_) => return None,
     };

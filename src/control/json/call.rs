@@ -52,6 +52,9 @@ pub struct CallView {
     /// Why it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<&'static str>,
+    /// What people, programs and flows said of the contact.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
     /// Its legs, in order of number; those that left are kept to the end of the call.
     pub legs: Vec<LegView>,
     /// Its streams, in order of start.

@@ -1,5 +1,7 @@
 //! Events as they are told.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::stream::one_or_list;
@@ -91,6 +93,9 @@ pub enum KindView {
     },
     TransferFailed {
         status: u16,
+    },
+    AttributesChanged {
+        attributes: BTreeMap<String, String>,
     },
     Dtmf {
         leg: u32,
@@ -190,6 +195,7 @@ impl KindView {
             KindView::TransferStarted { .. } => "transfer_started",
             KindView::TransferCompleted { .. } => "transfer_completed",
             KindView::TransferFailed { .. } => "transfer_failed",
+            KindView::AttributesChanged { .. } => "attributes_changed",
             KindView::Dtmf { .. } => "dtmf",
             KindView::CallEnded { .. } => "call_ended",
             KindView::StreamArmed { .. } => "stream_armed",
@@ -229,6 +235,10 @@ impl From<&Kind> for KindView {
             }
             Kind::TransferCompleted { leg } => KindView::TransferCompleted { leg: leg.0 },
             Kind::TransferFailed { status } => KindView::TransferFailed { status: *status },
+            Kind::AttributesChanged { attributes } => {
+                let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+                KindView::AttributesChanged { attributes: attributes.iter().map(owned).collect() }
+            }
             Kind::Dtmf { leg, digit, duration_ms } => {
                 KindView::Dtmf { leg: leg.0, digit: *digit, duration_ms: *duration_ms }
             }

@@ -106,6 +106,7 @@ pub fn media_event(event: &Event) -> Option<MediaEvent> {
         Kind::TransferStarted { .. }
         | Kind::TransferCompleted { .. }
         | Kind::TransferFailed { .. } => return None,
+        Kind::AttributesChanged { .. } => return None,
         Kind::Dtmf { .. } | Kind::CallEnded { .. } => return None,
     };
     Some(MediaEvent { event, cause })

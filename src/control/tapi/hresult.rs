@@ -82,7 +82,7 @@ impl From<Denied> for HResult {
             Denied::NoSuchLeg | Denied::NoSuchNumber | Denied::NotTransferable => {
                 HResult::OperationFailed
             }
-            Denied::RequestReused => HResult::InvalidArgument,
+            Denied::AttributesTooLarge | Denied::RequestReused => HResult::InvalidArgument,
         }
     }
 }
@@ -122,6 +122,7 @@ mod tests {
             NoSuchLeg           0x80040005 TAPI_E_OPERATIONFAILED
             NoSuchNumber        0x80040005 TAPI_E_OPERATIONFAILED
             NotTransferable     0x80040005 TAPI_E_OPERATIONFAILED
+            AttributesTooLarge  0x80070057 E_INVALIDARG
             RequestReused       0x80070057 E_INVALIDARG
         "#]]
         .assert_eq(&text);

@@ -29,8 +29,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::{Format, Message, SinkSays, StreamInfo, names};
-use crate::event::SpanKind;
-use crate::media::{Item, Joined, JoinedFrame, Joiner};
+use crate::event::{Span, SpanKind};
+use crate::id::Track;
+use crate::media::{Frame, Item, Joined, JoinedFrame, Joiner};
 use crate::time::{Duration, Instant};
 use offer::{offers, rewritten};
 use session::Session;
@@ -166,6 +167,7 @@ impl AudioHook {
                 dnis: info.to.clone(),
             },
             media: self.offers(),
+            language: info.language(),
             continued_sessions: self.session.continued().to_vec(),
             custom_config: info.parameters(),
         };
@@ -244,13 +246,40 @@ impl AudioHook {
 
     pub(super) fn item(&mut self, item: &Item) -> Option<Message> {
         match item {
+            // Without media nothing is told either: a later session begins with what it missed.
+            Item::Frame(_) | Item::Gap(..) if self.media.is_none() => {}
+            Item::Frame(frame) if frame.position < self.swallow_until => {
+                let (start, samples) = (frame.position, u64::from(frame.samples));
+                self.joiner.put_gap(frame.track, Span { kind: SpanKind::Paused, start, samples });
+            }
             Item::Frame(frame) => self.joiner.put_frame(frame),
-            Item::Gap(track, span) => self.joiner.put_gap(*track, *span),
+            Item::Gap(track, span) => {
+                if span.kind == SpanKind::Paused {
+                    // The stream itself is paused from here on.
+                    self.swallow_until = self.swallow_until.min(span.start);
+                }
+                self.joiner.put_gap(*track, *span);
+            }
             // The protocol's monitor has no word for these.
             Item::Dtmf { .. } | Item::Mark { .. } => {}
         }
         self.give_joined();
         self.next_outgoing()
+    }
+
+    /// What a frame's audio is, when the server takes none of it: it wants no audio at all, or not this channel; or it has not lifted
+    /// the pause that its session began with.
+    pub(super) fn withholds(&self, frame: &Frame) -> Option<SpanKind> {
+        let channel = match frame.track {
+            Track::FromCustomer => Channel::External,
+            Track::ToCustomer => Channel::Internal,
+        };
+        match &self.media {
+            Some(media) if !media.channels.contains(&channel) => Some(SpanKind::Discarded),
+            Some(_) if frame.position < self.swallow_until => Some(SpanKind::Paused),
+            Some(_) => None,
+            None => Some(SpanKind::Discarded),
+        }
     }
 
     fn give_joined(&mut self) {
@@ -269,7 +298,6 @@ impl AudioHook {
     }
 
     fn pause_at(&mut self, position: u64) {
-        self.swallow_until = 0;
         if self.paused.is_none() {
             self.paused = Some(position);
             self.outgoing.push_back(Outgoing::Timeline { end: position, told: Told::Paused {} });
@@ -280,9 +308,6 @@ impl AudioHook {
         let Some(media) = &self.media else {
             return;
         };
-        if frame.position < self.swallow_until {
-            return;
-        }
         let data = rewritten(&frame.data, self.info.format, media);
         if let Some(start) = self.paused.take() {
             let told = Told::Resumed(self.stretch(start, frame.position.saturating_sub(start)));

@@ -92,6 +92,9 @@ pub struct Open {
     pub participant: Participant,
     /// What the server may choose from.
     pub media: Vec<Media>,
+    /// What the customer speaks, as a BCP 47 tag: the contact's attribute `language`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub language: Option<String>,
     /// The sessions of the same stream that came before, the oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub continued_sessions: Vec<Continued>,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::names;
-use crate::event::{Manifest, Span, SpanKind, TrackManifest};
+use crate::event::{KeyPress, Manifest, SenderReports, Span, SpanKind, TrackManifest};
 use crate::id::Track;
 
 /// The account of one terminal of a stream.
@@ -50,8 +50,45 @@ pub struct TrackView {
     /// How many parts per million the sender's clock is faster than the stream's; null where less than a minute was heard.
     #[serde(default)]
     pub drift_ppm: Option<i32>,
+    /// What the senders reported of their clocks by RTCP; null where no report came.
+    #[serde(default)]
+    pub sender_reports: Option<SenderReportsView>,
+    /// The keys that were pressed (RFC 4733), beside the spans.
+    #[serde(default)]
+    pub keys: Vec<KeyView>,
+    /// Keys beyond those that are listed.
+    #[serde(default)]
+    pub keys_left_out: u64,
     /// SHA-256 over the payloads of the track's frames in the order given, as 64 hexadecimal digits.
     pub sha256: String,
+}
+
+/// What RTCP sender reports said (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct SenderReportsView {
+    /// Reports that fit their arrival and each other.
+    pub believed: u64,
+    /// Reports that did not, or of a source that is not heard.
+    pub refused: u64,
+    /// How many parts per million the sender's RTP clock is faster than its own wall clock; null until that is sure.
+    pub drift_ppm: Option<i32>,
+    /// A sample position of which the sender's wall clock is known; null where it is of none.
+    pub position: Option<u64>,
+    /// The sender's wall clock there, in milliseconds after 1970.
+    pub unix_ms: Option<u64>,
+}
+
+/// A key that was pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct KeyView {
+    /// `0`–`9`, `*`, `#`, `A`–`D`; always `*` where keys are redacted.
+    pub digit: char,
+    /// Sample position at which it went down.
+    pub start: u64,
+    /// How many samples long it was held.
+    pub samples: u64,
 }
 
 /// A stretch of a track.
@@ -92,8 +129,29 @@ impl From<&TrackManifest> for TrackView {
             reordered: account.reordered,
             late: account.late,
             drift_ppm: account.drift_ppm,
+            sender_reports: account.sender_reports.as_ref().map(SenderReportsView::from),
+            keys: account.keys.iter().map(KeyView::from).collect(),
+            keys_left_out: account.keys_left_out,
             sha256: hexadecimal(&account.sha256),
         }
+    }
+}
+
+impl From<&SenderReports> for SenderReportsView {
+    fn from(reports: &SenderReports) -> Self {
+        SenderReportsView {
+            believed: reports.believed,
+            refused: reports.refused,
+            drift_ppm: reports.drift_ppm,
+            position: reports.last.map(|(position, _)| position),
+            unix_ms: reports.last.map(|(_, unix_ms)| unix_ms),
+        }
+    }
+}
+
+impl From<&KeyPress> for KeyView {
+    fn from(key: &KeyPress) -> Self {
+        KeyView { digit: key.digit, start: key.start, samples: key.samples }
     }
 }
 
@@ -138,6 +196,14 @@ impl TrackView {
         }
         let span =
             |span: &SpanView| Span { kind: span.kind, start: span.start, samples: span.samples };
+        let reports = |view: &SenderReportsView| SenderReports {
+            believed: view.believed,
+            refused: view.refused,
+            drift_ppm: view.drift_ppm,
+            last: view.position.zip(view.unix_ms),
+        };
+        let key =
+            |key: &KeyView| KeyPress { digit: key.digit, start: key.start, samples: key.samples };
         Some(TrackManifest {
             track: self.track,
             spans: self.spans.iter().map(span).collect(),
@@ -146,6 +212,9 @@ impl TrackView {
             reordered: self.reordered,
             late: self.late,
             drift_ppm: self.drift_ppm,
+            sender_reports: self.sender_reports.as_ref().map(reports),
+            keys: self.keys.iter().map(key).collect(),
+            keys_left_out: self.keys_left_out,
             sha256,
         })
     }
@@ -182,6 +251,9 @@ mod tests {
             reordered: 0,
             late: 0,
             drift_ppm: None,
+            sender_reports: None,
+            keys: Vec::new(),
+            keys_left_out: 0,
             sha256: String::new(),
         };
         ManifestView {

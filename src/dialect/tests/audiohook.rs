@@ -347,3 +347,69 @@ fn durations_are_seconds_with_as_many_digits_as_they_need() {
     }
     assert_eq!(duration(u64::MAX, 1), format!("PT{}S", u64::MAX));
 }
+
+/// The answers of the reference implementation's server have more members than we need (`supportedLanguages`, `discardTo`, `info`).
+#[test]
+fn members_that_mean_nothing_to_us_are_passed_over() {
+    let mut bench = Bench::new(Encoding::Pcmu, Channels::Stereo);
+    bench.connect();
+    let opened = format!(
+        r#"{{"media":[{STEREO_PCMU}],"discardTo":"PT1.2S","startPaused":false,"supportedLanguages":["en-US","de-DE"]}}"#
+    );
+    assert_eq!(bench.hear("opened", &opened), SinkSays::Noted);
+    assert_eq!(bench.hear("updated", "{}"), SinkSays::Noted);
+    assert_eq!(bench.hear("reconnect", r#"{"info":"rebalancing"}"#), SinkSays::Noted);
+}
+
+#[test]
+fn the_language_of_the_contact_is_told_in_the_opening() {
+    let wished = Format { sample_rate: 8000, encoding: Encoding::Pcmu, channels: Channels::Stereo };
+    let mut contact = info(wished);
+    contact.attributes.push(("language".to_owned(), "de-DE".to_owned()));
+    let mut dialect = Dialect::new(DialectKind::AudioHook, contact);
+    dialect.handshake();
+    let Message::Text(text) = dialect.greet([0, 0]).remove(0) else { panic!("a text") };
+    assert!(text.contains(r#","language":"de-DE","customConfig""#), "{text}");
+}
+
+#[test]
+fn what_a_server_takes_none_of_is_known_for_the_account() {
+    let [customer, agent] = both(0).map(|item| match item {
+        Item::Frame(frame) => frame,
+        Item::Gap(..) | Item::Dtmf { .. } | Item::Mark { .. } => unreachable!("two frames"),
+    });
+    let external = r#"{"type":"audio","format":"PCMU","channels":["external"],"rate":8000}"#;
+    let discarded = Some(SpanKind::Discarded);
+    for (media, expected) in
+        [("", [discarded; 2]), (STEREO_PCMU, [None; 2]), (external, [None, discarded])]
+    {
+        let mut bench = Bench::new(Encoding::Pcmu, Channels::Stereo);
+        bench.connect();
+        bench.open(media);
+        let withheld = [&customer, &agent].map(|frame| bench.dialect.withholds(frame));
+        assert_eq!(withheld, expected, "{media}");
+        assert_eq!(bench.give(&both(0)).is_empty(), media.is_empty());
+    }
+}
+
+#[test]
+fn a_pause_that_is_denied_costs_the_second_that_was_waited_for_it() {
+    let mut bench = Bench::new(Encoding::Pcmu, Channels::Stereo);
+    bench.connect();
+    let opened = format!(r#"{{"media":[{STEREO_PCMU}],"startPaused":true}}"#);
+    bench.hear("opened", &opened);
+    let mut told = Vec::new();
+    for number in 0..=50 {
+        for item in both(number) {
+            let Item::Frame(frame) = &item else { unreachable!("two frames") };
+            let paused = (number < 50).then_some(SpanKind::Paused);
+            assert_eq!(bench.dialect.withholds(frame), paused, "{number}");
+        }
+        told.extend(bench.give(&both(number)));
+    }
+    assert_eq!(
+        sketch(&told),
+        "2 paused PT0S {}\n\
+         3 resumed PT0S {\"discarded\":\"PT1S\",\"start\":\"PT0S\"}\naudio 50 x320\n"
+    );
+}

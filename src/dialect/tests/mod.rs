@@ -60,6 +60,9 @@ fn manifest() -> Manifest {
         reordered: 0,
         late: 0,
         drift_ppm: None,
+        sender_reports: None,
+        keys: Vec::new(),
+        keys_left_out: 0,
         sha256: [0xab; 32],
     };
     Manifest {
@@ -143,7 +146,7 @@ fn native_items_and_notes_have_exactly_these_bytes() {
             {"type":"held","track":"to_customer","position":320}
             {"type":"unheld","track":"to_customer","position":320}
             {"type":"refused","reason":"why"}
-            {"type":"manifest","cause":"hang_up","manifest":{"call":"014D2PF2DBSQQG28T5CY4TQKFF","stream":"7YVJX9GXJM688FXQ5TK1V58CGG","terminal":0,"sink":"asr","sample_rate":8000,"clock":200,"tracks":[{"track":"from_customer","spans":[{"kind":"audio","start":0,"samples":160},{"kind":"lost","start":160,"samples":40}],"packets":1,"duplicates":0,"reordered":0,"late":0,"drift_ppm":null,"sha256":"abababababababababababababababababababababababababababababababab"}]}}
+            {"type":"manifest","cause":"hang_up","manifest":{"call":"014D2PF2DBSQQG28T5CY4TQKFF","stream":"7YVJX9GXJM688FXQ5TK1V58CGG","terminal":0,"sink":"asr","sample_rate":8000,"clock":200,"tracks":[{"track":"from_customer","spans":[{"kind":"audio","start":0,"samples":160},{"kind":"lost","start":160,"samples":40}],"packets":1,"duplicates":0,"reordered":0,"late":0,"drift_ppm":null,"sender_reports":null,"keys":[],"keys_left_out":0,"sha256":"abababababababababababababababababababababababababababababababab"}]}}
         "##]],
     );
 }
@@ -271,4 +274,20 @@ fn each_dialect_understands_what_its_sinks_may_say() {
     let samples = Message::Binary(Bytes::from_static(b"x"));
     assert_eq!(native.read(&samples), SinkSays::Say(b"x".to_vec()));
     assert!(matches!(twilio.read(&samples), SinkSays::Garbage(_)));
+}
+
+#[test]
+fn no_dialect_tells_a_redacted_key_from_another() {
+    let told = |kind: DialectKind, digit| {
+        let mut dialect = Dialect::new(kind, info(kind.format(Format::TELEPHONE)));
+        dialect.greet([0, 0]);
+        let track = Track::FromCustomer;
+        let key = Item::Dtmf { track, digit, duration_ms: 100, position: 170 };
+        shown(dialect.item(&key, Delivery::First))
+    };
+    for kind in DialectKind::ALL {
+        let redacted = told(kind, crate::media::REDACTED);
+        assert_eq!(told(kind, '5').replace("\"5\"", "\"*\""), redacted, "{kind:?}");
+        assert_eq!(redacted.is_empty(), kind == DialectKind::AudioHook, "{kind:?}: {redacted}");
+    }
 }

@@ -36,6 +36,16 @@ async fn a_request_signed_by_botocore_starts_a_stream() {
 }
 
 #[tokio::test]
+async fn a_signed_request_that_changes_something_is_taken_once() {
+    let bench = bench().await;
+    let headers = signed(SIGNATURE, "20261121T093000Z");
+    assert_eq!(start(&bench, SIGNED_BODY, &headers).await.0, 200);
+    let (status, kind, _) = start(&bench, SIGNED_BODY, &headers).await;
+    assert_eq!((status, kind.as_str()), (403, "InvalidSignatureException"));
+    assert_eq!(bench.verbs().len(), 1);
+}
+
+#[tokio::test]
 async fn a_signature_that_does_not_fit_is_refused() {
     let bench = bench().await;
     let date = "20261121T093000Z";

@@ -4,6 +4,7 @@ mod contact;
 mod events;
 mod native;
 mod open;
+mod operations;
 mod tapi;
 
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use reqwest::{Client, Method, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::command::{Origin, StreamState, StreamStatus};
@@ -42,6 +43,27 @@ impl Drop for Bench {
     }
 }
 
+/// The queues `sales` and `help`, served by `ann` and `bob`.
+fn floor() -> Floor {
+    use crate::acd::{Acd, AgentSettings, Served};
+    let served = |queue: &str| Served { queue: queue.into(), priority: 1, delay: Duration::ZERO };
+    let agent = |user: &str| AgentSettings {
+        user: user.into(),
+        profile: "all".into(),
+        presence: Presence::Available,
+        work: None,
+    };
+    let settings = crate::acd::Settings {
+        queues: [("help".into(), Default::default()), ("sales".into(), Default::default())].into(),
+        profiles: [("all".into(), vec![served("sales"), served("help")])].into(),
+        agents: [("ann".into(), agent("1000")), ("bob".into(), agent("1001"))].into(),
+        ..Default::default()
+    };
+    let acd = Acd::new(settings, Instant::ZERO);
+    let queues = acd.queues(Instant::ZERO).collect();
+    Floor { at: Instant::ZERO, queues, agents: acd.agents().collect() }
+}
+
 /// 2026-11-21T09:30:00Z.
 fn half_past_nine() -> Timestamp {
     Timestamp::from_unix_millis(sigv4::parse_date("20261121T093000Z").expect("it is a date"))
@@ -55,7 +77,7 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
     let (asked, answers) = (Asked::default(), Answers::default());
     let mut settings = Settings::new(
         "127.0.0.1:0".parse().expect("it is an address"),
-        vec![Token { id: "local".into(), secret: Secret::new(TOKEN) }],
+        vec![Token::new("local", Secret::new(TOKEN))],
     );
     change(&mut settings);
     let sink = SinkView {
@@ -103,6 +125,10 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
         lift_ban: Arc::new(|source| {
             Box::pin(std::future::ready(Some(source.to_string() == "203.0.113.9")))
         }),
+        floor: Arc::new(|| Box::pin(std::future::ready(Some(floor())))),
+        present: Arc::new(|agent, _| Box::pin(std::future::ready(Some(agent.as_str() == "ann")))),
+        custom_states: ["lunch".to_owned()].into(),
+        recording: Some(StartStream { sinks: "asr".into(), ..StartStream::default() }),
         sinks: Arc::new(move || vec![sink.clone()]),
         spools: Arc::new(|| vec![spool()]),
         stores: Arc::new([]),

@@ -1,11 +1,12 @@
-//! Where a sender's numbering breaks or its audio does: jumps, wrap-arounds, other sources, silence suppression, keys.
+//! Where a sender's numbering breaks or its audio does: jumps, wrap-arounds, other sources, other codecs, silence suppression.
 //!
 //! That the spans are the clock is checked with every outcome.
 
-use super::bench::{Bench, RING, check, describe, plan};
-use super::{rtp, rtp_with};
+use super::bench::{RING, check, describe, plan, play};
+use super::rtp;
+use crate::codec::Codec;
 use crate::id::Track;
-use crate::media::Item;
+use crate::media::{Control, PayloadMap};
 
 /// The first 100 ms of every story here; the next packet is 6, at 120, with timestamp 960.
 const TALK: &str = "20 from 1*5\n";
@@ -96,52 +97,99 @@ fn silence_suppression_is_silence_as_long_as_its_packets_come() {
     );
 }
 
-/// Says 100 ms, holds the 5 down for 200 ms (ten packets and the two that repeat the last, RFC 4733 §2.5.1.4) and says 100 ms
-/// more; `lost` packets do not come. `talks_over` is a phone that goes on talking beside its key.
-fn speak_press_speak(talks_over: bool, lost: &[u16]) -> (String, Option<(char, u32, u64)>) {
-    let mut bench = Bench::new(plan(), RING);
-    let mut sequence = 0;
-    let mut send = |bench: &mut Bench, millis: u64, packet: &dyn Fn(u16) -> Vec<u8>| {
-        sequence += 1;
-        if !lost.contains(&sequence) {
-            bench.send(Track::FromCustomer, &packet(sequence), millis);
-        }
-    };
-    for n in 1..=20u16 {
-        let (now, timestamp) = (u64::from(n) * 20, u32::from(n) * 160);
-        let presses = (6..=15).contains(&n);
-        if presses {
-            let [high, low] = ((n - 5) * 160).to_be_bytes();
-            let event = [5, if n == 15 { 0x8a } else { 10 }, high, low];
-            for _ in 0..if n == 15 { 3 } else { 1 } {
-                send(&mut bench, now, &|sequence| rtp_with(101, sequence, 960, 1, &event));
-            }
-        }
-        if !presses || talks_over {
-            send(&mut bench, now, &|sequence| rtp(0, sequence, timestamp, 1, 1));
+#[test]
+fn comfort_noise_of_any_kind_is_silence_and_never_samples() {
+    // RFC 3389 §3: a level alone, with a spectrum of ten coefficients, and more often than it has to be (G.711 Appendix II sends one
+    // whenever the noise changes). With the marker of the talk spurt behind it, and without.
+    for bytes in [1, 5, 11] {
+        for marker in ["", "m=1"] {
+            let noise: String = (0..5)
+                .map(|n| {
+                    let (at, number, timestamp) = (120 + n * 80, 6 + n, 960 + n * 640);
+                    format!("{at} from {number} pt=13 bytes={bytes} ts={timestamp}\n")
+                })
+                .collect();
+            let script = format!("{TALK} {noise} 520 from 11*5 ts=4160 {marker}\n 600 stop");
+            check(&script, "audio 100, silence 400, audio 100");
         }
     }
-    let manifest = bench.stop(400);
-    let press = bench.items.iter().find_map(|(_, item)| match item {
-        Item::Dtmf { digit, duration_ms, position, .. } => Some((*digit, *duration_ms, *position)),
-        _ => None,
-    });
-    (describe(&manifest.tracks[0]), press)
+    // Suppressed without any packet in between, RFC 3551 §4.1.
+    for marker in ["", "m=1"] {
+        let script = format!("{TALK} 520 from 6*5 ts=4160 {marker}\n 600 stop");
+        check(&script, "audio 100, silence 400, audio 100");
+    }
+    // From the first packet on, and nothing but it.
+    check("20 from 1 pt=13 bytes=1\n 300 stop", "silence 300");
 }
 
 #[test]
-fn a_key_in_place_of_audio_is_silence_and_beside_it_nothing() {
-    let press = Some(('5', 200, 800));
-    assert_eq!(speak_press_speak(false, &[]), ("audio 100, silence 200, audio 100".into(), press));
-    assert_eq!(speak_press_speak(true, &[]), ("audio 400".into(), press));
-    // Of its packets, what was sent and did not come is not known to have been a key.
-    assert_eq!(
-        speak_press_speak(false, &[8]),
-        ("audio 100, silence 180, lost 20, audio 100".into(), press)
+fn comfort_noise_gives_the_sink_frames_of_zeros() {
+    let script = format!("{TALK} 120 from 6 pt=13 bytes=11 ts=960\n 400 stop");
+    let (bench, _) = play(plan(), RING, &script);
+    let behind: Vec<_> =
+        bench.frames(Track::FromCustomer).filter(|it| it.position >= 800).collect();
+    assert_eq!(behind.len(), 15);
+    assert!(behind.iter().all(|frame| frame.data.iter().all(|byte| *byte == 0xff)));
+}
+
+#[test]
+fn two_sources_that_overlap_are_the_newer_one_and_what_comes_of_the_former_is_late() {
+    // The former one goes on for 100 ms beside the newer one.
+    check("20 from 1*10\n 122 from 900*5 ssrc=2 ts=77\n 200 stop", "audio 200, (late 4)");
+}
+
+#[test]
+fn a_source_that_comes_back_for_good_is_another_source_again() {
+    check(
+        &format!("{TALK} 120 from 900*15 ssrc=2 ts=77\n 420 from 21*9 ts=3360\n 600 stop"),
+        "audio 580, silence 20",
     );
-    // The first word behind the key.
-    assert_eq!(
-        speak_press_speak(false, &[18]),
-        ("audio 100, silence 200, lost 20, audio 80".into(), press)
+}
+
+#[test]
+fn another_codec_in_the_middle_goes_on_without_a_mark() {
+    // As a re-INVITE changes it: the timestamps go on, at the same rate, G.722's too (RFC 3551 §4.5.2).
+    check(
+        &format!("{TALK} 120 from 6*5 pt=8\n 220 from 11*5 pt=9\n 320 from 16*4\n 400 stop"),
+        "audio 380, silence 20",
     );
+    // One packet of it lost, and the last one of the codec before it.
+    check(&format!("{TALK} 140 from 7*4 pt=8\n 200 stop"), "audio 100, lost 20, audio 80");
+    check("20 from 1*4\n 120 from 6*5 pt=9\n 200 stop", "audio 80, lost 20, audio 100");
+}
+
+#[test]
+fn another_clock_rate_is_anchored_at_its_arrival_and_back_again() {
+    let mut plan = plan();
+    plan.payloads = PayloadMap::from(&[
+        (0, Codec::Pcmu),
+        (96, Codec::L16 { rate: 16_000, channels: 1 }),
+        (97, Codec::L16 { rate: 44_100, channels: 1 }),
+    ]);
+    // 20 ms each: 160, 320 and 882 timestamp units; the timestamps of each count on from the ones before.
+    let script = "20 from 1*5\n 120 from 6*5 pt=96 ts=960 bytes=640 every=20\n \
+                  220 from 11*5 pt=97 ts=2560 bytes=1764 every=20\n 320 from 16*4 ts=6970\n 400 stop";
+    let (_, manifest) = play(plan, RING, script);
+    let account = &manifest.tracks[0];
+    let described = describe(account);
+    assert_eq!(
+        (account.late, account.samples(crate::event::SpanKind::Lost)),
+        (0, 0),
+        "{described}"
+    );
+    assert!(account.samples(crate::event::SpanKind::Audio) >= 378 * 8, "{described}");
+}
+
+#[test]
+fn payload_types_that_mean_something_else_from_a_moment_on_do_so_for_packets_from_then_on() {
+    let mut bench = super::bench::Bench::new(plan(), RING);
+    for n in 1..=5u16 {
+        bench.send(Track::FromCustomer, &rtp(96, n, u32::from(n) * 160, 1, 1), u64::from(n) * 20);
+    }
+    bench.control(Control::Payloads(PayloadMap::from(&[(96, Codec::Pcma)])), 110);
+    for n in 6..=10u16 {
+        bench.send(Track::FromCustomer, &rtp(96, n, u32::from(n) * 160, 1, 1), u64::from(n) * 20);
+    }
+    // What nobody can decode was sent and is not there.
+    assert_eq!(describe(&bench.stop(200).tracks[0]), "lost 100, audio 100");
 }

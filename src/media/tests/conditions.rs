@@ -106,7 +106,7 @@ fn a_key_press_and_a_mark_come_with_their_positions() {
         .filter(|item| !matches!(item, Item::Frame(_)))
         .collect();
     let press =
-        Item::Dtmf { track: Track::FromCustomer, digit: '5', duration_ms: 100, position: 480 };
+        Item::Dtmf { track: Track::FromCustomer, digit: '5', duration_ms: 100, position: 800 };
     let mark = Item::Mark { name: "here".into(), position: 1600 };
     assert_eq!(notes, [&press, &mark]);
 }
@@ -120,7 +120,7 @@ fn a_redacted_key_is_told_with_its_place_and_length_and_not_its_digit() {
         Item::Dtmf { digit, duration_ms, position, .. } => Some((*digit, *duration_ms, *position)),
         _ => None,
     });
-    assert_eq!(told, Some((REDACTED, 100, 480)));
+    assert_eq!(told, Some((REDACTED, 100, 800)));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Scenarios of the whole room: the relay's in [`relay`], [`counts`], [`latch`], [`prompts`], [`voice`] and [`watch`], the timeline's in [`assembly`],
-//! [`breaks`], [`conditions`] and [`drift`], and chance in [`random`].
+//! [`breaks`], [`conditions`], [`drift`], [`keys`] and [`reports`], and chance in [`random`].
 
 mod assembly;
 mod bench;
@@ -7,10 +7,12 @@ mod breaks;
 mod conditions;
 mod counts;
 mod drift;
+mod keys;
 mod latch;
 mod prompts;
 mod random;
 mod relay;
+mod reports;
 mod voice;
 mod watch;
 

@@ -6,7 +6,7 @@ use crate::codec::{Codec, Decoder};
 use crate::id::{Track, Tracks};
 use crate::media::{MediaCommand, MediaEvent, Prompt, Relay, Transmit};
 use crate::rtp::Packet;
-use crate::rtp::telephone_event::Detector;
+use crate::rtp::telephone_event::{self, Detector};
 use crate::time::{Duration, Instant};
 
 fn play(relay: &mut Relay, prompt: Prompt, repeat: bool, now: Instant) {
@@ -98,7 +98,8 @@ fn digits_are_heard_as_these_keys_each_once() {
     for (now, transmit) in run(&mut relay, at(4900)) {
         let packet = Packet::parse(&transmit.bytes).expect("RTP");
         if packet.payload_type() == 101 {
-            let digit = detector.handle_payload(packet.timestamp(), packet.payload(), now);
+            let event = telephone_event::read(packet.timestamp(), packet.payload()).next();
+            let digit = event.and_then(|event| detector.handle_event(event, now));
             heard.extend(digit.map(|digit| digit.digit));
         }
     }

@@ -6,9 +6,10 @@
 //!                             |   ^ longer duration                               | same timestamp: nothing
 //!                             +---+                                               | another timestamp: the next press
 //! ```
-//! A press is told once, at its end, whether the end was heard, lost, or overtaken by the next press.
+//! A press is told once, at its end, whether the end was heard, lost, or overtaken by the next press. A sender that gives several presses
+//! one timestamp is understood as far as it can be: by another key, or by one that begins again after a silence.
 
-use super::{Digit, KEYS};
+use super::{Digit, Event, KEYS};
 use crate::time::{Duration, Instant};
 
 /// An unfinished press without a packet for this long has ended: several lost updates (one each 20 to 50 ms) and a lost end.
@@ -28,6 +29,8 @@ const FULL_SEGMENT: u16 = 0xf000;
 #[derive(Clone, Debug, Default)]
 pub struct Detector {
     press: Option<Press>,
+    /// Timestamp and code of the press before, and until when its last packets may be late.
+    former: Option<(u32, u8, Instant)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,22 +49,16 @@ struct Press {
 impl Detector {
     /// A detector that has heard nothing.
     pub const fn new() -> Self {
-        Detector { press: None }
+        Detector { press: None, former: None }
     }
 
-    /// Takes the payload of one telephone-event packet; gives a press that is over.
+    /// Takes one event of a telephone-event packet; gives a press that is over.
     ///
-    /// Payloads shorter than four bytes and events that are no keys (flash, tones) are passed over.
-    pub fn handle_payload(
-        &mut self,
-        timestamp: u32,
-        payload: &[u8],
-        now: Instant,
-    ) -> Option<Digit> {
-        let [code @ 0..=15, flags, high, low, ..] = *payload else {
+    /// Events that are no keys (flash, tones) are passed over.
+    pub fn handle_event(&mut self, event: Event, now: Instant) -> Option<Digit> {
+        let Event { timestamp, code: code @ 0..=15, ended, duration } = event else {
             return None;
         };
-        let (ended, duration) = (flags & 0x80 != 0, u16::from_be_bytes([high, low]));
         let fresh = Press {
             start: timestamp,
             segment: timestamp,
@@ -76,7 +73,8 @@ impl Detector {
             self.press = Some(fresh);
             return self.report_ended();
         };
-        if timestamp == press.segment && code == press.code {
+        let again = press.is_begun_again_by(event, now);
+        if timestamp == press.segment && code == press.code && !again {
             press.update(duration, ended, now);
             return self.report_ended();
         }
@@ -86,12 +84,16 @@ impl Detector {
             press.update(duration, ended, now);
             return self.report_ended();
         }
-        if (1..LATE_UNITS).contains(&press.segment.wrapping_sub(timestamp)) {
+        let is_former = self
+            .former
+            .is_some_and(|(of, key, until)| (of, key) == (timestamp, code) && now < until);
+        if is_former || (1..LATE_UNITS).contains(&press.segment.wrapping_sub(timestamp)) {
             return None;
         }
         // The next press has begun, so the one before is over even if its end never came. When that one is told here and
         // the new one is over already, the new one is told by its next packet or by the timeout.
         let before = press.report();
+        self.former = Some((press.segment, press.code, now + SILENCE_ENDS_PRESS));
         self.press = Some(fresh);
         before.or_else(|| self.report_ended())
     }
@@ -99,6 +101,11 @@ impl Detector {
     /// Ends a press whose end was lost, once nothing more has come for a while.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Digit> {
         self.poll_timeout().filter(|at| *at <= now)?;
+        self.press.as_mut()?.report()
+    }
+
+    /// Ends a press that goes on where nothing more is heard.
+    pub fn finish(&mut self) -> Option<Digit> {
         self.press.as_mut()?.report()
     }
 
@@ -120,6 +127,15 @@ impl Press {
         self.heard = now;
     }
 
+    /// The same key under the same timestamp, after a silence and shorter than it was: no packet of the press that ended.
+    fn is_begun_again_by(&self, event: Event, now: Instant) -> bool {
+        self.ended
+            && !event.ended
+            && (event.timestamp, event.code) == (self.segment, self.code)
+            && event.duration < self.duration
+            && now.since(self.heard) >= SILENCE_ENDS_PRESS
+    }
+
     fn is_continued_by(&self, timestamp: u32, code: u8) -> bool {
         let step = timestamp.wrapping_sub(self.segment);
         let reachable = u32::from(self.duration)..=u32::from(u16::MAX);
@@ -137,12 +153,13 @@ impl Press {
         let digit = KEYS.get(usize::from(self.code)).copied()?;
         let duration =
             self.segment.wrapping_sub(self.start).saturating_add(u32::from(self.duration));
-        Some(Digit { digit, duration, timestamp: self.start })
+        Some(Digit { digit, duration, timestamp: self.start, heard: self.heard })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::read;
     use super::*;
 
     /// Plays lines "at_ms timestamp code[!] duration" (`!` is the end bit) and ticks the timeout each 10 ms in between;
@@ -165,11 +182,9 @@ mod tests {
             let [high, low] = fields[3].parse::<u16>().unwrap().to_be_bytes();
             tick_until(&mut detector, at_ms, &mut digits);
             let timestamp = fields[1].parse().unwrap();
-            digits.extend(detector.handle_payload(
-                timestamp,
-                &[code, flags, high, low],
-                Instant::from_millis(at_ms),
-            ));
+            for event in read(timestamp, &[code, flags, high, low]) {
+                digits.extend(detector.handle_event(event, Instant::from_millis(at_ms)));
+            }
         }
         tick_until(&mut detector, 1_000_000, &mut digits);
         assert_eq!(detector.poll_timeout(), None, "nothing is left to wait for");
@@ -256,6 +271,31 @@ mod tests {
     }
 
     #[test]
+    fn several_presses_under_one_timestamp_are_told_once_each() {
+        // Another key, with a late packet of the first one behind it.
+        check(
+            "0 1000 1 160\n 20 1000 1! 320\n 100 1000 2 160\n 110 1000 1! 320\n 120 1000 2! 320\n 130 1000 2! 320",
+            &["1 320", "2 320"],
+        );
+        // The same key once more, after a silence.
+        check(
+            "0 1000 1 160\n 20 1000 1! 640\n 30 1000 1! 640\n 400 1000 1 160\n 420 1000 1! 480",
+            &["1 640", "1 480"],
+        );
+    }
+
+    #[test]
+    fn a_press_that_goes_on_where_everything_ends_is_told_as_long_as_it_was() {
+        let mut detector = Detector::new();
+        let event = Event { timestamp: 7, code: 4, ended: false, duration: 480 };
+        let heard = Instant::from_millis(60);
+        assert_eq!(detector.handle_event(event, heard), None);
+        let digit = Digit { digit: '4', duration: 480, timestamp: 7, heard };
+        assert_eq!(detector.finish(), Some(digit));
+        assert_eq!((detector.finish(), detector.poll_timeout()), (None, None));
+    }
+
+    #[test]
     fn a_sender_that_starts_its_timestamps_over_is_heard() {
         check("0 3000000000 1! 320\n 500 100 2! 320", &["1 320", "2 320"]);
         check("0 4294967200 1! 320\n 500 8000 2! 320", &["1 320", "2 320"]);
@@ -264,8 +304,9 @@ mod tests {
     #[test]
     fn what_is_no_key_is_passed_over() {
         let mut detector = Detector::new();
-        for payload in [&[16, 0x80, 1, 0][..], &[255, 0x80, 1, 0], &[1, 0x80, 1], &[]] {
-            assert_eq!(detector.handle_payload(0, payload, Instant::ZERO), None);
+        for code in [16, 255] {
+            let event = Event { timestamp: 0, code, ended: true, duration: 256 };
+            assert_eq!(detector.handle_event(event, Instant::ZERO), None);
         }
         assert_eq!(detector.poll_timeout(), None);
     }

@@ -222,7 +222,7 @@ impl RecorderLink {
 
     /// Whether the audio of this moment is to be sent: not in a pause, once its last frames before it have come.
     fn is_sending(&self) -> bool {
-        !self.paused.is_some_and(|at| self.clock.now() >= at + LAST_FRAMES)
+        self.paused.is_none_or(|at| self.clock.now() < at + LAST_FRAMES)
     }
 
     fn tell_pause(&mut self) {

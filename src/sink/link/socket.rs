@@ -25,6 +25,7 @@ use super::connection::{Broken, Connection, News};
 use super::{Happening, delays};
 use crate::dialect::{Dialect, Message, SinkSays};
 use crate::event::{Cause, Manifest};
+use crate::media::Item;
 use crate::sink::outbox::{Entry, Outbox};
 use crate::sink::settings::Reconnect;
 use crate::sink::target::{ConnectError, Opening, Target};
@@ -346,6 +347,11 @@ fn next_message(
             return None;
         }
         let (entry, delivery) = outbox.next()?;
+        if let Entry::Item(Item::Frame(frame)) = &entry
+            && let Some(kind) = dialect.withholds(frame)
+        {
+            outbox.hand_back(frame.clone(), kind);
+        }
         let message = match entry {
             Entry::Item(item) => dialect.item(&item, delivery),
             Entry::Note(note, position) => dialect.note(note, position),

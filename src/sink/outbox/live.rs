@@ -54,8 +54,10 @@ pub(in crate::sink) struct Live {
     given_end: [u64; 2],
     given_up: Vec<Frame>,
     figures: StreamFigures,
-    /// Whether a frame of kind audio was given.
-    gave_audio: bool,
+    /// Given, and not taken by the dialect: what its audio is instead.
+    handed_back: Vec<(Frame, SpanKind)>,
+    /// Frames of kind audio that were given.
+    audio_frames: u64,
     notes_dropped: u64,
     delay: Delay,
 }
@@ -75,7 +77,8 @@ impl Live {
             given_end: [0; 2],
             given_up: Vec::new(),
             figures: StreamFigures::default(),
-            gave_audio: false,
+            handed_back: Vec::new(),
+            audio_frames: 0,
             notes_dropped: 0,
             delay: Delay::new(),
         }
@@ -121,7 +124,7 @@ impl Live {
         let samples = u64::from(frame.samples);
         self.waiting_samples[index] -= samples;
         self.given_end[index] = self.given_end[index].max(frame.position + samples);
-        self.gave_audio |= frame.kind == SpanKind::Audio;
+        self.audio_frames += u64::from(frame.kind == SpanKind::Audio);
         if delivery == Delivery::First {
             self.figures.frames += 1;
             self.figures.samples += samples;
@@ -254,6 +257,19 @@ impl Live {
         std::mem::take(&mut self.given_up)
     }
 
+    /// A frame that [`next`](Self::next) has just given is not for this sink: its audio is `kind`. It counts as never given.
+    pub(in crate::sink) fn hand_back(&mut self, frame: Frame, kind: SpanKind) {
+        self.figures.frames -= 1;
+        self.figures.samples -= u64::from(frame.samples);
+        self.audio_frames -= u64::from(frame.kind == SpanKind::Audio);
+        self.handed_back.push((frame, kind));
+    }
+
+    /// Takes the frames that were handed back since the last call.
+    pub(in crate::sink) fn take_handed_back(&mut self) -> Vec<(Frame, SpanKind)> {
+        std::mem::take(&mut self.handed_back)
+    }
+
     /// Counts bytes that left.
     pub(in crate::sink) fn count_bytes(&mut self, bytes: usize) {
         self.figures.bytes += bytes as u64;
@@ -297,7 +313,7 @@ impl Live {
 
     /// Whether a frame of kind audio was given.
     pub(in crate::sink) fn gave_audio(&self) -> bool {
-        self.gave_audio
+        self.audio_frames > 0
     }
 
     /// Gaps, keys, marks and notes that were dropped.

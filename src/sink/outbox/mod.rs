@@ -8,6 +8,7 @@ mod unsettled;
 
 use crate::call::StreamFigures;
 use crate::dialect::{Delivery, Note};
+use crate::event::SpanKind;
 use crate::id::Track;
 use crate::media::{Frame, Item};
 use crate::time::Instant;
@@ -105,6 +106,23 @@ impl Outbox {
         match self {
             Outbox::Live(live) => live.take_given_up(),
             Outbox::Complete(spool) => spool.take_given_up(),
+        }
+    }
+
+    /// A frame that was just given is not for this sink. Dialects that may say so are never owed everything: their configuration is
+    /// refused, for what a spool has taken in is hashed for good.
+    pub(super) fn hand_back(&mut self, frame: Frame, kind: SpanKind) {
+        match self {
+            Outbox::Live(live) => live.hand_back(frame, kind),
+            Outbox::Complete(_) => {}
+        }
+    }
+
+    /// Takes the frames that were handed back since the last call, and what their audio is instead.
+    pub(super) fn take_handed_back(&mut self) -> Vec<(Frame, SpanKind)> {
+        match self {
+            Outbox::Live(live) => live.take_handed_back(),
+            Outbox::Complete(_) => Vec::new(),
         }
     }
 

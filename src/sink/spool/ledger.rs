@@ -74,6 +74,9 @@ impl Ledger {
                     reordered: 0,
                     late: 0,
                     drift_ppm: None,
+                    sender_reports: None,
+                    keys: Vec::new(),
+                    keys_left_out: 0,
                     sha256: line.hash.clone().finalize().into(),
                 }
             })

@@ -1,6 +1,7 @@
 //! The dialects whose sinks hear both tracks as one, or that open a session of their own first.
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use sha2::{Digest as _, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message as Wire;
 use tokio_tungstenite::{WebSocketStream, accept_async};
@@ -8,7 +9,7 @@ use tokio_tungstenite::{WebSocketStream, accept_async};
 use super::bench::{Bench, at_url, socket, soon, speech};
 use crate::call::SinkEvent;
 use crate::dialect::DialectKind;
-use crate::event::{Cause, SpanKind};
+use crate::event::{Cause, Manifest, SpanKind};
 use crate::id::Track;
 use crate::media::{Channels, Control};
 use crate::sink::listener::{Listener, Options, StreamReport};
@@ -180,4 +181,73 @@ async fn an_audiohook_server_gets_another_session_when_it_wants_one() {
     second.say("closed", "{}").await;
     fed.feed(1);
     assert_eq!(bench.finished(fed.stream).await.cause, Cause::SinkProtocol);
+}
+
+/// The account tells what an AudioHook server took: not what a session that began paused, or without this channel, left out.
+async fn account_of(opened: &str, resumes: bool) -> (Manifest, Vec<SinkEvent>, usize) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("ws://{}/", listener.local_addr().expect("an address"));
+    let mut bench = Bench::new(vec![at_url(&url, DialectKind::AudioHook)]);
+    let mut fed = bench.open("asr");
+    let mut hook = Hook::accept(&listener).await;
+    hook.say("opened", opened).await;
+    fed.live(40, 2).await;
+    if resumes {
+        // What the call makes of the server's wish.
+        bench.control(&fed, Control::Pause);
+        fed.live(10, 2).await;
+        bench.control(&fed, Control::Resume);
+        fed.live(10, 2).await;
+    }
+    bench.close(&fed);
+    let heard = hook.hear_until("close").await;
+    hook.say("closed", "{}").await;
+    let told = bench.finished(fed.stream).await;
+    let manifest = told.manifest.expect("a manifest");
+    manifest.check().expect("it adds up");
+    ((*manifest).clone(), told.events, heard)
+}
+
+fn samples(manifest: &Manifest, kind: SpanKind) -> Vec<u64> {
+    manifest.tracks.iter().map(|track| track.samples(kind)).collect()
+}
+
+#[tokio::test]
+async fn a_session_without_media_leaves_an_account_without_audio_and_never_flows() {
+    let (manifest, events, heard) = account_of(r#"{"media":[]}"#, false).await;
+    assert_eq!(samples(&manifest, SpanKind::Audio), [0, 0]);
+    assert_eq!(samples(&manifest, SpanKind::Discarded), [40 * 160; 2]);
+    assert_eq!(heard, 0);
+    let empty: [u8; 32] = Sha256::digest([]).into();
+    assert!(manifest.tracks.iter().all(|track| track.sha256 == empty));
+    assert!(!events.iter().any(|event| matches!(event, SinkEvent::Flowing { .. })), "{events:?}");
+    let Some(SinkEvent::Figures { figures, .. }) = events.last() else { panic!("{events:?}") };
+    assert_eq!((figures.frames, figures.samples), (0, 0));
+}
+
+#[tokio::test]
+async fn a_session_that_starts_paused_leaves_an_account_of_the_pause() {
+    let media =
+        r#"[{"type":"audio","format":"L16","channels":["external","internal"],"rate":8000}]"#;
+    let opened = format!(r#"{{"media":{media},"startPaused":true}}"#);
+    let (manifest, _, heard) = account_of(&opened, true).await;
+    // Frames before the pause took effect were withheld as well: the pause begins with the session.
+    assert_eq!(samples(&manifest, SpanKind::Paused), [50 * 160; 2]);
+    assert_eq!(samples(&manifest, SpanKind::Audio), [10 * 160; 2]);
+    assert_eq!(heard, 10 * 160);
+    let spoken: Vec<u8> = (50..60)
+        .flat_map(|number| speech(Track::FromCustomer, number))
+        .flat_map(i16::to_le_bytes)
+        .collect();
+    let expected: [u8; 32] = Sha256::digest(spoken).into();
+    assert_eq!(manifest.tracks[0].sha256, expected);
+}
+
+#[tokio::test]
+async fn a_channel_that_the_server_did_not_choose_is_discarded_in_the_account() {
+    let opened =
+        r#"{"media":[{"type":"audio","format":"L16","channels":["internal"],"rate":8000}]}"#;
+    let (manifest, ..) = account_of(opened, false).await;
+    assert_eq!(samples(&manifest, SpanKind::Audio), [0, 40 * 160]);
+    assert_eq!(samples(&manifest, SpanKind::Discarded), [40 * 160, 0]);
 }

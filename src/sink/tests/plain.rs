@@ -103,6 +103,41 @@ async fn an_audiosocket_server_that_hangs_up_stops_its_stream_and_one_that_dies_
     bench.finished(fed.stream).await;
 }
 
+/// "After a reconnect no media is sent", or endless reconnects (amigniter/mod_audio_stream#29 and #82).
+#[tokio::test]
+async fn reconnect_sends_media() {
+    // The others want an answer of their own in the handshake, or behind it.
+    for dialect in [DialectKind::Native, DialectKind::Twilio, DialectKind::Telnyx] {
+        let (server, address) = server().await;
+        let mut bench = Bench::new(vec![at_url(&format!("ws://{address}/"), dialect)]);
+        let mut fed = bench.open("asr");
+        for round in 0..4 {
+            let (stream, _) = soon(server.accept()).await.expect("it comes again");
+            let mut socket = tokio_tungstenite::accept_async(stream).await.expect("a handshake");
+            // A second of both tracks, spoken when the connection is there.
+            fed.feed(50);
+            let mut media = 0;
+            while media < 40 {
+                let message = soon(socket.next()).await.expect("a message").expect("unbroken");
+                media += u32::from(match message {
+                    Wire::Text(text) => text.contains("\"media\""),
+                    Wire::Binary(_) => true,
+                    _ => false,
+                });
+            }
+            // The connection is lost in the middle of it, without a word.
+            drop(socket);
+            if round > 0 {
+                bench.until(fed.stream, |event| matches!(event, SinkEvent::Back { .. })).await;
+            }
+        }
+        bench.close(&fed);
+        bench.finished(fed.stream).await;
+    }
+}
+
+/// "Audio before the message that starts it, in a tenth of the calls" (asterisk/asterisk#1712), "connected, but no metadata"
+/// (drachtio/drachtio-freeswitch-modules#69).
 #[tokio::test]
 async fn no_audio_before_metadata() {
     let is_metadata = |message: &Wire| match message {

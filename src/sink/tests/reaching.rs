@@ -377,6 +377,7 @@ fn in_close_wait(port: u16) -> usize {
     table.lines().filter(|line| line.contains(&remote)).count()
 }
 
+/// "The fork survives the call, and its sockets are stuck in CLOSE_WAIT" (nadirhamid/asterisk-audiofork#30).
 #[tokio::test]
 async fn close_on_hangup_leaves_no_close_wait() {
     let server = tcp([127, 0, 0, 1], 0).await;

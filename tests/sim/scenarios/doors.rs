@@ -140,7 +140,10 @@ fn table_of_states() -> String {
                 Verb::Status(_) => Verb::Status(target),
                 Verb::SelectTerminal(_, sink) => Verb::SelectTerminal(target, sink),
                 Verb::UnselectTerminal(_, sink) => Verb::UnselectTerminal(target, sink),
-                other @ (Verb::Start(_) | Verb::Transfer(_) | Verb::HangUp) => other,
+                other @ (Verb::Start(_)
+                | Verb::Transfer(_)
+                | Verb::SetAttributes(_)
+                | Verb::HangUp) => other,
             });
             lines.push_str(&format!(" {}", outcome(&answer)));
             wire.assert_empty();

@@ -2,6 +2,7 @@
 
 mod admission;
 mod calls;
+mod complaints;
 mod confirmation;
 mod doors;
 mod early_dialogs;

@@ -1,14 +1,20 @@
 //! The contact API: boto3's `connect` client with another `endpoint_url`, or anybody with a token.
 
+pub(super) mod operations;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
+use serde::Serialize;
+
+use super::access::Effect;
 use super::error::ApiError;
 use super::request::{Body, fresh_request_id};
-use super::sigv4::SignatureError;
+use super::settings::Scope;
+use super::sigv4::{SignatureError, SignedRequest};
 use super::{Shared, access};
 use crate::command::{Accepted, Command, Origin, Verb};
 use crate::control::contact::{
@@ -65,7 +71,7 @@ async fn started(
     headers: &HeaderMap,
     body: Result<Body, ApiError>,
 ) -> Answer {
-    let body = admit(shared, uri, headers, body)?;
+    let body = admit(shared, &Method::POST, uri, headers, body, Scope::Streams)?;
     let accepted = ask(shared, contact::start(&body)?).await?;
     let Some(stream) = accepted.streams.first() else {
         return Err(ContactRefusal::new(
@@ -82,7 +88,7 @@ async fn stopped(
     headers: &HeaderMap,
     body: Result<Body, ApiError>,
 ) -> Answer {
-    let body = admit(shared, uri, headers, body)?;
+    let body = admit(shared, &Method::POST, uri, headers, body, Scope::Streams)?;
     let request = contact::stop(&body)?;
     let stream = stream_name(&request);
     ask(shared, request).await?;
@@ -92,14 +98,23 @@ async fn stopped(
 /// Lets a request pass that is signed by somebody known here, or presents a token.
 fn admit(
     shared: &Shared,
+    method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
     body: Result<Body, ApiError>,
+    scope: Scope,
 ) -> Result<Bytes, ContactRefusal> {
     let Body(body) =
         body.map_err(|error| ContactRefusal::new(ContactError::InvalidRequest, error.to_string()))?;
-    match access::admit_signed(&shared.gateway, SERVICE, uri, headers, &body) {
-        Ok(()) => Ok(body),
+    let signed = SignedRequest { service: SERVICE, method, uri, headers, body: &body };
+    let is_read = *method == Method::GET || uri.path().starts_with("/metrics/");
+    let effect = if is_read { Effect::Reads } else { Effect::Changes };
+    match access::admit_signed(shared, &signed, effect) {
+        Ok(token) if token.scopes.contains(&scope) => Ok(body),
+        Ok(token) => Err(ContactRefusal::new(
+            ContactError::AccessDenied,
+            format!("the key `{}` has not the scope `{}`", token.id, scope.as_str()),
+        )),
         Err(error) => {
             let kind = match error {
                 SignatureError::Unsigned | SignatureError::UnknownKey => {
@@ -107,6 +122,7 @@ fn admit(
                 }
                 SignatureError::Malformed(_)
                 | SignatureError::Skewed
+                | SignatureError::Replayed
                 | SignatureError::Mismatch => ContactError::InvalidSignature,
             };
             Err(ContactRefusal::new(kind, error.to_string()))
@@ -137,7 +153,7 @@ fn now(shared: &Shared) -> String {
     (shared.gateway.wall)().to_string()
 }
 
-fn answer(answer: Answer) -> Response {
+fn answer<T: Serialize>(answer: Result<T, ContactRefusal>) -> Response {
     let mut response = match answer {
         Ok(view) => Json(view).into_response(),
         Err(refusal) => {

@@ -1,0 +1,8 @@
+//! Tests of flows.
+
+mod bench;
+mod documents;
+mod fuzz;
+mod runs;
+mod samples;
+mod table;
