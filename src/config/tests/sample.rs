@@ -116,7 +116,7 @@ fn everything_that_the_sample_shows_is_accepted() {
         ("PHONE", "correct-horse-battery"),
     ];
     let config = read(&text, &secrets).unwrap_or_else(|error| panic!("{}", report(&error)));
-    assert_eq!(config.sinks.len(), 8);
+    assert_eq!(config.sinks.len(), 9);
     assert!(
         matches!(&config.sinks[0].kind, Kind::WebSocket(socket) if socket.urls[0].is_secure() && socket.credentials.authorization.is_some())
     );
