@@ -120,6 +120,11 @@ impl Client {
         bail!("{status}: {}", said.map_or_else(|| value.to_string(), str::to_string))
     }
 
+    /// Where the server is, without a path.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The request as a command for the shell.
     pub(super) fn curl(&self, request: &Request) -> String {
         let mut command = format!("curl -X{}", request.method);

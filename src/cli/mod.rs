@@ -5,8 +5,10 @@
 mod calls;
 mod check;
 mod client;
+mod console;
 mod demo;
 mod doctor;
+mod hash_password;
 mod log;
 mod manifest;
 mod route_test;
@@ -52,6 +54,10 @@ enum Command {
     Manifest(manifest::ManifestArgs),
     /// List calls.
     Calls(calls::CallsArgs),
+    /// Print a link into the web console; it works once.
+    Console(console::ConsoleArgs),
+    /// Read a password and print its hash, for `[[http.users]]`.
+    HashPassword,
     /// Show the SIP messages of a call.
     Trace(trace::TraceArgs),
     /// Connect one party of a call with somebody new.
@@ -89,6 +95,8 @@ async fn run(command: Command) -> ExitCode {
         Command::Stream(args) => told(stream::run(args).await),
         Command::Manifest(args) => told(manifest::run(args).await),
         Command::Calls(args) => told(calls::run(args).await),
+        Command::Console(args) => told(console::run(args).await),
+        Command::HashPassword => told(hash_password::run()),
         Command::Trace(args) => told(trace::run(args).await),
         Command::Transfer(args) => told(transfer::run(args).await),
         Command::Check(args) => told(check::check(&args)),

@@ -119,7 +119,7 @@ async fn develop(args: &ServeArgs) -> anyhow::Result<(Running, Vec<Published>)> 
             Err(error) => tracing::warn!(%error, "other commands will need --server and --key"),
         }
     }
-    print!("{}", server::banner(&file, &phones));
+    print!("{}", server::banner(&file, &phones, &running.console_link()));
     Ok((running, published))
 }
 

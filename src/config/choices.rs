@@ -121,3 +121,12 @@ pub(super) enum Channels {
     Stereo,
     Mixed,
 }
+
+/// What a token's bearer or a user of the console may do.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Role {
+    Viewer,
+    Operator,
+    Admin,
+}

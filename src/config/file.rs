@@ -191,12 +191,20 @@ section!(Http {
     ended_calls: u64 = 1_000,
     ended_age_s: u64 = 3_600,
     tokens: Vec<Token> = Vec::new(),
+    users: Vec<ConsoleUser> = Vec::new(),
 });
 
 section!(Token {
     id: String = String::new(),
     secret: String = String::new(),
+    role: Role = Role::Admin,
     scopes: Vec<String> = vec!["*".into()],
+});
+
+section!(ConsoleUser {
+    name: String = String::new(),
+    password_hash: String = String::new(),
+    role: Role = Role::Viewer,
 });
 
 section!(Log { level: String = "info".into(), format: LogFormat = LogFormat::Text });

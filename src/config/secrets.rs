@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// Keys whose values are secret, and the table whose every value may be.
-const SECRET_KEYS: [&str; 4] = ["password", "secret", "bearer", "twilio_token"];
+const SECRET_KEYS: [&str; 5] = ["password", "password_hash", "secret", "bearer", "twilio_token"];
 const SECRET_TABLE: &str = "headers";
 
 /// The text with every secret overwritten, byte by byte, so that places stay where they are.

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::Shared;
+use super::{Role, Shared, audit};
 use crate::command::Denied;
 use crate::control::json::ErrorView;
 use crate::control::request::BadMember;
@@ -28,8 +28,18 @@ pub(super) struct ErrorBody {
 /// What the native interface answers when it does not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
-    #[error("a token is needed: Authorization: Bearer …, or ?key=…")]
+    #[error("a token is needed: Authorization: Bearer …, or ?key=…, or a session of the console")]
     Unauthorized,
+    #[error(
+        "the link, token, name or password is not right: a link works once, and `sidestream console` makes a new one"
+    )]
+    SignInRefused,
+    #[error("too many sign-ins at once or in vain: try again in a minute")]
+    TooManySignIns,
+    #[error("this needs the role {}; yours is {}", needed.as_str(), has.as_str())]
+    Forbidden { needed: Role, has: Role },
+    #[error("a page that did not come from this server may not use its session")]
+    ForeignPage,
     #[error("{0}")]
     BadRequest(String),
     #[error(transparent)]
@@ -66,6 +76,10 @@ impl ApiError {
     fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             ApiError::Unauthorized => (401, "unauthorized"),
+            ApiError::SignInRefused => (401, "sign_in_refused"),
+            ApiError::TooManySignIns => (429, "too_many_sign_ins"),
+            ApiError::Forbidden { .. } => (403, "forbidden"),
+            ApiError::ForeignPage => (403, "foreign_page"),
             ApiError::BadRequest(_) => (400, "bad_request"),
             ApiError::BadMember(_) => (400, "bad_member"),
             ApiError::TooLong => (413, "body_too_long"),
@@ -117,9 +131,13 @@ pub(super) async fn no_such_path(uri: Uri) -> ApiError {
 /// Counts the answer, turns the framework's plain-text errors into JSON and adds the headers that every answer has.
 pub(super) async fn finish(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = as_json(next.run(request).await);
+    let (response, caller) = audit::listening(next.run(request)).await;
+    let mut response = as_json(response);
     let status = response.status().as_u16();
     shared.gateway.notify.metrics.count_http(status);
+    if let Some(caller) = caller.filter(|_| !method.is_safe()) {
+        shared.audit.note(&caller, (shared.gateway.wall)(), &method, &path, status);
+    }
     // The query is left out: it may hold a key.
     tracing::debug!(%method, path, status, "http request");
     let headers = response.headers_mut();

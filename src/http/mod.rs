@@ -4,21 +4,30 @@
 //! - `/contact/…`: the contact API as boto3 sends it, signed (SigV4) or with a token;
 //! - `/getMedia` and its like: the stream store as boto3's clients of Kinesis Video Streams read theirs;
 //! - `/v1/events`: the bus, over WebSocket or as server-sent events;
+//! - `/`: the web console, which is signed in to at `/v1/session`;
 //! - `/metrics`, `/healthz`, `/readyz`.
+//!
+//! Each route names the role that it needs, in [`router`]; what changes something is told by the audit.
 //!
 //! Every error is JSON. Tokens are compared in constant time. Nothing here can make a call wait.
 
 mod access;
+mod audit;
 mod bans;
 mod calls;
+mod console;
 mod contact;
 mod error;
 mod events;
 mod manifests;
 mod messages;
 mod open;
+mod password;
+mod phones;
 mod replays;
 mod request;
+mod session;
+mod sessions;
 mod settings;
 mod sigv4;
 mod streams;
@@ -28,7 +37,10 @@ mod tests;
 mod trunks;
 mod video;
 
-pub use settings::{Scope, Secret, Settings, Token};
+pub use password::{BadHash, PasswordHash, Unhashable};
+pub use phones::PhoneList;
+pub use sessions::Sessions;
+pub use settings::{Role, Scope, Secret, Settings, Token, User};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -55,6 +67,7 @@ use crate::id::{AgentName, CallId, StreamId};
 use crate::net::CommandError;
 use crate::notary::Notary;
 use crate::notify::Notify;
+use audit::Audit;
 use contact::operations;
 use replays::Replays;
 
@@ -64,13 +77,16 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 /// How long a command may take. The switch answers within milliseconds, so later is as good as never.
 const COMMAND_TIME: Duration = Duration::from_secs(5);
 
+/// How many passwords are checked at once.
+const SIGN_INS: usize = 2;
+
 /// The call's one door, reached from here.
 pub type CommandDoor = Arc<
     dyn Fn(CallId, Command) -> BoxFuture<'static, Result<Accepted, CommandError>> + Send + Sync,
 >;
 
-/// Levels of a stream that goes to the built-in scope.
-pub type ScopeReader = Arc<dyn Fn(StreamId) -> Option<ScopeView> + Send + Sync>;
+/// Levels of a stream that goes to the built-in scope, from this sample on.
+pub type ScopeReader = Arc<dyn Fn(StreamId, u64) -> Option<ScopeView> + Send + Sync>;
 
 /// The configured sinks and how their addresses stand.
 pub type SinkReader = Arc<dyn Fn() -> Vec<SinkView> + Send + Sync>;
@@ -86,6 +102,9 @@ pub struct TraceReader {
     /// As a capture file.
     pub pcap: Arc<dyn Fn(CallId) -> Vec<u8> + Send + Sync>,
 }
+
+/// Who is registered; `None` when the switch is gone.
+pub type PhoneReader = Arc<dyn Fn() -> BoxFuture<'static, Option<PhoneList>> + Send + Sync>;
 
 /// Who is banned; `None` when the switch is gone.
 pub type BanReader = Arc<dyn Fn() -> BoxFuture<'static, Option<Vec<BanView>>> + Send + Sync>;
@@ -125,6 +144,10 @@ pub struct Gateway {
     pub scope: ScopeReader,
     /// Where the messages of calls come from.
     pub trace: TraceReader,
+    /// Where the registered phones come from.
+    pub phones: PhoneReader,
+    /// Who is signed in to the console.
+    pub sessions: Arc<Sessions>,
     /// Where the bans come from.
     pub bans: BanReader,
     /// What lifts a ban.
@@ -158,6 +181,8 @@ pub struct Gateway {
 struct Shared {
     gateway: Gateway,
     listeners: Arc<Semaphore>,
+    sign_ins: Arc<Semaphore>,
+    audit: Arc<Audit>,
     replays: Arc<Replays>,
     openapi: Arc<str>,
 }
@@ -174,30 +199,88 @@ struct Description;
 
 /// The routes.
 pub fn router(gateway: Gateway) -> Router {
-    let (protected, mut description) = OpenApiRouter::with_openapi(Description::openapi())
+    let groups =
+        [(Role::Viewer, viewing()), (Role::Operator, operating()), (Role::Admin, administering())];
+    let (unguarded, mut description) =
+        OpenApiRouter::with_openapi(Description::openapi()).merge(open()).split_for_parts();
+    let groups = groups.map(|(role, group)| {
+        let (routes, described) = group.split_for_parts();
+        description.merge(described);
+        (role, routes)
+    });
+    open::add_security(&mut description);
+    let openapi =
+        description.to_json().expect("the description holds only text, numbers and lists of them");
+
+    let limit = gateway.settings.max_body_bytes;
+    let listeners = Arc::new(Semaphore::new(gateway.settings.max_event_listeners));
+    let shared = Shared {
+        gateway,
+        listeners,
+        sign_ins: Arc::new(Semaphore::new(SIGN_INS)),
+        audit: Arc::default(),
+        replays: Arc::default(),
+        openapi: openapi.into(),
+    };
+    let guarded = groups.into_iter().fold(Router::new(), |all, (role, routes)| {
+        let guard = middleware::from_fn_with_state((shared.clone(), role), access::require);
+        all.merge(routes.route_layer(guard))
+    });
+    guarded
+        .merge(unguarded)
+        .merge(open::pages())
+        .merge(console::pages())
+        .fallback(error::no_such_path)
+        .layer(DefaultBodyLimit::max(limit))
+        .layer(middleware::from_fn_with_state(shared.clone(), error::finish))
+        .with_state(shared)
+}
+
+/// What every token and session may do: look.
+fn viewing() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
         .routes(routes!(calls::list))
-        .routes(routes!(calls::show, calls::hang_up))
+        .routes(routes!(calls::show))
         .routes(routes!(messages::list))
         .routes(routes!(messages::pcap))
-        .routes(routes!(calls::transfer))
-        .routes(routes!(streams::list, streams::start))
-        .routes(routes!(streams::change))
+        .routes(routes!(streams::list))
         .routes(routes!(streams::show))
         .routes(routes!(manifests::show))
         .routes(routes!(manifests::seals))
         .routes(routes!(streams::scope))
         .routes(routes!(streams::sinks))
         .routes(routes!(streams::spools))
-        .routes(routes!(tapi::of_call))
-        .routes(routes!(tapi::of_stream))
         .routes(routes!(trunks::list))
         .routes(routes!(trunks::show))
+        .routes(routes!(phones::list))
         .routes(routes!(bans::list))
-        .routes(routes!(bans::lift))
         .routes(routes!(events::listen))
         .routes(routes!(open::metrics))
-        .split_for_parts();
-    let (contact, contact_description) = OpenApiRouter::new()
+        .routes(routes!(session::show, session::sign_out))
+}
+
+/// What changes calls and their streams.
+fn operating() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(calls::hang_up))
+        .routes(routes!(calls::transfer))
+        .routes(routes!(streams::start))
+        .routes(routes!(streams::change))
+        .routes(routes!(tapi::of_call))
+        .routes(routes!(tapi::of_stream))
+}
+
+/// What changes the server, and who did it.
+fn administering() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(bans::lift))
+        .routes(routes!(session::link))
+        .routes(routes!(audit::list))
+}
+
+/// What needs nothing, or judges by itself who asks: the shapes of AWS are signed.
+fn open() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
         .routes(routes!(contact::start))
         .routes(routes!(contact::stop))
         .routes(routes!(operations::start_recording))
@@ -219,34 +302,10 @@ pub fn router(gateway: Gateway) -> Router {
         .routes(routes!(video::list_fragments))
         .routes(routes!(video::get_media))
         .routes(routes!(video::get_fragments))
-        .split_for_parts();
-    let (open, open_description) = OpenApiRouter::new()
+        .routes(routes!(session::sign_in))
         .routes(routes!(manifests::keys))
         .routes(routes!(open::health))
         .routes(routes!(open::ready))
-        .split_for_parts();
-    description.merge(contact_description);
-    description.merge(open_description);
-    open::add_security(&mut description);
-    let openapi =
-        description.to_json().expect("the description holds only text, numbers and lists of them");
-
-    let limit = gateway.settings.max_body_bytes;
-    let listeners = Arc::new(Semaphore::new(gateway.settings.max_event_listeners));
-    let replays = Arc::default();
-    let shared = Shared { gateway, listeners, replays, openapi: openapi.into() };
-    Router::new()
-        .merge(
-            protected
-                .route_layer(middleware::from_fn_with_state(shared.clone(), access::require_token)),
-        )
-        .merge(contact)
-        .merge(open)
-        .merge(open::pages())
-        .fallback(error::no_such_path)
-        .layer(DefaultBodyLimit::max(limit))
-        .layer(middleware::from_fn_with_state(shared.clone(), error::finish))
-        .with_state(shared)
 }
 
 /// Serves the routes until `gateway.stop` is cancelled.

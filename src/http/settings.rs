@@ -3,6 +3,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::password::PasswordHash;
+
 /// A text that is not shown in logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -25,13 +30,49 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Who may ask.
+/// What somebody may do. Each role may do what the ones before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Change calls and their streams.
+    Operator,
+    /// Change the server: bans, links into the console; read who did what.
+    Admin,
+}
+
+impl Role {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Operator => "operator",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+/// Somebody who signs in to the console with a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name that is typed, and told by the audit.
+    pub name: String,
+    /// What the password is checked against.
+    pub password: PasswordHash,
+    /// What the user may do.
+    pub role: Role,
+}
+
+/// A program that may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// Its name: the access key id of a signed request. Not a secret.
     pub id: String,
     /// What a bearer presents, and the secret access key of a signed request.
     pub secret: Secret,
+    /// What its bearer may do at all.
+    pub role: Role,
     /// What it may do through the contact API.
     pub scopes: Vec<Scope>,
 }
@@ -39,7 +80,7 @@ pub struct Token {
 impl Token {
     /// A token for everything.
     pub fn new(id: impl Into<String>, secret: Secret) -> Self {
-        Token { id: id.into(), secret, scopes: Scope::ALL.into() }
+        Token { id: id.into(), secret, role: Role::Admin, scopes: Scope::ALL.into() }
     }
 }
 
@@ -87,6 +128,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Who may ask. Without a token nobody may.
     pub tokens: Vec<Token>,
+    /// Who may sign in to the console with a password.
+    pub users: Vec<User>,
     /// Whether `/metrics` needs no token.
     pub public_metrics: bool,
     /// Longest body of a request.
@@ -101,6 +144,7 @@ impl Settings {
         Settings {
             listen,
             tokens,
+            users: Vec::new(),
             public_metrics: false,
             max_body_bytes: 64 * 1024,
             max_event_listeners: 256,

@@ -32,6 +32,8 @@ pub(super) enum SignatureError {
     Replayed,
     #[error("the signature does not fit the request and the secret of its key")]
     Mismatch,
+    #[error("this needs the role operator")]
+    Forbidden,
 }
 
 /// A request as it arrived.

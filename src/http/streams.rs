@@ -1,7 +1,7 @@
 //! `/v1/calls/{call}/streams`, `/v1/streams/{stream}`, `/v1/sinks` and `/v1/spools`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -191,15 +191,25 @@ fn stored(shared: &Shared, stream: StreamId) -> Option<StoredView> {
     })
 }
 
-/// Levels of a stream that goes to the built-in scope.
+/// The query of the scope.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ScopeQuery {
+    /// Leave out the levels that begin before this sample.
+    #[serde(default)]
+    from: u64,
+}
+
+/// Levels of a stream that goes to the built-in scope: the last five minutes.
 #[utoipa::path(get, path = "/v1/streams/{stream}/scope", tag = "streams",
-    params(("stream" = String, Path, description = "The stream's id")),
+    params(("stream" = String, Path, description = "The stream's id"),
+        ("from" = Option<u64>, Query, description = "Leave out the levels that begin before this sample")),
     responses((status = 200, body = ScopeView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(super) async fn scope(
     State(shared): State<Shared>,
     Path(stream): Path<String>,
+    Query(query): Query<ScopeQuery>,
 ) -> Result<Json<ScopeView>, ApiError> {
-    let view = (shared.gateway.scope)(http_request::stream(&stream)?);
+    let view = (shared.gateway.scope)(http_request::stream(&stream)?, query.from);
     Ok(Json(view.ok_or(ApiError::NoScope)?))
 }
 

@@ -222,6 +222,7 @@ fn admit(
             SignatureError::Malformed(_)
             | SignatureError::Skewed
             | SignatureError::Replayed
+            | SignatureError::Forbidden
             | SignatureError::Mismatch => VideoError::InvalidSignature,
         };
         VideoRefusal::new(kind, error.to_string())

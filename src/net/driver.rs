@@ -197,6 +197,7 @@ impl Driver {
             // Whoever asked may have gone away.
             Ask::Status(sender) => drop(sender.send(self.status())),
             Ask::Bans(sender) => drop(sender.send(self.switch.bans(self.clock.now()))),
+            Ask::Phones(sender) => drop(sender.send(self.switch.phones(self.clock.now()))),
             Ask::Floor(sender) => drop(sender.send(self.switch.floor(self.clock.now()))),
             Ask::Present { agent, presence, known } => {
                 let is_known = self.switch.present(&agent, presence, self.clock.now());

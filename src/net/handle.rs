@@ -11,7 +11,8 @@ use super::stream::Admission;
 use super::tap::Tap;
 use crate::acd::{Floor, Presence};
 use crate::command::{Accepted, Command, Denied};
-use crate::id::{AgentName, CallId};
+use crate::id::{AgentName, CallId, UserName};
+use crate::registrar::Binding;
 use crate::switch::{self, Ban};
 
 /// Commands that may wait for the driver; one more is turned away.
@@ -31,6 +32,8 @@ pub(super) enum Ask {
     Status(oneshot::Sender<Status>),
     /// Who is banned.
     Bans(oneshot::Sender<Vec<Ban>>),
+    /// Who is registered where.
+    Phones(oneshot::Sender<Vec<(UserName, Binding)>>),
     /// Lift the ban of an address.
     LiftBan { address: IpAddr, lifted: oneshot::Sender<bool> },
     /// How queues and agents stand.
@@ -123,6 +126,13 @@ impl NetHandle {
         let (sender, bans) = oneshot::channel();
         self.asks.send(Ask::Bans(sender)).await.ok()?;
         bans.await.ok()
+    }
+
+    /// Who is registered where, by user, at most a thousand; `None` when the switch is gone.
+    pub async fn phones(&self) -> Option<Vec<(UserName, Binding)>> {
+        let (sender, phones) = oneshot::channel();
+        self.asks.send(Ask::Phones(sender)).await.ok()?;
+        phones.await.ok()
     }
 
     /// Lifts the ban of an address; returns whether there was one, `None` when the switch is gone.

@@ -171,6 +171,16 @@ impl Registrar {
         bindings
     }
 
+    /// Every phone, by user, at most `limit`: a list for people must not hold up calls.
+    pub fn everyone(&self, limit: usize, now: Instant) -> Vec<(UserName, Binding)> {
+        let mut users: Vec<&UserName> = self.users.keys().collect();
+        users.sort_unstable();
+        let phones = users.into_iter().flat_map(|user| {
+            self.bindings(user, now).into_iter().map(|binding| (user.clone(), binding))
+        });
+        phones.take(limit).collect()
+    }
+
     /// The phones of `user` as they are called: those of the same `q` together, a lower `q` later (RFC 3261 §16.6).
     pub fn stages(&self, user: &UserName, now: Instant) -> Vec<Vec<Binding>> {
         let mut stages: Vec<Vec<Binding>> = Vec::new();

@@ -37,11 +37,13 @@ use recording::Recording;
 use crate::config::Config;
 use crate::control::json::Timestamp;
 use crate::event;
-use crate::http::{self, BanView, CommandDoor, Gateway, TraceReader};
+use crate::http::{self, BanView, CommandDoor, Gateway, PhoneList, Role, Sessions, TraceReader};
+use crate::id::UserName;
 use crate::net::{self, Bound, Clock, NetHandle, Outlets, Told};
 use crate::notary::{self, Notary};
 use crate::notify::Notify;
 use crate::records::Records;
+use crate::registrar::Binding;
 use crate::sink::{self, SinkHandle};
 use crate::store::{self, Store};
 use crate::switch::{Ban, Figures, Switch};
@@ -61,6 +63,7 @@ pub struct Running {
     notary: Notary,
     records: Option<Records>,
     sinks: SinkHandle,
+    sessions: Arc<Sessions>,
 }
 
 /// Binds every port, then starts every room. Nothing runs when it fails.
@@ -109,15 +112,21 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
         figures::attach_records(&notify.metrics, records);
     }
     let (http_stop, ready) = (CancellationToken::new(), Arc::new(AtomicBool::new(true)));
+    let sessions = Arc::new(Sessions::default());
     let gateway = Gateway {
         notify,
         notary: notary.clone(),
         door: door(net.clone()),
         scope: {
             let sinks = sinks.clone();
-            Arc::new(move |stream| views::scope(sinks.scope(), stream))
+            Arc::new(move |stream, from| views::scope(sinks.scope(), stream, from))
         },
         trace: trace(net.clone(), clock),
+        phones: {
+            let net = net.clone();
+            Arc::new(move || phones(net.clone(), clock).boxed())
+        },
+        sessions: Arc::clone(&sessions),
         bans: {
             let net = net.clone();
             Arc::new(move || bans(net.clone(), clock).boxed())
@@ -167,7 +176,17 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
             tracing::error!(%error, "http ended");
         }
     });
-    Ok(Running { net, http: http_address, http_stop, ready, store, notary, records, sinks })
+    Ok(Running {
+        net,
+        http: http_address,
+        http_stop,
+        ready,
+        store,
+        notary,
+        records,
+        sinks,
+        sessions,
+    })
 }
 
 impl Running {
@@ -189,6 +208,11 @@ impl Running {
     /// The HTTP address, as bound.
     pub fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// A link into the console that signs its bearer in once, and may do everything.
+    pub fn console_link(&self) -> String {
+        format!("http://{}/?key={}", self.http, self.sessions.link("local", Role::Admin))
     }
 
     /// The way to the switch.
@@ -297,6 +321,15 @@ fn trace(net: NetHandle, clock: Clock) -> TraceReader {
         }),
         pcap: Arc::new(move |call| pcap.tap().pcap(call)),
     }
+}
+
+async fn phones(net: NetHandle, clock: Clock) -> Option<PhoneList> {
+    let registered = net.status().await?.registrations;
+    let phones = net.phones().await?;
+    let view = |(user, binding): &(UserName, Binding)| {
+        views::phone(user, binding, |at| timestamp(clock.unix(at)))
+    };
+    Some(PhoneList { phones: phones.iter().map(view).collect(), registered })
 }
 
 async fn bans(net: NetHandle, clock: Clock) -> Option<Vec<BanView>> {

@@ -4,12 +4,13 @@ use std::time::SystemTime;
 
 use crate::call::StreamFigures;
 use crate::control::json::{
-    LegFiguresView, MessageView, MessagesView, ScopeLevelView, ScopeTrackView, ScopeView,
-    SinkAddressView, SinkView, SpanSamplesView, SpoolView, StreamFiguresView, Timestamp,
+    LegFiguresView, MessageView, MessagesView, PhoneView, ScopeLevelView, ScopeTrackView,
+    ScopeView, SinkAddressView, SinkView, SpanSamplesView, SpoolView, StreamFiguresView, Timestamp,
     TrunkRegistrationView, TrunkView,
 };
-use crate::id::{CallId, StreamId};
+use crate::id::{CallId, StreamId, UserName};
 use crate::media::PortFigures;
+use crate::registrar::Binding;
 use crate::sink::{self, Kind, PlaceFigures, PoolFigures, Scope, SpoolReport};
 use crate::time::Instant;
 use crate::trace::{Recorded, Seen};
@@ -17,6 +18,22 @@ use crate::trunk::{Status, Usage};
 
 /// The scope keeps one level per this time.
 const SCOPE_LEVEL_MS: u32 = 100;
+
+/// A phone of a user.
+pub(super) fn phone(
+    user: &UserName,
+    binding: &Binding,
+    wall: impl Fn(Instant) -> Timestamp,
+) -> PhoneView {
+    PhoneView {
+        user: user.to_string(),
+        contact: binding.contact.clone(),
+        transport: binding.flow.map(|flow| flow.transport.as_str()),
+        address: binding.flow.map(|flow| flow.remote.to_string()),
+        q: binding.q,
+        expires_at: wall(binding.expires_at).to_string(),
+    }
+}
 
 /// The figures of a leg's port.
 pub(super) fn leg_figures(figures: &PortFigures) -> LegFiguresView {
@@ -142,14 +159,14 @@ pub(super) fn spool(report: SpoolReport) -> SpoolView {
 }
 
 /// The levels of a stream that goes to the scope.
-pub(super) fn scope(scope: &Scope, stream: StreamId) -> Option<ScopeView> {
+pub(super) fn scope(scope: &Scope, stream: StreamId, from: u64) -> Option<ScopeView> {
     let shown = scope.stream(stream)?;
     let tracks = shown.tracks.iter().map(|track| {
-        let levels = scope.levels(stream, track, 0).unwrap_or_default();
+        let levels = scope.levels(stream, track, from).unwrap_or_default();
         let share = |value: u16| f32::from(value) / f32::from(i16::MAX as u16);
         ScopeTrackView {
             track: track.as_str(),
-            start: levels.first().map_or(0, |level| level.position),
+            start: levels.first().map_or(from, |level| level.position),
             levels: levels
                 .iter()
                 .map(|level| ScopeLevelView {
@@ -162,6 +179,7 @@ pub(super) fn scope(scope: &Scope, stream: StreamId) -> Option<ScopeView> {
     });
     Some(ScopeView {
         stream: stream.to_string(),
+        live: shown.live,
         sample_rate: shown.sample_rate,
         samples_per_level: SCOPE_LEVEL_MS * shown.sample_rate / 1000,
         tracks: tracks.collect(),

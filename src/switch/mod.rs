@@ -42,10 +42,10 @@ use crate::acd::Acd;
 use crate::call::{Call, Effect, Owners, SinkEvent, SinkPool, Tokens};
 use crate::command::Origin;
 use crate::event::Cause;
-use crate::id::{CallId, TerminalId};
+use crate::id::{CallId, TerminalId, UserName};
 use crate::locate::{Failures, Reach};
 use crate::media::{MediaEvent, PortPool};
-use crate::registrar::{BindingId, Change, Registrar, Stored};
+use crate::registrar::{Binding, BindingId, Change, Registrar, Stored};
 use crate::sip::digest::{Digest, Secret};
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
 use crate::sip::{Flow, Message, Response, Transport, parse_datagram};
@@ -58,6 +58,9 @@ use guard::Guard;
 use lookups::Wish;
 use names::Names;
 use routing::Finder;
+
+/// How many phones a list for people has. Copying them takes about a millisecond.
+const PHONES_SHOWN: usize = 1_000;
 
 /// The signalling machine.
 #[derive(Debug)]
@@ -252,6 +255,11 @@ impl Switch {
     /// Who is banned for failing authentication, the one that is free first first.
     pub fn bans(&mut self, now: Instant) -> Vec<Ban> {
         self.guard.bans(now)
+    }
+
+    /// Who is registered where, by user, at most [`PHONES_SHOWN`].
+    pub fn phones(&self, now: Instant) -> Vec<(UserName, Binding)> {
+        self.registrar.everyone(PHONES_SHOWN, now)
     }
 
     /// Lifts the ban of an address; returns whether there was one.

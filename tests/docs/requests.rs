@@ -77,7 +77,7 @@ fn gateway() -> Gateway {
         notify: Arc::new(notify()),
         notary: samples::notary(),
         door: Arc::new(|_, _| Box::pin(std::future::ready(Ok(samples::accepted())))),
-        scope: Arc::new(|_| Some(samples::scope())),
+        scope: Arc::new(|_, _| Some(samples::scope())),
         trace: TraceReader {
             messages: Arc::new(|call| MessagesView {
                 call: call.to_string(),
@@ -86,6 +86,8 @@ fn gateway() -> Gateway {
             }),
             pcap: Arc::new(|_| b"\xd4\xc3\xb2\xa1".to_vec()),
         },
+        phones: Arc::new(|| Box::pin(std::future::ready(None))),
+        sessions: Arc::default(),
         bans: Arc::new(|| Box::pin(std::future::ready(Some(Vec::new())))),
         lift_ban: Arc::new(|_| Box::pin(std::future::ready(Some(true)))),
         floor: Arc::new(|| {

@@ -232,6 +232,7 @@ pub(crate) fn sink() -> SinkView {
 pub(crate) fn scope() -> ScopeView {
     ScopeView {
         stream: STREAM.into(),
+        live: true,
         sample_rate: 8_000,
         samples_per_level: 800,
         tracks: vec![ScopeTrackView {

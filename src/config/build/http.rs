@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{Builder, Rules};
 use crate::config::error::Flaw;
-use crate::config::file::{Http, Token};
+use crate::config::file::{ConsoleUser, Http, Role, Token};
 use crate::config::place::Place;
 use crate::control::request;
 use crate::http::{self, Scope};
@@ -24,6 +24,9 @@ impl Builder {
         let tokens =
             file.tokens.iter().enumerate().map(|(index, token)| self.token(index, token)).collect();
         self.check_unique("http.tokens", "id", file.tokens.iter().map(|token| token.id.as_str()));
+        let users = file.users.iter().enumerate();
+        let users = users.filter_map(|(index, user)| self.console_user(index, user)).collect();
+        self.check_unique("http.users", "name", file.users.iter().map(|user| user.name.as_str()));
         if file.tokens.is_empty() && self.rules == Rules::Production {
             let flaw =
                 Flaw::at(Place::at("http"), "there is no API token, so nobody could use the API");
@@ -32,6 +35,7 @@ impl Builder {
         Some(http::Settings {
             listen: listen?,
             tokens,
+            users,
             public_metrics: file.public_metrics,
             max_body_bytes: self.count(
                 "http.max_body_bytes",
@@ -56,7 +60,25 @@ impl Builder {
         http::Token {
             id: token.id.clone(),
             secret: http::Secret::new(token.secret.clone()),
+            role: role(token.role),
             scopes,
+        }
+    }
+
+    fn console_user(&mut self, index: usize, user: &ConsoleUser) -> Option<http::User> {
+        let place = Place::at("http.users").index(index);
+        if !request::is_name(&user.name) {
+            self.wrong(place.key("name"), "a name is 1 to 64 letters, digits, '.', '_' or '-'");
+        }
+        match user.password_hash.parse() {
+            Ok(password) => {
+                Some(http::User { name: user.name.clone(), password, role: role(user.role) })
+            }
+            Err(error) => {
+                let flaw = Flaw::at(place.key("password_hash"), http::BadHash::to_string(&error));
+                self.note(flaw.with_help("`sidestream hash-password` makes one of a password"));
+                None
+            }
         }
     }
 
@@ -76,5 +98,13 @@ impl Builder {
             }
         }
         scopes
+    }
+}
+
+const fn role(role: Role) -> http::Role {
+    match role {
+        Role::Viewer => http::Role::Viewer,
+        Role::Operator => http::Role::Operator,
+        Role::Admin => http::Role::Admin,
     }
 }

@@ -6,6 +6,7 @@ mod delivery;
 mod event;
 mod manifest;
 mod message;
+mod phone;
 mod sink;
 mod stream;
 mod timestamp;
@@ -16,6 +17,7 @@ pub use delivery::{DeliveryView, delivery_kind};
 pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_names};
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use message::{MessageView, MessagesView};
+pub use phone::PhoneView;
 pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView, SpoolView};
 pub use stream::{
     AcceptedView, SpanSamplesView, StoredView, StreamFiguresView, StreamStatusView, StreamView,

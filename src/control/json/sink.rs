@@ -72,6 +72,8 @@ pub struct SpoolView {
 pub struct ScopeView {
     /// The stream.
     pub stream: String,
+    /// Whether more will come.
+    pub live: bool,
     /// Samples per second of every position in here, in Hz.
     pub sample_rate: u32,
     /// How many samples one level stands for.
@@ -86,9 +88,9 @@ pub struct ScopeView {
 pub struct ScopeTrackView {
     /// `from_customer` or `to_customer`.
     pub track: &'static str,
-    /// Sample position of the first level.
+    /// Sample position of the first level; without levels, what was asked for.
     pub start: u64,
-    /// The last seconds, the newest last.
+    /// The last minutes, the newest last.
     pub levels: Vec<ScopeLevelView>,
 }
 

@@ -124,6 +124,7 @@ fn admit(
                 | SignatureError::Skewed
                 | SignatureError::Replayed
                 | SignatureError::Mismatch => ContactError::InvalidSignature,
+                SignatureError::Forbidden => ContactError::AccessDenied,
             };
             Err(ContactRefusal::new(kind, error.to_string()))
         }

@@ -5,6 +5,7 @@ mod events;
 mod native;
 mod open;
 mod operations;
+mod session;
 mod tapi;
 
 use std::collections::VecDeque;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::command::{Origin, StreamState, StreamStatus};
-use crate::control::json::{ScopeTrackView, ScopeView, SpoolView};
+use crate::control::json::{PhoneView, ScopeTrackView, ScopeView, SpoolView};
 use crate::event::{Cause, Event, Kind, Manifest, Outcome};
 use crate::id::{LegId, SinkName, Tracks};
 use crate::notify::BoardLimits;
@@ -98,9 +99,10 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
         )),
         notary: crate::notary::start(&crate::notary::Settings::default()).expect("a notary"),
         door: door(asked.clone(), answers.clone()),
-        scope: Arc::new(|stream| {
+        scope: Arc::new(|stream, _| {
             (stream.to_string() == STREAM).then(|| ScopeView {
                 stream: stream.to_string(),
+                live: true,
                 sample_rate: 8000,
                 samples_per_level: 160,
                 tracks: vec![ScopeTrackView {
@@ -118,6 +120,11 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
             }),
             pcap: Arc::new(|_| b"\xd4\xc3\xb2\xa1".to_vec()),
         },
+        phones: Arc::new(|| {
+            let list = PhoneList { phones: vec![phone()], registered: 1 };
+            Box::pin(std::future::ready(Some(list)))
+        }),
+        sessions: Arc::default(),
         bans: Arc::new(|| {
             let ban = BanView { source: "203.0.113.9".into(), until: half_past_nine().to_string() };
             Box::pin(std::future::ready(Some(vec![ban])))
@@ -141,6 +148,17 @@ async fn bench_with(wall: WallTime, change: impl FnOnce(&mut Settings)) -> Bench
     let address = listener.local_addr().expect("it is bound").to_string();
     tokio::spawn(serve(listener, gateway.clone()));
     Bench { address, gateway, asked, answers }
+}
+
+fn phone() -> PhoneView {
+    PhoneView {
+        user: "1000".into(),
+        contact: "sip:1000@192.0.2.9:5062".into(),
+        transport: Some("UDP"),
+        address: Some("192.0.2.9:5062".into()),
+        q: 1.0,
+        expires_at: half_past_nine().to_string(),
+    }
 }
 
 fn spool() -> SpoolView {

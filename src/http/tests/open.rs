@@ -50,6 +50,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
     let expected = [
         "DELETE /v1/bans/{source}",
         "DELETE /v1/calls/{call}",
+        "DELETE /v1/session",
         "GET /.well-known/jwks.json",
         "GET /contact/attributes/{instance}/{contact}",
         "GET /contacts/{instance}/{contact}",
@@ -58,6 +59,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "GET /queues-summary/{instance}",
         "GET /readyz",
         "GET /users-summary/{instance}",
+        "GET /v1/audit",
         "GET /v1/bans",
         "GET /v1/calls",
         "GET /v1/calls/{call}",
@@ -65,6 +67,8 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "GET /v1/calls/{call}/messages.pcap",
         "GET /v1/calls/{call}/streams",
         "GET /v1/events",
+        "GET /v1/phones",
+        "GET /v1/session",
         "GET /v1/sinks",
         "GET /v1/spools",
         "GET /v1/streams/{stream}",
@@ -94,6 +98,8 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "POST /v1/calls/{call}/streams/{stream}/{verb}",
         "POST /v1/calls/{call}/tapi/{method}",
         "POST /v1/calls/{call}/transfer",
+        "POST /v1/session",
+        "POST /v1/session/links",
         "PUT /users/{instance}/{user}/status",
     ];
     assert_eq!(described, expected);

@@ -10,8 +10,8 @@ pub(super) const KEPT_SECONDS: usize = 10;
 /// One level per this time.
 const LEVEL_MS: u64 = 100;
 
-/// A minute of levels.
-const LEVELS_KEPT: usize = 600;
+/// Five minutes of levels.
+const LEVELS_KEPT: usize = 3_000;
 
 /// How loud a tenth of a second of a track was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -73,7 +73,7 @@ impl Scope {
         Some(lock(&picture).head())
     }
 
-    /// The levels of a track that begin at `from` or later; at most the last minute. `None` when the stream is not known or
+    /// The levels of a track that begin at `from` or later; at most the last five minutes. `None` when the stream is not known or
     /// does not carry the track.
     pub fn levels(&self, stream: StreamId, track: Track, from: u64) -> Option<Vec<Level>> {
         let picture = self.picture(stream)?;

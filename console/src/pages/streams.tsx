@@ -1,0 +1,93 @@
+import { sinkMend } from "./overview";
+import { Panel } from "../parts/panel";
+import { State } from "../parts/state";
+import { Table } from "../parts/table";
+import { BAD_LAG_MS, isLive, lagOf, sinksOf } from "../figures";
+import { liveCalls, turn } from "../live";
+import { usePoll } from "../poll";
+import { bytes, duration } from "../time";
+import { Figure } from "./calls";
+import type { Sink, Spool } from "../types";
+
+export function Streams() {
+  void turn.value;
+  const sinks = usePoll<{ sinks: Sink[] }>("/v1/sinks", 2000).value.value?.sinks ?? [];
+  const spools = usePoll<{ spools: Spool[] }>("/v1/spools", 3000).value.value?.spools ?? [];
+  const streams = liveCalls().flatMap((call) => call.streams.filter(isLive).map((stream) => ({ call, stream })));
+  const places = sinks.flatMap((sink) => {
+    const addresses: { address: string; circuit: string; last_failure?: string }[] = sink.addresses?.length ? sink.addresses : [{ address: "here", circuit: "closed" }];
+    return addresses.map((place) => ({ sink, place }));
+  });
+  return (
+    <>
+      <header class="page">
+        <h1>Streams and sinks</h1>
+      </header>
+      <div class="scroll">
+        <Panel title="Sinks">
+          <Table
+            label="Sinks"
+            rows={places}
+            id={({ sink, place }) => `${sink.name} ${place.address}`}
+            empty="No sink is configured: add [[sinks]] to the configuration."
+            columns={[
+              { name: "State", width: "100px", cell: ({ place }) => <State of={place.circuit} /> },
+              { name: "Sink", width: "140px", cell: ({ sink }) => sink.name },
+              { name: "Kind", width: "150px", cell: ({ sink }) => `${sink.kind}${sink.dialect ? ` · ${sink.dialect}` : ""}` },
+              { name: "Where", width: "170px", cell: ({ place }) => place.address },
+              { name: "Format", width: "150px", cell: ({ sink }) => `${sink.encoding} ${sink.sample_rate / 1000} kHz ${sink.channels}` },
+              { name: "Streams", width: "90px", numeric: true, cell: ({ sink }) => `${sink.live_streams} / ${sink.max_streams}` },
+              {
+                name: "Last error, and what mends it",
+                cell: ({ place }) =>
+                  place.last_failure ? (
+                    <span title={`${place.last_failure} — ${sinkMend(place.address)}`}>
+                      {place.last_failure} — <code>{sinkMend(place.address)}</code>
+                    </span>
+                  ) : (
+                    <span class="quiet">none</span>
+                  ),
+              },
+            ]}
+          />
+        </Panel>
+        <Panel title="Live streams">
+          <Table
+            label="Live streams"
+            rows={streams}
+            id={({ stream }) => stream.stream}
+            href={({ call }) => `/calls/${call.call}`}
+            empty="No stream runs. Start one on a call's page, or by: sidestream stream start CALL"
+            columns={[
+              { name: "State", width: "100px", cell: ({ stream }) => <State of={stream.state} /> },
+              { name: "Call", cell: ({ call }) => <a href={`#/calls/${call.call}`}>{`${call.from} → ${call.to}`}</a> },
+              { name: "Sinks", cell: ({ stream }) => sinksOf(stream) },
+              { name: "Tracks", cell: ({ stream }) => stream.tracks.map((track) => (stream.muted.includes(track) ? `${track} (muted)` : track)).join(", ") },
+              { name: "By", width: "100px", cell: ({ stream }) => stream.origin },
+              { name: "Clock", width: "80px", numeric: true, cell: ({ stream }) => duration(stream.media_time_ms) },
+              { name: "Given", width: "90px", numeric: true, cell: ({ stream }) => bytes(stream.figures?.bytes ?? 0) },
+              { name: "Behind", width: "90px", numeric: true, cell: ({ stream }) => <Figure bad={lagOf(stream) > BAD_LAG_MS}>{`${lagOf(stream)} ms`}</Figure> },
+              { name: "Given up", width: "100px", numeric: true, cell: ({ stream }) => <Figure bad={stream.discarded_samples > 0}>{String(stream.discarded_samples)}</Figure> },
+            ]}
+          />
+        </Panel>
+        <Panel title="Owed to sinks">
+          <Table
+            label="Owed to sinks"
+            rows={spools}
+            id={(spool) => `${spool.stream} ${spool.sink}`}
+            empty="Nothing. Sinks with delivery = “complete” are listed here while they are owed audio."
+            columns={[
+              { name: "State", width: "110px", cell: (spool) => <State of={spool.state} /> },
+              { name: "Sink", cell: (spool) => spool.sink },
+              { name: "Stream", cell: (spool) => <code>{spool.stream}</code> },
+              { name: "In memory", width: "100px", numeric: true, cell: (spool) => bytes(spool.memory_bytes) },
+              { name: "On disk", width: "100px", numeric: true, cell: (spool) => bytes(spool.disk_bytes) },
+              { name: "Behind", width: "100px", numeric: true, cell: (spool) => `${(spool.lag_ms / 1000).toFixed(1)} s` },
+            ]}
+          />
+        </Panel>
+      </div>
+    </>
+  );
+}
