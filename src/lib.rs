@@ -20,6 +20,7 @@ pub mod registrar;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod siprec;
 pub mod switch;
 pub mod time;
 pub mod trace;

@@ -140,7 +140,7 @@ impl House {
                     Output::Media { command, .. } => self.relay.handle_command(command, self.now),
                     Output::Dialog { call, call_id } => self.trace.attribute(call, &call_id),
                     Output::Locate { .. } | Output::Sink(_) | Output::Reply { .. } => {}
-                    Output::Event(_) | Output::Delivery(_) => {}
+                    Output::Event(_) | Output::Delivery(_) | Output::Name { .. } => {}
                     Output::Figures(_) | Output::Registration(_) => {}
                 }
             }

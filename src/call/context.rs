@@ -78,6 +78,13 @@ pub enum Effect {
     Media(MediaCommand),
     /// Change a sink.
     Sink(SinkCommand),
+    /// Tell whoever records for a terminal that the customer talks with somebody else.
+    AgentChanged {
+        /// The terminal.
+        terminal: TerminalId,
+        /// The new party: the user part of its address.
+        agent: String,
+    },
     /// Tell the world.
     Event(Event),
     /// Count a session description that was refused because of the address that it names.

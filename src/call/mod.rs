@@ -29,6 +29,7 @@ mod owners;
 mod proof;
 mod provisional;
 mod reason;
+mod recorder_port;
 mod redirect;
 mod renegotiation;
 mod requests_seen;
@@ -52,6 +53,9 @@ pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::{Errand, InfoRequest};
 pub use late_answers::LateAnswers;
 pub use owners::{Estate, Farewell, Owners};
+pub use recorder_port::{
+    RecordedFormat, RecordedTrack, Recorder, RecordingAsk, RecordingNews, RecordingPlan, Standing,
+};
 pub use redirect::{Contact, Redirector};
 pub use settings::{
     BackChannel, Hearers, MediaAddress, Party, Reliability, Settings, SinkLimits, Streaming,
@@ -116,7 +120,7 @@ pub struct Call {
     /// Whether a party has been heard before the answer.
     has_early_media: bool,
     /// What the dial plan wants started with the answer, or with the first early media.
-    start_on_answer: Option<StartStream>,
+    start_on_answer: Option<Box<StartStream>>,
     requests: RequestsSeen,
     /// What is known of the contact.
     attributes: Attributes,

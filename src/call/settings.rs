@@ -101,7 +101,7 @@ impl Reliability {
 
 impl Settings {
     /// The media address for a leg on this flow: the first of the flow's address family, else the first.
-    pub(super) fn media_address_for(&self, flow: &Flow) -> MediaAddress {
+    pub fn media_address_for(&self, flow: &Flow) -> MediaAddress {
         let same_family =
             |address: &&MediaAddress| address.advertised.is_ipv4() == flow.local.is_ipv4();
         let address =

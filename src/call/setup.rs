@@ -90,7 +90,7 @@ impl Call {
             renegotiations: Vec::new(),
             streams: Vec::new(),
             has_early_media: false,
-            start_on_answer,
+            start_on_answer: start_on_answer.map(Box::new),
             requests: Default::default(),
             attributes: Default::default(),
             seq: 0,
@@ -183,7 +183,7 @@ impl Call {
         self.tell(cx, Kind::CallAnswered, Cause::Request, origin);
         self.open_waiting_streams(cx);
         if let Some(start) = self.start_on_answer.take() {
-            self.start_by_dial_plan(cx, start);
+            self.start_by_dial_plan(cx, *start);
         }
     }
 

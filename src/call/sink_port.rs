@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::recorder_port::{RecordingAsk, RecordingNews};
 use crate::command::PauseAs;
 use crate::event::{Cause, Delivery, Manifest, SpanKind};
 use crate::id::{CallId, SinkName, TerminalId, Track, Tracks};
@@ -23,6 +24,13 @@ pub enum SinkCommand {
         at: Instant,
         /// The change.
         control: Control,
+    },
+    /// How the terminal's recording session stands.
+    Recording {
+        /// The terminal.
+        terminal: TerminalId,
+        /// The news.
+        news: RecordingNews,
     },
     /// End the terminal: nothing recorded later than `at` is given.
     Close {
@@ -66,6 +74,8 @@ pub struct StreamPlan {
     pub from: String,
     /// What was dialled.
     pub to: String,
+    /// Whom the customer talks with: the user part of its address.
+    pub agent: String,
     /// The contact's attributes, told to the sink in this order.
     pub attributes: Vec<(String, String)>,
 }
@@ -111,6 +121,13 @@ pub enum SinkEvent {
         /// What it asks.
         verb: SinkAsk,
     },
+    /// The terminal wants something of its recording session; such an ask is the switch's business and no call's.
+    Recording {
+        /// The terminal.
+        terminal: TerminalId,
+        /// What it wants.
+        ask: RecordingAsk,
+    },
     /// How the stream is doing, each second.
     Figures {
         /// The terminal.
@@ -142,6 +159,7 @@ impl SinkEvent {
             | SinkEvent::Back { terminal }
             | SinkEvent::Discarded { terminal, .. }
             | SinkEvent::Asked { terminal, .. }
+            | SinkEvent::Recording { terminal, .. }
             | SinkEvent::Figures { terminal, .. }
             | SinkEvent::Finished { terminal, .. } => *terminal,
             SinkEvent::Delivery(delivery) => delivery.terminal,

@@ -34,7 +34,7 @@ impl Call {
     pub(super) fn open_early_streams(&mut self, cx: &mut Context<'_>) {
         self.has_early_media = true;
         if let Some(start) = self.start_on_answer.take_if(|start| start.early_media) {
-            self.start_by_dial_plan(cx, start);
+            self.start_by_dial_plan(cx, *start);
         }
         let early = |stream: &&Stream| stream.is_waiting() && stream.spec.early_media;
         let early: Vec<_> = self.streams.iter().filter(early).map(|stream| stream.id).collect();
@@ -155,7 +155,7 @@ impl Call {
                 self.tell_of(cx, Some(id), kind, Cause::Policy, Origin::Sink);
             }
             SinkEvent::Asked { verb, .. } if is_open => self.handle_ask(cx, id, sink, verb),
-            SinkEvent::Asked { .. } => {}
+            SinkEvent::Asked { .. } | SinkEvent::Recording { .. } => {}
             SinkEvent::Figures { figures, .. } => {
                 cx.effects.push_back(Effect::TerminalFigures { terminal, figures })
             }

@@ -68,6 +68,7 @@ impl Call {
     /// Opens tap and sink of a terminal whose stream's clock runs.
     pub(super) fn open_terminal(&mut self, cx: &mut Context<'_>, id: TerminalId) {
         let (call, from, to) = (self.id, self.from.clone(), self.to.clone());
+        let agent = self.agent();
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let attributes = self.attributes.iter().map(owned).collect();
         let payloads = self.stream_payloads();
@@ -98,6 +99,7 @@ impl Call {
             voices,
             from,
             to,
+            agent,
             attributes,
         };
         cx.effects.push_back(Effect::Sink(SinkCommand::Open(Box::new(plan))));
@@ -109,6 +111,22 @@ impl Call {
         }
         for track in spec.tracks.iter().filter(|track| self.is_held(*track)) {
             self.control_terminal(cx, id, Control::Held(track));
+        }
+    }
+
+    /// Whom the customer talks with, or what was dialled.
+    fn agent(&self) -> String {
+        let other = self.other_leg(self.customer).and_then(|id| self.leg(id));
+        other.map_or_else(|| self.to.clone(), |leg| leg.party.name.clone())
+    }
+
+    /// The customer talks with somebody else from here on.
+    pub(super) fn tell_recorders_of_agent(&self, cx: &mut Context<'_>) {
+        for stream in &self.streams {
+            for terminal in stream.terminals.all().filter(|terminal| terminal.is_open()) {
+                let terminal = TerminalId { stream: stream.id, number: terminal.number };
+                cx.effects.push_back(Effect::AgentChanged { terminal, agent: self.agent() });
+            }
         }
     }
 

@@ -63,6 +63,7 @@ pub(super) enum SinkKind {
     Websocket,
     Audiosocket,
     Rtp,
+    Siprec,
     Wav,
     Flac,
     Matroska,

@@ -362,6 +362,7 @@ section!(Sink {
     addresses: Vec<String> = Vec::new(),
     track: Option<HeardTrack> = None,
     payload_type: Option<u64> = None,
+    account: Option<Account> = None,
     directory: Option<String> = None,
     fragment_ms: Option<u64> = None,
     retention_hours: Option<u64> = None,

@@ -258,6 +258,7 @@ impl Driver {
             Output::Locate { lookup, search } => self.resolver.locate(lookup, search),
             Output::Dialog { call, call_id } => self.tap.attribute(call, &call_id),
             Output::Media { call, command } => self.workers.send(call, command),
+            Output::Name { remote, name } => self.connections.learn(remote, &name),
             Output::Sink(command) => (self.outlets.sinks)(command),
             Output::Reply { ticket, answer } => self.tickets.settle(ticket, answer),
             Output::Event(event) => (self.outlets.told)(Told::Event(event)),

@@ -127,6 +127,7 @@ pub(super) fn sink(settings: &sink::Settings, pool: &PoolFigures) -> SinkView {
             Kind::WebSocket(socket) => Some(socket.dialect.as_str()),
             Kind::AudioSocket(_)
             | Kind::Rtp(_)
+            | Kind::Siprec(_)
             | Kind::Wav { .. }
             | Kind::Flac { .. }
             | Kind::Matroska { .. }

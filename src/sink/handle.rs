@@ -11,7 +11,9 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 
 use super::life::{run, take_over};
-use super::link::{DatagramLink, FileLink, Link, Look, MemoryLink, SocketLink};
+use super::link::{
+    DatagramLink, FileLink, Link, Look, MemoryLink, RecorderLink, RecordingDesk, SocketLink,
+};
 use super::matroska::{MatroskaFile, StoredStream};
 use super::outbox::{Keeping, Live, Outbox};
 use super::pool::{Pool, PoolFigures, Way};
@@ -22,14 +24,14 @@ use super::spool::{Depot, Identity, Spool, SpoolError, SpoolFigures, SpoolReport
 use super::stream::{Close, Letter, Stream, Told};
 use super::target::{Destinations, Reach, Target, TargetError};
 use super::voice::BackChannel;
-use crate::call::{SinkCommand, SinkEvent, StreamPlan};
+use crate::call::{RecordedFormat, RecordingNews, SinkCommand, SinkEvent, StreamPlan};
 use crate::dialect::audiosocket::AudioSocket;
 use crate::dialect::{Dialect, Format, StreamInfo};
 use crate::event::Cause;
 use crate::fragments::{Begin, StreamStore};
 use crate::id::{SinkName, TerminalId};
 use crate::matroska::Head;
-use crate::media::{Assembler, AssemblyPlan, Control};
+use crate::media::{Assembler, AssemblyPlan, Control, Encoding};
 use crate::net::{Clock, DnsSettings, HostNames};
 use crate::time::Instant;
 
@@ -121,6 +123,8 @@ pub(super) struct Room {
 pub(super) struct Mailbox {
     letters: mpsc::Sender<Letter>,
     close: watch::Sender<Option<Close>>,
+    /// How the terminal's recording session stands; the newest counts.
+    news: watch::Sender<Option<RecordingNews>>,
     pool: Arc<Pool>,
 }
 
@@ -128,6 +132,7 @@ pub(super) struct Mailbox {
 pub(super) struct Inbox {
     letters: mpsc::Receiver<Letter>,
     closed: watch::Receiver<Option<Close>>,
+    news: watch::Receiver<Option<RecordingNews>>,
 }
 
 impl SinkHandle {
@@ -137,6 +142,11 @@ impl SinkHandle {
         match command {
             SinkCommand::Open(plan) => self.open(*plan),
             SinkCommand::Control { terminal, at, control } => self.control(terminal, at, control),
+            SinkCommand::Recording { terminal, news } => {
+                if let Some(mailbox) = self.0.terminals.get(&terminal) {
+                    mailbox.news.send_replace(Some(news));
+                }
+            }
             SinkCommand::Close { terminal, at, cause } => self.close(terminal, Close { at, cause }),
         }
     }
@@ -191,8 +201,10 @@ impl SinkHandle {
         };
         let (letters, letter_box) = mpsc::channel(LETTERS_LIMIT);
         let (close, closed) = watch::channel(None);
-        self.0.terminals.insert(terminal, Mailbox { letters, close, pool: Arc::clone(&pool) });
-        let inbox = Inbox { letters: letter_box, closed };
+        let (news, told) = watch::channel(None);
+        let mailbox = Mailbox { letters, close, news, pool: Arc::clone(&pool) };
+        self.0.terminals.insert(terminal, mailbox);
+        let inbox = Inbox { letters: letter_box, closed, news: told };
         self.0.runtime.spawn(run(Arc::clone(&self.0), plan, pool, inbox, place));
     }
 
@@ -245,7 +257,7 @@ impl Room {
         let format = pool.settings.effective_format();
         plan.tracks = format.channels.narrow(plan.tracks);
         let (keeping, gaps_as_silence) = (pool.way.keeping(), pool.way.wants_silence());
-        let link = self.link(&plan, &pool, format);
+        let link = self.link(&plan, &pool, format, inbox.news);
         let voices = std::mem::take(&mut plan.voices);
         let back_channel = BackChannel::new(voices, format.encoding);
         Stream {
@@ -293,7 +305,13 @@ impl Room {
         Some(socket(*terminal, target, dialect, pool))
     }
 
-    fn link(&self, plan: &StreamPlan, pool: &Pool, format: Format) -> Link {
+    fn link(
+        &self,
+        plan: &StreamPlan,
+        pool: &Pool,
+        format: Format,
+        news: watch::Receiver<Option<RecordingNews>>,
+    ) -> Link {
         match &pool.way {
             Way::Socket(target, dialect) => {
                 let dialect = Dialect::new(*dialect, self.info(plan, format));
@@ -304,16 +322,22 @@ impl Room {
                 socket(plan.terminal, target, Dialect::AudioSocket(audio_socket), pool)
             }
             Way::Datagrams(target, payload_type) => {
-                let look = Look {
-                    stream: plan.terminal.stream,
-                    tracks: plan.tracks,
-                    start: plan.start,
-                    sample_rate: format.sample_rate,
-                    encoding: format.encoding,
-                    payload_type: *payload_type,
-                };
+                let look = Look::of(plan, format, *payload_type);
                 let (target, reconnect) = (Arc::clone(target), pool.settings.reconnect);
                 Link::Datagram(Box::new(DatagramLink::new(target, look, self.clock, reconnect)))
+            }
+            Way::Recorder(target, recording) => {
+                let (target, reconnect) = (Arc::clone(target), pool.settings.reconnect);
+                let look = Look::of(plan, format, recording.payload_type);
+                let format = RecordedFormat {
+                    payload_type: recording.payload_type,
+                    name: rtp_name(format.encoding),
+                    clock_rate: format.sample_rate,
+                };
+                let account = recording.account.clone();
+                let desk = RecordingDesk::new(plan, format, account, self.events.clone(), news);
+                let link = RecorderLink::new(target, desk, look, self.clock, reconnect);
+                Link::Recorder(Box::new(link))
             }
             Way::Wav(directory) => {
                 let (path, tracks, rate) = (file(directory, plan), plan.tracks, format.sample_rate);
@@ -382,6 +406,15 @@ impl Room {
             to: plan.to.clone(),
             attributes: plan.attributes.clone(),
         }
+    }
+}
+
+/// The name of an encoding in session descriptions, RFC 3551 §6.
+const fn rtp_name(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Pcmu => "PCMU",
+        Encoding::Pcma => "PCMA",
+        Encoding::L16 => "L16",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::settings::{AudioSocket, Rtp, WebSocket};
+use super::settings::{AudioSocket, Rtp, Siprec, WebSocket};
 use crate::dialect::SAMPLE_RATES_HZ;
 use crate::fragments;
 use crate::media::{Channels, Encoding};
@@ -16,6 +16,8 @@ pub enum Kind {
     AudioSocket(AudioSocket),
     /// A place that gets RTP.
     Rtp(Rtp),
+    /// A session recording server, RFC 7866.
+    Siprec(Siprec),
     /// One WAV file per stream, two tracks as two channels, and its manifest beside it.
     Wav {
         /// Where the files go; made when it is not there.
@@ -47,7 +49,7 @@ impl Kind {
             Kind::Wav { .. } | Kind::Flac { .. } => &[Channels::Stereo, Channels::Mono],
             Kind::AudioSocket(_) => &[Channels::Separate],
             Kind::Matroska { .. } | Kind::Store(_) => &[Channels::Separate, Channels::Mono],
-            Kind::Rtp(_) | Kind::Scope => &[Channels::Separate, Channels::Mono],
+            Kind::Rtp(_) | Kind::Siprec(_) | Kind::Scope => &[Channels::Separate, Channels::Mono],
         }
     }
 
@@ -56,6 +58,7 @@ impl Kind {
         match self {
             Kind::WebSocket(socket) => socket.dialect.encodings(),
             Kind::Rtp(_) => &[Encoding::L16, Encoding::Pcmu, Encoding::Pcma],
+            Kind::Siprec(_) => &[Encoding::Pcmu, Encoding::Pcma, Encoding::L16],
             Kind::AudioSocket(_)
             | Kind::Wav { .. }
             | Kind::Flac { .. }
@@ -69,7 +72,7 @@ impl Kind {
     pub const fn sample_rates(&self, encoding: Encoding) -> &'static [u32] {
         match self {
             Kind::WebSocket(socket) => socket.dialect.sample_rates(encoding),
-            Kind::Rtp(_) => match encoding {
+            Kind::Rtp(_) | Kind::Siprec(_) => match encoding {
                 Encoding::L16 => &SAMPLE_RATES_HZ,
                 // RFC 3551 §6 gives them a clock of 8000 Hz.
                 Encoding::Pcmu | Encoding::Pcma => &[8_000],
@@ -89,6 +92,7 @@ impl Kind {
             Kind::WebSocket(socket) => socket.dialect.speaks(),
             Kind::AudioSocket(_)
             | Kind::Rtp(_)
+            | Kind::Siprec(_)
             | Kind::Wav { .. }
             | Kind::Flac { .. }
             | Kind::Matroska { .. }
@@ -103,6 +107,7 @@ impl Kind {
             Kind::WebSocket(_) => "websocket",
             Kind::AudioSocket(_) => "audiosocket",
             Kind::Rtp(_) => "rtp",
+            Kind::Siprec(_) => "siprec",
             Kind::Wav { .. } => "wav",
             Kind::Flac { .. } => "flac",
             Kind::Matroska { .. } => "matroska",

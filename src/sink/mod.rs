@@ -35,7 +35,7 @@ pub use pool::PoolFigures;
 pub use scope::{Excerpt, Level, Scope, ScopeStream};
 pub use settings::{
     AudioSocket, Complete, Header, HeaderError, HostPort, HostPortError, Policy, QUEUE_MS_LIMIT,
-    Reconnect, Rtp, Secret, Settings, Url, UrlError, WebSocket,
+    Reconnect, Rtp, Secret, Settings, SipServer, SipServerError, Siprec, Url, UrlError, WebSocket,
 };
 pub use spool::{SpoolError, SpoolFigures, SpoolKey, SpoolReport, SpoolSettings};
 pub use target::{

@@ -14,6 +14,7 @@ use crate::dialect::DialectKind;
 use crate::dialect::audiosocket::Heard;
 use crate::fragments::StreamStore;
 use crate::id::SinkName;
+use crate::trunk::Account;
 
 /// One configured sink at run time.
 pub(super) struct Pool {
@@ -33,12 +34,19 @@ pub(super) enum Way {
     Socket(Arc<Target>, DialectKind),
     AudioSocket(Arc<Target>, Heard),
     Datagrams(Arc<Target>, u8),
+    Recorder(Arc<Target>, Recording),
     Wav(PathBuf),
     Flac(PathBuf),
     /// Where to, and how long a cluster is in milliseconds.
     Matroska(PathBuf, u32),
     Store(StreamStore),
     Scope,
+}
+
+/// How recording sessions are asked for.
+pub(super) struct Recording {
+    pub(super) payload_type: u8,
+    pub(super) account: Option<Account>,
 }
 
 /// Sums since the start, for metrics.
@@ -106,6 +114,7 @@ impl Way {
             )
             | Way::AudioSocket(..)
             | Way::Datagrams(..)
+            | Way::Recorder(..)
             | Way::Wav(_)
             | Way::Flac(_)
             | Way::Matroska(..)
@@ -120,6 +129,7 @@ impl Way {
             Way::Socket(_, dialect) => dialect.wants_silence(),
             Way::AudioSocket(..) => true,
             Way::Datagrams(..)
+            | Way::Recorder(..)
             | Way::Wav(_)
             | Way::Flac(_)
             | Way::Matroska(..)
@@ -135,6 +145,7 @@ impl Way {
             Way::Socket(..)
             | Way::AudioSocket(..)
             | Way::Datagrams(..)
+            | Way::Recorder(..)
             | Way::Wav(_)
             | Way::Flac(_)
             | Way::Matroska(..)
@@ -149,9 +160,10 @@ impl Way {
 
     fn target(&self) -> Option<&Target> {
         match self {
-            Way::Socket(target, _) | Way::AudioSocket(target, _) | Way::Datagrams(target, _) => {
-                Some(target)
-            }
+            Way::Socket(target, _)
+            | Way::AudioSocket(target, _)
+            | Way::Datagrams(target, _)
+            | Way::Recorder(target, _) => Some(target),
             Way::Wav(_) | Way::Flac(_) | Way::Matroska(..) | Way::Store(_) | Way::Scope => None,
         }
     }
@@ -172,6 +184,11 @@ impl Pool {
             Kind::Rtp(rtp) => {
                 let target = Target::datagrams(&rtp.address, reach, timeout, reconnect);
                 Way::Datagrams(Arc::new(target), rtp.payload_type)
+            }
+            Kind::Siprec(siprec) => {
+                let target = Target::recorders(&siprec.servers, reach, timeout, reconnect);
+                let (payload_type, account) = (siprec.payload_type, siprec.account.clone());
+                Way::Recorder(Arc::new(target), Recording { payload_type, account })
             }
             Kind::Wav { directory } => Way::Wav(directory.clone()),
             Kind::Flac { directory } => Way::Flac(directory.clone()),

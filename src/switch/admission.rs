@@ -29,10 +29,13 @@ impl Switch {
         let lives_here = dialog.is_some_and(|(call, leg)| {
             self.calls.get(&call).is_some_and(|call| self.leg_lives_on(call, leg, flow))
         });
+        let records = request
+            .to_tag()
+            .is_some_and(|tag| self.recordings.lives_on(request.call_id(), tag, flow));
         let arrival = Arrival {
             flow,
             bytes: request.bytes().len(),
-            is_expected: lives_here || self.transactions.expects(request, flow),
+            is_expected: lives_here || records || self.transactions.expects(request, flow),
             is_answered: *request.method() != Method::Ack,
             user_agent: request.header("User-Agent"),
             asks_for_nobody: self.asks_for_nobody(request),

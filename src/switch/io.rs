@@ -1,5 +1,7 @@
 //! What the switch is told, what it wants done, and what it counts.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 
 use super::guard::{GuardCounters, Load};
@@ -96,6 +98,13 @@ pub enum Output {
         /// The change.
         command: MediaCommand,
     },
+    /// Hold the server at this address to this name, as far as certificates go.
+    Name {
+        /// Where it is.
+        remote: SocketAddr,
+        /// Its name.
+        name: String,
+    },
     /// Change a sink.
     Sink(SinkCommand),
     /// Answer a command.
@@ -191,6 +200,8 @@ pub struct Holdings {
     pub channels: usize,
     /// Terminals of streams that have not given their account.
     pub streams: usize,
+    /// Sessions at recording servers.
+    pub recordings: usize,
     /// Look-ups that calls wait for.
     pub lookups: usize,
     /// Deadlines of calls.

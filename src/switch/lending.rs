@@ -135,6 +135,10 @@ impl Switch {
                     self.guard.counters.media_addresses += 1;
                     continue;
                 }
+                Effect::AgentChanged { terminal, agent } => {
+                    self.new_agents.push_back((terminal, agent));
+                    continue;
+                }
                 Effect::Send { flow, bytes } => Output::Send { flow, bytes },
                 Effect::Media(command) => Output::Media { call, command },
                 Effect::Sink(command) => Output::Sink(command),

@@ -18,6 +18,7 @@ mod lookups;
 mod names;
 mod pings;
 mod preview;
+mod recordings;
 mod requests;
 mod routing;
 mod settings;
@@ -41,13 +42,14 @@ use crate::acd::Acd;
 use crate::call::{Call, Effect, Owners, SinkEvent, SinkPool, Tokens};
 use crate::command::Origin;
 use crate::event::Cause;
-use crate::id::{CallId, UserName};
+use crate::id::{CallId, TerminalId, UserName};
 use crate::locate::{Failures, Reach};
 use crate::media::{MediaEvent, PortPool};
 use crate::registrar::{Binding, BindingId, Change, Registrar, Stored};
 use crate::sip::digest::{Digest, Secret};
 use crate::sip::transaction::{ClientKey, TransactionOutput, Transactions};
 use crate::sip::{Flow, Message, Response, Transport, parse_datagram};
+use crate::siprec::Recordings;
 use crate::time::{Instant, Timers};
 use crate::trunk::{Channels, Trunks};
 use ended_calls::EndedCalls;
@@ -82,6 +84,10 @@ pub struct Switch {
     owners: Owners,
     ports: PortPool,
     sinks: SinkPool,
+    /// Sessions at recording servers, one for each terminal that has one.
+    recordings: Recordings,
+    /// Whom the customers of terminals talk with since the last input: a few for each call.
+    new_agents: VecDeque<(TerminalId, String)>,
     tokens: Tokens,
     timers: Timers<CallId>,
     /// The ways that places can be spoken to.
@@ -118,6 +124,8 @@ impl Switch {
             owners: Owners::default(),
             ports: PortPool::new(settings.ports.clone()).shuffled(|limit| tokens.below(limit)),
             sinks: SinkPool::new(&settings.call.streaming.sinks),
+            recordings: Recordings::default(),
+            new_agents: VecDeque::new(),
             tokens,
             timers: Timers::new(),
             reach: Reach::new(
@@ -158,10 +166,16 @@ impl Switch {
                 self.handle_command(call, command, ticket, now)
             }
             Input::Media(event) => self.handle_media(event, now),
+            Input::Sink(SinkEvent::Recording { terminal, ask }) => {
+                self.handle_recording_ask(terminal, ask, now);
+            }
             Input::Sink(SinkEvent::Delivery(delivery)) => {
                 self.outputs.push_back(Output::Delivery(delivery));
             }
             Input::Sink(event) => {
+                if let SinkEvent::Finished { terminal, .. } = &event {
+                    self.handle_recording_finished(*terminal, now);
+                }
                 if let Some(call) = self.owners.terminal(event.terminal()) {
                     self.with_call(call, now, |call, cx| call.handle_sink(cx, event));
                 }
@@ -173,6 +187,8 @@ impl Switch {
             }
             Input::HangUpAll => self.hang_up_all(now),
         }
+        self.settle(now);
+        self.run_recordings(now);
         self.settle(now);
         self.run_errands(now);
         self.drain_registrar(now);
@@ -192,6 +208,8 @@ impl Switch {
             self.with_call(call, now, |call, cx| call.handle_timeout(cx));
             self.settle(now);
         }
+        self.run_recordings(now);
+        self.settle(now);
         self.trunks.handle_timeout(now);
         self.run_errands(now);
     }
@@ -213,6 +231,7 @@ impl Switch {
             self.registrar.poll_timeout(),
             self.acd.poll_timeout(),
             self.trunks.poll_timeout(),
+            self.recordings.poll_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -280,6 +299,7 @@ impl Switch {
             ports: self.ports.in_use().max(ports),
             channels: self.channels.held(),
             streams: self.sinks.live().max(streams),
+            recordings: self.recordings.len(),
             lookups: lookups + self.names.len(),
             timers: self.timers.len(),
         }
@@ -289,9 +309,14 @@ impl Switch {
         Finder { settings: &self.settings, registrar: &self.registrar, trunks: &self.trunks, now }
     }
 
+    /// Milliseconds since 1970.
+    fn unix_ms(&self, now: Instant) -> u64 {
+        self.unix_origin_ms.saturating_add(now.as_nanos() / 1_000_000)
+    }
+
     /// The time on the wall, for the hours of the dial plan.
     fn wall_time(&self, now: Instant) -> jiff::Timestamp {
-        let millis = self.unix_origin_ms.saturating_add(now.as_nanos() / 1_000_000);
+        let millis = self.unix_ms(now);
         let millis = i64::try_from(millis).unwrap_or(i64::MAX);
         jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)
     }
@@ -309,6 +334,8 @@ impl Switch {
                     Some((key, response, _)) if self.handle_pong(key, response.status()) => {}
                     Some((key, response, _))
                         if self.handle_errand_response(key, &response, now) => {}
+                    Some((key, response, flow))
+                        if self.handle_recording_response(key, &response, flow, now) => {}
                     Some((key, response, flow)) => {
                         if let Some((call, leg)) = self.owners.client(key) {
                             self.with_call(call, now, |call, cx| {
@@ -403,7 +430,10 @@ impl Switch {
     }
 
     fn handle_client_failure(&mut self, key: ClientKey, timed_out: bool, now: Instant) {
-        if self.handle_missed_ping(key) || self.handle_errand_failure(key, timed_out, now) {
+        if self.handle_missed_ping(key)
+            || self.handle_errand_failure(key, timed_out, now)
+            || self.handle_recording_failure(key, timed_out, now)
+        {
             return;
         }
         if let Some((call, leg)) = self.owners.client(key) {

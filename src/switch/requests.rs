@@ -58,6 +58,7 @@ impl Switch {
         match request.to_tag() {
             Some(to_tag) => match self.owners.dialog(request.call_id(), to_tag) {
                 Some((call, leg)) => self.handle_in_dialog(call, leg, key, request, flow, now),
+                None if self.handle_recording_request(key, &request, &flow, now) => {}
                 None => self.turn_away(key, &request, flow, 481, now),
             },
             None => self.handle_outside_dialog(key, request, flow, now),
@@ -108,7 +109,9 @@ impl Switch {
     fn handle_ack(&mut self, request: &Request, flow: &Flow, now: Instant) {
         let owner =
             request.to_tag().and_then(|to_tag| self.owners.dialog(request.call_id(), to_tag));
-        let Some((call, leg)) = owner else { return };
+        let Some((call, leg)) = owner else {
+            return self.handle_recording_ack(request, flow, now);
+        };
         if !self.is_of_peer(call, leg, flow, now) {
             self.counters.foreign_requests += 1;
             return;

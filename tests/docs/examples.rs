@@ -233,7 +233,9 @@ fn configuration(text: &str) -> Checked {
     std::fs::write(directory.path().join("secrets/1000"), "Zq8-vn3-Kd5-pw2\n").expect("written");
     let secret = |name: &str| (name.to_owned(), "Zq8vn3Kd5pw2Zq8vn3Kd5pw2".to_owned());
     let spool_key = ("SPOOL_KEY".to_owned(), "5e".repeat(32));
-    let environment = vec![secret("SIDESTREAM_API_SECRET"), secret("ASR_TOKEN"), spool_key];
+    let mut environment: Vec<_> =
+        ["SIDESTREAM_API_SECRET", "ASR_TOKEN", "SRS_PASSWORD"].map(secret).into();
+    environment.push(spool_key);
     let mut text = text.to_owned();
     if !text.contains("[[http.tokens]]") {
         text += "\n[[http.tokens]]\nid = \"test\"\nsecret = \"${env:SIDESTREAM_API_SECRET}\"\n";

@@ -132,6 +132,7 @@ impl Sinks {
                     open.assembler.handle_control(control, at);
                 }
             }
+            SinkCommand::Recording { .. } => {}
             SinkCommand::Close { terminal, at, cause } => self.close(terminal, at, cause),
         }
     }

@@ -418,6 +418,7 @@ impl Wire {
                 Output::Figures(_)
                 | Output::Registration(_)
                 | Output::Delivery(_)
+                | Output::Name { .. }
                 | Output::Dialog { .. } => {}
             }
         }

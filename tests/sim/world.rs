@@ -447,6 +447,7 @@ impl World {
             Output::Figures(Figures::Terminal { .. } | Figures::Trunk { .. })
             | Output::Registration(_)
             | Output::Delivery(_)
+            | Output::Name { .. }
             | Output::Dialog { .. } => {}
             // There is no DNS in this world.
             Output::Locate { lookup, .. } => {

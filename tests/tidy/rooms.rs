@@ -59,13 +59,16 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("call", "id time command event sip sdp media codec locate trunk"),
     pure("flow", "id time command event"),
     pure("control", "id time command event sip acd"),
+    pure("siprec", "id time sip sdp trunk call"),
     Room { name: "switch", pure: true, imports: Imports::Pure, to_come: false },
     shell("net", Imports::Pure),
     shell("store", Imports::Rooms("id time sip registrar net")),
     shell("fragments", Imports::Rooms("id matroska net")),
     shell(
         "sink",
-        Imports::Rooms("id time event codec media dialect matroska trunk call net fragments"),
+        Imports::Rooms(
+            "id time command event sip codec media dialect matroska trunk call net fragments",
+        ),
     ),
     shell("notary", Imports::Rooms("id event dialect control")),
     shell("records", Imports::Rooms("id event control")),

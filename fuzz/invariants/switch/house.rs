@@ -187,6 +187,7 @@ impl House {
                 Output::Reply { .. } | Output::Figures(_) | Output::Delivery(_) => {}
                 Output::Registration(_) | Output::Dialog { .. } => {}
                 Output::Locate { lookup, .. } => self.locate(lookup),
+                Output::Name { .. } => {}
             }
         }
         assert_eq!(self.switch.counters().bugs, 0, "a call was ended by an error");
@@ -246,7 +247,9 @@ impl House {
                 let finished = SinkEvent::Finished { terminal, cause, manifest: None };
                 self.switch.handle_input(Input::Sink(finished), self.now);
             }
-            SinkCommand::Close { .. } | SinkCommand::Control { .. } => {}
+            SinkCommand::Close { .. }
+            | SinkCommand::Control { .. }
+            | SinkCommand::Recording { .. } => {}
         }
     }
 }

@@ -231,6 +231,7 @@ impl Call {
         self.bridge_media(cx);
         self.retell_streams(cx, before);
         self.tell(cx, Kind::TransferCompleted { leg: target }, Cause::Request, origin);
+        self.tell_recorders_of_agent(cx);
         self.report(cx, 200);
         for leg in leaving {
             self.timers.set(Timer::Farewell(leg), cx.now + FAREWELL);

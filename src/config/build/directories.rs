@@ -33,9 +33,11 @@ impl Builder {
                 Kind::Wav { directory } | Kind::Flac { directory } => (directory, false),
                 Kind::Matroska { directory, .. } => (directory, false),
                 Kind::Store(store) => (&store.directory, true),
-                Kind::WebSocket(_) | Kind::AudioSocket(_) | Kind::Rtp(_) | Kind::Scope => {
-                    return None;
-                }
+                Kind::WebSocket(_)
+                | Kind::AudioSocket(_)
+                | Kind::Rtp(_)
+                | Kind::Siprec(_)
+                | Kind::Scope => return None,
             };
             let place = Place::at("sinks").index(index).key("directory");
             Some(claim(place, format!("the sink `{}`", sink.name), directory, owns_below))

@@ -9,6 +9,7 @@ mod guard;
 mod http;
 mod notary;
 mod reaching;
+mod recorders;
 mod records;
 mod signalling;
 mod sinks;

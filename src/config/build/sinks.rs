@@ -150,7 +150,7 @@ impl Builder {
         let Some(kind) = sink.kind else {
             self.wrong(
                 place.key("kind"),
-                "a sink is of kind \"websocket\", \"audiosocket\", \"rtp\", \"wav\", \"flac\", \"matroska\", \"store\" or \"scope\"",
+                "a sink is of kind \"websocket\", \"audiosocket\", \"rtp\", \"siprec\", \"wav\", \"flac\", \"matroska\", \"store\" or \"scope\"",
             );
             return None;
         };
@@ -161,6 +161,7 @@ impl Builder {
                 self.audiosocket(place, sink, destinations).map(Kind::AudioSocket)
             }
             SinkKind::Rtp => self.rtp(place, sink, destinations).map(Kind::Rtp),
+            SinkKind::Siprec => self.siprec(place, sink, destinations).map(Kind::Siprec),
             SinkKind::Wav => Some(Kind::Wav { directory: self.directory(place, sink)? }),
             SinkKind::Flac => Some(Kind::Flac { directory: self.directory(place, sink)? }),
             SinkKind::Matroska => {
@@ -177,6 +178,7 @@ impl Builder {
         let is_websocket = kind == SinkKind::Websocket;
         let is_audiosocket = kind == SinkKind::Audiosocket;
         let is_rtp = kind == SinkKind::Rtp;
+        let is_siprec = kind == SinkKind::Siprec;
         let (is_matroska, is_store) = (kind == SinkKind::Matroska, kind == SinkKind::Store);
         for (key, is_given, is_known) in [
             ("url", sink.url.is_some(), is_websocket),
@@ -190,10 +192,11 @@ impl Builder {
             ("extra_ca", sink.extra_ca.is_some(), is_websocket),
             ("client_certificate", sink.client_certificate.is_some(), is_websocket),
             ("client_key", sink.client_key.is_some(), is_websocket),
-            ("address", sink.address.is_some(), is_audiosocket || is_rtp),
-            ("addresses", !sink.addresses.is_empty(), is_audiosocket),
+            ("address", sink.address.is_some(), is_audiosocket || is_rtp || is_siprec),
+            ("addresses", !sink.addresses.is_empty(), is_audiosocket || is_siprec),
+            ("account", sink.account.is_some(), is_siprec),
             ("track", sink.track.is_some(), is_audiosocket),
-            ("payload_type", sink.payload_type.is_some(), is_rtp),
+            ("payload_type", sink.payload_type.is_some(), is_rtp || is_siprec),
             (
                 "directory",
                 sink.directory.is_some(),
@@ -364,30 +367,18 @@ impl Builder {
     }
 
     fn rtp(&mut self, place: &Place, sink: &Sink, destinations: &Destinations) -> Option<Rtp> {
-        // RFC 3551 §6: 0 is PCMU and 8 is PCMA, at 8000 Hz; 96 to 127 are what both ends agree on.
-        let fixed = match sink.encoding {
-            Some(Encoding::Pcmu) => Some(0),
-            Some(Encoding::Pcma) => Some(8),
-            Some(Encoding::L16) | None => None,
-        };
-        let payload_type = sink.payload_type.or(fixed).unwrap_or(96);
-        if Some(payload_type) != fixed && !(96..=127).contains(&payload_type) {
-            self.wrong(
-                place.key("payload_type"),
-                "a payload type is 96 to 127, or 0 for \"pcmu\" and 8 for \"pcma\"",
-            );
-        }
+        let payload_type = self.payload_type(place, sink, None);
         let Some(text) = &sink.address else {
             let flaw = Flaw::at(place.key("address"), "an rtp sink needs an address");
             self.note(flaw.with_help("address = \"recorder.example:5004\""));
             return None;
         };
         let address = self.host_port(place.key("address"), text, destinations, Carrier::Udp)?;
-        Some(Rtp { address, payload_type: u8::try_from(payload_type).unwrap_or(96) })
+        Some(Rtp { address, payload_type })
     }
 
     /// The texts under one key or under its plural.
-    fn one_or_many(
+    pub(super) fn one_or_many(
         &mut self,
         place: &Place,
         [one, many]: [&str; 2],

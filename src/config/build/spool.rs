@@ -34,6 +34,7 @@ impl Builder {
             Some(
                 Kind::AudioSocket(_)
                 | Kind::Rtp(_)
+                | Kind::Siprec(_)
                 | Kind::Wav { .. }
                 | Kind::Flac { .. }
                 | Kind::Matroska { .. }

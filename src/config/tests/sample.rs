@@ -62,6 +62,7 @@ fn the_sample_shows_every_key() {
                             | "basic"
                             | "address"
                             | "addresses"
+                            | "account"
                             | "track"
                             | "payload_type"
                     ) | (Some("routes"), "targets")
@@ -111,10 +112,11 @@ fn everything_that_the_sample_shows_is_accepted() {
         ("SPOOL_KEY", "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e"),
         ("ACME_PASSWORD", "s3cret-of-acme-31"),
         ("ACME_LOGIN", "s3cret-for-acme-32"),
+        ("SRS_PASSWORD", "s3cret-of-srs-33"),
         ("PHONE", "correct-horse-battery"),
     ];
     let config = read(&text, &secrets).unwrap_or_else(|error| panic!("{}", report(&error)));
-    assert_eq!(config.sinks.len(), 8);
+    assert_eq!(config.sinks.len(), 9);
     assert!(
         matches!(&config.sinks[0].kind, Kind::WebSocket(socket) if socket.urls[0].is_secure() && socket.credentials.authorization.is_some())
     );

@@ -77,6 +77,11 @@ impl Connections {
         }
     }
 
+    /// Holds whoever is at this address to this name.
+    pub(in crate::net) fn learn(&self, remote: SocketAddr, name: &str) {
+        self.shell.names.learn(remote, name);
+    }
+
     /// Sends on the flow's connection, or on one that is dialled (once per route) when the flow names none.
     pub(in crate::net) fn send(&mut self, flow: Flow, bytes: Bytes) -> Result<(), Unsent> {
         let id = match flow.connection {

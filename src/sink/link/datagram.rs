@@ -3,44 +3,37 @@
 //! Nobody tells whether anybody listens. What can fail is the name, the rules for destinations, and our own network: that is sought
 //! again like a lost connection.
 
+use backon::ExponentialBackoff;
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, UNIX_EPOCH};
-
-use backon::ExponentialBackoff;
-use bytes::Bytes;
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use rand::RngExt as _;
 use tokio::net::UdpSocket;
-use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
+use tokio::time::{Interval, Sleep, sleep};
 
+use super::sources::{Look, Sources, report_times};
 use super::{Happening, delays};
-use crate::dialect::rtp::{Origin, Packetizer};
 use crate::event::Cause;
-use crate::id::{StreamId, Track, Tracks};
-use crate::media::{Encoding, Item};
+use crate::id::Track;
+use crate::media::Item;
 use crate::net::Clock;
 use crate::sink::outbox::{Entry, Outbox};
 use crate::sink::settings::Reconnect;
 use crate::sink::target::{ConnectError, Target};
-use crate::time::{Instant, MediaTime};
 
 /// RTP and RTCP of two tracks.
 const PORTS: u16 = 4;
 
-/// RFC 3550 §6.2: the least time between reports of a small session.
-const REPORT_EVERY: Duration = Duration::from_secs(5);
-
 /// Packets in a row that the network did not take: a second of both tracks.
-const FAILURES_LIMIT: u32 = 100;
+pub(super) const FAILURES_LIMIT: u32 = 100;
 
 /// Packets of one turn, so that a long queue holds up nobody who shares the thread.
-const BATCH: usize = 50;
+pub(super) const BATCH: usize = 50;
 
 enum State {
     Locating(BoxFuture<'static, Result<Way, ConnectError>>),
@@ -56,22 +49,10 @@ struct Way {
     to: SocketAddr,
 }
 
-/// How a stream looks as RTP.
-pub(in crate::sink) struct Look {
-    pub(in crate::sink) stream: StreamId,
-    pub(in crate::sink) tracks: Tracks,
-    pub(in crate::sink) start: Instant,
-    pub(in crate::sink) sample_rate: u32,
-    pub(in crate::sink) encoding: Encoding,
-    pub(in crate::sink) payload_type: u8,
-}
-
 /// See the module.
 pub(in crate::sink) struct DatagramLink {
     target: Arc<Target>,
-    look: Look,
-    sources: [Packetizer; 2],
-    clock: Clock,
+    sources: Sources,
     reconnect: Reconnect,
     delays: ExponentialBackoff,
     state: State,
@@ -91,27 +72,13 @@ impl DatagramLink {
         clock: Clock,
         reconnect: Reconnect,
     ) -> Self {
-        let mut chance = rand::rng();
-        let mut source = || {
-            let origin = Origin {
-                ssrc: chance.random(),
-                sequence: chance.random(),
-                timestamp: chance.random(),
-            };
-            Packetizer::new(origin, look.payload_type, look.encoding)
-        };
-        let mut reports = interval(REPORT_EVERY);
-        reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        reports.reset();
         DatagramLink {
-            sources: [source(), source()],
+            sources: Sources::new(look, clock),
             state: State::Locating(locate(&target)),
             target,
-            look,
-            clock,
             reconnect,
             delays: delays(reconnect),
-            reports,
+            reports: report_times(),
             unsent: None,
             rest: Vec::new().into_iter(),
             failures: 0,
@@ -171,7 +138,7 @@ impl DatagramLink {
 
     fn poll_up(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<Happening> {
         while self.reports.poll_tick(cx).is_ready() {
-            self.report();
+            self.send_reports(self.sources.reports());
         }
         let mut sent = 0;
         while sent < BATCH {
@@ -214,36 +181,18 @@ impl DatagramLink {
             let Entry::Item(Item::Frame(frame)) = entry else { continue };
             let State::Up(way) = &self.state else { return None };
             let to = way.port(frame.track, 0);
-            let source = self.sources.get_mut(frame.track.index())?;
-            let packets: Vec<_> =
-                source.packets(&frame).into_iter().map(|packet| (to, packet)).collect();
+            let packets = self.sources.packets(&frame).into_iter();
+            let packets: Vec<_> = packets.map(|packet| (to, packet)).collect();
             self.rest = packets.into_iter();
         }
     }
 
-    /// Tells each listener how the stream's clock stands beside the wall's. A report that the socket does not take is a report less.
-    fn report(&self) {
-        let (since_1970, position) = self.moment();
-        self.send_reports(|source, cname| source.report(since_1970, position, cname));
-    }
-
-    fn send_reports(&self, write: impl Fn(&Packetizer, &str) -> Option<Bytes>) {
+    /// A report that the socket does not take is a report less.
+    fn send_reports(&self, reports: Vec<(Track, Bytes)>) {
         let State::Up(way) = &self.state else { return };
-        // All tracks of a stream have one name, so that they belong together: RFC 3550 §6.5.1.
-        let cname = format!("{}@sidestream", self.look.stream);
-        for track in self.look.tracks.iter() {
-            let source = self.sources.get(track.index());
-            if let Some(report) = source.and_then(|source| write(source, &cname)) {
-                let _ = way.rtcp.try_send_to(&report, way.port(track, 1));
-            }
+        for (track, report) in reports {
+            let _ = way.rtcp.try_send_to(&report, way.port(track, 1));
         }
-    }
-
-    fn moment(&self) -> (Duration, u64) {
-        let now = self.clock.now();
-        let since_1970 = self.clock.unix(now).duration_since(UNIX_EPOCH).unwrap_or_default();
-        let position = MediaTime::between(self.look.start, now).as_samples(self.look.sample_rate);
-        (since_1970, position)
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -260,8 +209,7 @@ impl DatagramLink {
             // What cannot be written in time is a goodbye less.
             let _ = way.rtcp.writable().await;
         }
-        let (since_1970, position) = self.moment();
-        self.send_reports(|source, cname| source.goodbye(since_1970, position, cname));
+        self.send_reports(self.sources.goodbyes());
         self.state = State::Over;
     }
 }
@@ -284,7 +232,7 @@ fn locate(target: &Arc<Target>) -> BoxFuture<'static, Result<Way, ConnectError>>
     locating.boxed()
 }
 
-async fn bind(to: SocketAddr) -> io::Result<UdpSocket> {
+pub(super) async fn bind(to: SocketAddr) -> io::Result<UdpSocket> {
     match to {
         SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await,
         SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).await,

@@ -7,13 +7,19 @@ mod connection;
 mod datagram;
 mod file;
 mod memory;
+mod recorder;
+mod recording_session;
 mod socket;
+mod sources;
 
 pub(super) use connection::{Connection, WRITE_BUFFER_BYTES};
-pub(super) use datagram::{DatagramLink, Look};
+pub(super) use datagram::DatagramLink;
 pub(super) use file::FileLink;
 pub(super) use memory::MemoryLink;
+pub(super) use recorder::RecorderLink;
+pub(super) use recording_session::{RecordingDesk, RecordingSession};
 pub(super) use socket::SocketLink;
+pub(super) use sources::Look;
 
 use std::time::Duration;
 
@@ -31,6 +37,8 @@ pub(super) enum Link {
     Socket(Box<SocketLink>),
     /// RTP.
     Datagram(Box<DatagramLink>),
+    /// RTP to a session recording server.
+    Recorder(Box<RecorderLink>),
     /// A WAV file.
     File(Box<FileLink>),
     /// The scope.
@@ -64,6 +72,7 @@ impl Link {
         match self {
             Link::Socket(socket) => socket.progress(outbox, now).await,
             Link::Datagram(datagram) => datagram.progress(outbox).await,
+            Link::Recorder(recorder) => recorder.progress(outbox).await,
             Link::File(file) => file.progress(outbox).await,
             Link::Memory(memory) => memory.progress(outbox).await,
         }
@@ -74,6 +83,7 @@ impl Link {
         match self {
             Link::Socket(socket) => socket.is_idle(),
             Link::Datagram(datagram) => datagram.is_idle(),
+            Link::Recorder(recorder) => recorder.is_idle(),
             Link::File(file) => file.is_idle(),
             Link::Memory(_) => true,
         }
@@ -83,7 +93,7 @@ impl Link {
     pub(super) fn hurry(&mut self) {
         match self {
             Link::File(file) => file.hurry(),
-            Link::Socket(_) | Link::Datagram(_) | Link::Memory(_) => {}
+            Link::Socket(_) | Link::Datagram(_) | Link::Recorder(_) | Link::Memory(_) => {}
         }
     }
 
@@ -92,6 +102,7 @@ impl Link {
         match self {
             Link::Socket(socket) => return socket.farewell(cause, manifest).await,
             Link::Datagram(datagram) => datagram.farewell().await,
+            Link::Recorder(recorder) => recorder.farewell().await,
             Link::File(file) => file.farewell(cause, manifest).await,
             Link::Memory(memory) => memory.farewell(),
         }
@@ -102,7 +113,7 @@ impl Link {
     pub(super) fn is_up(&self) -> bool {
         match self {
             Link::Socket(socket) => socket.is_up(),
-            Link::Datagram(_) | Link::File(_) | Link::Memory(_) => true,
+            Link::Datagram(_) | Link::Recorder(_) | Link::File(_) | Link::Memory(_) => true,
         }
     }
 
@@ -110,7 +121,7 @@ impl Link {
     pub(super) fn tell_heard(&mut self, name: &str) {
         match self {
             Link::Socket(socket) => socket.tell_heard(name),
-            Link::Datagram(_) | Link::File(_) | Link::Memory(_) => {}
+            Link::Datagram(_) | Link::Recorder(_) | Link::File(_) | Link::Memory(_) => {}
         }
     }
 
@@ -118,7 +129,7 @@ impl Link {
     pub(super) fn refuse(&mut self, reason: &str) {
         match self {
             Link::Socket(socket) => socket.refuse(reason),
-            Link::Datagram(_) | Link::File(_) | Link::Memory(_) => {}
+            Link::Datagram(_) | Link::Recorder(_) | Link::File(_) | Link::Memory(_) => {}
         }
     }
 }

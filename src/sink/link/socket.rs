@@ -32,7 +32,7 @@ use crate::sink::target::{ConnectError, Opening, Target};
 use crate::time::Instant;
 
 /// A connection that lasted this long was a real one: the next loss begins its back-off anew.
-const STEADY: Duration = Duration::from_secs(1);
+pub(super) const STEADY: Duration = Duration::from_secs(1);
 
 /// How long a sink that said goodbye is kept before the stream ends by itself. The call closes it sooner.
 const RETIREMENT: Duration = Duration::from_secs(2);

@@ -238,10 +238,15 @@ impl Live {
         }
     }
 
+    /// Gives up the frames of a track that wait: the sink does not want them.
+    pub(in crate::sink) fn give_up(&mut self, track: Track) {
+        while self.give_up_oldest(track) {}
+    }
+
     /// Gives up everything that waits: the sink will not come back in time.
     pub(in crate::sink) fn give_up_all(&mut self) {
         for track in Track::ALL {
-            while self.give_up_oldest(track) {}
+            self.give_up(track);
         }
         self.waiting.clear();
         self.waiting_notes = 0;

@@ -84,6 +84,14 @@ impl Outbox {
         }
     }
 
+    /// Gives up the frames of a track that wait: the sink does not want them.
+    pub(super) fn give_up(&mut self, track: Track) {
+        match self {
+            Outbox::Live(live) => live.give_up(track),
+            Outbox::Complete(_) => {}
+        }
+    }
+
     /// Gives up what waits: the sink will not come back. What a spool has taken in stays in the account; what becomes of it is told
     /// apart.
     pub(super) fn give_up_all(&mut self) {

@@ -2,9 +2,11 @@
 
 mod address;
 mod header;
+mod server;
 
 pub use address::{HostPort, HostPortError, Url, UrlError};
 pub use header::{Header, HeaderError, Secret};
+pub use server::{SipServer, SipServerError, Siprec};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -120,7 +122,7 @@ impl Settings {
     pub fn effective_format(&self) -> Format {
         match &self.kind {
             Kind::WebSocket(socket) => socket.dialect.format(self.format),
-            Kind::Rtp(_) => Format {
+            Kind::Rtp(_) | Kind::Siprec(_) => Format {
                 channels: known(self.format.channels, self.kind.channels()),
                 ..self.format
             },

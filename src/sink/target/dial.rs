@@ -31,6 +31,10 @@ pub(in crate::sink) enum ConnectError {
     Handshake(Box<tungstenite::Error>),
     #[error("{} did not end within {} ms", .0.as_str(), .1.as_millis())]
     Late(Stage, Duration),
+    #[error("{0}")]
+    Recorder(String),
+    #[error("{0}")]
+    RecorderLate(String),
     #[error("every address failed too often and is left alone for a while")]
     Resting,
 }
@@ -73,7 +77,7 @@ pub enum Failure {
     Tls,
     /// TLS did not end in time.
     TlsLate,
-    /// Another answer than 101; a redirect, for instance.
+    /// Another answer than 101, or of a recording server than 2xx; a redirect, for instance.
     Status,
     /// What came is no WebSocket handshake.
     Handshake,
@@ -124,7 +128,8 @@ impl ConnectError {
             ConnectError::Destination(_) => Failure::Destination,
             ConnectError::Tcp(_) => Failure::Tcp,
             ConnectError::Tls(_) => Failure::Tls,
-            ConnectError::Status(_) => Failure::Status,
+            ConnectError::Status(_) | ConnectError::Recorder(_) => Failure::Status,
+            ConnectError::RecorderLate(_) => Failure::HandshakeLate,
             ConnectError::Handshake(_) => Failure::Handshake,
             ConnectError::Late(Stage::Name, _) => Failure::NameLate,
             ConnectError::Late(Stage::Tcp, _) => Failure::TcpLate,
@@ -199,6 +204,12 @@ impl Dialer {
             (true, Some(refusal)) => Err(refusal.into()),
             (_, _) => Ok(allowed),
         }
+    }
+
+    /// Judges a place that whoever is at `host` names.
+    pub(super) fn judge_named(&self, host: &str, place: SocketAddr) -> Result<(), Refusal> {
+        let name = host.parse::<IpAddr>().is_err().then_some(host);
+        self.destinations.judge(name, place, Carrier::Udp)
     }
 
     /// Judges one more port of a place that was found.

@@ -28,10 +28,11 @@ use tokio_tungstenite::{MaybeTlsStream, client_async_with_config, tungstenite};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
-use super::link::{Connection, WRITE_BUFFER_BYTES};
-use super::settings::{HostPort, Reconnect, WebSocket};
+use super::link::{Connection, RecordingDesk, RecordingSession, WRITE_BUFFER_BYTES};
+use super::settings::{HostPort, Reconnect, SipServer, WebSocket};
 use crate::net::tls::{Current, Renewal, TlsFileError, TlsSettings};
 use crate::net::{Clock, Counters, HostNames};
+use crate::sip::Transport;
 use breaker::{Admission, Breaker, Turns};
 pub use breaker::{Mercy, PlaceState};
 use credentials::Once;
@@ -51,6 +52,9 @@ const PEER_SILENCE: Duration = Duration::from_secs(20);
 
 /// A sink sends short JSON; more than this is not its business.
 const SINK_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// So many addresses of one recording server are tried.
+const MOST_ADDRESSES: usize = 4;
 
 /// Why a sink cannot be used at all.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +120,7 @@ enum Speech {
     WebSocket { request: Request, is_secure: bool },
     AudioSocket,
     Datagrams,
+    Recording(SipServer),
 }
 
 /// The certificates, looked at again and again for as long as this lives.
@@ -171,6 +176,18 @@ impl Target {
         Target::new(vec![place], reach, timeout_ms, reconnect)
     }
 
+    /// Session recording servers.
+    pub(super) fn recorders(
+        servers: &[SipServer],
+        reach: &Reach,
+        timeout_ms: u32,
+        reconnect: Reconnect,
+    ) -> Target {
+        let place =
+            |server: &SipServer| Place::new(server.at().clone(), Speech::Recording(server.clone()));
+        Target::new(servers.iter().map(place).collect(), reach, timeout_ms, reconnect)
+    }
+
     fn new(places: Vec<Place>, reach: &Reach, timeout_ms: u32, reconnect: Reconnect) -> Target {
         Target {
             places,
@@ -219,6 +236,70 @@ impl Target {
             }
         }
         Err(self.failed(failure))
+    }
+
+    /// One attempt: the first server that takes a session. A 3xx is an answer other than 2xx, and so a failure.
+    pub(super) async fn record(
+        self: Arc<Self>,
+        desk: RecordingDesk,
+    ) -> Result<RecordingSession, ConnectError> {
+        let mut failure = None;
+        for place in &self.places {
+            let Speech::Recording(server) = &place.speech else { continue };
+            let Some(attempt) = self.attempt(place).await else { continue };
+            match self.begin(server, &desk).await {
+                Ok(session) => {
+                    attempt.handle_success();
+                    return Ok(session);
+                }
+                Err(error) => failure = Some(self.judged(attempt, error)),
+            }
+        }
+        Err(self.failed(failure))
+    }
+
+    async fn begin(
+        &self,
+        server: &SipServer,
+        desk: &RecordingDesk,
+    ) -> Result<RecordingSession, ConnectError> {
+        let carrier = match server.transport() {
+            Transport::Udp => Carrier::Udp,
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => Carrier::Tcp,
+        };
+        let HostPort { host, port } = server.at();
+        let deadline = Deadline::within(self.timeout);
+        let found = deadline.bound(Stage::Name, self.dialer.locate(host, *port, carrier)).await?;
+        // Where a name leads to several addresses, each is a server that may take the session.
+        let mut failure = None;
+        for remote in found.into_iter().take(MOST_ADDRESSES) {
+            match desk.begin(server, remote, self.timeout).await {
+                Ok(session) => match self.judge_recorders(host, &session) {
+                    Ok(()) => return Ok(session),
+                    Err(refusal) => {
+                        desk.end().await;
+                        failure = Some(refusal.into());
+                    }
+                },
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.unwrap_or_else(|| Refusal::NotListed(host.clone()).into()))
+    }
+
+    /// Whether the audio of a session may go where its server says: to its own name's addresses, and to whatever else is allowed.
+    fn judge_recorders(&self, host: &str, session: &RecordingSession) -> Result<(), Refusal> {
+        let mut places = session.places();
+        places.try_for_each(|place| match place.ip() == session.remote().ip() {
+            // Where the server itself is was judged; its ports are its own business, but for ours.
+            true => self.dialer.judge(place.ip(), place.port(), Carrier::Udp),
+            false => self.dialer.judge_named(host, place),
+        })
+    }
+
+    /// The same, of places that the server has changed to since.
+    pub(super) fn judge_session(&self, session: &RecordingSession) -> Result<(), Refusal> {
+        self.judge_recorders(session.host(), session)
     }
 
     /// The right to try `place`, as soon as it is its turn; `None` while it is left alone.
@@ -276,7 +357,9 @@ impl Target {
         prepare(&stream).map_err(ConnectError::Tcp)?;
         let (request, is_secure) = match &place.speech {
             Speech::WebSocket { request, is_secure } => (request, *is_secure),
-            Speech::AudioSocket | Speech::Datagrams => return Ok(Connection::audio_socket(stream)),
+            Speech::AudioSocket | Speech::Datagrams | Speech::Recording(_) => {
+                return Ok(Connection::audio_socket(stream));
+            }
         };
         let stream = match self.trust.as_ref().filter(|_| is_secure) {
             Some(trust) => MaybeTlsStream::Rustls(

@@ -134,6 +134,7 @@ impl Bench {
             begin: start,
             reader,
             voices: Vec::new(),
+            agent: "200".into(),
             from: "1000".to_owned(),
             to: "9000".to_owned(),
             attributes: vec![("tier".to_owned(), "gold".to_owned())],
