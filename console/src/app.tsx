@@ -150,7 +150,7 @@ function Keys({ places, close }: { places: Place[]; close: () => void }) {
 
 /** The keys that work everywhere but in fields; returns what ends them. */
 function keys(places: Place[], help: () => void): () => void {
-  let leader = 0;
+  let leader = -Infinity;
   const press = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement;
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
@@ -160,7 +160,7 @@ function keys(places: Place[], help: () => void): () => void {
     }
     if (event.key === "g") leader = event.timeStamp;
     else if (event.timeStamp - leader < 1500) {
-      leader = 0;
+      leader = -Infinity;
       const place = places.find((one) => one.key === event.key);
       if (place) go(`/${place.path}`);
     } else if (event.key === "?") help();
