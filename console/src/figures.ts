@@ -27,3 +27,6 @@ export function lagOf(stream: Stream): number {
 }
 
 export const sinksOf = (stream: Stream) => stream.terminals.map((one) => one.sink).join(", ") || "none";
+
+/** The command that looks into a sink's address. */
+export const sinkMend = (address: string) => `sidestream doctor --sink ${address}`;

@@ -1,6 +1,6 @@
 // Dark, light, or as the system has it.
 
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 
 const KEY = "sidestream-theme";
 
@@ -15,6 +15,15 @@ effect(() => {
   if (theme.value === "system") localStorage.removeItem(KEY);
   else localStorage.setItem(KEY, theme.value);
 });
+
+const system = matchMedia("(prefers-color-scheme: dark)");
+const isSystemDark = signal(system.matches);
+system.addEventListener("change", (event) => {
+  isSystemDark.value = event.matches;
+});
+
+/** Which colours are seen: canvases are drawn again when it changes. */
+export const look = computed(() => (theme.value === "system" ? (isSystemDark.value ? "dark" : "light") : theme.value));
 
 export function nextTheme(): void {
   const order: Theme[] = ["system", "light", "dark"];

@@ -13,6 +13,12 @@ function details(event: BusEvent): string {
   return own.map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`).join(", ");
 }
 
+/** `leg 0`, `INFO of leg 1`, `rest`. */
+function by(event: BusEvent): string {
+  if (event.origin_leg === undefined) return event.origin.replaceAll("_", " ");
+  return event.origin === "leg" ? `leg ${event.origin_leg}` : `INFO of leg ${event.origin_leg}`;
+}
+
 export function Events({ events, missed }: { events: BusEvent[]; missed: number }) {
   return (
     <Panel title="Events" aside={missed > 0 && <span class="quiet">earlier events are not kept any more</span>}>
@@ -26,7 +32,7 @@ export function Events({ events, missed }: { events: BusEvent[]; missed: number 
           { name: "Time", width: "110px", cell: (event) => <time dateTime={event.at}>{clock(event.at)}</time> },
           { name: "Event", width: "170px", cell: (event) => event.kind.replaceAll("_", " ") },
           { name: "Cause", width: "130px", cell: (event) => event.cause.replaceAll("_", " ") },
-          { name: "By", width: "120px", cell: (event) => `${event.origin}${event.origin_leg === undefined ? "" : ` of leg ${event.origin_leg}`}` },
+          { name: "By", width: "120px", cell: (event) => by(event) },
           { name: "Media time", width: "100px", numeric: true, cell: (event) => (event.media_time_ms === undefined ? "" : `${(event.media_time_ms / 1000).toFixed(2)} s`) },
           { name: "Details", cell: (event) => <span title={details(event)}>{details(event)}</span> },
           { name: "TAPI", width: "190px", cell: (event) => <span class="quiet">{event.tapi?.event ?? ""}</span> },

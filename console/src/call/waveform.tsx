@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { Twin } from "../parts/panel";
 import { Table } from "../parts/table";
 import { colour } from "../parts/chart";
-import { theme } from "../theme";
+import { look } from "../theme";
 import { duration } from "../time";
 import { KINDS, stretches, useManifest, useWave, type Track, type Wave } from "./scope";
 import type { Manifest, Stream } from "../types";
@@ -85,7 +85,7 @@ function Legend() {
 function Lane({ wave, track, seconds }: { wave: Wave; track: Track; seconds: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const width = useSignal(800);
-  const look = theme.value;
+  const seen = look.value;
   useEffect(() => {
     const element = canvas.current?.parentElement;
     if (!element) return;
@@ -97,7 +97,7 @@ function Lane({ wave, track, seconds }: { wave: Wave; track: Track; seconds: num
   useEffect(() => {
     const element = canvas.current;
     if (element) draw(element, shown, wave, track, seconds);
-  }, [wave, track, seconds, shown, look]);
+  }, [wave, track, seconds, shown, seen]);
   const last = track.levels.at(-1);
   const end = (track.start + track.levels.length * wave.step) / wave.sampleRate;
   const word = last ? `${last.kind} at ${duration(end * 1000)}` : "nothing yet";

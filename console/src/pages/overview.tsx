@@ -5,8 +5,9 @@ import { Chart } from "../parts/chart";
 import { Facts, Panel, Twin } from "../parts/panel";
 import { State, type Mood } from "../parts/state";
 import { Table } from "../parts/table";
-import { BAD_LAG_MS, BAD_LOSS, isLive, lagOf, worstLoss } from "../figures";
+import { BAD_LAG_MS, BAD_LOSS, isLive, lagOf, sinkMend, worstLoss } from "../figures";
 import { liveCalls, calls, refreshFigures, turn } from "../live";
+import { tally } from "../tally";
 import { usePoll } from "../poll";
 import { ago, bytes, clock, percent } from "../time";
 import type { Ban, Call, Phone, Sink, Spool, Trunk } from "../types";
@@ -21,12 +22,6 @@ interface Problem {
 
 /** A call that failed longer ago than this is not what is wrong now. */
 const RECENT_MS = 10 * 60_000;
-
-/** Points of the chart: ten minutes, one every two seconds. */
-const POINTS = 300;
-const POINT_MS = 2000;
-
-const points: number[][] = [[], [], []];
 
 function callProblems(all: Call[]): Problem[] {
   const found: Problem[] = [];
@@ -66,10 +61,6 @@ function callProblems(all: Call[]): Problem[] {
   return found;
 }
 
-export function sinkMend(address: string): string {
-  return `sidestream doctor --sink ${address}`;
-}
-
 export function Overview() {
   void turn.value;
   const sinks = usePoll<{ sinks: Sink[] }>("/v1/sinks", 3000).value.value?.sinks ?? [];
@@ -78,7 +69,6 @@ export function Overview() {
   const bans = usePoll<{ bans: Ban[] }>("/v1/bans", 10_000).value.value?.bans ?? [];
   const phones = usePoll<{ phones: Phone[]; registered: number }>("/v1/phones", 5000).value.value;
   const isReady = useSignal(true);
-  const drawn = useSignal(0);
   useEffect(() => {
     const look = () => {
       void refreshFigures();
@@ -91,23 +81,9 @@ export function Overview() {
     const timer = window.setInterval(look, 5000);
     return () => window.clearInterval(timer);
   }, []);
-  useEffect(() => {
-    const note = () => {
-      const live = liveCalls();
-      const streams = live.flatMap((call) => call.streams).filter(isLive);
-      const next = [Date.now() / 1000, live.length, streams.length];
-      points.forEach((list, index) => {
-        list.push(next[index] ?? 0);
-        if (list.length > POINTS) list.shift();
-      });
-      drawn.value += 1;
-    };
-    note();
-    const timer = window.setInterval(note, POINT_MS);
-    return () => window.clearInterval(timer);
-  }, []);
 
   const all = [...calls.values()];
+  const points = tally.value;
   const live = liveCalls();
   const streams = live.flatMap((call) => call.streams).filter(isLive);
   const problems: Problem[] = [];
@@ -157,6 +133,7 @@ export function Overview() {
           ) : (
             <Table
               label="What is wrong"
+              wrap
               rows={problems}
               id={(row) => row.what}
               empty=""
@@ -182,14 +159,13 @@ export function Overview() {
           title="Calls and streams"
           drawing={() => (
             <Chart
-              key={drawn.value > 0 ? "some" : "none"}
               label="Calls and streams over the last minutes"
               unit=""
               lines={[
                 { name: "calls", colour: "--accent" },
                 { name: "streams", colour: "--good", dash: [5, 3] },
               ]}
-              data={points.map((list) => [...list])}
+              data={points}
             />
           )}
           table={() => (

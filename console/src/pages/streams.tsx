@@ -1,8 +1,7 @@
-import { sinkMend } from "./overview";
 import { Panel } from "../parts/panel";
 import { State } from "../parts/state";
 import { Table } from "../parts/table";
-import { BAD_LAG_MS, isLive, lagOf, sinksOf } from "../figures";
+import { BAD_LAG_MS, isLive, lagOf, sinkMend, sinksOf } from "../figures";
 import { liveCalls, turn } from "../live";
 import { usePoll } from "../poll";
 import { bytes, duration } from "../time";
@@ -27,23 +26,24 @@ export function Streams() {
         <Panel title="Sinks">
           <Table
             label="Sinks"
+            wrap
             rows={places}
             id={({ sink, place }) => `${sink.name} ${place.address}`}
             empty="No sink is configured: add [[sinks]] to the configuration."
             columns={[
               { name: "State", width: "100px", cell: ({ place }) => <State of={place.circuit} /> },
-              { name: "Sink", width: "140px", cell: ({ sink }) => sink.name },
-              { name: "Kind", width: "150px", cell: ({ sink }) => `${sink.kind}${sink.dialect ? ` · ${sink.dialect}` : ""}` },
-              { name: "Where", width: "170px", cell: ({ place }) => place.address },
+              { name: "Sink", width: "110px", cell: ({ sink }) => sink.name },
+              { name: "Kind", width: "130px", cell: ({ sink }) => `${sink.kind}${sink.dialect ? ` · ${sink.dialect}` : ""}` },
+              { name: "Where", width: "150px", cell: ({ place }) => place.address },
               { name: "Format", width: "150px", cell: ({ sink }) => `${sink.encoding} ${sink.sample_rate / 1000} kHz ${sink.channels}` },
               { name: "Streams", width: "90px", numeric: true, cell: ({ sink }) => `${sink.live_streams} / ${sink.max_streams}` },
               {
                 name: "Last error, and what mends it",
                 cell: ({ place }) =>
                   place.last_failure ? (
-                    <span title={`${place.last_failure} — ${sinkMend(place.address)}`}>
-                      {place.last_failure} — <code>{sinkMend(place.address)}</code>
-                    </span>
+                    <>
+                      {place.last_failure}. Look with <code>{sinkMend(place.address)}</code>
+                    </>
                   ) : (
                     <span class="quiet">none</span>
                   ),

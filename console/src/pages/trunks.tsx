@@ -23,6 +23,7 @@ export function Trunks() {
         <Panel title="Trunks">
           <Table
             label="Trunks"
+            wrap
             rows={trunks}
             id={(trunk) => trunk.name}
             empty="No trunk is configured: add [[trunks]] to the configuration."

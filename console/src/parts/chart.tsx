@@ -3,7 +3,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { theme } from "../theme";
+import { look } from "../theme";
+import { clock } from "../time";
 
 export interface Line {
   name: string;
@@ -25,7 +26,7 @@ export function Chart({ label, lines, data, unit }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const shape = lines.map((line) => line.name).join();
-  const look = theme.value;
+  const seen = look.value;
   useEffect(() => {
     const element = box.current;
     if (!element) return;
@@ -38,13 +39,13 @@ export function Chart({ label, lines, data, unit }: Props) {
     const made = new uPlot(
       {
         width: Math.max(200, element.clientWidth),
-        height: 150,
+        height: 130,
         cursor: { y: false, drag: { x: false, y: false } },
         legend: { show: false },
         scales: { y: { range: (_, least, most) => [Math.min(0, least), Math.max(1, most * 1.1)] } },
         axes: [
-          { ...axis, space: 70 },
-          { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${tick} ${unit}`) },
+          { ...axis, space: 80, size: 26, values: (_, ticks) => ticks.map((tick) => clock(new Date(tick * 1000).toISOString(), false)) },
+          { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${tick} ${unit}`.trim()) },
         ],
         series: [
           {},
@@ -61,14 +62,14 @@ export function Chart({ label, lines, data, unit }: Props) {
       element,
     );
     chart.current = made;
-    const observer = new ResizeObserver(() => made.setSize({ width: Math.max(200, element.clientWidth), height: 150 }));
+    const observer = new ResizeObserver(() => made.setSize({ width: Math.max(200, element.clientWidth), height: 130 }));
     observer.observe(element);
     return () => {
       observer.disconnect();
       made.destroy();
       chart.current = null;
     };
-  }, [shape, look]);
+  }, [shape, seen]);
   useEffect(() => chart.current?.setData(data as uPlot.AlignedData), [data]);
   return (
     <figure class="chart">

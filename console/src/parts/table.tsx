@@ -23,11 +23,13 @@ interface Props<T> {
   /** Where a row leads. */
   href?: (row: T) => string;
   empty: ComponentChildren;
+  /** Whether long texts take more than one line. */
+  wrap?: boolean;
   /** Whether it takes the height that is left and scrolls by itself. */
   tall?: boolean;
 }
 
-export function Table<T>({ label, columns, rows, id, href, empty, tall }: Props<T>) {
+export function Table<T>({ label, columns, rows, id, href, empty, tall, wrap }: Props<T>) {
   const box = useRef<HTMLDivElement>(null);
   const top = useSignal(0);
   const height = useSignal(600);
@@ -83,7 +85,7 @@ export function Table<T>({ label, columns, rows, id, href, empty, tall }: Props<
   return (
     <div
       ref={box}
-      class={tall ? "table tall" : "table"}
+      class={`table ${tall ? "tall" : ""} ${wrap ? "wrap" : ""}`}
       onScroll={(event) => {
         top.value = event.currentTarget.scrollTop;
       }}

@@ -146,6 +146,9 @@ async function pagesAreAccessible(page) {
   }
   const audited = await page.getByText('/stop').count()
   assert.ok(audited > 0, 'the audit does not tell who stopped the stream')
+  await page.getByRole('link', { name: 'API' }).click()
+  await page.getByText('/v1/calls/{call}/streams').first().waitFor()
+  await isAccessible(page, 'docs')
   step('every page is clean in both themes; the audit knows who stopped')
 }
 
