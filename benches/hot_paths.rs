@@ -173,6 +173,7 @@ fn timeline(c: &mut Criterion) {
         start: Instant::ZERO,
         begin: Instant::ZERO,
         tracks: Tracks::From,
+        given: Tracks::From,
         payloads: PayloadMap::from(&[(0, Codec::Pcmu)]),
         sample_rate: 8_000,
         encoding,

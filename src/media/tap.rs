@@ -119,14 +119,15 @@ pub struct TapReader {
 }
 
 impl TapReader {
+    /// When the oldest packet arrived.
+    pub fn next_arrival(&mut self) -> Option<Instant> {
+        self.front().map(|header| header.arrival)
+    }
+
     /// Takes the oldest packet.
     pub fn read(&mut self) -> Option<Tapped<'_>> {
+        let header = self.front()?;
         let mut bytes = [0; HEADER_BYTES];
-        copy_front(&mut self.consumer, &mut bytes)?;
-        let header = Header::parse(bytes);
-        if self.consumer.slots() < HEADER_BYTES + header.length {
-            return None;
-        }
         self.consumer.pop_entire_slice(&mut bytes).ok()?;
         self.packet.resize(header.length, 0);
         self.consumer.pop_entire_slice(&mut self.packet).ok()?;
@@ -136,6 +137,14 @@ impl TapReader {
             refused_before: header.refused_before,
             packet: &self.packet,
         })
+    }
+
+    /// The header of the oldest record, if that is whole.
+    fn front(&mut self) -> Option<Header> {
+        let mut bytes = [0; HEADER_BYTES];
+        copy_front(&mut self.consumer, &mut bytes)?;
+        let header = Header::parse(bytes);
+        (self.consumer.slots() >= HEADER_BYTES + header.length).then_some(header)
     }
 
     /// How many packets of `track` the full ring has refused in all.

@@ -264,6 +264,7 @@ fn outlets(
 ) -> Outlets {
     let (sinks, notify) = (sinks.clone(), Arc::clone(notify));
     Outlets {
+        turn: sinks.turn(),
         sinks: Box::new(move |command| sinks.send(command)),
         told: Box::new(move |told| match told {
             Told::Event(event) => {

@@ -1,5 +1,6 @@
 //! The switch's end of the sinks: every command becomes a task, or a letter to one, without waiting.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 
+use super::joining::Joining;
 use super::life::{run, take_over};
 use super::link::{
     DatagramLink, FileLink, Link, Look, MemoryLink, RecorderLink, RecordingDesk, SocketLink,
@@ -29,10 +31,10 @@ use crate::dialect::audiosocket::AudioSocket;
 use crate::dialect::{Dialect, Format, StreamInfo};
 use crate::event::Cause;
 use crate::fragments::{Begin, StreamStore};
-use crate::id::{SinkName, TerminalId};
+use crate::id::{SinkName, TerminalId, Tracks};
 use crate::matroska::Head;
-use crate::media::{Assembler, AssemblyPlan, Control, Encoding};
-use crate::net::{Clock, DnsSettings, HostNames};
+use crate::media::{Assembler, AssemblyPlan, Control, Encoding, Standing};
+use crate::net::{Clock, DnsSettings, HostNames, Turn};
 use crate::time::Instant;
 
 /// Milliseconds of audio in a frame.
@@ -89,6 +91,7 @@ pub fn start(
         terminals: DashMap::new(),
         runtime: Runtime::current(),
         clock,
+        turn: Arc::default(),
         events,
     };
     let room = Arc::new(room);
@@ -116,12 +119,13 @@ pub(super) struct Room {
     pub(super) terminals: DashMap<TerminalId, Mailbox>,
     runtime: Runtime,
     pub(super) clock: Clock,
+    turn: Arc<Turn>,
     pub(super) events: mpsc::Sender<SinkEvent>,
 }
 
 /// The way to a terminal's task.
 pub(super) struct Mailbox {
-    letters: mpsc::Sender<Letter>,
+    pub(super) letters: mpsc::Sender<Letter>,
     close: watch::Sender<Option<Close>>,
     /// How the terminal's recording session stands; the newest counts.
     news: watch::Sender<Option<RecordingNews>>,
@@ -133,6 +137,7 @@ pub(super) struct Inbox {
     letters: mpsc::Receiver<Letter>,
     closed: watch::Receiver<Option<Close>>,
     news: watch::Receiver<Option<RecordingNews>>,
+    pub(super) joining: Joining,
 }
 
 impl SinkHandle {
@@ -149,6 +154,11 @@ impl SinkHandle {
             }
             SinkCommand::Close { terminal, at, cause } => self.close(terminal, Close { at, cause }),
         }
+    }
+
+    /// The driver of the switch notes its turns here.
+    pub fn turn(&self) -> Arc<Turn> {
+        Arc::clone(&self.0.turn)
     }
 
     /// The built-in scope.
@@ -204,7 +214,8 @@ impl SinkHandle {
         let (news, told) = watch::channel(None);
         let mailbox = Mailbox { letters, close, news, pool: Arc::clone(&pool) };
         self.0.terminals.insert(terminal, mailbox);
-        let inbox = Inbox { letters: letter_box, closed, news: told };
+        let joining = Joining::ask(&self.0, &plan);
+        let inbox = Inbox { letters: letter_box, closed, news: told, joining };
         self.0.runtime.spawn(run(Arc::clone(&self.0), plan, pool, inbox, place));
     }
 
@@ -220,7 +231,7 @@ impl SinkHandle {
         let Some(mailbox) = self.0.terminals.get(&terminal) else {
             return;
         };
-        let full = match mailbox.letters.try_send(Letter { at, control }) {
+        let full = match mailbox.letters.try_send(Letter::Change { at, control }) {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => false,
             Err(mpsc::error::TrySendError::Full(_)) => true,
         };
@@ -253,21 +264,35 @@ impl Room {
         self.pools.iter().find(|pool| pool.settings.name == *name).cloned()
     }
 
-    pub(super) fn stream(&self, mut plan: StreamPlan, pool: Arc<Pool>, inbox: Inbox) -> Stream {
+    pub(super) fn stream(
+        &self,
+        mut plan: StreamPlan,
+        pool: Arc<Pool>,
+        inbox: Inbox,
+        standing: Option<&Standing>,
+    ) -> Stream {
         let format = pool.settings.effective_format();
-        plan.tracks = format.channels.narrow(plan.tracks);
+        let tracks = plan.tracks;
+        plan.tracks = format.channels.narrow(tracks);
         let (keeping, gaps_as_silence) = (pool.way.keeping(), pool.way.wants_silence());
         let link = self.link(&plan, &pool, format, inbox.news);
         let voices = std::mem::take(&mut plan.voices);
         let back_channel = BackChannel::new(voices, format.encoding);
+        let outbox = self.outbox(&plan, &pool, format, keeping);
+        let assembly = assembly(&plan, tracks, &pool, gaps_as_silence);
         Stream {
             id: plan.terminal,
             tracks: plan.tracks,
             start: plan.start,
             sample_rate: format.sample_rate,
-            outbox: self.outbox(&plan, &pool, format, keeping),
+            outbox,
             depot: Arc::clone(&self.depot),
-            assembler: assembler(plan, &pool, format, gaps_as_silence),
+            assembler: match standing {
+                Some(standing) => Assembler::join(assembly, plan.reader, standing),
+                None => Assembler::new(assembly, plan.reader),
+            },
+            joining: VecDeque::new(),
+            turn: Arc::clone(&self.turn),
             link,
             back_channel,
             letters: inbox.letters,
@@ -428,14 +453,17 @@ fn socket(terminal: TerminalId, target: &Arc<Target>, dialect: Dialect, pool: &P
     Link::Socket(Box::new(SocketLink::new(Arc::clone(target), stream, dialect, reconnect)))
 }
 
-fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: bool) -> Assembler {
-    let assembly = AssemblyPlan {
+/// How the timeline is made of a stream of `tracks`, of which the sink gets those of the plan.
+fn assembly(plan: &StreamPlan, tracks: Tracks, pool: &Pool, gaps_as_silence: bool) -> AssemblyPlan {
+    let format = pool.settings.effective_format();
+    AssemblyPlan {
         call: plan.call,
         terminal: plan.terminal,
-        sink: plan.sink,
+        sink: plan.sink.clone(),
         start: plan.start,
         begin: plan.begin,
-        tracks: plan.tracks,
+        tracks,
+        given: plan.tracks,
         payloads: plan.payloads,
         sample_rate: format.sample_rate,
         encoding: format.encoding,
@@ -444,6 +472,5 @@ fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: boo
         redact_dtmf: plan.redact_dtmf || pool.settings.redact_dtmf,
         gaps_as_silence,
         reorder_window: AssemblyPlan::REORDER_WINDOW,
-    };
-    Assembler::new(assembly, plan.reader)
+    }
 }

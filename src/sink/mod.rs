@@ -12,6 +12,7 @@
 
 mod arrears;
 mod handle;
+mod joining;
 mod kind;
 mod life;
 mod link;
