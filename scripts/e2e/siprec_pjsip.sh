@@ -55,9 +55,10 @@ record() {
     started+=("$srs_pid")
     wait_for 15 grep -q ready "$work/$1.json" || fail "PJSIP does not start"
 }
-# say_to NAME [ARGUMENT…]: a call of six seconds whose stream goes to the sink of that name.
+# say_to NAME [ARGUMENT…]: a call of $seconds whose stream goes to the sink of that name.
+seconds=6
 say_to() {
-    "$sidestream" call 9196 --server "$sip" --user 1000 --password "$password" --play "$work/said.wav" --duration 6 --json \
+    "$sidestream" call 9196 --server "$sip" --user 1000 --password "$password" --play "$work/said.wav" --duration "$seconds" --json \
         --info "0:{\"v\":1,\"op\":\"start\",\"stream\":\"$1\",\"sink\":\"$1\",\"tracks\":[\"from_customer\",\"to_customer\"]}" "${@:2}" >"$work/call.json" 2>&1
 }
 # call NAME: such a call with a pause in it.
@@ -65,6 +66,10 @@ call() {
     say_to "$1" --info "2500:{\"v\":1,\"op\":\"pause\",\"stream\":\"$1\"}" --info "3500:{\"v\":1,\"op\":\"resume\",\"stream\":\"$1\"}" ||
         fail "the call failed: $(cat "$work/call.json")"
     check heard 5 <"$work/call.json"
+    account "$1"
+}
+# account NAME: the manifest of the latest stream to the sink of that name.
+account() {
     stream=$(api GET '/v1/calls?state=all' | python3 -c '
 import json, sys
 print(next(it["stream"] for call in json.load(sys.stdin)["calls"] for it in call["streams"] if it["label"] == sys.argv[1]))' "$1")
@@ -100,8 +105,12 @@ PYTHON
     done
 }
 
-# nothing_for NAME KIND: of the call that was made to the sink NAME nothing left, and KIND is why.
+# nothing_for NAME KIND: a call to the sink NAME of which nothing leaves, and KIND is why.
 nothing_for() {
+    seconds=2
+    say_to "$1" || fail "the call failed: $(cat "$work/call.json")"
+    check heard 5 <"$work/call.json"
+    account "$1"
     python3 - "$work/manifest" <<'PYTHON' || fail "$1 got something of $2"
 import json, sys
 manifest = json.load(open(sys.argv[1]))
@@ -130,10 +139,8 @@ wait "$srs_pid" || fail "PJSIP: $(tail -n 1 "$work/named.log")"
 counts=$("$python" "$helpers/rs_metadata.py" 1000 9196 9000 <"$work/named/bodies") || fail "the metadata does not tell of the agents"
 [ "$counts" = "1 1" ] || fail "documents complete and partial: $counts instead of 1 1"
 record elsewhere "$elsewhere" 203.0.113.7
-call elsewhere
 nothing_for elsewhere destination
 record stranger "$strange" 127.0.0.1 "$work/theirs-srs.pem" "$work/theirs-srs-key.pem"
-call stranger
 nothing_for stranger status
 [ ! -e "$work/stranger/bodies" ] || fail "the stranger was told of the call"
 expect_empty 40
