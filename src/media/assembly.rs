@@ -110,7 +110,8 @@ impl Assembler {
         }
     }
 
-    /// Changes the stream from moment `at` on. What was given before cannot be taken back. Nothing changes after the stop.
+    /// Changes the stream from moment `at` on. What came before that moment is not concerned, whether it was read yet or not: all
+    /// terminals of a stream change at the same sample. Nothing changes after the stop.
     pub fn handle_control(&mut self, control: Control, at: Instant) {
         self.plan_for(at, Upcoming::Control(control));
     }
@@ -207,7 +208,7 @@ impl Assembler {
         self.untold
     }
 
-    /// Ends the clock at `at`: nothing recorded later is given, the last frame is cut short there, nothing is waited for.
+    /// Ends the clock at `at`: nothing that came later is given, the last frame is cut short there, nothing is waited for.
     /// Drain [`next`](Self::next), then call [`finish`](Self::finish).
     ///
     /// Frames of a later position may be full by then, of audio that came early: the clock ends behind them.
@@ -217,8 +218,9 @@ impl Assembler {
         }
         self.go_on(at);
         self.pass_time(at);
-        let reached = |lane: &Lane| lane.line.sealed_end().max(lane.line.taken_end());
-        let end = self.lanes.iter().map(reached).fold(self.clock.position(at), u64::max);
+        self.lanes.iter_mut().for_each(|lane| lane.source.flush(&mut lane.line));
+        let whole = self.lanes.iter().map(|lane| lane.line.sealed_end());
+        let end = whole.fold(self.clock.position(at), u64::max);
         for Lane { source, line, .. } in &mut self.lanes {
             source.finish(self.reader.refused(line.track()), end, line);
             line.finish(end);
@@ -317,6 +319,8 @@ impl Assembler {
                 let position = Scale::of(self.plan.sample_rate).samples(position);
                 self.note(position, Item::Mark { name, position });
             }
+            // The sink's own affair.
+            Control::Language(_) => {}
             Control::Payloads(payloads) => {
                 self.plan.payloads = payloads;
                 self.lanes.iter_mut().for_each(|lane| lane.source.handle_payloads());

@@ -153,6 +153,9 @@ impl Stream {
     }
 
     fn handle_change(&mut self, at: Instant, control: Control) {
+        if let Control::Language(tag) = &control {
+            self.link.tell_language(tag);
+        }
         let note = match &control {
             Control::Pause => Some(Note::Paused),
             Control::Resume => Some(Note::Resumed),
@@ -160,7 +163,7 @@ impl Stream {
             Control::Unmute(track) => Some(Note::Unmuted(*track)),
             Control::Held(track) => Some(Note::Held(*track)),
             Control::Unheld(track) => Some(Note::Unheld(*track)),
-            Control::Mark(_) | Control::Payloads(_) => None,
+            Control::Mark(_) | Control::Payloads(_) | Control::Language(_) => None,
         };
         self.assembler.handle_control(control, at);
         if let Some(note) = note {

@@ -10,6 +10,7 @@ use sidestream::media::{Assembler, AssemblyPlan, Control, Encoding, Frame, Item,
 use sidestream::time::{Duration, Instant};
 
 use crate::ledger::Ledger;
+use crate::tapes::{Tapes, Turn};
 
 const TICK: Duration = Duration::from_millis(10);
 /// A terminal that is selected beside others begins so much later.
@@ -103,6 +104,8 @@ pub struct Sinks {
     joining: Vec<Joining>,
     open: BTreeMap<TerminalId, Open>,
     pub given: BTreeMap<TerminalId, Given>,
+    /// Those that are recording servers.
+    pub tapes: Tapes,
     pub events: Vec<SinkEvent>,
     pub violations: Vec<String>,
 }
@@ -112,6 +115,7 @@ impl Sinks {
         match command {
             SinkCommand::Open(plan) => self.open(plan, now),
             SinkCommand::Control { terminal, at, control } => {
+                self.events.extend(self.tapes.handle_control(terminal, &control));
                 let joining = self.joining.iter_mut().find(|it| it.plan.terminal == terminal);
                 if let Some(open) = self.open.get_mut(&terminal) {
                     open.assembler.handle_control(control, at);
@@ -119,7 +123,13 @@ impl Sinks {
                     joining.changes.push((at, control));
                 }
             }
-            SinkCommand::Recording { .. } => {}
+            SinkCommand::Recording { terminal, news } => {
+                match self.tapes.handle_news(terminal, news) {
+                    Turn::Tell(event) => self.events.push(event),
+                    Turn::GiveUp => self.close(terminal, now, Cause::SinkLost),
+                    Turn::Nothing => {}
+                }
+            }
             SinkCommand::Close { terminal, at, cause } => {
                 self.join_alone(|joining| joining.plan.terminal == terminal, at);
                 self.close(terminal, at, cause);
@@ -189,6 +199,10 @@ impl Sinks {
             gaps_as_silence: false,
             reorder_window: AssemblyPlan::REORDER_WINDOW,
         };
+        let first = match plan.sink.as_str() {
+            "recorder" => self.tapes.open(&plan),
+            _ => Some(SinkEvent::Connected { terminal }),
+        };
         let open = Open {
             assembler: assembler(assembly, plan.reader),
             manners,
@@ -200,10 +214,11 @@ impl Sinks {
         };
         self.open.insert(terminal, open);
         self.given.insert(terminal, Given::default());
-        self.events.push(SinkEvent::Connected { terminal });
+        self.events.extend(first);
     }
 
     fn close(&mut self, terminal: TerminalId, at: Instant, cause: Cause) {
+        self.tapes.close(terminal);
         let Some(mut open) = self.open.remove(&terminal) else { return };
         open.assembler.stop(at);
         self.drain(terminal, &mut open, at);
