@@ -75,6 +75,16 @@ impl Post {
         self.subject.len() + self.id.len() + headers.sum::<usize>() + self.payload.len()
     }
 
+    /// The same, telling what is acknowledged of its track.
+    #[must_use]
+    pub fn with_behind(mut self, have: &Found) -> Post {
+        if let Lane::Track(_) = self.lane {
+            let Last { at, sequence, end, .. } = have.last(self.lane).unwrap_or_default();
+            self.headers.push(header(BEHIND, format!("{at} {sequence} {end}")));
+        }
+        self
+    }
+
     /// Never.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -90,16 +100,29 @@ pub struct Last {
     pub end: u64,
     /// Whether nothing follows it.
     pub is_manifest: bool,
+    /// Its number in the log.
+    pub at: u64,
 }
 
+/// What is acknowledged of a track when a message of it is sent.
+const BEHIND: &str = "Behind";
+
 impl Last {
-    /// Reads what it says of itself; `None` for a message that is not ours.
-    pub fn read<'h>(value: impl Fn(&str) -> Option<&'h str>) -> Option<Last> {
+    /// Reads what the message `at` of the log says of itself; `None` for a message that is not ours.
+    pub fn read<'h>(at: u64, value: impl Fn(&str) -> Option<&'h str>) -> Option<Last> {
         let number = |name| value(name)?.parse::<u64>().ok();
         let is_manifest = value("Sidestream-Type")? == MANIFEST;
         let end = || number("Sidestream-Start")?.checked_add(number("Sidestream-Samples")?);
         let sequence = number("Sidestream-Sequence").unwrap_or(0);
-        Some(Last { sequence, end: end().unwrap_or(0), is_manifest })
+        Some(Last { sequence, end: end().unwrap_or(0), is_manifest, at })
+    }
+
+    /// Reads what was acknowledged of the track when a message of it was sent: between that and the message there may be holes.
+    pub fn behind<'h>(value: impl Fn(&str) -> Option<&'h str>) -> Option<Last> {
+        let mut numbers = value("Sidestream-Behind")?.split(' ').map(str::parse::<u64>);
+        let mut next = || numbers.next()?.ok();
+        let (at, sequence, end) = (next()?, next()?, next()?);
+        Some(Last { sequence, end, is_manifest: false, at })
     }
 }
 

@@ -54,12 +54,38 @@ fn a_whole_stream_has_exactly_these_messages() {
             .map(|(name, value)| format!(" {}={value}", name.trim_start_matches("Sidestream-")));
         let lane = post.subject.rsplit('.').next().unwrap_or_default();
         let payload = match post.lane {
+            Lane::Track(_) if post.payload.is_empty() => "nothing".to_owned(),
             Lane::Track(_) => native::hexadecimal(&post.payload),
             Lane::Events => String::from_utf8_lossy(&post.payload).chars().take(40).collect(),
         };
         format!("{lane} {}\n {}\n  {payload}\n", post.id, headers.collect::<String>())
     });
-    expect![[""]].assert_eq(&shown.collect::<String>());
+    expect![[r#"
+        events 7YVJX9GXJM688FXQ5TK1V58CGG.hello
+          Type=hello Call=014D2PF2DBSQQG28T5CY4TQKFF Stream=7YVJX9GXJM688FXQ5TK1V58CGG
+          {"type":"hello","protocol":"sidestream",
+        from_customer 7YVJX9GXJM688FXQ5TK1V58CGG.from_customer.0-3
+          Kind=audio Start=0 Samples=3 Format=pcmu Rate=8000 Arrival-Us=20250 Sequence=1 Type=audio Call=014D2PF2DBSQQG28T5CY4TQKFF Stream=7YVJX9GXJM688FXQ5TK1V58CGG
+          010203
+        from_customer 7YVJX9GXJM688FXQ5TK1V58CGG.from_customer.3-160
+          Kind=paused Start=3 Samples=157 Format=pcmu Rate=8000 Sequence=2 Type=gap Call=014D2PF2DBSQQG28T5CY4TQKFF Stream=7YVJX9GXJM688FXQ5TK1V58CGG
+          nothing
+        events 7YVJX9GXJM688FXQ5TK1V58CGG.dtmf.ce7075c1c69bba8a
+          Type=dtmf Call=014D2PF2DBSQQG28T5CY4TQKFF Stream=7YVJX9GXJM688FXQ5TK1V58CGG
+          {"type":"dtmf","track":"from_customer","
+        events 7YVJX9GXJM688FXQ5TK1V58CGG.mark.40e4e729e5eb223d
+          Type=mark Call=014D2PF2DBSQQG28T5CY4TQKFF Stream=7YVJX9GXJM688FXQ5TK1V58CGG
+          {"type":"mark","name":"card number","pos
+        events 7YVJX9GXJM688FXQ5TK1V58CGG.held.06a2a1b5c4afafd8
+          Type=held Call=014D2PF2DBSQQG28T5CY4TQKFF Stream=7YVJX9GXJM688FXQ5TK1V58CGG
+          {"type":"held","track":"to_customer","po
+        to_customer 7YVJX9GXJM688FXQ5TK1V58CGG.to_customer.0-1
+          Kind=audio Start=0 Samples=1 Format=pcmu Rate=8000 Arrival-Us=20250 Sequence=1 Type=audio Call=014D2PF2DBSQQG28T5CY4TQKFF Stream=7YVJX9GXJM688FXQ5TK1V58CGG
+          09
+        events 7YVJX9GXJM688FXQ5TK1V58CGG.manifest.1
+          Part=1/1 Type=manifest Call=014D2PF2DBSQQG28T5CY4TQKFF Stream=7YVJX9GXJM688FXQ5TK1V58CGG
+          {"type":"manifest","cause":"hang_up","ma
+    "#]].assert_eq(&shown.collect::<String>());
 }
 
 #[test]
@@ -103,7 +129,7 @@ fn what_is_made_again_behind_a_loss_is_the_same_under_the_same_ids_and_numbers()
     for post in &sent {
         let (lane, end) = (post.lane, post.reaches.map_or(0, |(_, end)| end));
         if end <= 1600 {
-            found.0[lane.index()] = Some(Last { sequence: post.sequence, end, is_manifest: false });
+            found.0[lane.index()] = Some(Last { sequence: post.sequence, end, ..Last::default() });
         }
     }
     let mut again = stream();
@@ -126,13 +152,33 @@ fn a_message_tells_whoever_finds_it_last_how_far_the_log_has_come() {
         let header = |wanted: &str| {
             post.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
         };
-        let last = Last::read(header).expect("ours");
-        assert_eq!(last.sequence, post.sequence);
+        let last = Last::read(7, header).expect("ours");
+        assert_eq!((last.sequence, last.at), (post.sequence, 7));
         found.0[post.lane.index()] = Some(last);
     }
     assert_eq!(found.0.map(|last| last.map_or(0, |last| last.end)), [4000, 4320, 0]);
     assert!(found.is_whole());
-    assert_eq!(Last::read(|_| None), None);
+    assert_eq!(Last::read(7, |_| None), None);
+}
+
+#[test]
+fn a_message_tells_what_was_acknowledged_before_it() {
+    let mut stream = stream();
+    stream.begin(&Found::default());
+    frames().iter().for_each(|item| stream.item(item));
+    let have = Last { sequence: 3, end: 2400, is_manifest: false, at: 99 };
+    let have = Found([Some(have), None, None]);
+    for post in posts(&mut stream) {
+        let post = post.with_behind(&have);
+        let header = |wanted: &str| {
+            post.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+        };
+        let expected = match post.lane {
+            Lane::Track(_) => Some(have.last(post.lane).unwrap_or_default()),
+            Lane::Events => None,
+        };
+        assert_eq!(Last::behind(header), expected, "{}", post.id);
+    }
 }
 
 #[test]

@@ -21,6 +21,10 @@ pub(in crate::net) struct Identity {
     /// As a client.
     pub(in crate::net) client: Arc<ClientConfig>,
     /// Who judges servers; `None` when there is no authority that we trust, and so nobody is believed.
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(dead_code, reason = "for clients that dial by themselves")
+    )]
     pub(in crate::net) judge: Option<Arc<dyn ServerCertVerifier>>,
 }
 

@@ -8,9 +8,9 @@
 //!   Waiting -- no attempt left --> Over     Over
 //! ```
 //!
-//! A server takes the messages of one connection in their order, so whoever finds the last message of a subject there knows that all
-//! before it are there. Only where it refused one that is not so: then what was acknowledged counts, and what follows it is sent one by
-//! one until nothing is open any more.
+//! Every message tells what was acknowledged when it was sent, so that whoever comes later, also another process, finds out from the last
+//! message of a subject how far all of them are there. Behind a message that the log refused the others are sent one by one until
+//! nothing is open any more.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -79,8 +79,6 @@ pub(in crate::sink) struct LogLink {
     asking: Asking,
     /// What is acknowledged.
     have: Found,
-    /// The log refused a message: it may have later ones.
-    has_holes: bool,
     /// So many acknowledgements are awaited one by one.
     singly: usize,
 }
@@ -100,7 +98,6 @@ impl LogLink {
             state: State::Over,
             asking,
             have: Found::default(),
-            has_holes: false,
             singly: 0,
         };
         link.state = link.opening();
@@ -163,9 +160,7 @@ impl LogLink {
         found: Found,
         outbox: &mut Outbox,
     ) -> Happening {
-        if !std::mem::take(&mut self.has_holes) {
-            self.have = later(self.have, found);
-        }
+        self.have = later(self.have, found);
         for lane in self.messages.lanes() {
             let Lane::Track(track) = lane else { continue };
             // Whoever acknowledges is given again what it did not acknowledge, from the first sample on.
@@ -199,7 +194,6 @@ impl LogLink {
     fn handle_trouble(&mut self, error: &LogError) -> Happening {
         if let State::Up(up) = &self.state {
             if error.is_refusal() {
-                self.has_holes = true;
                 self.singly = up.flight.len() + 1;
                 self.hub.show_trouble(&up.session, Some(error.to_string()));
             } else {
@@ -215,8 +209,9 @@ impl LogLink {
         loop {
             let window = self.window();
             let State::Up(up) = &mut self.state else { return Poll::Pending };
-            let messages = &mut self.messages;
-            gave |= up.poll_send(cx, window, || next_post(messages, outbox))?;
+            let (messages, have) = (&mut self.messages, &self.have);
+            let next = || Some(next_post(messages, outbox)?.with_behind(have));
+            gave |= up.poll_send(cx, window, next)?;
             match up.poll_acknowledged(cx)? {
                 Some(sent) => self.take(sent, outbox),
                 None if gave => return Poll::Ready(Ok(())),
@@ -253,8 +248,9 @@ impl LogLink {
         if !self.have.is_whole() {
             self.messages.farewell(cause, manifest, up.session.most());
             let window = self.window();
-            let messages = &mut self.messages;
-            let parting = poll_fn(|cx| up.poll_part(cx, window, messages));
+            let (messages, have) = (&mut self.messages, &self.have);
+            let mut next = || Some(messages.poll_post()?.with_behind(have));
+            let parting = poll_fn(|cx| up.poll_part(cx, window, &mut next));
             if let Err(error) = parting.await {
                 self.state = State::Up(up);
                 self.handle_trouble(&error);
@@ -330,13 +326,13 @@ impl Up {
         &mut self,
         cx: &mut Context<'_>,
         window: usize,
-        messages: &mut JetStream,
+        next: &mut impl FnMut() -> Option<Post>,
     ) -> Poll<Result<(), LogError>> {
         loop {
-            self.poll_send(cx, window, || messages.poll_post())?;
+            self.poll_send(cx, window, &mut *next)?;
             if self.poll_acknowledged(cx)?.is_none() {
-                let is_done = self.is_idle() && messages.is_empty();
-                return if is_done { Poll::Ready(Ok(())) } else { Poll::Pending };
+                // Whatever there is was sent as far as the window lets it.
+                return if self.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
         }
     }
@@ -349,10 +345,10 @@ impl Up {
 async fn send(session: Arc<Session>, post: Post) -> Result<Flight, LogError> {
     let Post { lane, sequence, reaches, .. } = post;
     let end = reaches.map_or(0, |(_, end)| end);
-    let last = Last { sequence, end, is_manifest: false };
     let acknowledged = session.publish(post).await?;
     let flight = async move {
-        acknowledged.await?;
+        let at = acknowledged.await?.sequence;
+        let last = Last { sequence, end, is_manifest: false, at };
         Ok(Sent { lane, last, reaches })
     };
     Ok(flight.boxed())

@@ -105,7 +105,7 @@ mod tests {
     async fn a_sink_that_was_never_there_is_not_reached_and_one_that_was_is_lost() {
         let once = Reconnect { attempts: 1, ..Reconnect::default() };
         let mut search = Search::new(once);
-        let mut fail = |search: &mut Search, lasted| search.handle_failure(lasted, "why".into()).1;
+        let fail = |search: &mut Search, lasted| search.handle_failure(lasted, "why".into()).1;
         assert!(matches!(fail(&mut search, None), Happening::NotYet(_)));
         assert!(matches!(fail(&mut search, None), Happening::GaveUp(Cause::ConnectFailed, _)));
         search.past = Past::Connected;

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{ContextBuilder, PublishAckFuture};
-use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{Config, LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::message::{PublishMessage, StreamMessage};
+use async_nats::jetstream::stream::{Config, LastRawMessageError, LastRawMessageErrorKind, Stream};
 use async_nats::jetstream::{self, Context};
 use async_nats::{ConnectOptions, Event, HeaderMap};
 use futures_util::future::try_join_all;
@@ -169,18 +169,39 @@ impl Session {
         Ok(found)
     }
 
+    /// The last message of a subject that all before it are there, too. A server takes messages in their order, but where it refused one.
     async fn last(&self, subject: &str) -> Result<Option<Last>, LogError> {
-        match self.log.get_last_raw_message_by_subject(subject).await {
-            Ok(message) => {
-                Ok(Last::read(|name| message.headers.get(name).map(|value| value.as_str())))
+        let newest = self.log.raw_message_builder().last_by_subject(subject);
+        let Some(newest) = one(newest.send().await)? else { return Ok(None) };
+        let header = |name: &str| newest.headers.get(name).map(|value| value.as_str());
+        let Some(last) = Last::read(newest.sequence, header) else { return Ok(None) };
+        let Some(mut whole) = Last::behind(header) else { return Ok(Some(last)) };
+        while whole.sequence < last.sequence {
+            let next =
+                self.log.raw_message_builder().sequence(whole.at + 1).next_by_subject(subject);
+            let Some(next) = one(next.send().await)? else { break };
+            let header = |name: &str| next.headers.get(name).map(|value| value.as_str());
+            match Last::read(next.sequence, header) {
+                Some(next) if next.sequence == whole.sequence + 1 => whole = next,
+                _ => break,
             }
-            Err(error) => match error.kind() {
-                LastRawMessageErrorKind::NoMessageFound => Ok(None),
-                LastRawMessageErrorKind::JetStream(_)
-                | LastRawMessageErrorKind::InvalidSubject
-                | LastRawMessageErrorKind::Other => Err(LogError::Refused(error.to_string())),
-            },
         }
+        Ok(Some(whole))
+    }
+}
+
+fn one(
+    answer: Result<StreamMessage, LastRawMessageError>,
+) -> Result<Option<StreamMessage>, LogError> {
+    let error = match answer {
+        Ok(message) => return Ok(Some(message)),
+        Err(error) => error,
+    };
+    match error.kind() {
+        LastRawMessageErrorKind::NoMessageFound => Ok(None),
+        LastRawMessageErrorKind::JetStream(_)
+        | LastRawMessageErrorKind::InvalidSubject
+        | LastRawMessageErrorKind::Other => Err(LogError::Refused(error.to_string())),
     }
 }
 

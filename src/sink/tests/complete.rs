@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::bench::{Bench, at_url, soon};
+use crate::call::SinkEvent;
 use crate::dialect::DialectKind;
 use crate::event::{Cause, DeliveryOutcome, SpanKind};
 use crate::id::Track;
@@ -82,7 +83,7 @@ fn no_files(directory: &Path) -> bool {
     !files.any(|file| file.file_name().to_string_lossy().ends_with(".spool"))
 }
 
-async fn gone(bench: &Bench, directory: &Path) {
+pub(super) async fn gone(bench: &Bench, directory: &Path) {
     let empty = async {
         while !no_files(directory) || !bench.handle.spools().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -138,6 +139,7 @@ async fn of_two_sinks_that_were_away_each_gets_what_its_policy_says() {
     let mut live = at_url(&format!("ws://{}/", gates[1].address), DialectKind::Native);
     live.name = "live".into();
     live.reconnect.attempts = 1000;
+    live.reconnect.mercy.failures = 0;
     let mut bench = Bench::new(vec![all, live]);
     let mut fed = [bench.open("asr"), bench.open("live")];
     for each in &mut fed {
@@ -148,6 +150,7 @@ async fn of_two_sinks_that_were_away_each_gets_what_its_policy_says() {
         each.live(250, 20).await;
     }
     gates.iter().for_each(|gate| gate.set_open(true));
+    bench.until(fed[1].stream, |event| matches!(event, SinkEvent::Back { .. })).await;
     for each in &mut fed {
         each.live(50, 4).await;
         bench.close(each);

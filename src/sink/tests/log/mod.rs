@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
 use super::bench::{Bench, soon, speech};
+use super::complete::gone;
 use crate::call::SinkEvent;
 use crate::event::{Cause, DeliveryOutcome, SpanKind};
 use crate::id::Track;
@@ -58,7 +59,7 @@ async fn every_sample_is_in_the_log_at_its_place_and_a_pause_is_a_typed_gap() {
     manifest.check().expect("it adds up");
     let log = server.read().await;
     for track in Track::ALL {
-        assert_eq!(log.audio(track), spoken(track, (0..30).chain(43..63)), "{track}");
+        assert!(log.audio(track) == spoken(track, (0..30).chain(43..63)), "{track}");
         assert_eq!(log.samples(track, "paused"), 13 * 160);
     }
     log.check(&manifest);
@@ -99,7 +100,7 @@ async fn a_server_that_is_killed_and_comes_back_has_every_sample_once() {
     nothing_owed(&bench).await;
     let log = server.read().await;
     for track in Track::ALL {
-        assert_eq!(log.audio(track), spoken(track, 0..1170), "{track}");
+        assert!(log.audio(track) == spoken(track, 0..1170), "{track}");
     }
     log.check(&manifest);
 }
@@ -127,14 +128,14 @@ fn what_a_process_leaves_in_its_spool_is_in_the_log_once() {
     life(&mut |runtime| {
         runtime.block_on(async {
             let bench = Bench::with_spool(vec![complete(&server)], &spool(directory.path()));
-            nothing_owed(&bench).await;
+            gone(&bench, directory.path()).await;
         });
     });
     let log = world.block_on(server.read());
     for track in Track::ALL {
         let audio = log.audio(track);
         assert!(audio.len() > 250 * 160, "{track}: {}", audio.len());
-        assert_eq!(audio, spoken(track, 0..300)[..audio.len()], "{track}");
+        assert!(audio == spoken(track, 0..300)[..audio.len()], "{track}");
     }
     let last: serde_json::Value = serde_json::from_slice(&log.manifest).expect("a manifest");
     assert_eq!(last["cause"], "server_lost");
@@ -143,7 +144,9 @@ fn what_a_process_leaves_in_its_spool_is_in_the_log_once() {
 #[tokio::test]
 async fn streams_of_a_sink_share_a_connection_and_each_has_subjects_of_its_own() {
     let server = Server::start("").await;
-    let mut bench = Bench::new(vec![sink(&server)]);
+    // However slow the machine is: the streams end before the connection is there.
+    let patient = Settings { drain_ms: 10_000, ..sink(&server) };
+    let mut bench = Bench::new(vec![patient]);
     let mut fed: Vec<_> = (0..20).map(|_| bench.open("asr")).collect();
     for each in &mut fed {
         each.feed(50);
