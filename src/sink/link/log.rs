@@ -59,6 +59,8 @@ struct Up {
     /// On its way into the connection; the order of messages is that of their sending.
     sending: Option<BoxFuture<'static, Result<Flight, LogError>>>,
     flight: FuturesOrdered<Flight>,
+    /// Whether it has acknowledged anything.
+    is_willing: bool,
 }
 
 /// Whether the log is asked what it has when a connection begins.
@@ -256,6 +258,7 @@ impl LogLink {
                 self.handle_trouble(&error);
                 return false;
             }
+            self.hub.show_trouble(&up.session, None);
         }
         self.state = State::Over;
         true
@@ -272,11 +275,12 @@ impl LogLink {
         if let Some((track, end)) = reaches {
             outbox.acknowledge(track, end);
         }
-        if self.singly > 0 {
-            self.singly -= 1;
-            if let (0, State::Up(up)) = (self.singly, &self.state) {
-                self.hub.show_trouble(&up.session, None);
-            }
+        self.singly = self.singly.saturating_sub(1);
+        // Whatever it refused before, it takes messages.
+        if let State::Up(up) = &mut self.state
+            && !std::mem::replace(&mut up.is_willing, true)
+        {
+            self.hub.show_trouble(&up.session, None);
         }
     }
 }
@@ -284,7 +288,7 @@ impl LogLink {
 impl Up {
     fn new(session: Arc<Session>) -> Up {
         let (over, flight) = (session.over().boxed(), FuturesOrdered::new());
-        Up { over, session, since: Moment::now(), sending: None, flight }
+        Up { over, session, since: Moment::now(), sending: None, flight, is_willing: false }
     }
 
     /// Sends messages until the window is full or there are no more. Tells whether any was sent.

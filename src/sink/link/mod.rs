@@ -145,6 +145,8 @@ impl Link {
         match self {
             Link::Socket(socket) => socket.tell_language(tag),
             Link::Datagram(_) | Link::Recorder(_) | Link::File(_) | Link::Memory(_) => {}
+            #[cfg(feature = "nats")]
+            Link::Log(_) => {}
         }
     }
 

@@ -10,7 +10,6 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::bench::{Bench, at_url, soon};
-use crate::call::SinkEvent;
 use crate::dialect::DialectKind;
 use crate::event::{Cause, DeliveryOutcome, SpanKind};
 use crate::id::Track;
@@ -126,45 +125,6 @@ async fn a_sink_that_was_away_gets_every_sample_once_and_the_spool_is_empty_then
     assert_eq!(last, Some((DeliveryOutcome::Completed, 0)));
     let figures = bench.handle.spool_figures();
     assert_eq!((figures.delivered, figures.bytes, figures.refused_samples), (1, 0, 0));
-}
-
-/// 5 s of absence: more than a queue holds, less than a spool.
-#[tokio::test]
-async fn of_two_sinks_that_were_away_each_gets_what_its_policy_says() {
-    let mut patient = Listener::start(Options::default()).await.expect("a free port");
-    let mut hasty = Listener::start(Options::default()).await.expect("a free port");
-    let gates = [Gate::before(patient.local_addr()).await, Gate::before(hasty.local_addr()).await];
-    let limits = Complete { catch_up_factor: 100, ..Complete::default() };
-    let all = complete(gates[0].address, DialectKind::Native, limits);
-    let mut live = at_url(&format!("ws://{}/", gates[1].address), DialectKind::Native);
-    live.name = "live".into();
-    live.reconnect.attempts = 1000;
-    live.reconnect.mercy.failures = 0;
-    let mut bench = Bench::new(vec![all, live]);
-    let mut fed = [bench.open("asr"), bench.open("live")];
-    for each in &mut fed {
-        each.live(50, 4).await;
-    }
-    gates.iter().for_each(|gate| gate.set_open(false));
-    for each in &mut fed {
-        each.live(250, 20).await;
-    }
-    gates.iter().for_each(|gate| gate.set_open(true));
-    bench.until(fed[1].stream, |event| matches!(event, SinkEvent::Back { .. })).await;
-    for each in &mut fed {
-        each.live(50, 4).await;
-        bench.close(each);
-        bench.finished(each.stream).await;
-    }
-    assert_all_came(&soon(patient.report()).await.expect("one stream"), 350 * 160);
-    let report = soon(hasty.report()).await.expect("one stream");
-    assert!(report.is_good(), "{report:#?}");
-    for track in Track::ALL {
-        let kinds = &report.track(track.as_str()).expect("both tracks").kinds;
-        let samples = |kind| kinds.get(kind).copied().unwrap_or(0);
-        assert!(samples("discarded") > 2 * 8000, "{report:#?}");
-        assert_eq!(samples("audio") + samples("discarded"), 350 * 160, "{report:#?}");
-    }
 }
 
 #[tokio::test]
