@@ -12,7 +12,7 @@ use sidestream::locate::{LookupId, Search};
 use sidestream::media::{MediaCommand, MediaEvent, PortFigures};
 use sidestream::sip::digest;
 use sidestream::sip::{ConnectionId, Flow, Transport};
-use sidestream::switch::{Holdings, Input, Output, Settings, Switch, Ticket};
+use sidestream::switch::{Figures, Holdings, Input, Output, Settings, Switch, Ticket};
 use sidestream::time::{Duration, Instant};
 
 use crate::text::{Text, sdp};
@@ -32,6 +32,8 @@ pub struct Wire {
     pub lookups: Vec<(LookupId, Search)>,
     /// Bytes that were sent to each address.
     pub weights: BTreeMap<SocketAddr, usize>,
+    /// Whether each trunk is up, as was told last.
+    trunks: BTreeMap<String, bool>,
     answer: Option<Result<Accepted, Denied>>,
     commands: u32,
 }
@@ -189,6 +191,7 @@ impl Wire {
             controls: Vec::new(),
             lookups: Vec::new(),
             weights: BTreeMap::new(),
+            trunks: BTreeMap::new(),
             answer: None,
             commands: 0,
         }
@@ -365,6 +368,11 @@ impl Wire {
         self.events.iter().filter(|event| wanted(&event.kind)).count()
     }
 
+    /// Whether calls go to this trunk, as was told last.
+    pub fn trunk_is_up(&self, name: &str) -> bool {
+        self.trunks[name]
+    }
+
     pub fn is_ending(&self) -> bool {
         self.told(|kind| matches!(kind, Kind::CallEnded { .. })) > 0
     }
@@ -415,6 +423,9 @@ impl Wire {
                 Output::Reply { answer, .. } => self.answer = Some(answer),
                 Output::Event(event) => self.events.push(event),
                 Output::Locate { lookup, search } => self.lookups.push((lookup, search)),
+                Output::Figures(Figures::Trunk { status, .. }) => {
+                    self.trunks.insert(status.name, status.is_up);
+                }
                 Output::Figures(_)
                 | Output::Registration(_)
                 | Output::Delivery(_)
