@@ -26,6 +26,9 @@ targeted
 target uas_busy
 pair caller_transfers_in_vain called_stays
 targeted
+target uas_busy
+pair caller_stays called_transfers_in_vain
+targeted
 target called_meets
 pair caller_introduces called_is_introduced
 targeted

@@ -250,12 +250,23 @@ impl Wire {
 
     /// Registers a phone of a user whose password is its name, with this preference if it is not empty.
     pub fn register(&mut self, phone: &Party, user: &str, q: &str) {
+        let q = if q.is_empty() { String::new() } else { format!(";q={q}") };
+        self.register_contact(phone, user, &q, &[]);
+    }
+
+    /// The same with more headers.
+    pub fn register_with(&mut self, phone: &Party, user: &str, headers: &[(&str, &str)]) {
+        self.register_contact(phone, user, "", headers);
+    }
+
+    fn register_contact(&mut self, phone: &Party, user: &str, q: &str, more: &[(&str, &str)]) {
         let uri = format!("sip:{}", phone.flow.local);
         let address = format!("<sip:{user}@{}>", phone.flow.local);
-        let q = if q.is_empty() { String::new() } else { format!(";q={q}") };
         let tag = phone.local.split("tag=").nth(1).unwrap_or_default();
         let attempt = |cseq: u32| {
-            Text::request("REGISTER", &uri)
+            let register = Text::request("REGISTER", &uri);
+            more.iter()
+                .fold(register, |text, (name, value)| text.with(name, *value))
                 .with(
                     "Via",
                     format!("SIP/2.0/UDP {};branch=z9hG4bK-{tag}-r{cseq}", phone.flow.remote),

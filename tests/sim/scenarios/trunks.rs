@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use sidestream::call::Redirects;
 use sidestream::dialplan::{Pattern, Rewrite, Rewriting, Route};
+use sidestream::id::UserName;
 use sidestream::locate::Place;
 use sidestream::sip::Transport;
+use sidestream::sip::digest::{self, Secret};
 use sidestream::switch::Input;
 use sidestream::time::Duration;
 use sidestream::trunk::{
@@ -17,6 +19,7 @@ use sidestream::trunk::{
 
 use crate::text::Text;
 use crate::wire::{Party, Wire, flow};
+use crate::world::REALM;
 
 const CHALLENGE: &str = "Digest realm=\"acme.example\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
 
@@ -472,6 +475,58 @@ fn what_a_trunk_is_told_is_what_its_line_says() {
     assert_eq!(offer.header("X-Tenant"), "+49alice>+100");
     assert_eq!(offer.header("User-Agent"), "Sidestream");
     assert!(offer.find("Subject").is_none());
+}
+
+#[test]
+fn a_trunk_is_known_by_its_networks_or_its_login_or_both_and_its_numbers_are_rewritten() {
+    let here: Vec<sidestream::trunk::Network> = vec!["10.0.1.1/32".parse().unwrap()];
+    let elsewhere = vec!["10.0.1.9/32".parse().unwrap()];
+    for (networks, has_login, is_let_in) in [
+        (here.clone(), false, true),
+        (elsewhere.clone(), false, false),
+        (Vec::new(), true, true),
+        (here, true, true),
+        (elsewhere, true, false),
+    ] {
+        let case = format!("{networks:?} {has_login}");
+        let secret = Secret::from_password("acme-in", REALM, "wonder");
+        let front = |text: &str| Rewrite::front(Pattern::parse("00*").unwrap(), 2, text);
+        let carrier = Trunk {
+            networks,
+            login: has_login.then(|| (UserName::new("acme-in"), secret)),
+            called_in: Rewriting::new(vec![front("2")]),
+            callers_in: Rewriting::new(vec![front("+")]),
+            ..Trunk::new("carrier", "sip:10.0.1.5")
+        };
+        let mut settings = with_bob(|_| {});
+        settings.peers.clear();
+        settings.trunks = vec![carrier];
+        let mut wire = Wire::new(settings);
+        let (mut alice, mut bob) = (Party::alice(), Party::bob());
+        alice.target = "sip:0077@10.0.0.1:5060".into();
+        alice.local = "<sip:0049123@10.0.1.1>;tag=alice".into();
+        let mut invite = alice.invite();
+        wire.send(&alice, &invite);
+        if has_login || !is_let_in {
+            let challenged = wire.take(&alice);
+            assert_eq!(challenged.status(), Some(401), "{case}");
+            let challenge = challenged.header("WWW-Authenticate");
+            let uri = alice.target.clone();
+            let proof = digest::authorize(challenge, "INVITE", &uri, "acme-in", "wonder", "c0", 1);
+            invite = alice.invite().with("Authorization", proof.unwrap());
+            wire.sent.clear();
+            wire.send(&alice, &invite);
+        }
+        if !is_let_in {
+            assert_eq!(wire.take(&alice).status(), Some(401), "{case}");
+            continue;
+        }
+        assert_eq!(wire.take(&alice).status(), Some(100), "{case}");
+        let offer = wire.ring(&mut bob);
+        assert_eq!(offer.start, "INVITE sip:277@10.0.1.2:5060 SIP/2.0", "{case}");
+        assert!(offer.header("From").starts_with("<sip:+49123@"), "{offer:?}");
+        wire.assert_empty();
+    }
 }
 
 #[test]
