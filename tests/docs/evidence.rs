@@ -12,7 +12,8 @@ pub(crate) fn check(page: &Page) -> Vec<String> {
         if !line.starts_with('|') || cells[0] == "phrase" || cells[0].starts_with("---") {
             continue;
         }
-        let mut wrong = |what: String| problems.push(format!("{}:{}: {what}", page.path, number + 1));
+        let mut wrong =
+            |what: String| problems.push(format!("{}:{}: {what}", page.path, number + 1));
         for cell in &cells[1..] {
             if cell.is_empty() {
                 wrong("an empty cell".into());
@@ -25,7 +26,8 @@ pub(crate) fn check(page: &Page) -> Vec<String> {
                         None => wrong(format!("no script {span}")),
                     }
                 } else if is_scenario(span) {
-                    if !running.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == span) {
+                    if !running.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == span)
+                    {
                         wrong(format!("{span} is not run by the script before it"));
                     }
                 } else if span != "LONG=1"
