@@ -121,7 +121,8 @@ impl Transactions {
 
     /// Whether an answer from a place that was left is the answer of the request that went on. The next place is then not waited for.
     pub(super) fn takes_over(&mut self, successor: ClientKey, response: &Response) -> bool {
-        if response.status() < 200 {
+        // 487: our own CANCEL ended it there. 503: there is still no room.
+        if response.status() < 200 || matches!(response.status(), 487 | 503) {
             return false;
         }
         let is_unheard = self.clients.get(successor).is_some_and(|(client, _)| client.is_unheard());
