@@ -56,7 +56,8 @@ fn script(name: &str) -> Option<String> {
     std::fs::read_to_string(root().join("scripts/e2e").join(name)).ok()
 }
 
-fn is_scenario(name: &str) -> bool {
+/// Whether this is a scenario or a ladder of SIPp.
+pub(crate) fn is_scenario(name: &str) -> bool {
     let scenarios = root().join("scripts/sipp");
     ["ladder", "xml"].iter().any(|kind| scenarios.join(format!("{name}.{kind}")).exists())
 }

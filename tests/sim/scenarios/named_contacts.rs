@@ -323,7 +323,10 @@ fn went_on(wire: &mut Wire, before: &Text) -> Text {
 fn taken(wire: &mut Wire, alice: &Party, bob: &Party, again: &Text) {
     let at_other = at(bob, OTHER);
     wire.send(&at_other, &from_name(at_other.answer(again, 2, "recvonly"), BOBS_NAME));
-    let answer = wire.take(alice);
+    let mut answer = wire.take(alice);
+    if answer.status() == Some(100) {
+        answer = wire.take(alice);
+    }
     assert_eq!((answer.status(), answer.cseq()), (Some(200), 2));
 }
 
