@@ -112,7 +112,7 @@ fn tests_of(source: &str) -> impl Iterator<Item = &str> {
 fn every_promise_of_the_evidence_names_tests_and_scripts_that_are_there() {
     let sources = pages::rust_sources();
     let tests: HashSet<&str> = sources.iter().flat_map(|source| tests_of(source)).collect();
-    let page = page("docs/sip-evidence.md");
+    let page = page("docs/sip-edge.md");
     let mut problems = Vec::new();
     let rows = page.text.lines().filter(|line| line.starts_with("| ") && line.len() > 40);
     for row in rows.filter(|row| !row.starts_with("| promise |")) {

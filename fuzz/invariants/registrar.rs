@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use sidestream::id::UserName;
-use sidestream::registrar::{Change, Registrar, Settings, Stored};
+use sidestream::registrar::{Binding, Change, Outbound, Registrar, Settings, Stored};
 use sidestream::sip::{Address, ConnectionId, Flow, Transport, Uri};
 use sidestream::time::{Duration, Instant};
 
@@ -22,8 +22,8 @@ struct Desk {
     now: Instant,
     transport: Transport,
     cseq: u32,
-    /// What the store has.
-    stored: BTreeMap<String, Stored>,
+    /// What the store has, by contact and flow.
+    stored: BTreeMap<(String, Option<(String, u32)>), Stored>,
 }
 
 /// Plays a script.
@@ -92,7 +92,8 @@ impl Desk {
             told.map(|(_, value)| Address::parse(value).expect("an address")).collect();
         assert_eq!(told.len(), self.registrar.len());
         for contact in &told {
-            assert!(self.stored.contains_key(contact.uri), "{}", contact.uri);
+            let known = |phone: &Stored| phone.contact == contact.uri;
+            assert!(self.stored.values().any(known), "{}", contact.uri);
             let left = contact.param("expires").and_then(|left| left.parse().ok());
             assert!(left.is_some_and(|left: u32| left > 0 && left <= self.settings.max_expires_s));
         }
@@ -120,10 +121,10 @@ impl Desk {
         while let Some(change) = self.registrar.poll_change() {
             match change {
                 Change::Put(phone) => {
-                    self.stored.insert(phone.contact.clone(), phone);
+                    self.stored.insert(place(&phone.contact, phone.outbound.as_ref()), phone);
                 }
-                Change::Forget { contact, .. } => {
-                    self.stored.remove(&contact);
+                Change::Forget { contact, outbound, .. } => {
+                    self.stored.remove(&place(&contact, outbound.as_ref()));
                 }
             }
         }
@@ -141,7 +142,7 @@ impl Desk {
                 assert!(uri.is_some_and(|uri| uri.is_sip()), "a Route of {route:?}");
             }
         }
-        let first = |stage: &Vec<_>| stage.first().map(|binding: &_| binding_q(binding));
+        let first = |stage: &Vec<Binding>| stage.first().map(|binding| binding.q);
         assert!(stages.windows(2).all(|pair| first(&pair[0]) > first(&pair[1])));
     }
 
@@ -161,6 +162,6 @@ impl Desk {
     }
 }
 
-fn binding_q(binding: &sidestream::registrar::Binding) -> f32 {
-    binding.q
+fn place(contact: &str, outbound: Option<&Outbound>) -> (String, Option<(String, u32)>) {
+    (contact.to_owned(), outbound.map(|flow| (flow.instance.clone(), flow.reg_id)))
 }

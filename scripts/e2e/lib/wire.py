@@ -1,4 +1,4 @@
-"""What a peer may do to the wire, from outside. Each step asserts what docs/sip-evidence.md says of it.
+"""What a peer may do to the wire, from outside. Each step asserts what docs/sip-edge.md says of it.
 
 wire.py DIRECTORY PID URL KEY SIP TLS WS WSS CALLED BACK HEP     (ports of the loopback; CALLED is where 7xxx goes, BACK where 8xxx goes)
 """
