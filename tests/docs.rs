@@ -138,6 +138,35 @@ fn every_promise_of_the_evidence_names_tests_and_scripts_that_are_there() {
 }
 
 #[test]
+fn every_row_of_evidence_names_tests_and_scripts_that_are_there() {
+    let (sources, page) = (pages::rust_sources(), page("docs/streams-evidence.md"));
+    let mut problems = Vec::new();
+    let mut rows = 0;
+    for (number, line) in page.text.lines().enumerate() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let ["", promise, tests, scripts, ""] = cells[..] else { continue };
+        if promise == "---" || scripts.starts_with("script") {
+            continue;
+        }
+        rows += 1;
+        let spans = |cell: &str| -> Vec<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let (tests, scripts) = (spans(tests), spans(scripts));
+        if tests.is_empty() && scripts.is_empty() {
+            problems.push(format!("line {}: nothing shows {promise}", number + 1));
+        }
+        let is_test =
+            |name: &String| sources.iter().any(|source| source.contains(&format!("fn {name}(")));
+        let is_script = |name: &String| name.starts_with("scripts/") && root().join(name).is_file();
+        problems.extend(tests.iter().filter(|name| !is_test(name)).cloned());
+        problems.extend(scripts.iter().filter(|name| !is_script(name)).cloned());
+    }
+    assert!(rows > 20, "{rows} rows were found");
+    none_of(problems);
+}
+
+#[test]
 fn every_metric_that_is_named_is_counted() {
     let files = [
         "src/notify/metrics.rs",

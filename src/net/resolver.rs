@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{Resolver as Hickory, TokioResolver};
@@ -127,32 +128,35 @@ impl Resolver {
     }
 
     async fn ask(&self, question: &Question) -> Vec<Record> {
-        let (name, kind) = match question {
-            Question::Naptr(name) => (name, RecordType::NAPTR),
-            Question::Srv(name) => (name, RecordType::SRV),
-            Question::Address(name, Family::V4) => (name, RecordType::A),
-            Question::Address(name, Family::V6) => (name, RecordType::AAAA),
-        };
         let Some(dns) = &self.dns else { return Vec::new() };
         self.counters.dns_questions.count();
-        // A name in a SIP URI is a whole name: no search list is appended to it.
-        let whole = format!("{}.", name.trim_end_matches('.'));
-        match dns.lookup(whole, kind).await {
-            Ok(found) => found.answers().iter().filter_map(|record| read(&record.data)).collect(),
-            Err(error) if error.is_no_records_found() => Vec::new(),
-            Err(error) => {
-                self.counters.dns_failed.count();
-                tracing::debug!(%error, "a question to the DNS failed");
-                Vec::new()
-            }
-        }
+        ask(dns, question).await.unwrap_or_else(|error| {
+            self.counters.dns_failed.count();
+            tracing::debug!(%error, "a question to the DNS failed");
+            Vec::new()
+        })
+    }
+}
+
+/// Asks one question; that there is no such record is an answer.
+pub(super) async fn ask(dns: &TokioResolver, question: &Question) -> Result<Vec<Record>, NetError> {
+    let (name, kind) = match question {
+        Question::Naptr(name) => (name, RecordType::NAPTR),
+        Question::Srv(name) => (name, RecordType::SRV),
+        Question::Address(name, Family::V4) => (name, RecordType::A),
+        Question::Address(name, Family::V6) => (name, RecordType::AAAA),
+    };
+    // A name in a SIP URI is a whole name: no search list is appended to it.
+    let whole = format!("{}.", name.trim_end_matches('.'));
+    match dns.lookup(whole, kind).await {
+        Ok(found) => Ok(found.answers().iter().filter_map(|record| read(&record.data)).collect()),
+        Err(error) if error.is_no_records_found() => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 
 /// A client that asks as `settings` say.
-pub(super) fn client(
-    settings: &DnsSettings,
-) -> Result<TokioResolver, hickory_resolver::net::NetError> {
+pub(super) fn client(settings: &DnsSettings) -> Result<TokioResolver, NetError> {
     let mut builder = if settings.nameservers.is_empty() {
         TokioResolver::builder_tokio()?
     } else {

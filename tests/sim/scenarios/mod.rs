@@ -14,6 +14,7 @@ mod long_calls;
 mod mid_call;
 mod named_contacts;
 mod offer_answer;
+mod recordings;
 mod refreshes;
 mod strangers;
 mod streams;
