@@ -8,6 +8,8 @@
 
 #[path = "docs/commands.rs"]
 mod commands;
+#[path = "docs/evidence.rs"]
+mod evidence;
 #[path = "docs/examples.rs"]
 mod examples;
 #[path = "docs/pages.rs"]
@@ -75,6 +77,7 @@ fn every_path_and_test_that_a_page_names_is_there() {
     let is_test_name = |span: &str| {
         span.matches('_').count() >= 4
             && !span.starts_with("sidestream_")
+            && !evidence::is_scenario(span)
             && span.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     };
     let mut problems = Vec::new();
@@ -135,6 +138,13 @@ fn every_promise_of_the_evidence_names_tests_and_scripts_that_are_there() {
         problems.extend(lost.map(|path| format!("{promise}: there is no script {path}")));
     }
     none_of(problems);
+}
+
+#[test]
+fn whatever_is_named_as_evidence_is_there_and_is_run() {
+    let page = page("docs/sip-evidence.md");
+    assert!(page.text.lines().filter(|line| line.starts_with('|')).count() > 60);
+    none_of(evidence::check(&page));
 }
 
 #[test]
