@@ -25,6 +25,8 @@ use std::path::Path;
 use pages::{Page, pages, root};
 use sidestream::command::Denied;
 use sidestream::control::tables;
+use sidestream::control::tapi::{HResult, media_event};
+use sidestream::event::Cause;
 
 /// Fails with every problem in one message.
 fn none_of(problems: Vec<String>) {
@@ -219,6 +221,27 @@ fn the_page_of_errors_has_the_table_of_the_code() {
         }
     }
     none_of(problems);
+}
+
+/// The results of TAPI's methods, and the names of its media events, as the code gives them for every event and cause.
+#[test]
+fn the_tables_of_tapi_are_those_of_the_code() {
+    let page = page("docs/rest.md");
+    let mut wanted: Vec<String> = HResult::ALL
+        .iter()
+        .map(|result| format!("| `{}` | {} |", result.name(), result.code().replace("0X", "0x")))
+        .collect();
+    for kind in samples::kinds() {
+        for cause in Cause::ALL {
+            let Some(media) = media_event(&samples::event(kind.clone(), cause)) else { continue };
+            wanted.push(format!("`{}` {}", media.event.name(), media.event as u8));
+            wanted.push(format!("`{}` {}", media.cause.name(), media.cause as u8));
+        }
+    }
+    wanted.sort();
+    wanted.dedup();
+    assert!(wanted.len() > HResult::ALL.len() + 10, "few events have names: {wanted:?}");
+    none_of(wanted.into_iter().filter(|row| !page.text.contains(row)).collect());
 }
 
 #[test]
