@@ -10,6 +10,7 @@ mod forgery;
 mod forks;
 mod holds;
 mod hunting;
+mod identities;
 mod long_calls;
 mod mid_call;
 mod named_contacts;
