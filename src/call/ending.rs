@@ -113,7 +113,7 @@ impl Call {
             State::Outgoing { .. } => self.withdraw_leg(cx, id, Cause::HangUp),
             State::Talking { .. } => self.say_bye(cx, id),
             State::Withdrawn | State::Leaving { .. } | State::Gone => {}
-            State::Builtin => self.drop_leg(cx, id),
+            State::Builtin(_) => self.drop_leg(cx, id),
         }
     }
 

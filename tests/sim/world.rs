@@ -114,6 +114,7 @@ pub fn settings() -> Settings {
         acd: Default::default(),
         hours: Default::default(),
         star_codes: Default::default(),
+        flows: FlowSettings::default().with_demo(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of("10.0.0.1".parse().unwrap())],
             streaming: Streaming {
