@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use sidestream::codec::Codec;
-use sidestream::id::{PortId, StreamId, TerminalId, Tracks};
+use sidestream::id::{PlayId, PortId, StreamId, TerminalId, Tracks};
 use sidestream::media::{
     Forward, LocalPort, MediaCommand, MediaEvent, PayloadMap, PortFigures, Prompt, Relay, Settings,
     TapReader, ring,

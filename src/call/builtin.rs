@@ -104,8 +104,9 @@ pub(super) fn play_as(
     repeat: bool,
 ) -> Option<MediaCommand> {
     let (codec, payload_type) = format_of(payloads)?;
-    let telephone_event = number_of(payloads, |codec| matches!(codec, Codec::TelephoneEvent { .. }))
-        .map(|(_, number)| number);
+    let telephone_event =
+        number_of(payloads, |codec| matches!(codec, Codec::TelephoneEvent { .. }))
+            .map(|(_, number)| number);
     Some(MediaCommand::Play { port, play, prompt, codec, payload_type, telephone_event, repeat })
 }
 

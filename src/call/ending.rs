@@ -70,6 +70,7 @@ impl Call {
         cause: Cause,
         origin: Origin,
     ) {
+        self.end_flow(cx);
         // The call's last event follows those of its legs, so the streams end before the phase lets it be told.
         self.stop_all_streams(
             cx,

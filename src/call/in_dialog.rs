@@ -113,7 +113,9 @@ impl Call {
                 self.handle_branch_failure(cx, id, failure);
             }
             Some(State::Withdrawn) => {}
-            Some(State::Talking { .. } | State::Leaving { .. } | State::Builtin(_) | State::Gone)
+            Some(
+                State::Talking { .. } | State::Leaving { .. } | State::Builtin(_) | State::Gone,
+            )
             | None => {
                 self.drop_leg(cx, id);
                 self.handle_leg_left(cx, id, Cause::HangUp);

@@ -37,6 +37,8 @@ pub enum Cue {
 pub(super) struct InFlow {
     /// The leg whose flow was told to begin.
     begun: Option<LegId>,
+    /// The flow that runs, by its id.
+    running: Option<String>,
     /// Whether keys are told as [`HIDDEN_KEY`].
     hides_keys: bool,
     /// Whether the flow goes on when a third party has hung up.
@@ -93,6 +95,12 @@ impl Call {
 
     /// Tells what the call's flow does.
     pub fn tell_of_flow(&mut self, cx: &mut Context<'_>, kind: Kind) {
+        match &kind {
+            Kind::FlowStarted { flow, .. } => self.in_flow.running = Some(flow.clone()),
+            Kind::FlowStep(step) => self.in_flow.running = Some(step.flow.clone()),
+            Kind::FlowEnded { .. } => self.in_flow.running = None,
+            _ => {}
+        }
         self.tell(cx, kind, Cause::Request, Origin::Flow);
     }
 
@@ -113,6 +121,14 @@ impl Call {
         }
     }
 
+    /// The call ends: a flow that runs ends with it.
+    pub(super) fn end_flow(&mut self, cx: &mut Context<'_>) {
+        if let Some(flow) = self.in_flow.running.take() {
+            let result = "the contact is over".to_owned();
+            self.tell_of_flow(cx, Kind::FlowEnded { flow, result, failed: false });
+        }
+    }
+
     /// The flow's leg: there is one at most.
     fn flow_leg(&self) -> Option<&Leg> {
         self.legs.iter().find(|leg| leg.own_party() == Some(Builtin::Flow))
@@ -121,9 +137,8 @@ impl Call {
     /// Tells the flow that it may begin, once its customer is there and hears.
     pub(super) fn begin_flow(&mut self, cx: &mut Context<'_>) {
         let customer = self.customer();
-        let hears = customer.is_talking()
-            && customer.unacknowledged.is_none()
-            && customer.remote.is_some();
+        let hears =
+            customer.is_talking() && customer.unacknowledged.is_none() && customer.remote.is_some();
         let Some(leg) = self.flow_leg().filter(|leg| leg.seat == Seat::Bridge) else { return };
         let id = leg.id;
         if hears && self.phase == Phase::Talking && self.in_flow.begun != Some(id) {
@@ -152,9 +167,10 @@ impl Call {
     ) -> bool {
         let payloads = self.prompt_payloads().unwrap_or_default();
         let format = builtin::format_of(&payloads);
-        let command = self.customer().port.and_then(|port| {
-            builtin::play_as(port.id, play, &payloads, prompt.clone(), repeat)
-        });
+        let command = self
+            .customer()
+            .port
+            .and_then(|port| builtin::play_as(port.id, play, &payloads, prompt.clone(), repeat));
         let (Some(format), Some(command)) = (format, command) else { return false };
         self.in_flow.playing = Some(Playing { play, prompt, repeat, format });
         cx.effects.push_back(Effect::Media(command));
@@ -172,9 +188,8 @@ impl Call {
         // The peer's list may be an offer, of which ours took some. Both number alike.
         let ours = leg.local.last().and_then(|text| Description::parse(text).ok())?;
         let ours = ours.audio()?;
-        let is_agreed = |payload: &&Payload| {
-            ours.payloads.iter().any(|agreed| agreed.number == payload.number)
-        };
+        let is_agreed =
+            |payload: &&Payload| ours.payloads.iter().any(|agreed| agreed.number == payload.number);
         Some(audio.payloads.iter().filter(is_agreed).cloned().collect())
     }
 

@@ -95,8 +95,17 @@ impl Relay {
             MediaCommand::Bridge { a, b } => self.bridge(a, b),
             MediaCommand::Unbridge { port } => self.set_route(port, Route::Nowhere),
             MediaCommand::Echo { port } => self.set_route(port, Route::Echo),
-            MediaCommand::Play { port, play, prompt, codec, payload_type, telephone_event, repeat } => {
-                let program = Program { play, prompt, codec, payload_type, telephone_event, repeat };
+            MediaCommand::Play {
+                port,
+                play,
+                prompt,
+                codec,
+                payload_type,
+                telephone_event,
+                repeat,
+            } => {
+                let program =
+                    Program { play, prompt, codec, payload_type, telephone_event, repeat };
                 self.play(port, &program, now)
             }
             MediaCommand::Tap { terminal, port, tracks, writer } => {

@@ -417,6 +417,7 @@ impl Wire {
                 Output::Locate { lookup, search } => self.lookups.push((lookup, search)),
                 Output::Figures(_)
                 | Output::Registration(_)
+                | Output::Job { .. }
                 | Output::Delivery(_)
                 | Output::Name { .. }
                 | Output::Dialog { .. } => {}

@@ -15,7 +15,8 @@ use sidestream::registrar;
 use sidestream::sip::digest::{DigestSettings, Secret};
 use sidestream::sip::{Flow, Transport};
 use sidestream::switch::{
-    Figures, Holdings, Input, Listener, Output, Peer, Settings, Switch, Ticket, User,
+    Figures, FlowSettings, Holdings, Input, Job, JobId, Listener, Output, Peer, Settings, Switch,
+    Ticket, User,
 };
 use sidestream::time::{Duration, Instant};
 
@@ -55,6 +56,8 @@ pub struct World {
     /// Draw ladders and keep events; off in swarms, where they would only be memory.
     pub detailed: bool,
     pub violations: Vec<String>,
+    /// What flows want done outside.
+    pub jobs: Vec<(JobId, Job)>,
     /// Calls that have begun, and who called; a swarm takes them away.
     pub new_calls: Vec<(CallId, String)>,
     pub event_count: u64,
@@ -165,6 +168,7 @@ impl World {
             told: BTreeMap::new(),
             detailed: true,
             violations: Vec::new(),
+            jobs: Vec::new(),
             new_calls: Vec::new(),
             event_count: 0,
             told_of: BTreeMap::new(),
@@ -438,6 +442,7 @@ impl World {
                 self.relay.handle_command(command, self.now);
             }
             Output::Sink(command) => self.sinks.handle(command, self.now),
+            Output::Job { id, job } => self.jobs.push((id, job)),
             Output::Reply { ticket, answer } => {
                 self.replies.insert(ticket.0, answer);
             }

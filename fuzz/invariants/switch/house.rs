@@ -187,7 +187,7 @@ impl House {
                 Output::Reply { .. } | Output::Figures(_) | Output::Delivery(_) => {}
                 Output::Registration(_) | Output::Dialog { .. } => {}
                 Output::Locate { lookup, .. } => self.locate(lookup),
-                Output::Name { .. } => {}
+                Output::Name { .. } | Output::Job { .. } => {}
             }
         }
         assert_eq!(self.switch.counters().bugs, 0, "a call was ended by an error");
@@ -301,6 +301,7 @@ fn settings() -> Settings {
         acd: Default::default(),
         hours: Default::default(),
         star_codes: Default::default(),
+        flows: Default::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of(SWITCH.ip())],
             streaming: Streaming {

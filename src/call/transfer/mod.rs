@@ -268,7 +268,11 @@ impl Call {
     }
 
     /// The streams are told of what changed with the party at the other end.
-    pub(super) fn retell_streams(&mut self, cx: &mut Context<'_>, before: crate::media::PayloadMap) {
+    pub(super) fn retell_streams(
+        &mut self,
+        cx: &mut Context<'_>,
+        before: crate::media::PayloadMap,
+    ) {
         let payloads = self.stream_payloads();
         if payloads != before {
             self.control_all(cx, &Control::Payloads(payloads));

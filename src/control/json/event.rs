@@ -268,11 +268,9 @@ impl From<&Kind> for KindView {
                 let FlowStep { flow, block, block_type, branch, result } = step.as_ref().clone();
                 KindView::FlowStep { flow, block, block_type, branch, result }
             }
-            Kind::FlowEnded { flow, result, failed } => KindView::FlowEnded {
-                flow: flow.clone(),
-                result: result.clone(),
-                failed: *failed,
-            },
+            Kind::FlowEnded { flow, result, failed } => {
+                KindView::FlowEnded { flow: flow.clone(), result: result.clone(), failed: *failed }
+            }
             Kind::CallEnded { status, outcome } => {
                 KindView::CallEnded { status: *status, outcome: outcome_name(*outcome) }
             }

@@ -5,7 +5,7 @@ use super::visit::{Composition, Dialling, Hears, Part};
 use crate::call::{Destination, Hunt, TransferPlan};
 use crate::command::{Accepted, Command, Denied, Origin, StartStream, Target, Verb};
 use crate::dialplan::{Caller, Query};
-use crate::event::{Cause, FlowStep, Kind};
+use crate::event::{FlowStep, Kind};
 use crate::flow::{
     Dial, DialFailure, Effect, Function, Input, QueueMetrics, QueueRefusal, Recording, Resource,
     Speech, Spoken, Step, StreamFacts,
@@ -43,11 +43,11 @@ impl Switch {
                 None
             }
             Effect::CheckHours(named) => Some(Input::Hours(self.is_open(id, named, now))),
-            Effect::CheckMetrics(named) => {
-                Some(Input::Metrics(self.queue_metrics(id, named, now)))
-            }
+            Effect::CheckMetrics(named) => Some(Input::Metrics(self.queue_metrics(id, named, now))),
             Effect::Invoke(function) => self.invoke(id, function),
-            Effect::Record(recording) => Some(Input::Recorded(self.record_by_flow(id, recording, now))),
+            Effect::Record(recording) => {
+                Some(Input::Recorded(self.record_by_flow(id, recording, now)))
+            }
             // Contacts wait in no queue and reach no agent by a flow of this switch.
             Effect::Enqueue(_) | Effect::ToAgent(_) => {
                 Some(Input::Queued(Err(QueueRefusal::Refused)))
@@ -57,18 +57,12 @@ impl Switch {
             Effect::CreateTask(_) => {
                 Some(Input::TaskCreated(Err("tasks are made by the contact API".to_owned())))
             }
-            Effect::Disconnect => {
-                self.with_call(id, now, |call, cx| {
-                    call.hang_up(cx, Cause::Request, Origin::Flow);
-                });
-                None
-            }
             Effect::Left(step) => {
                 self.tell_step(id, step, now);
                 None
             }
-            // Whoever drives the run sees to its end.
-            Effect::Ended(_) => None,
+            // Whoever drives the run sees to its end, and to the call's with it: the flow's last word comes first.
+            Effect::Ended(_) | Effect::Disconnect => None,
         }
     }
 

@@ -195,10 +195,8 @@ impl Switch {
     }
 
     fn start_run(&mut self, id: CallId, visit: &mut Visit, flow: Arc<Flow>, now: Instant) {
-        let kind = Kind::FlowStarted {
-            flow: flow.id().to_owned(),
-            flow_type: flow.kind().as_str(),
-        };
+        let kind =
+            Kind::FlowStarted { flow: flow.id().to_owned(), flow_type: flow.kind().as_str() };
         visit.run = Some(Run::new(flow));
         self.with_call(id, now, |call, cx| call.tell_of_flow(cx, kind));
     }
@@ -340,8 +338,12 @@ impl Switch {
             call.tell_of_flow(cx, kind);
         });
         let cause = if failed { Cause::Policy } else { Cause::Request };
-        if *end != End::Queued {
-            self.leave_alone(id, cause, now);
+        match end {
+            End::Queued => {}
+            End::Disconnected => {
+                self.with_call(id, now, |call, cx| call.hang_up(cx, cause, Origin::Flow));
+            }
+            End::Finished | End::HandedOver | End::Failed(_) => self.leave_alone(id, cause, now),
         }
     }
 
