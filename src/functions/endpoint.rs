@@ -1,12 +1,20 @@
 //! Functions as HTTP endpoints: the event goes out as JSON, a JSON object comes back.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::http::{Request, StatusCode, Uri};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use rand::RngExt;
-use reqwest::{Client, StatusCode, Url};
 use serde_json::Value as Json;
 
 use super::signature::{Key, Once};
@@ -20,7 +28,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(3);
 /// Where a function is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    url: Url,
+    uri: Uri,
     key: Key,
 }
 
@@ -41,16 +49,17 @@ impl Endpoint {
     /// # Errors
     /// [`EndpointError::Url`].
     pub fn new(url: &str, key: Key) -> Result<Endpoint, EndpointError> {
-        let parsed = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let url = parsed.ok_or_else(|| EndpointError::Url(url.to_owned()))?;
-        Ok(Endpoint { url, key })
+        let is_web =
+            |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+        let uri = url.parse().ok().filter(is_web);
+        Ok(Endpoint { uri: uri.ok_or_else(|| EndpointError::Url(url.to_owned()))?, key })
     }
 
     /// Whether what goes there can be read on the way: it leaves this machine without TLS.
     pub fn is_open(&self) -> bool {
-        let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let host = self.uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let is_here = host == "localhost" || host.parse().is_ok_and(|it: IpAddr| it.is_loopback());
-        self.url.scheme() == "http" && !is_here
+        self.uri.scheme_str() == Some("http") && !is_here
     }
 }
 
@@ -72,37 +81,50 @@ pub(super) enum CallError {
 }
 
 /// Calls functions.
-#[derive(Debug)]
 pub(super) struct Caller {
-    client: Client,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     functions: BTreeMap<String, Endpoint>,
 }
 
 impl Caller {
     pub(super) fn new(functions: BTreeMap<String, Endpoint>) -> Result<Caller, EndpointError> {
-        // A redirect would carry the contact's data to where nobody has configured it.
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIME)
-            .build()
-            .map_err(|error| EndpointError::Client(error.to_string()))?;
-        Ok(Caller { client, functions })
+        let mut tcp = HttpConnector::new();
+        tcp.set_connect_timeout(Some(CONNECT_TIME));
+        tcp.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls()?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        // It follows no redirect: that would carry what contacts say to where nobody has configured it.
+        Ok(Caller { client: Client::builder(TokioExecutor::new()).build(connector), functions })
     }
 
     pub(super) async fn call(&self, function: &Function) -> Result<Json, CallError> {
         let endpoint =
             self.find(function).ok_or_else(|| CallError::Unknown(function.function.id.clone()))?;
-        let body = function.event.to_string().into_bytes();
-        let url = endpoint.url.clone();
-        let mut request = self.client.post(url).header("content-type", "application/json");
-        for (name, value) in endpoint.key.sign(endpoint.url.as_str(), &body, &once()) {
+        let body = Bytes::from(function.event.to_string());
+        let mut request = Request::post(&endpoint.uri).header("content-type", "application/json");
+        for (name, value) in endpoint.key.sign(&endpoint.uri.to_string(), &body, &once()) {
             request = request.header(name, value);
         }
+        let request = request.body(Full::new(body)).map_err(unreachable)?;
         let limit = Duration::from_secs(function.limit_s.into());
-        let answered = tokio::time::timeout(limit, answer(request.body(body))).await;
+        let answered = tokio::time::timeout(limit, self.answer(request)).await;
         answered.unwrap_or(Err(CallError::Late(function.limit_s)))
+    }
+
+    async fn answer(&self, request: Request<Full<Bytes>>) -> Result<Json, CallError> {
+        let response = self.client.request(request).await.map_err(unreachable)?;
+        if !response.status().is_success() {
+            return Err(CallError::Status(response.status()));
+        }
+        let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
+        let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+            true => CallError::TooLong,
+            false => CallError::Unreachable(innermost(error.as_ref())),
+        })?;
+        serde_json::from_slice(&body.to_bytes()).map_err(|_| CallError::NotJson)
     }
 
     /// The function that a document names: by its name, or by an ARN that ends in it.
@@ -117,29 +139,23 @@ impl Caller {
     }
 }
 
-async fn answer(request: reqwest::RequestBuilder) -> Result<Json, CallError> {
-    let unreachable = |error: reqwest::Error| CallError::Unreachable(innermost(&error));
-    let mut response = request.send().await.map_err(unreachable)?;
-    if !response.status().is_success() {
-        return Err(CallError::Status(response.status()));
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > ANSWER_BYTES {
-            return Err(CallError::TooLong);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    serde_json::from_slice(&body).map_err(|_| CallError::NotJson)
+fn unreachable(error: impl Error + 'static) -> CallError {
+    CallError::Unreachable(innermost(&error))
 }
 
 /// What went wrong at the bottom of it, without the address: that may hold a secret.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut source: &dyn std::error::Error = error;
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut source = error;
     while let Some(inner) = source.source() {
         source = inner;
     }
     source.to_string()
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.functions.keys()).finish()
+    }
 }
 
 fn once() -> Once {

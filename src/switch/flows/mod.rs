@@ -173,7 +173,15 @@ impl Switch {
             return self.leave_alone(id, Cause::Policy, now);
         };
         let mut visit = match self.flows.visits.remove(&id) {
-            Some(visit) => visit,
+            Some(mut visit) => {
+                if let Some(before) = visit.run.take() {
+                    let (flow, result) = (before.flow().id().to_owned(), End::HandedOver);
+                    let result = result.to_string();
+                    let kind = Kind::FlowEnded { flow, result, failed: false };
+                    self.with_call(id, now, |call, cx| call.tell_of_flow(cx, kind));
+                }
+                visit
+            }
             None => Visit::new(self.new_contact(id)),
         };
         self.start_run(id, &mut visit, flow, now);
