@@ -8,6 +8,8 @@
 
 #[path = "docs/commands.rs"]
 mod commands;
+#[path = "docs/evidence.rs"]
+mod evidence;
 #[path = "docs/examples.rs"]
 mod examples;
 #[path = "docs/pages.rs"]
@@ -74,6 +76,7 @@ fn every_path_and_test_that_a_page_names_is_there() {
     let is_test_name = |span: &str| {
         span.matches('_').count() >= 4
             && !span.starts_with("sidestream_")
+            && !evidence::is_scenario(span)
             && span.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     };
     let mut problems = Vec::new();
@@ -89,6 +92,42 @@ fn every_path_and_test_that_a_page_names_is_there() {
             }
         }
     }
+    none_of(problems);
+}
+
+#[test]
+fn whatever_is_named_as_evidence_is_there_and_is_run() {
+    let page = page("docs/sip-evidence.md");
+    assert!(page.text.lines().filter(|line| line.starts_with('|')).count() > 60);
+    none_of(evidence::check(&page));
+}
+
+#[test]
+fn every_row_of_evidence_names_tests_and_scripts_that_are_there() {
+    let (sources, page) = (pages::rust_sources(), page("docs/streams-evidence.md"));
+    let mut problems = Vec::new();
+    let mut rows = 0;
+    for (number, line) in page.text.lines().enumerate() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let ["", promise, tests, scripts, ""] = cells[..] else { continue };
+        if promise == "---" || scripts.starts_with("script") {
+            continue;
+        }
+        rows += 1;
+        let spans = |cell: &str| -> Vec<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let (tests, scripts) = (spans(tests), spans(scripts));
+        if tests.is_empty() && scripts.is_empty() {
+            problems.push(format!("line {}: nothing shows {promise}", number + 1));
+        }
+        let is_test =
+            |name: &String| sources.iter().any(|source| source.contains(&format!("fn {name}(")));
+        let is_script = |name: &String| name.starts_with("scripts/") && root().join(name).is_file();
+        problems.extend(tests.iter().filter(|name| !is_test(name)).cloned());
+        problems.extend(scripts.iter().filter(|name| !is_script(name)).cloned());
+    }
+    assert!(rows > 20, "{rows} rows were found");
     none_of(problems);
 }
 

@@ -301,7 +301,7 @@ section!(Register {
     longest_wait_s: u64 = 300,
 });
 
-section!(Health { every_s: u64 = 30, failures: u64 = 2, successes: u64 = 2 });
+section!(Health { every_s: u64 = 30, timeout_s: u64 = 4, failures: u64 = 2, successes: u64 = 2 });
 
 section!(Limits {
     calls: Option<u64> = None,

@@ -409,6 +409,19 @@ impl Dialect {
         }
     }
 
+    /// The customer speaks another language from here on, a BCP 47 tag: told with the next message that there is to say, by a dialect
+    /// that has a word for it.
+    pub fn set_language(&mut self, tag: &str) {
+        match self {
+            Dialect::AudioHook(hook) => hook.set_language(tag),
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::Jambonz(_)
+            | Dialect::AudioSocket(_) => {}
+        }
+    }
+
     /// The answer to something that is not done, if the dialect has one.
     pub fn refuse(&mut self, reason: &str) -> Option<Message> {
         match self {

@@ -48,7 +48,7 @@ pub(super) use referrals::Referrals;
 
 use super::builtin::Builtin;
 use super::context::{Context, Effect};
-use super::leg::{Leg, Seat};
+use super::leg::{Leg, Purpose, Seat};
 use super::renegotiation::{Renegotiated, Why};
 use super::target::{Destination, Hunt};
 use super::{Call, Phase, Timer};
@@ -243,6 +243,18 @@ impl Call {
             }
         }
         self.begin_flow(cx);
+    }
+
+    /// A transferor has had its time to say BYE. The outcome is told in the dialog that ours ends: it is to arrive before.
+    pub(super) fn bid_farewell(&mut self, cx: &mut Context<'_>, id: LegId) {
+        let is_told = self.leg(id).is_none_or(|leg| {
+            leg.request_of(|purpose| matches!(purpose, Purpose::Referral)).is_none()
+        });
+        if is_told {
+            self.dismiss(cx, id);
+        } else {
+            self.timers.set(Timer::Farewell(id), cx.now + FAREWELL);
+        }
     }
 
     /// The customer has left the call to others: its contact's streams end, and whoever stays has its seat.

@@ -125,6 +125,14 @@ impl Link {
         }
     }
 
+    /// Tells the sink that the customer speaks another language.
+    pub(super) fn tell_language(&mut self, tag: &str) {
+        match self {
+            Link::Socket(socket) => socket.tell_language(tag),
+            Link::Datagram(_) | Link::Recorder(_) | Link::File(_) | Link::Memory(_) => {}
+        }
+    }
+
     /// Answers the sink that something it said is passed over.
     pub(super) fn refuse(&mut self, reason: &str) {
         match self {

@@ -246,6 +246,10 @@ impl SocketLink {
         }
     }
 
+    pub(super) fn tell_language(&mut self, tag: &str) {
+        self.dialect.set_language(tag);
+    }
+
     pub(super) fn refuse(&mut self, reason: &str) {
         if self.first.len() >= FIRST_LIMIT {
             return;

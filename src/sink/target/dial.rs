@@ -12,7 +12,10 @@ use tokio::time::{Instant as Moment, timeout_at};
 use tokio_tungstenite::tungstenite::{self, http};
 
 use super::destinations::{Carrier, Destinations, Refusal, is_localhost};
+use crate::locate::Place;
 use crate::net::{HostNameError, HostNames};
+use crate::sink::settings::SipServer;
+use crate::sip::Transport;
 
 /// Why an attempt to connect failed.
 #[derive(Debug, thiserror::Error)]
@@ -192,18 +195,36 @@ impl Dialer {
                 (Some(host), self.names.addresses(host).await?)
             }
         };
-        let mut allowed = Vec::new();
-        let mut refused = None;
-        for address in found.into_iter().map(|ip| SocketAddr::new(ip, port)) {
-            match self.destinations.judge(name, address, carrier) {
-                Ok(()) => allowed.push(address),
-                Err(refusal) => refused = Some(refusal),
+        let judged = found.into_iter().map(|ip| {
+            let address = SocketAddr::new(ip, port);
+            self.destinations.judge(name, address, carrier).map(|()| address)
+        });
+        allowed(judged)
+    }
+
+    /// The places of a SIP server that may be spoken to, the preferred first; never empty. Whatever its domain's records name is judged as
+    /// an address of that domain.
+    pub(super) async fn locate_server(
+        &self,
+        server: &SipServer,
+    ) -> Result<Vec<Place>, ConnectError> {
+        let (host, port, transport) = (server.at().host(), server.at().port(), server.transport());
+        if let Some(search) = server.search().filter(|_| !is_localhost(host)) {
+            self.destinations.judge_host(host, port, carrier(transport))?;
+            let found = self.names.places(search).await;
+            if !found.is_empty() {
+                let judged = found.into_iter().map(|place| {
+                    let carrier = carrier(place.transport);
+                    self.destinations.judge(Some(host), place.remote, carrier).map(|()| place)
+                });
+                return allowed(judged);
             }
         }
-        match (allowed.is_empty(), refused) {
-            (true, Some(refusal)) => Err(refusal.into()),
-            (_, _) => Ok(allowed),
-        }
+        // This machine's own table has no services.
+        let found = self.locate(host, port, carrier(transport)).await?;
+        let name = host.parse::<IpAddr>().is_err().then(|| host.to_owned());
+        let place = |remote| Place { transport, remote, name: name.clone() };
+        Ok(found.into_iter().map(place).collect())
     }
 
     /// Judges a place that whoever is at `host` names.
@@ -241,5 +262,22 @@ impl Dialer {
             }
         }
         Err(failure)
+    }
+}
+
+/// What SIP over `transport` goes by.
+const fn carrier(transport: Transport) -> Carrier {
+    match transport {
+        Transport::Udp => Carrier::Udp,
+        Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => Carrier::Tcp,
+    }
+}
+
+/// Those that are allowed; why the last was refused when none is.
+fn allowed<T>(judged: impl Iterator<Item = Result<T, Refusal>>) -> Result<Vec<T>, ConnectError> {
+    let (allowed, refused): (Vec<_>, Vec<_>) = judged.partition(Result::is_ok);
+    match refused.into_iter().filter_map(Result::err).next_back() {
+        Some(refusal) if allowed.is_empty() => Err(refusal.into()),
+        Some(_) | None => Ok(allowed.into_iter().flatten().collect()),
     }
 }

@@ -32,7 +32,6 @@ use super::link::{Connection, RecordingDesk, RecordingSession, WRITE_BUFFER_BYTE
 use super::settings::{HostPort, Reconnect, SipServer, WebSocket};
 use crate::net::tls::{Current, Renewal, TlsFileError, TlsSettings};
 use crate::net::{Clock, Counters, HostNames};
-use crate::sip::Transport;
 use breaker::{Admission, Breaker, Turns};
 pub use breaker::{Mercy, PlaceState};
 use credentials::Once;
@@ -263,17 +262,13 @@ impl Target {
         server: &SipServer,
         desk: &RecordingDesk,
     ) -> Result<RecordingSession, ConnectError> {
-        let carrier = match server.transport() {
-            Transport::Udp => Carrier::Udp,
-            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => Carrier::Tcp,
-        };
-        let HostPort { host, port } = server.at();
         let deadline = Deadline::within(self.timeout);
-        let found = deadline.bound(Stage::Name, self.dialer.locate(host, *port, carrier)).await?;
-        // Where a name leads to several addresses, each is a server that may take the session.
+        let found = deadline.bound(Stage::Name, self.dialer.locate_server(server)).await?;
+        // Where a name leads to several places, each is a server that may take the session.
+        let host = server.at().host();
         let mut failure = None;
-        for remote in found.into_iter().take(MOST_ADDRESSES) {
-            match desk.begin(server, remote, self.timeout).await {
+        for place in found.into_iter().take(MOST_ADDRESSES) {
+            match desk.begin(server, &place, self.timeout).await {
                 Ok(session) => match self.judge_recorders(host, &session) {
                     Ok(()) => return Ok(session),
                     Err(refusal) => {
@@ -284,7 +279,7 @@ impl Target {
                 Err(error) => failure = Some(error),
             }
         }
-        Err(failure.unwrap_or_else(|| Refusal::NotListed(host.clone()).into()))
+        Err(failure.unwrap_or_else(|| Refusal::NotListed(host.to_owned()).into()))
     }
 
     /// Whether the audio of a session may go where its server says: to its own name's addresses, and to whatever else is allowed.
