@@ -6,6 +6,7 @@
 //! | dialect | audio | positions | gaps | acknowledgement |
 //! |---|---|---|---|---|
 //! | [`native`] | binary frames, linear or mu-law, any rate | in every frame | told, typed | yes |
+//! | [`jetstream`] | messages of a log, linear or G.711, any rate | in every message | told, typed | yes |
 //! | [`audiosocket`] | TCP packets, linear, one track | no | zeros; a pause is missing | no |
 //! | [`twilio`] | base64 mu-law 8000 Hz in JSON | `timestamp` in ms | mu-law silence; a pause is a jump in `timestamp` | no |
 //! | [`telnyx`] | base64 G.711 or linear in JSON | `timestamp` in ms | silence; a pause is a jump in `timestamp` | no |
@@ -15,6 +16,7 @@
 pub mod audiohook;
 pub mod audiosocket;
 pub mod jambonz;
+pub mod jetstream;
 pub mod native;
 pub mod rtp;
 pub mod telnyx;

@@ -19,7 +19,7 @@ import ladder  # noqa: E402
 T1, T2, GIVE_UP = 0.5, 4.0, 32.0
 # How long a line waits that may be passed over, and any other; how long the network must be quiet at the end.
 SHORT, LONG, QUIET = 3.0, 60.0, 5.0
-# A request that no line of the ladder waits for is answered after this.
+# A request that no line of the ladder waits for, and that no answer can spoil, is answered after this.
 STRAY = 3.0
 
 
@@ -101,7 +101,8 @@ class Phone:
                 one.wait = min(one.wait * 2, one.longest)
                 one.due = now + one.wait
         for message in self.inbox:
-            if message.status is None and not message.answered and message.method != "ACK" and now - message.at > STRAY:
+            is_stray = message.method in ("NOTIFY", "BYE") and now - message.at > STRAY
+            if message.status is None and not message.answered and is_stray:
                 self.answer(message, 200, self.tag_of(message))
         ready, _, _ = select.select([self.socket], [], [], wait)
         if not ready:
@@ -132,7 +133,9 @@ class Phone:
                 self.repeated.pop((message["Call-ID"], message["RAck"].split()[0], "rel"), None)
             if known and (message.branch, message.method) in self.answers:
                 self.send(self.answers[(message.branch, message.method)])
-        if not known:
+        if not known and message.method == "OPTIONS" and not message.status:
+            self.answer(message, 200, self.pid)  # The registrar asks whether the phone is there.
+        elif not known:
             self.inbox.append(message)
 
     def tag_of(self, message):

@@ -8,6 +8,7 @@ mod directories;
 mod flows;
 mod guard;
 mod http;
+mod logs;
 mod notary;
 mod reaching;
 mod recorders;

@@ -14,6 +14,8 @@ use tokio_tungstenite::tungstenite::{self, http};
 use super::destinations::{Carrier, Destinations, Refusal, is_localhost};
 use crate::locate::Place;
 use crate::net::{HostNameError, HostNames};
+#[cfg(feature = "nats")]
+use crate::sink::log::LogError;
 use crate::sink::settings::SipServer;
 use crate::sip::Transport;
 
@@ -38,6 +40,9 @@ pub(in crate::sink) enum ConnectError {
     Recorder(String),
     #[error("{0}")]
     RecorderLate(String),
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Log(#[from] LogError),
     #[error("every address failed too often and is left alone for a while")]
     Resting,
 }
@@ -57,7 +62,7 @@ impl Stage {
             Stage::Name => "the look-up of the name",
             Stage::Tcp => "the connection",
             Stage::Tls => "the TLS handshake",
-            Stage::Handshake => "the WebSocket handshake",
+            Stage::Handshake => "the handshake",
         }
     }
 }
@@ -80,9 +85,9 @@ pub enum Failure {
     Tls,
     /// TLS did not end in time.
     TlsLate,
-    /// Another answer than 101, or of a recording server than 2xx; a redirect, for instance.
+    /// Another answer than 101, or of a recording server than 2xx; a redirect, for instance. Of a log: it refuses us, or is not as it must be.
     Status,
-    /// What came is no WebSocket handshake.
+    /// What came is no handshake of what is spoken.
     Handshake,
     /// The handshake did not end in time.
     HandshakeLate,
@@ -138,6 +143,22 @@ impl ConnectError {
             ConnectError::Late(Stage::Tcp, _) => Failure::TcpLate,
             ConnectError::Late(Stage::Tls, _) => Failure::TlsLate,
             ConnectError::Late(Stage::Handshake, _) => Failure::HandshakeLate,
+            #[cfg(feature = "nats")]
+            ConnectError::Log(error) => match error {
+                LogError::Stranger(_) | LogError::Lost => Failure::Handshake,
+                LogError::Silent => Failure::HandshakeLate,
+                LogError::Untrusted => Failure::Tls,
+                LogError::Login
+                | LogError::Creds
+                | LogError::NoJetStream
+                | LogError::Missing { .. }
+                | LogError::NotMade { .. }
+                | LogError::Subjects { .. }
+                | LogError::Mute(_)
+                | LogError::Small { .. }
+                | LogError::Gone
+                | LogError::Refused(_) => Failure::Status,
+            },
             ConnectError::Resting => Failure::Resting,
         }
     }
@@ -153,6 +174,11 @@ pub(super) struct Deadline {
 impl Deadline {
     pub(super) fn within(within: Duration) -> Deadline {
         Deadline { within, at: Moment::now() + within }
+    }
+
+    /// The time that is left.
+    pub(super) fn left(self, now: Moment) -> Duration {
+        self.at.saturating_duration_since(now)
     }
 
     /// `what`, unless it is not done in time.
@@ -253,7 +279,7 @@ impl Dialer {
         let addresses = deadline.bound(Stage::Name, self.locate(host, port, Carrier::Tcp)).await?;
         let mut failure = ConnectError::Late(Stage::Tcp, deadline.within);
         for (address, rest) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
-            let share = deadline.at.saturating_duration_since(Moment::now()) / rest;
+            let share = deadline.left(Moment::now()) / rest;
             let part = Deadline { within: deadline.within, at: Moment::now() + share };
             let connecting = async { TcpStream::connect(address).await.map_err(ConnectError::Tcp) };
             match part.bound(Stage::Tcp, connecting).await {

@@ -316,6 +316,20 @@ fn a_call_without_any_rtp_ends_by_itself() {
 }
 
 #[test]
+fn a_call_that_nobody_ever_hangs_up_ends_at_its_longest_time() {
+    let mut world = alice_and_bob(|settings| settings.call.max_duration = s(60));
+    world.act(0, |alice, now| alice.invite("200", now));
+    world.run_for(s(58));
+    assert_eq!((world.stage(0, 0), world.stage(1, 0)), (Stage::Up, Stage::Up));
+    world.run_for(s(10));
+    assert_eq!((world.stage(0, 0), world.stage(1, 0)), (Stage::Down, Stage::Down));
+    let end =
+        world.events.iter().find(|event| matches!(event.kind, Kind::CallEnded { .. })).unwrap();
+    assert_eq!(end.cause, Cause::Timeout);
+    world.assert_empty();
+}
+
+#[test]
 fn the_session_timer_of_a_silent_peer_ends_the_call_and_ours_is_refreshed() {
     let mut world = alice_and_bob(|settings| settings.call.session.session_expires_s = 90);
     world.act(0, |alice, now| {
