@@ -13,7 +13,9 @@ import machine
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Requests that are under way at once, and how long an answer may take, in seconds.
 WINDOW = 20
-PATIENCE = 10
+PATIENCE = 30
+# How long a call waits that the server had no time for (503), in seconds.
+SECOND_TRY = 0.5
 KIBIBYTE = 1024
 
 
@@ -69,6 +71,8 @@ class SipCalls:
         self.caller, self.called = self._bind(0), self._bind(called_port)
         # By call: where the caller sends to, where the called party sends to, and what the caller's BYE needs.
         self.caller_ports, self.called_ports, self.dialogs, self.ended = {}, {}, {}, set()
+        # Calls that the server had no time for: when they are tried again; and which try each call is at.
+        self.refused, self.tries = {}, {}
 
     def _bind(self, port):
         bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -100,17 +104,23 @@ class SipCalls:
             while not some <= set(done()):
                 if time.monotonic() > end:
                     raise SystemExit(f"no answer for the calls {sorted(some - set(done()))[:5]} within {PATIENCE} s")
+                for call in [call for call, due in self.refused.items() if due <= time.monotonic()]:
+                    del self.refused[call]
+                    ask(call)
                 for ready in select.select([self.caller, self.called], [], [], 0.1)[0]:
                     self._handle(ready)
 
     def _own(self, bound):
         return f"127.0.0.1:{bound.getsockname()[1]}"
 
-    def _request(self, method, call, cseq, uri, to, more=""):
+    def _branch(self, call, cseq, method):
+        return f"z9hG4bK{call}-{self.tries.get(call, 0)}-{cseq}{method}"
+
+    def _request(self, method, call, cseq, uri, to, more="", branch=None):
         own = self._own(self.caller)
         head = (
-            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{call}-{cseq}{method}\r\nMax-Forwards: 70\r\n"
-            f"From: <sip:load@{own}>;tag=c{call}\r\nTo: {to}\r\nCall-ID: relay-{call}\r\nCSeq: {cseq} {method}\r\n"
+            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch={branch or self._branch(call, cseq, method)}\r\nMax-Forwards: 70\r\n"
+            f"From: <sip:load@{own}>;tag=c{call}\r\nTo: {to}\r\nCall-ID: relay-{call}-{self.tries.get(call, 0)}\r\nCSeq: {cseq} {method}\r\n"
             f"Contact: <sip:load@{own}>\r\n"
         )
         self.caller.sendto((head + (more or "Content-Length: 0\r\n\r\n")).encode(), self.server)
@@ -138,7 +148,7 @@ class SipCalls:
             return None
         call = int(header("Call-ID").split("-")[1])
         if status >= 300:
-            raise SystemExit(f"call {call}: {first}")
+            return self._refused(call, status, method, first, header("To"), int(header("Call-ID").split("-")[2]))
         if method == "INVITE":
             target = re.search(r"<([^>]+)>", header("Contact")).group(1)
             self.caller_ports[call] = audio_port(text)
@@ -147,6 +157,16 @@ class SipCalls:
         elif method == "BYE":
             self.ended.add(call)
         return None
+
+    def _refused(self, call, status, method, first, to, at_try):
+        """Acknowledges a refusal; a server that had no time is asked again later, by another INVITE."""
+        if status != 503 or method != "INVITE":
+            raise SystemExit(f"call {call}: {first}")
+        if at_try == self.tries.get(call, 0):
+            # RFC 3261 §17.1.1.3: by the branch of the INVITE.
+            self._request("ACK", call, 1, self._uri(call), to, branch=self._branch(call, 1, "INVITE"))
+            self.tries[call] = at_try + 1
+            self.refused[call] = time.monotonic() + SECOND_TRY
 
     def _serve(self, bound, method, text):
         """Answers a request of the server's."""
