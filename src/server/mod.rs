@@ -37,9 +37,10 @@ use recording::Recording;
 use crate::config::Config;
 use crate::control::json::Timestamp;
 use crate::event;
+use crate::functions::{self, Functions};
 use crate::http::{self, BanView, CommandDoor, Gateway, PhoneList, Role, Sessions, TraceReader};
 use crate::id::UserName;
-use crate::net::{self, Bound, Clock, NetHandle, Outlets, Told};
+use crate::net::{self, Bound, Clock, Feeds, NetHandle, Outlets, Told};
 use crate::notary::{self, Notary};
 use crate::notify::Notify;
 use crate::records::Records;
@@ -97,10 +98,11 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     let notary = notary::start(&config.notary)?;
     let recording = config.records.as_ref().map(|it| Recording::start(it, &notify)).transpose()?;
     let records = recording.as_ref().map(|it| it.records().clone());
-    let outlets = outlets(&sinks, &notify, notary.clone(), store.clone(), recording);
+    let (functions, done) = functions::start(&config.functions)?;
+    let outlets = outlets(&sinks, &functions, &notify, notary.clone(), store.clone(), recording);
     let seen = &config.switch.listeners;
-    let net =
-        net::start(bound, seen, &config.net, switch, clock, chance.random(), sink_events, outlets)?;
+    let feeds = Feeds { sinks: sink_events, done };
+    let net = net::start(bound, seen, &config.net, switch, clock, chance.random(), feeds, outlets)?;
 
     figures::attach(&notify.metrics, &net, &sinks);
     figures::attach_stream_stores(&notify.metrics, &sinks);
@@ -257,15 +259,17 @@ impl Running {
 /// Where the switch's outputs go.
 fn outlets(
     sinks: &SinkHandle,
+    functions: &Functions,
     notify: &Arc<Notify>,
     notary: Notary,
     store: Option<Store>,
     mut recording: Option<Recording>,
 ) -> Outlets {
-    let (sinks, notify) = (sinks.clone(), Arc::clone(notify));
+    let (sinks, functions, notify) = (sinks.clone(), functions.clone(), Arc::clone(notify));
     Outlets {
         turn: sinks.turn(),
         sinks: Box::new(move |command| sinks.send(command)),
+        jobs: Box::new(move |id, job| functions.send(id, job)),
         told: Box::new(move |told| match told {
             Told::Event(event) => {
                 milestones::log(&event);
