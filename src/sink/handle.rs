@@ -1,10 +1,7 @@
 //! The switch's end of the sinks: every command becomes a task, or a letter to one, without waiting.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use dashmap::DashMap;
 use tokio::runtime::Handle as Runtime;
@@ -13,35 +10,17 @@ use tracing::{error, warn};
 
 use super::joining::Joining;
 use super::life::{run, take_over};
-#[cfg(feature = "nats")]
-use super::link::{Asking, LogLink};
-use super::link::{
-    DatagramLink, FileLink, Link, Look, MemoryLink, RecorderLink, RecordingDesk, SocketLink,
-};
-#[cfg(feature = "nats")]
-use super::log::Hub;
-use super::matroska::{MatroskaFile, StoredStream};
-use super::outbox::{Keeping, Live, Outbox};
-use super::pool::{Pool, PoolFigures, Way};
-use super::recording::Recording;
+use super::pool::{Pool, PoolFigures};
 use super::scope::Scope;
-use super::settings::{Policy, Settings};
-use super::spool::{
-    Depot, Identity, Spoken, Spool, SpoolError, SpoolFigures, SpoolReport, SpoolSettings,
-};
-use super::stream::{Close, Letter, Stream, Told};
-use super::target::{Destinations, Reach, Target, TargetError};
-use super::voice::BackChannel;
-use crate::call::{RecordedFormat, RecordingNews, SinkCommand, SinkEvent, StreamPlan};
-use crate::dialect::audiosocket::AudioSocket;
-#[cfg(feature = "nats")]
-use crate::dialect::jetstream::JetStream;
-use crate::dialect::{Dialect, Format, StreamInfo};
+use super::settings::Settings;
+use super::spool::{Depot, SpoolError, SpoolFigures, SpoolReport, SpoolSettings};
+use super::stream::{Close, Letter};
+use super::target::{Destinations, Reach, TargetError};
+use crate::call::{RecordingNews, SinkCommand, SinkEvent, StreamPlan};
 use crate::event::Cause;
-use crate::fragments::{Begin, StreamStore};
-use crate::id::{SinkName, TerminalId, Tracks};
-use crate::matroska::Head;
-use crate::media::{Assembler, AssemblyPlan, Control, Encoding, Standing};
+use crate::fragments::StreamStore;
+use crate::id::TerminalId;
+use crate::media::Control;
 use crate::net::{Clock, DnsSettings, HostNames, Turn};
 use crate::time::Instant;
 

@@ -1,18 +1,13 @@
 //! What a terminal needs when it opens: the link to its sink, its outbox, its timeline.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use dashmap::DashMap;
-use tokio::runtime::Handle as Runtime;
-use tokio::sync::{mpsc, watch};
-use tracing::{error, warn};
+use tokio::sync::watch;
 
-use super::joining::Joining;
-use super::life::{run, take_over};
+use super::handle::{Inbox, Room};
 #[cfg(feature = "nats")]
 use super::link::{Asking, LogLink};
 use super::link::{
@@ -22,29 +17,22 @@ use super::link::{
 use super::log::Hub;
 use super::matroska::{MatroskaFile, StoredStream};
 use super::outbox::{Keeping, Live, Outbox};
-use super::pool::{Pool, PoolFigures, Way};
+use super::pool::{Pool, Way};
 use super::recording::Recording;
-use super::scope::Scope;
-use super::settings::{Policy, Settings};
-use super::spool::{
-    Depot, Identity, Spoken, Spool, SpoolError, SpoolFigures, SpoolReport, SpoolSettings,
-};
-use super::stream::{Close, Letter, Stream, Told};
-use super::target::{Destinations, Reach, Target, TargetError};
+use super::settings::Policy;
+use super::spool::{Identity, Spoken, Spool};
+use super::stream::{Stream, Told};
+use super::target::Target;
 use super::voice::BackChannel;
-use crate::call::{RecordedFormat, RecordingNews, SinkCommand, SinkEvent, StreamPlan};
+use crate::call::{RecordedFormat, RecordingNews, StreamPlan};
 use crate::dialect::audiosocket::AudioSocket;
 #[cfg(feature = "nats")]
 use crate::dialect::jetstream::JetStream;
 use crate::dialect::{Dialect, Format, StreamInfo};
-use crate::event::Cause;
-use crate::fragments::{Begin, StreamStore};
+use crate::fragments::Begin;
 use crate::id::{SinkName, TerminalId, Tracks};
 use crate::matroska::Head;
-use crate::media::{Assembler, AssemblyPlan, Control, Encoding, Standing};
-use crate::net::{Clock, DnsSettings, HostNames, Turn};
-use crate::time::Instant;
-
+use crate::media::{Assembler, AssemblyPlan, Encoding, Standing};
 
 /// Milliseconds of audio in a frame.
 const FRAME_MS: u32 = 20;
