@@ -8,6 +8,7 @@ mod client;
 mod console;
 mod demo;
 mod doctor;
+mod flow;
 mod hash_password;
 mod log;
 mod manifest;
@@ -64,6 +65,8 @@ enum Command {
     Transfer(transfer::TransferArgs),
     /// Check a configuration file.
     Check(check::CheckArgs),
+    /// Look at contact flows.
+    Flow(flow::FlowArgs),
     /// Show which way a number would go, and why not the others.
     RouteTest(route_test::RouteTestArgs),
     /// Look for what would keep a server from working here.
@@ -100,6 +103,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Trace(args) => told(trace::run(args).await),
         Command::Transfer(args) => told(transfer::run(args).await),
         Command::Check(args) => told(check::check(&args)),
+        Command::Flow(args) => told(flow::run(&args)),
         Command::RouteTest(args) => told(route_test::run(&args)),
         Command::Doctor(args) => ExitCode::from(u8::from(!doctor::run(&args))),
         Command::PrintConfig(args) => told(check::print_config(&args)),

@@ -241,6 +241,7 @@ fn viewing() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))
+        .routes(routes!(calls::flow))
         .routes(routes!(messages::list))
         .routes(routes!(messages::pcap))
         .routes(routes!(streams::list))

@@ -105,6 +105,12 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     let net = net::start(bound, seen, &config.net, switch, clock, chance.random(), feeds, outlets)?;
 
     figures::attach(&notify.metrics, &net, &sinks);
+    figures::attach_functions(&notify.metrics, &functions);
+    for flow in config.switch.flows.library.flows() {
+        for problem in flow.remarks() {
+            tracing::warn!(flow = flow.id(), %problem, "flow");
+        }
+    }
     figures::attach_stream_stores(&notify.metrics, &sinks);
     figures::attach_notary(&notify.metrics, &notary);
     if let Some(store) = &store {

@@ -13,7 +13,8 @@ use sidestream::control::json::{
     StreamView, TerminalView, Timestamp,
 };
 use sidestream::event::{
-    Cause, Delivery, DeliveryOutcome, Event, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest,
+    Cause, Delivery, DeliveryOutcome, Event, FlowStep, Kind, Manifest, Outcome, Span, SpanKind,
+    TrackManifest,
 };
 use sidestream::id::{CallId, LegId, SinkName, StreamId, TerminalId, Track, Tracks};
 use sidestream::notary::{self, Notary};
@@ -126,6 +127,15 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::AttributesChanged {
             attributes: [("tier".to_owned(), "gold".to_owned())].into_iter().collect(),
         },
+        Kind::FlowStarted { flow: "demo".into(), flow_type: "CONTACT_FLOW" },
+        Kind::FlowStep(Box::new(FlowStep {
+            flow: "demo".into(),
+            block: "start".into(),
+            block_type: "UpdateContactMediaStreamingBehavior",
+            branch: "Success".into(),
+            result: "as asked".into(),
+        })),
+        Kind::FlowEnded { flow: "demo".into(), result: "disconnected".into(), failed: false },
         Kind::StreamEnded { manifests: vec![Arc::new(manifest())] },
         Kind::LegRemoved { leg },
         Kind::CallEnded { status: 200, outcome: Outcome::Completed },

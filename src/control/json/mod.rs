@@ -4,6 +4,7 @@
 mod call;
 mod delivery;
 mod event;
+mod flow;
 mod manifest;
 mod message;
 mod phone;
@@ -15,6 +16,7 @@ mod trunk;
 pub use call::{CallState, CallView, LegFiguresView, LegView};
 pub use delivery::{DeliveryView, delivery_kind};
 pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_names};
+pub use flow::{FlowStepView, FlowView};
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use message::{MessageView, MessagesView};
 pub use phone::PhoneView;

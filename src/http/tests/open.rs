@@ -63,6 +63,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "GET /v1/bans",
         "GET /v1/calls",
         "GET /v1/calls/{call}",
+        "GET /v1/calls/{call}/flow",
         "GET /v1/calls/{call}/messages",
         "GET /v1/calls/{call}/messages.pcap",
         "GET /v1/calls/{call}/streams",

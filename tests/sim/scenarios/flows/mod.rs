@@ -1,5 +1,8 @@
 //! Contact flows on calls.
 
+mod blocks;
+mod table;
+
 use super::*;
 
 use serde_json::{Value as Json, json};
