@@ -10,6 +10,7 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 
+use super::kit::{Subject, Unfit};
 use super::life::{run, take_over};
 use super::link::{
     DatagramLink, FileLink, Link, Look, MemoryLink, RecorderLink, RecordingDesk, SocketLink,
@@ -36,7 +37,7 @@ use crate::net::{Clock, DnsSettings, HostNames};
 use crate::time::Instant;
 
 /// Milliseconds of audio in a frame.
-const FRAME_MS: u32 = 20;
+pub(super) const FRAME_MS: u32 = 20;
 
 /// What Amazon Connect calls the house: there is one here.
 const INSTANCE: &str = "sidestream";
@@ -149,6 +150,34 @@ impl SinkHandle {
             }
             SinkCommand::Close { terminal, at, cause } => self.close(terminal, Close { at, cause }),
         }
+    }
+
+    /// The same sinks, places and spools for streams of nobody's call, which tell `events` what befalls them.
+    pub(super) fn apart(&self, events: mpsc::Sender<SinkEvent>) -> SinkHandle {
+        let Room { pools, depot, scope, runtime, clock, .. } = &*self.0;
+        SinkHandle(Arc::new(Room {
+            pools: pools.clone(),
+            depot: Arc::clone(depot),
+            scope: scope.clone(),
+            terminals: DashMap::new(),
+            runtime: runtime.clone(),
+            clock: *clock,
+            events,
+        }))
+    }
+
+    /// A sink by its name.
+    pub(super) fn pool(&self, name: &SinkName) -> Option<Arc<Pool>> {
+        self.0.pool(name)
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.0.clock
+    }
+
+    /// A sink as the conformance kit examines it; `None` when there is none of this name.
+    pub fn subject(&self, name: &SinkName) -> Option<Result<Subject, Unfit>> {
+        self.pool(name).map(|pool| Subject::of_pool(&pool, self.clock()))
     }
 
     /// The built-in scope.

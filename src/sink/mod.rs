@@ -13,6 +13,7 @@
 mod arrears;
 mod handle;
 mod kind;
+pub mod kit;
 mod life;
 mod link;
 pub mod listener;
