@@ -74,6 +74,8 @@ secret = "Zq8vn3Kd5pw2Zq8vn3Kd5pw2"
 name = "asr"
 kind = "websocket"
 url = "ws://127.0.0.1:$python/"
+# A machine that does much else may take its time for the last frames.
+drain_ms = 5000
 [[sinks]]
 name = "gone"
 kind = "websocket"
