@@ -1,49 +1,20 @@
 //! What a message, a packet and a frame cost: `cargo bench`. Figures of one machine; compare runs on the same one only.
 
-#![allow(missing_docs)] // The macros of criterion make items that nobody documents.
+#![allow(missing_docs, unreachable_pub)] // The macros of criterion make items that nobody documents, and nobody reaches in.
+
+mod fixtures;
 
 use std::hint::black_box;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sidestream::codec::Codec;
-use sidestream::command::PauseAs;
-use sidestream::id::{CallId, PortId, SinkName, StreamId, TerminalId, Track, Tracks};
-use sidestream::media::{
-    Assembler, AssemblyPlan, Encoding, LocalPort, MediaCommand, PayloadMap, Relay, Settings, ring,
-};
+use fixtures::{address, bridge, invite, packet, plan};
+use sidestream::id::{CallId, PortId, StreamId, TerminalId, Track, Tracks};
+use sidestream::media::{Assembler, Encoding, MediaCommand, ring};
+use sidestream::sdp;
 use sidestream::sip::{Flow, Message, Transport, parse_datagram};
 use sidestream::time::{Duration, Instant};
 use sidestream::trace::{Direction, Repeats, Seen, Tally, Trace, TraceLimits};
-use sidestream::{rtp, sdp};
-
-const INVITE: &str = concat!(
-    "INVITE sip:200@198.51.100.1 SIP/2.0\r\n",
-    "Via: SIP/2.0/UDP 203.0.113.5:5060;rport;branch=z9hG4bKPj4f2c8e0a9d6b4a1f\r\n",
-    "Max-Forwards: 70\r\n",
-    "From: \"Alice\" <sip:1000@198.51.100.1>;tag=8d3c1f0a77\r\n",
-    "To: <sip:200@198.51.100.1>\r\n",
-    "Contact: <sip:1000@203.0.113.5:5060;ob>;+sip.instance=\"<urn:uuid:00000000-0000-0000-0000-000000000001>\"\r\n",
-    "Call-ID: 2f1d9c4b7a6e4f0d8c3b\r\n",
-    "CSeq: 31337 INVITE\r\n",
-    "Allow: PRACK, INVITE, ACK, BYE, CANCEL, UPDATE, INFO, SUBSCRIBE, NOTIFY, REFER, MESSAGE, OPTIONS\r\n",
-    "Supported: replaces, 100rel, timer, norefersub\r\n",
-    "Session-Expires: 1800\r\n",
-    "Min-SE: 90\r\n",
-    "User-Agent: a telephone\r\n",
-    "Content-Type: application/sdp\r\n",
-    "Content-Length: 247\r\n\r\n",
-    "v=0\r\no=- 3912345678 3912345678 IN IP4 203.0.113.5\r\ns=call\r\nc=IN IP4 203.0.113.5\r\nt=0 0\r\n",
-    "m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n",
-    "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=sendrecv\r\na=ptime:20\r\n",
-);
-
-fn invite() -> Bytes {
-    let (head, body) = INVITE.split_once("\r\n\r\n").expect("a head and a body");
-    let head = head.replace("Content-Length: 247", &format!("Content-Length: {}", body.len()));
-    Bytes::from(format!("{head}\r\n\r\n{body}"))
-}
 
 fn sip(c: &mut Criterion) {
     let bytes = invite();
@@ -96,33 +67,6 @@ fn trace(c: &mut Criterion) {
     });
 }
 
-fn address(port: PortId) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 4000 + port.0 as u16 * 2))
-}
-
-fn bridge() -> Relay {
-    let mut relay = Relay::new(Settings::default(), 1);
-    let now = Instant::ZERO;
-    for port in [PortId(1), PortId(2)] {
-        let local = LocalPort::new(10_000 + port.0 as u16 * 2).expect("even");
-        relay.handle_command(MediaCommand::Open { port, address: address(port).ip(), local }, now);
-        let payloads = PayloadMap::from(&[(0, Codec::Pcmu), (101, Codec::TELEPHONE_EVENT)]);
-        let (rtp, rtcp) = (address(port), address(port));
-        relay.handle_command(
-            MediaCommand::Remote { port, rtp, rtcp, payloads, receive: true, send: true },
-            now,
-        );
-    }
-    relay.handle_command(MediaCommand::Bridge { a: PortId(1), b: PortId(2) }, now);
-    relay
-}
-
-fn packet(n: u32) -> [u8; 172] {
-    let mut packet = [0x55; 172];
-    packet[..12].copy_from_slice(&rtp::header(false, 0, n as u16, n.wrapping_mul(160), 1));
-    packet
-}
-
 fn relay(c: &mut Criterion) {
     let mut group = c.benchmark_group("relay");
     group.throughput(Throughput::Elements(1));
@@ -166,22 +110,6 @@ fn relay(c: &mut Criterion) {
 }
 
 fn timeline(c: &mut Criterion) {
-    let plan = |encoding| AssemblyPlan {
-        call: CallId::from_u128(1),
-        terminal: TerminalId::first(StreamId::from_u128(1)),
-        sink: SinkName::new("bench"),
-        start: Instant::ZERO,
-        begin: Instant::ZERO,
-        tracks: Tracks::From,
-        payloads: PayloadMap::from(&[(0, Codec::Pcmu)]),
-        sample_rate: 8_000,
-        encoding,
-        frame_ms: 20,
-        pause_as: PauseAs::Omit,
-        gaps_as_silence: false,
-        redact_dtmf: false,
-        reorder_window: AssemblyPlan::REORDER_WINDOW,
-    };
     let mut group = c.benchmark_group("timeline");
     group.throughput(Throughput::Elements(1));
     for (name, encoding) in [("PCMU kept", Encoding::Pcmu), ("PCMU to L16", Encoding::L16)] {

@@ -8,6 +8,8 @@
 
 #[path = "docs/commands.rs"]
 mod commands;
+#[path = "docs/evidence.rs"]
+mod evidence;
 #[path = "docs/examples.rs"]
 mod examples;
 #[path = "docs/pages.rs"]
@@ -17,11 +19,14 @@ mod requests;
 #[path = "docs/samples.rs"]
 mod samples;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use pages::{Page, pages, root};
 use sidestream::command::Denied;
 use sidestream::control::tables;
+use sidestream::control::tapi::{HResult, media_event};
+use sidestream::event::Cause;
 
 /// Fails with every problem in one message.
 fn none_of(problems: Vec<String>) {
@@ -74,6 +79,7 @@ fn every_path_and_test_that_a_page_names_is_there() {
     let is_test_name = |span: &str| {
         span.matches('_').count() >= 4
             && !span.starts_with("sidestream_")
+            && !evidence::is_scenario(span)
             && span.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     };
     let mut problems = Vec::new();
@@ -89,6 +95,86 @@ fn every_path_and_test_that_a_page_names_is_there() {
             }
         }
     }
+    none_of(problems);
+}
+
+/// Tests that carry an attribute of their own, or are targets of the table of `tests/fuzz.rs`.
+fn tests_of(source: &str) -> impl Iterator<Item = &str> {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let name = |line: &str| line.split(['(', ':']).next().unwrap_or_default().len();
+    let found = lines.windows(2).filter_map(move |pair| match pair {
+        [mark, line] if mark.starts_with("#[test]") || mark.starts_with("#[tokio::test") => {
+            let line = line.trim_start_matches("async ").strip_prefix("fn ")?;
+            Some(&line[..name(line)])
+        }
+        [_, line] if line.contains(": \"") && line.ends_with("_000;") => Some(&line[..name(line)]),
+        _ => None,
+    });
+    found.collect::<Vec<_>>().into_iter()
+}
+
+#[test]
+fn every_promise_of_the_evidence_names_tests_and_scripts_that_are_there() {
+    let sources = pages::rust_sources();
+    let tests: HashSet<&str> = sources.iter().flat_map(|source| tests_of(source)).collect();
+    let page = page("docs/sip-edge.md");
+    let mut problems = Vec::new();
+    let promises = page.text.split("\n## Fuzzing").next().unwrap_or_default();
+    let rows = promises.lines().filter(|line| line.starts_with("| ") && line.len() > 40);
+    for row in rows.filter(|row| !row.starts_with("| promise |")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" |").map(str::trim).collect();
+        let [promise, _, named_tests, scripts] = cells[..] else {
+            problems.push(format!("not four cells: {row}"));
+            continue;
+        };
+        let spans = |cell: &str| -> Vec<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let (named, run) = (spans(named_tests), spans(scripts));
+        if named.is_empty() {
+            problems.push(format!("no test for: {promise}"));
+        }
+        let lost = named.iter().filter(|name| !tests.contains(name.as_str()));
+        problems.extend(lost.map(|name| format!("{promise}: there is no test {name}")));
+        let lost = run.iter().filter(|path| !root().join(path).is_file());
+        problems.extend(lost.map(|path| format!("{promise}: there is no script {path}")));
+    }
+    none_of(problems);
+}
+
+#[test]
+fn whatever_is_named_as_evidence_is_there_and_is_run() {
+    let page = page("docs/sip-evidence.md");
+    assert!(page.text.lines().filter(|line| line.starts_with('|')).count() > 60);
+    none_of(evidence::check(&page));
+}
+
+#[test]
+fn every_row_of_evidence_names_tests_and_scripts_that_are_there() {
+    let (sources, page) = (pages::rust_sources(), page("docs/streams-evidence.md"));
+    let mut problems = Vec::new();
+    let mut rows = 0;
+    for (number, line) in page.text.lines().enumerate() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let ["", promise, tests, scripts, ""] = cells[..] else { continue };
+        if promise == "---" || scripts.starts_with("script") {
+            continue;
+        }
+        rows += 1;
+        let spans = |cell: &str| -> Vec<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let (tests, scripts) = (spans(tests), spans(scripts));
+        if tests.is_empty() && scripts.is_empty() {
+            problems.push(format!("line {}: nothing shows {promise}", number + 1));
+        }
+        let is_test =
+            |name: &String| sources.iter().any(|source| source.contains(&format!("fn {name}(")));
+        let is_script = |name: &String| name.starts_with("scripts/") && root().join(name).is_file();
+        problems.extend(tests.iter().filter(|name| !is_test(name)).cloned());
+        problems.extend(scripts.iter().filter(|name| !is_script(name)).cloned());
+    }
+    assert!(rows > 20, "{rows} rows were found");
     none_of(problems);
 }
 
@@ -135,6 +221,27 @@ fn the_page_of_errors_has_the_table_of_the_code() {
         }
     }
     none_of(problems);
+}
+
+/// The results of TAPI's methods, and the names of its media events, as the code gives them for every event and cause.
+#[test]
+fn the_tables_of_tapi_are_those_of_the_code() {
+    let page = page("docs/rest.md");
+    let mut wanted: Vec<String> = HResult::ALL
+        .iter()
+        .map(|result| format!("| `{}` | {} |", result.name(), result.code().replace("0X", "0x")))
+        .collect();
+    for kind in samples::kinds() {
+        for cause in Cause::ALL {
+            let Some(media) = media_event(&samples::event(kind.clone(), cause)) else { continue };
+            wanted.push(format!("`{}` {}", media.event.name(), media.event as u8));
+            wanted.push(format!("`{}` {}", media.cause.name(), media.cause as u8));
+        }
+    }
+    wanted.sort();
+    wanted.dedup();
+    assert!(wanted.len() > HResult::ALL.len() + 10, "few events have names: {wanted:?}");
+    none_of(wanted.into_iter().filter(|row| !page.text.contains(row)).collect());
 }
 
 #[test]

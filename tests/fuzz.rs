@@ -4,13 +4,13 @@
 //! go on for a minute with mutations that nobody has seen, and keeps an input that fails in `fuzz/artifacts/TARGET`. That
 //! is how `scripts/fuzz` works where there is no nightly.
 
+#[path = "fuzz/dictionary.rs"]
+mod dictionary;
 #[path = "../fuzz/invariants/mod.rs"]
 #[allow(unreachable_pub)]
 mod invariants;
 #[path = "fuzz/mutator.rs"]
 mod mutator;
-#[path = "fuzz/pieces.rs"]
-mod pieces;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -23,20 +23,21 @@ struct Target {
     /// The folder of its seeds in `tests/corpus`.
     seeds: &'static str,
     holds: fn(&[u8]),
-    pieces: &'static [&'static str],
+    /// Words of its grammar in `fuzz/dictionaries`; empty for what has none.
+    dictionary: &'static str,
     /// Mutations of a plain run.
     rounds: u64,
 }
 
 /// One test per target, and the table of them all.
 macro_rules! targets {
-    ($($(#[$only:meta])* $name:ident: $seeds:literal, $pieces:ident, $rounds:literal;)*) => {
+    ($($(#[$only:meta])* $name:ident: $seeds:literal, $dictionary:literal, $rounds:literal;)*) => {
         fn targets() -> Vec<Target> {
             vec![$($(#[$only])* Target {
                 name: stringify!($name),
                 seeds: $seeds,
                 holds: invariants::$name,
-                pieces: pieces::$pieces,
+                dictionary: $dictionary,
                 rounds: $rounds,
             }),*]
         }
@@ -49,23 +50,28 @@ macro_rules! targets {
 }
 
 targets! {
-    sip_message: "sip", SIP, 8_000;
-    sip_stream: "sip", SIP, 4_000;
-    digest: "digest", SIP, 8_000;
-    sdp: "sdp", SDP, 4_000;
-    rtp: "rtp", NONE, 20_000;
-    relay: "relay", NONE, 2_000;
-    assembler: "assembler", NONE, 1_000;
-    info: "info", JSON, 4_000;
-    contact_api: "contact_api", JSON, 8_000;
-    native_sink: "native_sink", JSON, 8_000;
-    twilio_sink: "twilio_sink", JSON, 8_000;
-    telnyx_sink: "telnyx_sink", JSON, 4_000;
-    jambonz_sink: "jambonz_sink", JSON, 4_000;
-    audiohook_sink: "audiohook_sink", JSON, 2_000;
-    switch: "switch", SWITCH, 1_000;
+    sip_message: "sip", "sip", 8_000;
+    sip_stream: "sip", "sip", 4_000;
+    digest: "digest", "sip", 8_000;
+    uri: "uri", "headers", 8_000;
+    refer: "refer", "headers", 8_000;
+    registrar: "registrar", "headers", 4_000;
+    identity: "identity", "headers", 8_000;
+    sdp: "sdp", "sdp", 4_000;
+    rtp: "rtp", "", 20_000;
+    relay: "relay", "", 2_000;
+    assembler: "assembler", "", 1_000;
+    info: "info", "json", 4_000;
+    contact_api: "contact_api", "json", 8_000;
+    native_sink: "native_sink", "json", 8_000;
+    twilio_sink: "twilio_sink", "json", 8_000;
+    telnyx_sink: "telnyx_sink", "json", 4_000;
+    jambonz_sink: "jambonz_sink", "json", 4_000;
+    audiohook_sink: "audiohook_sink", "json", 2_000;
+    switch: "switch", "switch", 1_000;
+    strangers: "strangers", "switch", 1_000;
     #[cfg(feature = "server")]
-    config: "config", TOML, 4_000;
+    config: "config", "toml", 4_000;
 }
 
 /// How long one input may take: a machine that needs longer for a few hundred bytes is stuck.
@@ -99,15 +105,16 @@ fn fuzz(name: &str) {
     // The giant is as good once as a thousand times.
     let seeds: Vec<Vec<u8>> =
         seeds.into_iter().map(|(_, bytes)| bytes).filter(|bytes| bytes.len() < 4_000).collect();
+    let words = dictionary::words(target.dictionary);
     let seconds = std::env::var("SIDESTREAM_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok());
     let begun = Instant::now();
     let runs = match seconds.map(Duration::from_secs) {
-        None => (1..=target.rounds).map(|round| attempt(target, &seeds, round)).count(),
+        None => (1..=target.rounds).map(|round| attempt(target, &seeds, &words, round)).count(),
         Some(time) => {
             let first = SystemTime::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_nanos() as u64);
             (first..)
                 .take_while(|_| begun.elapsed() < time)
-                .map(|round| attempt(target, &seeds, round))
+                .map(|round| attempt(target, &seeds, &words, round))
                 .count()
         }
     };
@@ -115,8 +122,8 @@ fn fuzz(name: &str) {
 }
 
 /// One mutation; one that fails is kept as a file and told with its number.
-fn attempt(target: &Target, seeds: &[Vec<u8>], round: u64) {
-    let input = mutation(seeds, target.pieces, &mut Chance::new(round));
+fn attempt(target: &Target, seeds: &[Vec<u8>], words: &[Vec<u8>], round: u64) {
+    let input = mutation(seeds, words, &mut Chance::new(round));
     let begun = Instant::now();
     let outcome = std::panic::catch_unwind(|| (target.holds)(&input));
     if outcome.is_ok() && begun.elapsed() < LONGEST {

@@ -16,6 +16,10 @@
 
 mod house;
 mod names;
+mod settings;
+mod strangers;
+
+pub use strangers::strangers;
 
 use sidestream::call::{SinkAsk, SinkEvent};
 use sidestream::command::{StartStream, Target, Verb};
@@ -66,10 +70,10 @@ fn act(house: &mut House, direction: &str, message: &[u8]) {
         label => Target::Label(label.to_owned()),
     };
     match word {
-        "a" => house.message(house::CALLER, message),
-        "b" => house.message(house::CALLEE, message),
-        "x" => house.message(house::STRANGER, message),
-        "tcp" => house.message(house::CALLERS_TCP, message),
+        "a" => drop(house.message(house::CALLER, message)),
+        "b" => drop(house.message(house::CALLEE, message)),
+        "x" => drop(house.message(house::STRANGER, message)),
+        "tcp" => drop(house.message(house::CALLERS_TCP, message)),
         "closed" => house.input(Input::FlowClosed { flow: house::CALLERS_TCP }),
         "failed" => house.input(Input::FlowFailed { flow: house::CALLEE }),
         "wait" => {

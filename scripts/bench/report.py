@@ -6,17 +6,19 @@ BEGIN, END = "<!-- signalling: begin -->", "<!-- signalling: end -->"
 
 def summary(rounds):
     """Median, smallest and largest of every figure of some rounds."""
-    names = [name for name in rounds[0] if name not in ("load_average", "busy_before")]
+    names = [name for name in rounds[0] if name not in ("load_average", "busy_before", "steps", "cpu_us_by_thread")]
     column = lambda name: [figures[name] for figures in rounds]
     return {name: {"median": statistics.median(column(name)), "min": min(column(name)), "max": max(column(name))} for name in names}
 
 
-def _shown(figure, unit):
+def shown(figure, unit, digits=0):
+    """Median, and spread where there is one."""
     if figure is None:
         return "–"
+    text = {name: f"{value:,.{digits}f}" for name, value in figure.items()}
     if figure["min"] == figure["max"]:
-        return f"{figure['median']:,.0f}{unit}"
-    return f"{figure['median']:,.0f}{unit} ({figure['min']:,.0f}–{figure['max']:,.0f})"
+        return f"{text['median']}{unit}"
+    return f"{text['median']}{unit} ({text['min']}–{text['max']})"
 
 
 def table(result):
@@ -31,10 +33,10 @@ def table(result):
         cells = [
             name,
             system["does"],
-            _shown(of("capacity"), ""),
-            _shown(of("cpu_us"), " µs"),
-            _shown(of("cpu_us_at_capacity"), " µs"),
-            _shown(of("memory_kib"), " KiB"),
+            shown(of("capacity"), ""),
+            shown(of("cpu_us"), " µs"),
+            shown(of("cpu_us_at_capacity"), " µs"),
+            shown(of("memory_kib"), " KiB"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     machine = result["machine"]
@@ -52,7 +54,11 @@ def table(result):
 
 def write(result, page):
     """Puts the table between the page's two marks."""
-    text = page.read_text()
-    before, rest = text.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    page.write_text(f"{before}{BEGIN}\n{table(result)}\n{END}{after}")
+    put(page, BEGIN, END, table(result))
+
+
+def put(page, begin, end, content):
+    """Replaces what stands between two marks of a page."""
+    before, rest = page.read_text().split(begin, 1)
+    after = rest.split(end, 1)[1]
+    page.write_text(f"{before}{begin}\n{content}\n{end}{after}")

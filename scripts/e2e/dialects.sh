@@ -40,8 +40,15 @@ infos=()
 for name in native twilio telnyx telnyx16 stereo mixed hook hook16 hookpaused; do
     infos+=(--info "$((100 + 20 * ${#infos[@]})):{\"v\":1,\"op\":\"start\",\"stream\":\"$name\",\"sink\":\"$name\",\"tracks\":[\"from_customer\",\"to_customer\"]}")
 done
-"$sidestream" call 9000 --server "$sip" --play "$root/config/prompts/customer.wav" --duration 9 --dtmf 6000ms,1,9 "${infos[@]}" --json >"$work/call.json" 2>"$work/phone.log" ||
-    fail "the call failed: $(cat "$work/call.json")"
+"$sidestream" call 9000 --server "$sip" --play "$root/config/prompts/customer.wav" --duration 9 --dtmf 6000ms,1,9 "${infos[@]}" --json >"$work/call.json" 2>"$work/phone.log" &
+call_pid=$!
+started+=("$call_pid")
+# The contact speaks another language: an open session of AudioHook is told.
+all_started() { api GET /v1/calls | python3 -c 'import json,sys; (call,) = json.load(sys.stdin)["calls"]; assert len(call["streams"]) == 9'; }
+wait_for 10 all_started || fail "the streams did not start"
+call=$(api GET /v1/calls | python3 -c 'import json,sys; print(json.load(sys.stdin)["calls"][0]["call"])')
+api POST /contact/attributes "{\"InstanceId\":\"i\",\"InitialContactId\":\"$call\",\"Attributes\":{\"language\":\"de-DE\"}}" >/dev/null || fail "the language was not taken"
+wait "$call_pid" || fail "the call failed: $(cat "$work/call.json")"
 
 for name in twilio telnyx telnyx16 stereo mixed hook hook16 hookpaused; do
     wait_for 10 test -s "$work/$name.json" || fail "$name did not hear the end: $(metric sidestream_sink_garbage_messages_total)"
@@ -74,6 +81,8 @@ for name, rate in (("stereo", 24000), ("mixed", 8000)):
     require(told[name]["code"] == 1000, f"{name} was closed with {told[name]['code']}")
 require(told["hook"]["participant"]["dnis"] == "9000" and told["hook"]["messages"][0] == "open", "pipecat knows no participant")
 require(told["hook"]["messages"].count("ping") >= 2, "pipecat was hardly pinged")
+for name in ("hook", "hook16"):
+    require(told[name]["messages"].count("update") == 1, f"{name} was told of the language {told[name]['messages'].count('update')} times")
 hook = told["hook16"]
 require(hook["connections"] == 2 and hook["reasons"] == ["reconnect", "disconnect"], f"hook16 ended by {hook['reasons']}")
 (start, length), = hook["resumed"]

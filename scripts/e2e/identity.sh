@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Who calls, who diverted a call and why it ends: told to a party of the trust domain, withheld from others (RFC 3323, RFC 3325).
+# Who calls and who answers, who diverted a call and why it ends: told to a party of the trust domain, withheld from others (RFC 3323,
+# RFC 3325).
 set -euo pipefail
 . "$(dirname "$0")/lib/peers.sh"
 
@@ -22,5 +23,7 @@ LINES
 serve
 pair caller_withholds called_is_told -s 8001
 pair caller_withholds called_is_not_told
+pair caller_hears_who called_tells_who -s 8001
+pair caller_hears_nobody called_tells_who
 pair caller_gives_up_with_reason called_is_given_up_with_reason
 expect_empty

@@ -20,3 +20,11 @@ pair caller_is_held called_holds
 pair caller_acknowledges called_reliably
 pair caller_cancels called_too_late
 expect_empty
+
+# As outbound proxy: the number leads to the phone itself, the request goes through Kamailio all the same.
+stop_process "$server_pid"
+sed -i "s/@127.0.0.1:$kamailio_port\"/@127.0.0.1:$called_port\"/; s/^\[sip\]$/[sip]\noutbound_proxy = \"sip:127.0.0.1:$kamailio_port;lr\"/" "$work/sidestream.toml"
+serve
+through=$sip
+pair caller_holds called_is_held
+expect_empty

@@ -43,6 +43,10 @@ sox "$root/config/prompts/agent.wav" -b 16 -e signed-integer -r 8000 -c 1 "$work
 linphone 1001 -a
 transport=tcp linphone 1000
 wait_for 20 metric_is sidestream_switch_registrations 2 || fail "linphone did not register"
+# phone_is USER TRANSPORT: how a phone is registered.
+phone_is() { api GET /v1/phones | python3 -c 'import json, sys; sys.exit((sys.argv[1], sys.argv[2]) not in [(p["user"], p["transport"].lower()) for p in json.load(sys.stdin)["phones"]])' "$@"; }
+phone_is 1000 tcp || fail "1000 is not registered over TCP: $(api GET /v1/phones)"
+phone_is 1001 udp || fail "1001 is not registered over UDP: $(api GET /v1/phones)"
 tell 1000 "call sip:1001@$sip"
 wait_for 10 state_is answered || fail "the call was not answered"
 sleep 3

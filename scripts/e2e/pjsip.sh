@@ -15,7 +15,7 @@ mkdir "$work/jami"
 dbus-run-session -- bash "$helpers/jami.sh" "$work/jami" "$sip" 1001 "$password" "$(free_port)" >"$work/steps" 2>"$work/jami.log" &
 started+=("$!")
 step registered
-started+=("$(cat "$work/jami/pid")")
+started+=("$(cat "$work/jami/pid")" "$(cat "$work/jami/bus.pid")")
 wait_for 5 metric_is sidestream_switch_registrations 1 || fail "the phone is not counted as registered"
 "$sidestream" call 1001 --server "$sip" --user 1000 --password "$password" --play "$work/tone.wav" --duration 20 --json >"$work/call.json" 2>&1 &
 caller=$!

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A call recorded by a session recording server that is SIPp: both tracks arrive as they were said, under their labels; a pause is a
-# direction; the metadata is read by Python's XML parser. The first server of the list is not there.
+# direction; the metadata is held against an XML Schema. The first server of the list is not there.
 set -euo pipefail
 . "$(dirname "$0")/lib/peers.sh"
 
@@ -41,7 +41,7 @@ import sys
 for line in sys.stdin:
     message = bytes.fromhex(line.strip().replace(":", ""))
     print(message.split(b"\r\n\r\n", 1)[1].hex())
-' | python3 "$helpers/rs_metadata.py" 1000 9196) || fail "the metadata is not that of RFC 7865"
+' | "$venv/bin/python" "$helpers/rs_metadata.py" 1000 9196) || fail "the metadata is not that of RFC 7865"
 [ "$counts" = "1 2" ] || fail "documents complete and partial: $counts instead of 1 2"
 
 for track in 0 1; do

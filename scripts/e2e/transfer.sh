@@ -26,10 +26,17 @@ targeted
 target uas_busy
 pair caller_transfers_in_vain called_stays
 targeted
+target uas_busy
+pair caller_stays called_transfers_in_vain
+targeted
 target called_meets
 pair caller_introduces called_is_introduced
 targeted
+target called_meets
+pair caller_introduced called_introduces
+targeted
 pair caller_replaces called_renews
+pair caller_introduced called_moves
 pair caller_replaces_late called_renews
 target uas_rings_again -m 2
 pair caller_hands_on called_is_introduced

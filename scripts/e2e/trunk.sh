@@ -32,7 +32,26 @@ aor = "sip:2001@127.0.0.1:$kamailio_port"
 [trunks.health]
 every_s = 5
 LINES
+cat >>"$work/sidestream.toml" <<LINES
+[[routes]]
+name = "office hours"
+pattern = "/30[0-9]+/"
+target = "trunk:kamailio"
+rewrite = [{ pattern = "3*", strip = 1, prefix = "+49" }]
+[routes.hours]
+zone = "Europe/Berlin"
+days = ["mon-fri"]
+times = ["09:00-17:00"]
+LINES
 serve
+route() { "$sidestream" route-test "$@" --config "$work/sidestream.toml" --json; }
+told() { python3 -c 'import json, sys; way = json.load(sys.stdin); print(way["route"], way["number"], way["stages"][0][0]["uri"])'; }
+[ "$(route 5001 --from user:1000 | told)" = "out 5001 sip:5001@127.0.0.1:$kamailio_port" ] || fail "route-test: $(route 5001 --from user:1000)"
+# A Thursday at ten, and a Sunday.
+open=$(route 3040 --from user:1000 --at 2026-12-24T10:00:00+01:00 | told)
+[ "$open" = "office hours +49040 sip:+49040@127.0.0.1:$kamailio_port" ] || fail "route-test in office hours: $open"
+closed=$(route 3040 --from user:1000 --at 2026-12-27T10:00:00+01:00 || true)
+grep -q '"misfit": *"hours"' <<<"$closed" || fail "route-test on Sunday: $closed"
 sox -n -b 16 -r 8000 -c 1 "$work/tone.wav" synth 2 sine 440 vol 0.5
 routed=yes
 through="127.0.0.1:$kamailio_port"

@@ -14,6 +14,7 @@ With --routed a called party copies the route that a proxy recorded.
       = name regex (group)          kept, to be used as {name} in a header or in `~`
     > PRACK
     < 200 PRACK
+    ! customer.pcmu                 speaks (mu-law, over and over) from here on; `! pause` falls silent
 
 Words behind a method or status: `sdp` a session description, `sdp=sendonly` (or recvonly, inactive, zero: c=0.0.0.0, off: a port of 0) its direction,
 `sdp=same` the last one again, `rel` reliable, `tag=b` another To tag (a forked response), `to=7002` another number than -s, `noanswer`
@@ -62,7 +63,7 @@ def read(text):
             title.append(raw[1:].strip())
         elif raw.startswith("  ") and lines and isinstance(lines[-1], Line):
             lines[-1].below.append(raw.strip())
-        elif raw.startswith((".", "-")):
+        elif raw.startswith((".", "-", "!")):
             lines.append(raw)
         elif raw.strip():
             lines.append(Line(number, raw.rstrip()))
@@ -90,8 +91,10 @@ class Dialog:
 class Scenario:
     """The scenario that grows, line by line."""
 
-    def __init__(self, routed):
+    def __init__(self, routed, speaks):
         self.out = []
+        # SIPp sends what it streams from a port of its own.
+        self.media_port = "[rtpstream_audio_port]" if speaks else "[media_port]"
         self.routed = routed
         self.dialogs = {}
         self.vias = {}  # place of a received request -> variables with its Via values
@@ -103,7 +106,7 @@ class Scenario:
     def add(self, lines):
         for line in lines:
             if isinstance(line, str):
-                self.out.append(f'  <pause milliseconds="{line[1:].strip()}"/>' if line[0] == "." else "  <pause/>")
+                self.out.append(self.meanwhile(line[0], line[1:].strip()))
                 continue
             dialog = self.dialogs.setdefault(line.dialog, Dialog(line.dialog))
             if line.arrow == "<":
@@ -112,6 +115,12 @@ class Scenario:
                 self.respond(line, dialog)
             else:
                 self.request(line, dialog)
+
+    def meanwhile(self, mark, what):
+        if mark == "!":
+            stream = what if what == "pause" else f"{what},-1,0,PCMU/8000"
+            return f'  <nop><action><exec rtp_stream="{stream}"/></action></nop>'
+        return f'  <pause milliseconds="{what}"/>' if mark == "." else "  <pause/>"
 
     # What is received.
 
@@ -274,7 +283,7 @@ class Scenario:
             "s=-",
             f"c=IN IP[media_ip_type] {address}",
             "t=0 0",
-            f"m=audio {'0' if how == 'off' else '[media_port]'} RTP/AVP 0 101",
+            f"m=audio {'0' if how == 'off' else self.media_port} RTP/AVP 0 101",
             "a=rtpmap:0 PCMU/8000",
             "a=rtpmap:101 telephone-event/8000",
             "a=fmtp:101 0-15",
@@ -289,7 +298,7 @@ class Scenario:
 def scenario(name, text, routed):
     """The SIPp scenario of a ladder."""
     title, lines = read(text)
-    made = Scenario(routed)
+    made = Scenario(routed, speaks=any(isinstance(line, str) and line[0] == "!" for line in lines))
     made.add(lines)
     unused = f'  <Reference variables="{",".join(sorted(made.variables))}"/>\n' if made.variables else ""
     return f"""<?xml version="1.0" encoding="UTF-8"?>

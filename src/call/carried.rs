@@ -81,21 +81,24 @@ impl Call {
             .dialog()
             .filter(|_| matches!(leg.state, State::Outgoing { .. }))
             .map(|dialog| dialog.id().remote_tag.clone());
-        self.send_offer(cx, to, method.clone(), text.as_ref());
+        self.send_offer(cx, to, from, method.clone(), text.as_ref());
         let offered = Offered { key, request, offer, to, fork, method, before, tries: 0 };
         self.exchange = Some(Exchange { from, stage: Stage::Offered(Box::new(offered)) });
         // A peer may take its time (its user is asked, perhaps), but not for ever: no other offer crosses meanwhile.
         self.timers.set(Timer::Exchange, cx.now + cx.settings.ring_timeout);
     }
 
+    /// Sends an offer, or the wish for one, to leg `to`, which leg `of` is behind.
     pub(super) fn send_offer(
         &mut self,
         cx: &mut Context<'_>,
         to: LegId,
+        of: LegId,
         method: Method,
         text: Option<&Bytes>,
     ) {
         let call = self.id;
+        let identity = self.identity_for(cx.settings, to, of);
         let reliability = cx.settings.reliability;
         let Some(leg) = self.leg_mut(to) else { return };
         let carrier = if method == Method::Update { Carrier::Update } else { Carrier::Invite };
@@ -107,6 +110,8 @@ impl Call {
             let builder = builder
                 .header("Allow", reliability.allow())
                 .header("Supported", reliability.supported());
+            let builder =
+                identity.iter().fold(builder, |told, (name, value)| told.header(name, value));
             // A session has an interval once it is there.
             let builder = if is_talking { session.write_offer(builder) } else { builder };
             match text {
@@ -152,6 +157,7 @@ impl Call {
 
     /// Takes what a 2xx says of the leg's dialog.
     pub(super) fn settle_leg(&mut self, cx: &mut Context<'_>, id: LegId, response: &Response) {
+        self.hear_identity(cx, id, response);
         let Some(leg) = self.leg_mut(id) else { return };
         leg.refresh_target(response.contact());
         if leg.is_talking() {
@@ -213,9 +219,13 @@ impl Call {
         to: LegId,
         response: &Response,
     ) -> bool {
-        let has_offer = match &self.exchange {
-            Some(Exchange { stage: Stage::Offered(offered), .. }) => offered.offer.is_some(),
-            Some(Exchange { stage: Stage::Third(_, step), .. }) => !matches!(step, Step::Asked),
+        let (of, has_offer) = match &self.exchange {
+            Some(Exchange { from, stage: Stage::Offered(offered) }) => {
+                (*from, offered.offer.is_some())
+            }
+            Some(Exchange { stage: Stage::Third(one, step), .. }) => {
+                (one.other_than(to), !matches!(step, Step::Asked))
+            }
             Some(_) | None => return false,
         };
         let Some(leg) = self.leg_mut(to).filter(|leg| leg.is_talking()) else { return false };
@@ -223,7 +233,7 @@ impl Call {
             return false;
         }
         let text = leg.local.last().cloned().filter(|_| has_offer);
-        self.send_offer(cx, to, response.cseq_method(), text.as_ref());
+        self.send_offer(cx, to, of, response.cseq_method(), text.as_ref());
         true
     }
 
@@ -266,7 +276,10 @@ impl Call {
 
     /// An offer that collided goes again.
     pub(super) fn handle_glare_timeout(&mut self, cx: &mut Context<'_>) {
-        let Some(Exchange { stage: Stage::Offered(offered), .. }) = &self.exchange else { return };
+        let Some(Exchange { from, stage: Stage::Offered(offered) }) = &self.exchange else {
+            return;
+        };
+        let of = *from;
         let (to, method, has_offer) = (offered.to, offered.method.clone(), offered.offer.is_some());
         let Some(leg) = self.leg(to) else { return };
         if leg.is_negotiating() || !leg.offers.is_stable() {
@@ -274,7 +287,7 @@ impl Call {
             return self.timers.set(Timer::Glare, cx.now + GLARE_AGAIN);
         }
         let text = leg.local.last().cloned().filter(|_| has_offer);
-        self.send_offer(cx, to, method, text.as_ref());
+        self.send_offer(cx, to, of, method, text.as_ref());
         self.timers.set(Timer::Exchange, cx.now + cx.settings.ring_timeout);
     }
 }

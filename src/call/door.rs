@@ -14,6 +14,9 @@ use crate::media::Control;
 /// How many streams of a call are remembered, live ones included: a stop of one that has ended succeeds as long.
 const REMEMBERED: usize = 256;
 
+/// The attribute that says what the customer speaks, a BCP 47 tag.
+const LANGUAGE: &str = "language";
+
 impl Call {
     /// Carries out a command, or says why not. The same request id twice changes nothing and gets the same answer.
     pub fn handle_command(
@@ -112,6 +115,10 @@ impl Call {
         let all = self.attributes.with(attributes).ok_or(Denied::AttributesTooLarge)?;
         let changed = all != self.attributes;
         if changed {
+            let language = all.get(LANGUAGE);
+            if let Some(tag) = language.filter(|tag| self.attributes.get(LANGUAGE) != Some(*tag)) {
+                self.control_all(cx, &Control::Language(tag.to_owned()));
+            }
             self.attributes = all;
             let attributes = attributes.clone();
             self.tell(cx, Kind::AttributesChanged { attributes }, Cause::Request, origin);

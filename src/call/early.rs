@@ -204,7 +204,7 @@ impl Call {
         }
         let kind = if has_media { Kind::CallEarlyMedia } else { Kind::CallRinging };
         let status = if has_media { 183 } else { status.min(183) };
-        self.progress_customer(cx, status, text, reliably);
+        self.progress_customer(cx, status, text, reliably, id);
         if let Phase::Setup { alerted } = &mut self.phase {
             let first = !std::mem::replace(alerted, true);
             if first || has_media {

@@ -89,6 +89,7 @@ impl Call {
         if let Err(status) = leg.session.check(&request) {
             return self.respond(cx, id, key, &request, status);
         }
+        self.hear_identity(cx, id, &request);
         let offer = match read_offer(cx, &request) {
             Ok(offer) => offer,
             Err(488) if let Some(off) = self.read_switched_off(id, request.body()) => Some(off),
@@ -211,6 +212,7 @@ impl Call {
         request: &Request,
         text: Option<&Bytes>,
     ) {
+        let identity = self.other_leg(id).map(|of| self.identity_for(cx.settings, id, of));
         let Some(leg) = self.leg_mut(id) else { return };
         if let Some(carrier) = success_of(request.method()) {
             // A response never collides: only requests do.
@@ -227,6 +229,8 @@ impl Call {
             .header("Allow", cx.settings.reliability.allow())
             .header("Supported", cx.settings.reliability.supported())
             .header("Recv-Info", super::INFO_PACKAGE);
+        let identity = identity.unwrap_or_default();
+        response = identity.iter().fold(response, |told, (name, value)| told.header(name, value));
         if is_talking {
             response = leg.session.write_answer(response);
         }

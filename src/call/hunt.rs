@@ -76,6 +76,13 @@ pub(super) struct Quest {
     attempts: u8,
 }
 
+impl Quest {
+    /// Whether its party may be at a place that was not tried.
+    fn has_another_place(&self) -> bool {
+        !self.hops.is_empty() || !self.target.elsewhere.is_empty()
+    }
+}
+
 /// How far a branch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At {
@@ -126,6 +133,11 @@ impl Hunting {
 
     pub(super) fn keep(&mut self, at: At, quest: Quest) {
         self.branches.push(Branch { at, quest });
+    }
+
+    /// Whether somebody else is asked when this server gives no sign of life.
+    fn has_another_server(&self, target: &Target) -> bool {
+        matches!(target.hop, Hop::Locate { .. }) && !self.waiting.is_empty()
     }
 
     /// Whose early media the caller hears.
@@ -224,8 +236,9 @@ impl Call {
         };
         quest.attempts += 1;
         let invite = hunting.invite.clone();
+        let may_go_on = quest.has_another_place() || hunting.has_another_server(&quest.target);
         let rung = self.ring(cx, &invite, &quest.target, &quest.history, flow);
-        if let (Ok(leg), false) = (&rung, quest.hops.is_empty()) {
+        if let (Ok(leg), true) = (&rung, may_go_on) {
             self.timers.set(Timer::Attempt(*leg), cx.now + cx.settings.attempt_timeout);
         }
         let Some(hunting) = &mut self.hunting else { return };

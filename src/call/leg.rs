@@ -20,7 +20,7 @@ use crate::sdp::{Description, Direction};
 use crate::sip::dialog::{Carrier, Dialog, OfferAnswer, Way};
 use crate::sip::transaction::{ClientKey, ServerKey};
 use crate::sip::{Address, Flow, Method, Request, RequestBuilder, Response};
-use crate::trunk::Line;
+use crate::trunk::{Line, Presented};
 
 /// What we tell peers that we can do.
 pub(super) const ALLOW: &str =
@@ -41,6 +41,8 @@ pub(super) struct Leg {
     pub(super) seat: Seat,
     /// The manners of the trunk at its other end.
     pub(super) line: Option<Arc<Line>>,
+    /// Who is at its other end, if that side vouches for it.
+    pub(super) presented: Option<Box<Presented>>,
     /// What we have proved to that trunk.
     pub(super) proofs: Proofs,
     pub(super) state: State,
@@ -160,6 +162,7 @@ impl Leg {
             party,
             seat: Seat::Bridge,
             line: None,
+            presented: None,
             proofs: Proofs::default(),
             state: State::Gone,
             flow,

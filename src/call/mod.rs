@@ -9,6 +9,7 @@ mod answer;
 mod answered;
 mod builtin;
 mod carried;
+mod connected;
 mod context;
 mod diverted;
 mod door;
@@ -265,7 +266,7 @@ impl Call {
                 Timer::Glare => self.handle_glare_timeout(cx),
                 Timer::Renegotiation => self.begin_renegotiation(cx),
                 Timer::Session(leg) => self.handle_session_timer(cx, leg),
-                Timer::Farewell(leg) => self.dismiss(cx, leg),
+                Timer::Farewell(leg) => self.bid_farewell(cx, leg),
                 Timer::Referral => self.handle_referral_timeout(cx),
                 Timer::Longest => self.hang_up(cx, Cause::Timeout, Origin::Switch),
                 Timer::StreamLimit(id) => {

@@ -76,6 +76,7 @@ impl Call {
         leg.invite = Some(sent.clone());
         leg.state = State::Outgoing { key, invite: sent, early: EarlyDialogs::default() };
         self.legs.push(leg);
+        self.vouch_for(id);
         self.tell(cx, Kind::LegAdded { leg: id, party: name }, Cause::Request, Origin::Switch);
         Ok(id)
     }
@@ -92,6 +93,7 @@ impl Call {
             return self.handle_late_response(cx, id, response, flow);
         }
         self.note_sign_of_life(cx, id, response.status());
+        self.hear_identity(cx, id, response);
         match response.status() {
             100 => {}
             101..=199 => self.handle_progress(cx, id, response, flow),
@@ -200,7 +202,33 @@ fn again(before: &Request, leg: &Leg, branch: &str, offer: Option<&Bytes>) -> Re
     let (uri, to, cseq) = (before.uri(), before.to().uri, before.cseq() + 1);
     let hops = before.max_forwards().unwrap_or(70);
     let invite = invite_to(leg, uri, to, branch, offer, from, cseq, hops, reliability);
-    before.header_values("Route").iter().fold(invite, |invite, route| invite.header("Route", route))
+    // What the first one said beside the protocol's own: routes, who calls, what passes.
+    let kept = before.headers().filter(|(name, _)| !is_of_the_attempt(name));
+    kept.fold(invite, |invite, (name, value)| invite.header(name, value))
+}
+
+/// Whether a header is written anew for each attempt.
+fn is_of_the_attempt(name: &str) -> bool {
+    const ANEW: [&str; 17] = [
+        "Via",
+        "Max-Forwards",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Allow",
+        "Supported",
+        "Require",
+        "Recv-Info",
+        "Session-Expires",
+        "Min-SE",
+        "Content-Type",
+        "Content-Length",
+        "Authorization",
+        "Proxy-Authorization",
+    ];
+    ANEW.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 #[expect(clippy::too_many_arguments, reason = "an INVITE is made of that many parts")]

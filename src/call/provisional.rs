@@ -42,6 +42,8 @@ struct Provisional {
     text: Option<Bytes>,
     /// Whether it was reliable where it came from.
     reliably: bool,
+    /// Where it came from.
+    of: LegId,
 }
 
 impl Provisionals {
@@ -119,18 +121,20 @@ impl Provisionals {
 }
 
 impl Call {
-    /// A provisional response to the customer's INVITE. `reliably`: it was reliable where it came from.
+    /// A provisional response to the customer's INVITE, because of one on leg `of`. `reliably`: it was reliable there.
     pub(super) fn progress_customer(
         &mut self,
         cx: &mut Context<'_>,
         status: u16,
         text: Option<Bytes>,
         reliably: bool,
+        of: LegId,
     ) {
-        self.send_provisional(cx, Provisional { status, text, reliably });
+        self.send_provisional(cx, Provisional { status, text, reliably, of });
     }
 
     fn send_provisional(&mut self, cx: &mut Context<'_>, provisional: Provisional) {
+        let identity = self.identity_for(cx.settings, LegId::CUSTOMER, provisional.of);
         let customer = self.customer_mut();
         let reliable = customer.provisional.is_reliable(&provisional);
         let rseq = match &customer.provisional.responses {
@@ -153,6 +157,7 @@ impl Call {
             .header("Contact", customer.contact())
             .header("Allow", cx.settings.reliability.allow())
             .header("Supported", cx.settings.reliability.supported());
+        response = identity.iter().fold(response, |told, (name, value)| told.header(name, value));
         if let Some(rseq) = rseq {
             response = response.header("Require", "100rel").header("RSeq", rseq.to_string());
         }

@@ -96,6 +96,11 @@ impl Renegotiation {
         Renegotiation { a, b, why, plan: why.plan(), tries: 0, not_before: now }
     }
 
+    /// The leg that is to agree with this one.
+    pub(super) fn other_than(&self, id: LegId) -> LegId {
+        if id == self.a { self.b } else { self.a }
+    }
+
     /// The leg whose response is awaited.
     pub(super) fn asks(&self, step: &Step) -> LegId {
         match step {
@@ -180,7 +185,7 @@ impl Call {
             (Plan::Show | Plan::Ask, _) => (Step::Asked, None),
         };
         // UPDATE would be quicker, but a peer that has to ask its user refuses it with 504 (RFC 3311 §5.2).
-        self.send_offer(cx, one.a, Method::Invite, text.as_ref());
+        self.send_offer(cx, one.a, one.b, Method::Invite, text.as_ref());
         self.exchange = Some(Exchange { from: one.b, stage: Stage::Third(one, step) });
         self.timers.set(Timer::Exchange, cx.now + cx.settings.ring_timeout);
     }
@@ -258,7 +263,7 @@ impl Call {
         };
         let before = b.local.last().cloned();
         let text = b.offer(&offer.description);
-        self.send_offer(cx, one.b, Method::Invite, Some(&text));
+        self.send_offer(cx, one.b, one.a, Method::Invite, Some(&text));
         let step = Step::Carried { offer: Box::new(offer), cseq, before };
         self.exchange = Some(Exchange { from: one.a, stage: Stage::Third(one, step) });
         self.timers.set(Timer::Exchange, cx.now + PATIENCE);

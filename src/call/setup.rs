@@ -71,6 +71,7 @@ impl Call {
         );
         customer.state = State::Incoming { key, invite: request.clone(), dialog };
         customer.line = line;
+        customer.presented = presented.vouched.as_ref().map(|_| Box::new(presented.lasting()));
         customer.takes_notices = takes_notices(&request.header_values("Recv-Info"));
         customer.allows_update = request.has_token("Allow", "UPDATE");
         let mut call = Call {
@@ -176,7 +177,7 @@ impl Call {
         origin: Origin,
     ) {
         self.finish_provisionals();
-        self.accept_customer(cx, text);
+        self.accept_customer(cx, text, origin);
         self.phase = Phase::Talking;
         self.timers.set(Timer::Longest, cx.now + cx.settings.max_duration);
         self.arm_session_timer(cx, LegId::CUSTOMER);
@@ -187,7 +188,11 @@ impl Call {
         }
     }
 
-    fn accept_customer(&mut self, cx: &mut Context<'_>, text: Option<&Bytes>) {
+    fn accept_customer(&mut self, cx: &mut Context<'_>, text: Option<&Bytes>, answers: Origin) {
+        let identity = match answers {
+            Origin::Leg(of) => self.identity_for(cx.settings, LegId::CUSTOMER, of),
+            _ => Vec::new(),
+        };
         let customer = self.customer_mut();
         // A response never collides: only requests do.
         let _ = customer.offers.take(Way::Sent, Carrier::Success, text.is_some());
@@ -200,6 +205,7 @@ impl Call {
             .header("Allow", cx.settings.reliability.allow())
             .header("Supported", cx.settings.reliability.supported())
             .header("Recv-Info", INFO_PACKAGE);
+        response = identity.iter().fold(response, |told, (name, value)| told.header(name, value));
         response = customer.session.write_answer(response);
         if let Some(text) = text {
             response = response.body("application/sdp", text);

@@ -64,6 +64,7 @@ pub(super) enum SinkKind {
     Audiosocket,
     Rtp,
     Siprec,
+    Nats,
     Wav,
     Flac,
     Matroska,

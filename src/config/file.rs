@@ -300,7 +300,7 @@ section!(Register {
     longest_wait_s: u64 = 300,
 });
 
-section!(Health { every_s: u64 = 30, failures: u64 = 2, successes: u64 = 2 });
+section!(Health { every_s: u64 = 30, timeout_s: u64 = 4, failures: u64 = 2, successes: u64 = 2 });
 
 section!(Limits {
     calls: Option<u64> = None,
@@ -363,6 +363,12 @@ section!(Sink {
     track: Option<HeardTrack> = None,
     payload_type: Option<u64> = None,
     account: Option<Account> = None,
+    stream: Option<String> = None,
+    subject: Option<String> = None,
+    create: Option<NewLog> = None,
+    token: Option<String> = None,
+    nkey: Option<String> = None,
+    creds: Option<String> = None,
     directory: Option<String> = None,
     fragment_ms: Option<u64> = None,
     retention_hours: Option<u64> = None,
@@ -394,6 +400,8 @@ section!(Spool {
     total_mib: u64 = 10_240,
     sync_ms: u64 = 1_000,
 });
+
+section!(NewLog { hours: u64 = 24, max_mib: u64 = 10_240, replicas: u64 = 1 });
 
 section!(Basic { user: String = String::new(), password: String = String::new() });
 

@@ -6,6 +6,7 @@
 //! | dialect | audio | positions | gaps | acknowledgement |
 //! |---|---|---|---|---|
 //! | [`native`] | binary frames, linear or mu-law, any rate | in every frame | told, typed | yes |
+//! | [`jetstream`] | messages of a log, linear or G.711, any rate | in every message | told, typed | yes |
 //! | [`audiosocket`] | TCP packets, linear, one track | no | zeros; a pause is missing | no |
 //! | [`twilio`] | base64 mu-law 8000 Hz in JSON | `timestamp` in ms | mu-law silence; a pause is a jump in `timestamp` | no |
 //! | [`telnyx`] | base64 G.711 or linear in JSON | `timestamp` in ms | silence; a pause is a jump in `timestamp` | no |
@@ -15,6 +16,7 @@
 pub mod audiohook;
 pub mod audiosocket;
 pub mod jambonz;
+pub mod jetstream;
 pub mod native;
 pub mod rtp;
 pub mod telnyx;
@@ -406,6 +408,19 @@ impl Dialect {
             Dialect::Telnyx(telnyx) => Some(telnyx.mark(name)),
             Dialect::Jambonz(_) => Some(jambonz::heard(name)),
             Dialect::AudioHook(_) | Dialect::AudioSocket(_) => None,
+        }
+    }
+
+    /// The customer speaks another language from here on, a BCP 47 tag: told with the next message that there is to say, by a dialect
+    /// that has a word for it.
+    pub fn set_language(&mut self, tag: &str) {
+        match self {
+            Dialect::AudioHook(hook) => hook.set_language(tag),
+            Dialect::Native(_)
+            | Dialect::Twilio(_)
+            | Dialect::Telnyx(_)
+            | Dialect::Jambonz(_)
+            | Dialect::AudioSocket(_) => {}
         }
     }
 

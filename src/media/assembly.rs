@@ -72,11 +72,13 @@ impl Assembler {
         }
     }
 
-    /// Changes the stream from moment `at` on. What was given before cannot be taken back. Nothing changes after the stop.
+    /// Changes the stream from moment `at` on. What came before that moment is not concerned, whether it was read yet or not: all
+    /// terminals of a stream change at the same sample. Nothing changes after the stop.
     pub fn handle_control(&mut self, control: Control, at: Instant) {
         if self.end.is_some() {
             return;
         }
+        self.drain(Some(at));
         let position = self.clock.position(at);
         match control {
             Control::Pause => self.change(Track::ALL, position, Condition::Paused(true)),
@@ -87,6 +89,7 @@ impl Assembler {
             Control::Unheld(track) => self.change([track], position, Condition::Held(false)),
             Control::Mark(name) => self.note(position, Item::Mark { name, position }),
             Control::Payloads(payloads) => self.upcoming_payloads.push_back((at, payloads)),
+            Control::Language(_) => {}
         }
     }
 
@@ -169,17 +172,19 @@ impl Assembler {
         self.untold
     }
 
-    /// Ends the clock at `at`: nothing recorded later is given, the last frame is cut short there, nothing is waited for.
+    /// Ends the clock at `at`: nothing that came later is given, the last frame is cut short there, nothing is waited for.
     /// Drain [`next`](Self::next), then call [`finish`](Self::finish).
     ///
-    /// When frames of a later position were taken already, the clock ends behind them.
+    /// When whole frames of a later position came before, the clock ends behind them: another terminal may have been given them, and
+    /// all of a stream end at the same sample.
     pub fn stop(&mut self, at: Instant) {
         if self.end.is_some() {
             return;
         }
         self.drain(Some(at));
-        let taken = self.lanes.iter().map(|lane| lane.line.outbox.taken_end());
-        let end = taken.fold(self.clock.position(at), u64::max);
+        self.lanes.iter_mut().for_each(|lane| lane.source.flush(&mut lane.line));
+        let whole = self.lanes.iter().map(|lane| lane.line.sealed_end());
+        let end = whole.fold(self.clock.position(at), u64::max);
         for Lane { source, line, .. } in &mut self.lanes {
             source.finish(self.reader.refused(line.track()), end, line);
             line.finish(end);
@@ -204,12 +209,12 @@ impl Assembler {
         }
     }
 
-    /// Places what is in the ring; what came after `until` is left out.
+    /// Places what is in the ring, but for what came after `until`.
     fn drain(&mut self, until: Option<Instant>) {
         let begin = self.clock.moment(self.clock.begin());
-        while let Some(tapped) = self.reader.read() {
+        while let Some(tapped) = self.reader.read_until(until) {
             let arrival = tapped.arrival;
-            if arrival < begin || until.is_some_and(|until| arrival > until) {
+            if arrival < begin {
                 continue;
             }
             while let Some((from, payloads)) = self.upcoming_payloads.front()

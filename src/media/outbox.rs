@@ -58,20 +58,11 @@ pub(super) struct Outbox {
     given_up: Option<Span>,
     /// Frames taken.
     taken: u64,
-    /// The position that taken pieces reach.
-    taken_end: u64,
 }
 
 impl Outbox {
     pub(super) fn new(gap_limit: u64) -> Self {
-        Outbox {
-            gap_limit,
-            pieces: VecDeque::new(),
-            gap: None,
-            given_up: None,
-            taken: 0,
-            taken_end: 0,
-        }
+        Outbox { gap_limit, pieces: VecDeque::new(), gap: None, given_up: None, taken: 0 }
     }
 
     /// Adds a frame. Returns a range to be given up when too much waits.
@@ -110,16 +101,11 @@ impl Outbox {
     /// Takes the next piece.
     pub(super) fn pop(&mut self, track: Track) -> Option<Item> {
         if let Some(span) = self.given_up.take() {
-            self.taken_end = span.start + span.samples;
             return Some(Item::Gap(track, span));
         }
         match self.pieces.pop_front()? {
-            Piece::Gap(span) => {
-                self.taken_end = span.start + span.samples;
-                Some(Item::Gap(track, span))
-            }
+            Piece::Gap(span) => Some(Item::Gap(track, span)),
             Piece::Frame(frame) => {
-                self.taken_end = frame.range().end;
                 let sequence = self.taken;
                 self.taken += 1;
                 Some(Item::Frame(Frame {
@@ -132,26 +118,6 @@ impl Outbox {
                     arrival: frame.arrival,
                 }))
             }
-        }
-    }
-
-    /// The position that taken pieces reach.
-    pub(super) fn taken_end(&self) -> u64 {
-        self.taken_end
-    }
-
-    /// Cuts off what lies at `end` and behind it.
-    pub(super) fn truncate(&mut self, end: u64, sample_bytes: usize) {
-        self.close_gap();
-        self.pieces.retain(|piece| piece.start() < end);
-        match self.pieces.back_mut() {
-            Some(Piece::Gap(span)) => span.samples = span.samples.min(end - span.start),
-            Some(Piece::Frame(frame)) if frame.range().end > end => {
-                let samples = end - frame.position;
-                frame.samples = samples as u32;
-                frame.data.truncate(samples as usize * sample_bytes);
-            }
-            Some(Piece::Frame(_)) | None => {}
         }
     }
 

@@ -120,6 +120,8 @@ pub enum Control {
     Mark(String),
     /// The payload types were negotiated again.
     Payloads(PayloadMap),
+    /// The customer speaks this language from here on, a BCP 47 tag. It concerns the sink alone.
+    Language(String),
 }
 
 /// What a stream gives, in the order of each track's timeline.

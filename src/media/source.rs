@@ -150,9 +150,8 @@ impl Source {
         self.detector.poll_timeout().map_or(next, |press| press.min(next))
     }
 
-    /// Puts what waits, holes or not. `refused` packets in all were refused by the ring.
+    /// Nothing more comes. `refused` packets in all were refused by the ring.
     pub(super) fn finish(&mut self, refused: u64, end: u64, line: &mut Timeline) {
-        self.flush(line);
         if let Some(digit) = self.detector.finish() {
             self.tell_press(digit, line);
         }
@@ -256,7 +255,8 @@ impl Source {
         }
     }
 
-    fn flush(&mut self, line: &mut Timeline) {
+    /// Puts what waits, holes or not.
+    pub(super) fn flush(&mut self, line: &mut Timeline) {
         while let Some((missing, waiting)) =
             self.sequencer.as_mut().and_then(Sequencer::pop_waiting)
         {

@@ -121,9 +121,17 @@ pub struct TapReader {
 impl TapReader {
     /// Takes the oldest packet.
     pub fn read(&mut self) -> Option<Tapped<'_>> {
+        self.read_until(None)
+    }
+
+    /// Takes the oldest packet, unless it came after `until`.
+    pub fn read_until(&mut self, until: Option<Instant>) -> Option<Tapped<'_>> {
         let mut bytes = [0; HEADER_BYTES];
         copy_front(&mut self.consumer, &mut bytes)?;
         let header = Header::parse(bytes);
+        if until.is_some_and(|until| header.arrival > until) {
+            return None;
+        }
         if self.consumer.slots() < HEADER_BYTES + header.length {
             return None;
         }

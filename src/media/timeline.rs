@@ -105,6 +105,11 @@ impl Timeline {
         self.cursor
     }
 
+    /// Where the last whole frame ends.
+    pub(super) const fn sealed_end(&self) -> u64 {
+        self.cursor - self.open.samples
+    }
+
     pub(super) const fn frame_samples(&self) -> u64 {
         self.format.frame_samples
     }
@@ -147,7 +152,7 @@ impl Timeline {
         self.put_absence(range.end, kind);
     }
 
-    /// Ends the timeline at `end`, the last frame being cut short there.
+    /// Ends the timeline at `end`, which no whole frame lies behind; the last frame is cut short there.
     pub(super) fn finish(&mut self, end: u64) {
         self.put_absence(end, SpanKind::Silence);
         if self.cursor > end {
@@ -226,16 +231,15 @@ impl Timeline {
         self.format.zeros.slice(..length.min(self.format.zeros.len()))
     }
 
+    /// Cuts the open frame short.
     fn truncate(&mut self, end: u64) {
         let sample_bytes = self.format.encoding.sample_bytes();
-        let open_start = self.cursor - self.open.samples;
-        if open_start < end {
-            self.open.samples = end - open_start;
-            self.open.bytes.truncate(self.open.samples as usize * sample_bytes);
-        } else {
-            self.open = OpenFrame::default();
+        let samples = end - self.sealed_end();
+        self.open.bytes.truncate(samples as usize * sample_bytes);
+        match samples {
+            0 => self.open = OpenFrame::default(),
+            samples => self.open.samples = samples,
         }
-        self.outbox.truncate(end, sample_bytes);
         self.account.truncate(end);
         self.cursor = end;
     }

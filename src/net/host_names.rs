@@ -8,8 +8,11 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::{Resolver, TokioResolver};
 
+use rand::RngExt as _;
+
 use super::DnsSettings;
 use super::resolver;
+use crate::locate::{Place, Search};
 
 /// Asks the DNS, and this machine's own table before it. Cheap to clone; clones share the answers that are kept.
 ///
@@ -47,5 +50,21 @@ impl HostNames {
         let dns = self.0.as_ref().map_err(|reason| error(reason))?;
         let found = dns.lookup_ip(name).await.map_err(|reason| error(&reason))?;
         Ok(found.iter().collect())
+    }
+
+    /// Where a search for a SIP URI leads, the preferred place first; nowhere when the DNS knows nothing of it. The caller bounds the
+    /// time.
+    pub async fn places(&self, mut search: Search) -> Vec<Place> {
+        let Ok(dns) = &self.0 else { return Vec::new() };
+        loop {
+            let questions = search.questions();
+            if questions.is_empty() {
+                return search.places().unwrap_or_default().to_vec();
+            }
+            let asked = questions.iter().map(|question| resolver::ask(dns, question));
+            let answers = futures_util::future::join_all(asked).await;
+            let answers = answers.into_iter().map(Result::unwrap_or_default).collect();
+            search.answer(answers, &mut |limit| rand::rng().random_range(0..limit.max(1)));
+        }
     }
 }

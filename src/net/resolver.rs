@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{Resolver as Hickory, TokioResolver};
@@ -127,32 +128,35 @@ impl Resolver {
     }
 
     async fn ask(&self, question: &Question) -> Vec<Record> {
-        let (name, kind) = match question {
-            Question::Naptr(name) => (name, RecordType::NAPTR),
-            Question::Srv(name) => (name, RecordType::SRV),
-            Question::Address(name, Family::V4) => (name, RecordType::A),
-            Question::Address(name, Family::V6) => (name, RecordType::AAAA),
-        };
         let Some(dns) = &self.dns else { return Vec::new() };
         self.counters.dns_questions.count();
-        // A name in a SIP URI is a whole name: no search list is appended to it.
-        let whole = format!("{}.", name.trim_end_matches('.'));
-        match dns.lookup(whole, kind).await {
-            Ok(found) => found.answers().iter().filter_map(|record| read(&record.data)).collect(),
-            Err(error) if error.is_no_records_found() => Vec::new(),
-            Err(error) => {
-                self.counters.dns_failed.count();
-                tracing::debug!(%error, "a question to the DNS failed");
-                Vec::new()
-            }
-        }
+        ask(dns, question).await.unwrap_or_else(|error| {
+            self.counters.dns_failed.count();
+            tracing::debug!(%error, "a question to the DNS failed");
+            Vec::new()
+        })
+    }
+}
+
+/// Asks one question; that there is no such record is an answer.
+pub(super) async fn ask(dns: &TokioResolver, question: &Question) -> Result<Vec<Record>, NetError> {
+    let (name, kind) = match question {
+        Question::Naptr(name) => (name, RecordType::NAPTR),
+        Question::Srv(name) => (name, RecordType::SRV),
+        Question::Address(name, Family::V4) => (name, RecordType::A),
+        Question::Address(name, Family::V6) => (name, RecordType::AAAA),
+    };
+    // A name in a SIP URI is a whole name: no search list is appended to it.
+    let whole = format!("{}.", name.trim_end_matches('.'));
+    match dns.lookup(whole, kind).await {
+        Ok(found) => Ok(found.answers().iter().filter_map(|record| read(&record.data)).collect()),
+        Err(error) if error.is_no_records_found() => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 
 /// A client that asks as `settings` say.
-pub(super) fn client(
-    settings: &DnsSettings,
-) -> Result<TokioResolver, hickory_resolver::net::NetError> {
+pub(super) fn client(settings: &DnsSettings) -> Result<TokioResolver, NetError> {
     let mut builder = if settings.nameservers.is_empty() {
         TokioResolver::builder_tokio()?
     } else {
@@ -205,6 +209,7 @@ mod tests {
     use hickory_resolver::proto::op::{Message, ResponseCode};
     use hickory_resolver::proto::rr::rdata::{A, NAPTR, SRV};
     use hickory_resolver::proto::rr::{Name, Record as Resource};
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::net::UdpSocket;
 
     use super::*;
@@ -236,12 +241,18 @@ mod tests {
 
     /// A nameserver on a free port of this host that knows the zone and nothing else.
     async fn nameserver() -> SocketAddr {
+        counting_nameserver(Arc::default()).await
+    }
+
+    /// The same; counts what it is asked.
+    async fn counting_nameserver(asked_for: Arc<AtomicUsize>) -> SocketAddr {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
         let address = socket.local_addr().expect("bound");
         tokio::spawn(async move {
             let mut buffer = [0; 1_500];
             while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
                 let Ok(asked) = Message::from_vec(&buffer[..length]) else { continue };
+                asked_for.fetch_add(1, Ordering::Relaxed);
                 let query = asked.queries.first().cloned().expect("one question");
                 let mut answer = asked.into_response();
                 let fits = |record: &Resource| {
@@ -258,13 +269,16 @@ mod tests {
         address
     }
 
+    fn search(uri: &str, ways: &[(Transport, &str)]) -> Search {
+        let ways = ways.iter().map(|(transport, address)| (*transport, address.parse().unwrap()));
+        Search::new(&Uri::parse(uri).expect("a URI"), &Reach::new(ways))
+    }
+
     async fn find(settings: DnsSettings, uri: &str, ways: &[(Transport, &str)]) -> Vec<String> {
         let (sender, mut located) = mpsc::channel(1);
         let names = ServerNames::default();
         let resolver = Resolver::new(&settings, names.clone(), Arc::default(), sender);
-        let ways = ways.iter().map(|(transport, address)| (*transport, address.parse().unwrap()));
-        let search = Search::new(&Uri::parse(uri).expect("a URI"), &Reach::new(ways));
-        resolver.locate(LookupId(7), search);
+        resolver.locate(LookupId(7), search(uri, ways));
         let (lookup, places) = located.recv().await.expect("an answer");
         assert_eq!(lookup, LookupId(7));
         let shown = places.iter().map(|place| {
@@ -288,6 +302,25 @@ mod tests {
         assert_eq!(find(settings.clone(), uri, &[UDP, TLS]).await, [tls, udp[0], udp[1]]);
         assert_eq!(find(settings.clone(), "sips:100@carrier.test", &[UDP, TLS]).await, [tls]);
         assert!(find(settings, "sip:100@nowhere.test", &[UDP]).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_kept_for_its_time_to_live_and_no_longer_than_the_limit() {
+        for (max_ttl, is_kept) in [(Duration::from_secs(60), true), (Duration::ZERO, false)] {
+            let asked = Arc::<AtomicUsize>::default();
+            let nameservers = vec![counting_nameserver(Arc::clone(&asked)).await];
+            let settings = DnsSettings { nameservers, max_ttl, ..Default::default() };
+            let (sender, mut located) = mpsc::channel(1);
+            let resolver = Resolver::new(&settings, ServerNames::default(), Arc::default(), sender);
+            let mut counts = Vec::new();
+            for number in 0..2 {
+                resolver.locate(LookupId(number), search("sip:1@first.carrier.test:5060", &[UDP]));
+                let (_, places) = located.recv().await.expect("an answer");
+                assert_eq!(places.len(), 1);
+                counts.push(asked.load(Ordering::Relaxed));
+            }
+            assert_eq!(counts[1] == counts[0], is_kept, "{max_ttl:?}: asked {counts:?} times");
+        }
     }
 
     #[tokio::test]

@@ -11,6 +11,8 @@ pub(super) enum Refusal {
     NoSipContact,
     /// A Contact or a Path that is longer than anything that is kept.
     TooLong,
+    /// A Path that is no list of SIP addresses: no request could go by it.
+    MalformedPath,
     /// `Contact: *` beside another contact, or without `Expires: 0`: RFC 3261 §10.3, step 6.
     MisusedWildcard,
     /// Two contacts on flows of their own: RFC 5626 §6.
@@ -32,6 +34,7 @@ impl Refusal {
         let (status, headers) = match self {
             Refusal::NoSipContact
             | Refusal::TooLong
+            | Refusal::MalformedPath
             | Refusal::MisusedWildcard
             | Refusal::SeveralFlows => (400, vec![]),
             Refusal::TooManyContacts => (403, vec![]),

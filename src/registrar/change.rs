@@ -9,7 +9,7 @@ use crate::time::Instant;
 /// One change of the bindings, in the order in which they happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// This phone is there, also in place of one of the same user and contact.
+    /// This phone is there, also in place of one of the same user, contact and flow.
     Put(Stored),
     /// This phone is gone.
     Forget {
@@ -17,6 +17,8 @@ pub enum Change {
         user: UserName,
         /// Its contact.
         contact: String,
+        /// Which phone over which flow: behind different NATs two may have one contact.
+        outbound: Option<Outbound>,
     },
 }
 
@@ -30,7 +32,7 @@ impl Change {
     }
 }
 
-/// One binding as it is kept. User and contact name it.
+/// One binding as it is kept. User, contact and flow name it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
     /// Whose phone it is.
@@ -75,7 +77,7 @@ impl Registrar {
                 || is_lost
                 || self.held(&user).len() >= self.settings.contacts_per_user
             {
-                self.changes.push_back(Change::Forget { user, contact });
+                self.changes.push_back(Change::Forget { user, contact, outbound });
                 continue;
             }
             let id = self.next_id();

@@ -345,8 +345,8 @@ impl Registrar {
         if held.is_empty() {
             self.users.remove(&user);
         }
-        let Binding { contact, flow, .. } = binding;
-        self.changes.push_back(Change::Forget { user, contact });
+        let Binding { contact, flow, outbound, .. } = binding;
+        self.changes.push_back(Change::Forget { user, contact, outbound });
         let Some(connection) = flow.and_then(|flow| flow.connection) else {
             return;
         };

@@ -214,6 +214,17 @@ fn a_path_is_kept_told_and_used_when_the_phone_knows_of_paths() {
 }
 
 #[test]
+fn a_path_that_no_request_could_go_by_is_refused() {
+    let mut bench = Bench::new();
+    for path in ["<siple;lr>", "<sip:p.example;lr>, <tel:+4930>", "*", "<sip:p.example"] {
+        let path = format!("Path: {path}");
+        let headers = ["Contact: <sip:a@10.0.0.7>", "Supported: path", &path];
+        assert_eq!(bench.register("c 1", &headers), "400", "{path}");
+        assert!(bench.registrar.is_empty(), "{path}");
+    }
+}
+
+#[test]
 fn a_lenient_registrar_takes_a_path_that_the_phone_does_not_know_of_and_does_not_tell_it() {
     let mut bench = Bench::new();
     bench.registrar.settings.path = PathPolicy::Lenient;

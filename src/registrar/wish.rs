@@ -69,6 +69,9 @@ impl<'a> Wished<'a> {
         if !path.is_empty() && !knows_path && settings.path == PathPolicy::Strict {
             return Err(Refusal::UnknownPath);
         }
+        if !path.iter().all(|route| is_route(route)) {
+            return Err(Refusal::MalformedPath);
+        }
         if path.iter().map(|route| route.len()).sum::<usize>() > MAX_KEPT {
             return Err(Refusal::TooLong);
         }
@@ -169,6 +172,12 @@ fn outbound(contact: &Address<'_>, request: &Request) -> Result<Option<Outbound>
         return Err(Refusal::FirstHopLacksOutbound);
     }
     Ok(Some(Outbound { instance: instance.to_owned(), reg_id }))
+}
+
+/// Whether a request can go by it: it will be a Route of every request to the phone.
+fn is_route(text: &str) -> bool {
+    let uri = Address::parse(text).ok().and_then(|address| address.parsed_uri());
+    uri.is_some_and(|uri| uri.is_sip())
 }
 
 /// Whether a text can stand between quotes again as it is.

@@ -129,6 +129,7 @@ pub(super) fn sink(settings: &sink::Settings, pool: &PoolFigures) -> SinkView {
             Kind::AudioSocket(_)
             | Kind::Rtp(_)
             | Kind::Siprec(_)
+            | Kind::Nats(_)
             | Kind::Wav { .. }
             | Kind::Flac { .. }
             | Kind::Matroska { .. }

@@ -12,21 +12,29 @@ use tracing::{error, warn};
 
 use super::kit::{Subject, Unfit};
 use super::life::{run, take_over};
+#[cfg(feature = "nats")]
+use super::link::{Asking, LogLink};
 use super::link::{
     DatagramLink, FileLink, Link, Look, MemoryLink, RecorderLink, RecordingDesk, SocketLink,
 };
+#[cfg(feature = "nats")]
+use super::log::Hub;
 use super::matroska::{MatroskaFile, StoredStream};
 use super::outbox::{Keeping, Live, Outbox};
 use super::pool::{Pool, PoolFigures, Way};
 use super::recording::Recording;
 use super::scope::Scope;
 use super::settings::{Policy, Settings};
-use super::spool::{Depot, Identity, Spool, SpoolError, SpoolFigures, SpoolReport, SpoolSettings};
+use super::spool::{
+    Depot, Identity, Spoken, Spool, SpoolError, SpoolFigures, SpoolReport, SpoolSettings,
+};
 use super::stream::{Close, Letter, Stream, Told};
 use super::target::{Destinations, Reach, Target, TargetError};
 use super::voice::BackChannel;
 use crate::call::{RecordedFormat, RecordingNews, SinkCommand, SinkEvent, StreamPlan};
 use crate::dialect::audiosocket::AudioSocket;
+#[cfg(feature = "nats")]
+use crate::dialect::jetstream::JetStream;
 use crate::dialect::{Dialect, Format, StreamInfo};
 use crate::event::Cause;
 use crate::fragments::{Begin, StreamStore};
@@ -309,11 +317,11 @@ impl Room {
     }
 
     fn outbox(&self, plan: &StreamPlan, pool: &Pool, format: Format, keeping: Keeping) -> Outbox {
-        if let (Way::Socket(_, dialect), Policy::Complete(limits)) =
-            (&pool.way, pool.settings.delivery)
+        if let (Some(spoken), Policy::Complete(limits)) =
+            (pool.way.spoken(), pool.settings.delivery)
         {
             let (terminal, info) = (plan.terminal, self.info(plan, format));
-            let identity = Identity { terminal, info, dialect: *dialect };
+            let identity = Identity { terminal, info, spoken };
             return Outbox::Complete(Box::new(Spool::new(
                 identity,
                 limits,
@@ -325,13 +333,20 @@ impl Room {
 
     /// Another connection for a stream that has ended.
     pub(super) fn link_again(&self, pool: &Pool, spool: &Spool) -> Option<Link> {
-        let Identity { terminal, info, dialect } = spool.identity();
-        let Way::Socket(target, _) = &pool.way else {
-            return None;
-        };
-        let mut dialect = Dialect::new(*dialect, info.clone());
-        dialect.go_on_after(spool.connections());
-        Some(socket(*terminal, target, dialect, pool))
+        let Identity { terminal, info, spoken } = spool.identity();
+        match (&pool.way, spoken) {
+            (Way::Socket(target, _), Spoken::Dialect(dialect)) => {
+                let mut dialect = Dialect::new(*dialect, info.clone());
+                dialect.go_on_after(spool.connections());
+                Some(socket(*terminal, target, dialect, pool))
+            }
+            #[cfg(feature = "nats")]
+            (Way::Log(hub, prefix), Spoken::Log) => {
+                let messages = JetStream::new(info.clone(), *terminal, prefix);
+                Some(log(hub, messages, Asking::All, pool))
+            }
+            _ => None,
+        }
     }
 
     fn link(
@@ -367,6 +382,11 @@ impl Room {
                 let desk = RecordingDesk::new(plan, format, account, self.events.clone(), news);
                 let link = RecorderLink::new(target, desk, look, self.clock, reconnect);
                 Link::Recorder(Box::new(link))
+            }
+            #[cfg(feature = "nats")]
+            Way::Log(hub, prefix) => {
+                let messages = JetStream::new(self.info(plan, format), plan.terminal, prefix);
+                log(hub, messages, Asking::Nothing, pool)
             }
             Way::Wav(directory) => {
                 let (path, tracks, rate) = (file(directory, plan), plan.tracks, format.sample_rate);
@@ -455,6 +475,12 @@ fn file(directory: &Path, plan: &StreamPlan) -> PathBuf {
 fn socket(terminal: TerminalId, target: &Arc<Target>, dialect: Dialect, pool: &Pool) -> Link {
     let (stream, reconnect) = (terminal.to_string(), pool.settings.seeking());
     Link::Socket(Box::new(SocketLink::new(Arc::clone(target), stream, dialect, reconnect)))
+}
+
+#[cfg(feature = "nats")]
+fn log(hub: &Arc<Hub>, messages: JetStream, asking: Asking, pool: &Pool) -> Link {
+    let reconnect = pool.settings.seeking();
+    Link::Log(Box::new(LogLink::new(Arc::clone(hub), messages, asking, reconnect)))
 }
 
 fn assembler(plan: StreamPlan, pool: &Pool, format: Format, gaps_as_silence: bool) -> Assembler {

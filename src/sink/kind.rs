@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::settings::{AudioSocket, Rtp, Siprec, WebSocket};
+use super::settings::{AudioSocket, Nats, Rtp, Siprec, WebSocket};
 use crate::dialect::SAMPLE_RATES_HZ;
 use crate::fragments;
 use crate::media::{Channels, Encoding};
@@ -18,6 +18,8 @@ pub enum Kind {
     Rtp(Rtp),
     /// A session recording server, RFC 7866.
     Siprec(Siprec),
+    /// A durable log.
+    Nats(Nats),
     /// One WAV file per stream, two tracks as two channels, and its manifest beside it.
     Wav {
         /// Where the files go; made when it is not there.
@@ -49,7 +51,9 @@ impl Kind {
             Kind::Wav { .. } | Kind::Flac { .. } => &[Channels::Stereo, Channels::Mono],
             Kind::AudioSocket(_) => &[Channels::Separate],
             Kind::Matroska { .. } | Kind::Store(_) => &[Channels::Separate, Channels::Mono],
-            Kind::Rtp(_) | Kind::Siprec(_) | Kind::Scope => &[Channels::Separate, Channels::Mono],
+            Kind::Rtp(_) | Kind::Siprec(_) | Kind::Nats(_) | Kind::Scope => {
+                &[Channels::Separate, Channels::Mono]
+            }
         }
     }
 
@@ -57,7 +61,7 @@ impl Kind {
     pub const fn encodings(&self) -> &'static [Encoding] {
         match self {
             Kind::WebSocket(socket) => socket.dialect.encodings(),
-            Kind::Rtp(_) => &[Encoding::L16, Encoding::Pcmu, Encoding::Pcma],
+            Kind::Rtp(_) | Kind::Nats(_) => &[Encoding::L16, Encoding::Pcmu, Encoding::Pcma],
             Kind::Siprec(_) => &[Encoding::Pcmu, Encoding::Pcma, Encoding::L16],
             Kind::AudioSocket(_)
             | Kind::Wav { .. }
@@ -78,6 +82,7 @@ impl Kind {
                 Encoding::Pcmu | Encoding::Pcma => &[8_000],
             },
             Kind::AudioSocket(_)
+            | Kind::Nats(_)
             | Kind::Wav { .. }
             | Kind::Flac { .. }
             | Kind::Matroska { .. }
@@ -93,6 +98,7 @@ impl Kind {
             Kind::AudioSocket(_)
             | Kind::Rtp(_)
             | Kind::Siprec(_)
+            | Kind::Nats(_)
             | Kind::Wav { .. }
             | Kind::Flac { .. }
             | Kind::Matroska { .. }
@@ -108,6 +114,7 @@ impl Kind {
             Kind::AudioSocket(_) => "audiosocket",
             Kind::Rtp(_) => "rtp",
             Kind::Siprec(_) => "siprec",
+            Kind::Nats(_) => "nats",
             Kind::Wav { .. } => "wav",
             Kind::Flac { .. } => "flac",
             Kind::Matroska { .. } => "matroska",

@@ -55,14 +55,16 @@ pub(super) async fn take_over(room: Arc<Room>, left: Left) {
         Ok(Err(error)) => return room.depot.leave_alone(&file, &error.to_string()),
         Err(error) => return room.depot.leave_alone(&file, &error.to_string()),
     };
-    let Identity { terminal, info, dialect } = recovered.identity.clone();
-    let pool = room.pool(&info.sink).filter(|pool| pool.way.speaks(dialect));
+    let Identity { terminal, info, spoken } = recovered.identity.clone();
+    let pool = room.pool(&info.sink).filter(|pool| pool.way.spoken() == Some(spoken));
     let Some((pool, Policy::Complete(limits))) = pool.map(|pool| {
         let policy = pool.settings.delivery;
         (pool, policy)
     }) else {
-        let why =
-            format!("no sink {} is configured that takes everything in this dialect", info.sink);
+        let why = format!(
+            "no sink {} is configured that takes everything, and in these words",
+            info.sink
+        );
         return room.depot.leave_alone(&file, &why);
     };
     let spool = recovered.into_spool(limits, Arc::clone(&room.depot));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  switch -- SinkHandle::send --> mailbox --> one task per stream, on a tick of 10 ms:
-//!  tap's ring --> Assembler --> Outbox (bounded, the oldest gives way) --> Link: WebSocket, AudioSocket, RTP, files, scope
+//!  tap's ring --> Assembler --> Outbox (bounded, the oldest gives way) --> Link: WebSocket, AudioSocket, RTP, log, files, scope
 //!  switch <-- SinkEvent ------------------------------------------------'
 //! ```
 //!
@@ -17,6 +17,8 @@ pub mod kit;
 mod life;
 mod link;
 pub mod listener;
+#[cfg(feature = "nats")]
+mod log;
 mod matroska;
 mod outbox;
 mod pool;
@@ -35,8 +37,9 @@ pub use kind::Kind;
 pub use pool::PoolFigures;
 pub use scope::{Excerpt, Level, Scope, ScopeStream};
 pub use settings::{
-    AudioSocket, Complete, Header, HeaderError, HostPort, HostPortError, Policy, QUEUE_MS_LIMIT,
-    Reconnect, Rtp, Secret, Settings, SipServer, SipServerError, Siprec, Url, UrlError, WebSocket,
+    AudioSocket, Complete, Header, HeaderError, HostPort, HostPortError, LogName, LogNameError,
+    Login, Nats, NatsUrl, NatsUrlError, NewLog, Policy, Prefix, QUEUE_MS_LIMIT, Reconnect, Rtp,
+    Secret, Settings, SipServer, SipServerError, Siprec, Url, UrlError, WebSocket,
 };
 pub use spool::{SpoolError, SpoolFigures, SpoolKey, SpoolReport, SpoolSettings};
 pub use target::{

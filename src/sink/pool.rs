@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
 use super::kind::Kind;
+#[cfg(feature = "nats")]
+use super::log::{Hub, WINDOW};
 use super::outbox::Keeping;
 use super::settings::Settings;
+use super::spool::Spoken;
 use super::target::{Failure, PlaceFigures, Reach, Target, TargetError};
 use crate::dialect::DialectKind;
 use crate::dialect::audiosocket::Heard;
@@ -35,6 +38,8 @@ pub(super) enum Way {
     AudioSocket(Arc<Target>, Heard),
     Datagrams(Arc<Target>, u8),
     Recorder(Arc<Target>, Recording),
+    #[cfg(feature = "nats")]
+    Log(Arc<Hub>, String),
     Wav(PathBuf),
     Flac(PathBuf),
     /// Where to, and how long a cluster is in milliseconds.
@@ -105,6 +110,8 @@ impl Way {
     pub(super) const fn keeping(&self) -> Keeping {
         match self {
             Way::Socket(_, DialectKind::Native) => Keeping::UntilAcknowledged,
+            #[cfg(feature = "nats")]
+            Way::Log(..) => Keeping::UntilAcknowledged,
             Way::Socket(
                 _,
                 DialectKind::Twilio
@@ -128,6 +135,8 @@ impl Way {
         match self {
             Way::Socket(_, dialect) => dialect.wants_silence(),
             Way::AudioSocket(..) => true,
+            #[cfg(feature = "nats")]
+            Way::Log(..) => false,
             Way::Datagrams(..)
             | Way::Recorder(..)
             | Way::Wav(_)
@@ -142,6 +151,8 @@ impl Way {
     pub(super) const fn store(&self) -> Option<&StreamStore> {
         match self {
             Way::Store(store) => Some(store),
+            #[cfg(feature = "nats")]
+            Way::Log(..) => None,
             Way::Socket(..)
             | Way::AudioSocket(..)
             | Way::Datagrams(..)
@@ -153,9 +164,21 @@ impl Way {
         }
     }
 
-    /// Whether its messages are those of `dialect`.
-    pub(super) fn speaks(&self, dialect: DialectKind) -> bool {
-        matches!(self, Way::Socket(_, spoken) if *spoken == dialect)
+    /// What those are told in who may be owed something.
+    pub(super) const fn spoken(&self) -> Option<Spoken> {
+        match self {
+            Way::Socket(_, dialect) => Some(Spoken::Dialect(*dialect)),
+            #[cfg(feature = "nats")]
+            Way::Log(..) => Some(Spoken::Log),
+            Way::AudioSocket(..)
+            | Way::Datagrams(..)
+            | Way::Recorder(..)
+            | Way::Wav(_)
+            | Way::Flac(_)
+            | Way::Matroska(..)
+            | Way::Store(_)
+            | Way::Scope => None,
+        }
     }
 
     fn target(&self) -> Option<&Target> {
@@ -164,6 +187,8 @@ impl Way {
             | Way::AudioSocket(target, _)
             | Way::Datagrams(target, _)
             | Way::Recorder(target, _) => Some(target),
+            #[cfg(feature = "nats")]
+            Way::Log(hub, _) => Some(hub.target()),
             Way::Wav(_) | Way::Flac(_) | Way::Matroska(..) | Way::Store(_) | Way::Scope => None,
         }
     }
@@ -190,6 +215,16 @@ impl Pool {
                 let (payload_type, account) = (siprec.payload_type, siprec.account.clone());
                 Way::Recorder(Arc::new(target), Recording { payload_type, account })
             }
+            #[cfg(feature = "nats")]
+            Kind::Nats(nats) => {
+                let in_flight = settings.max_streams.saturating_mul(WINDOW);
+                let need = (settings.effective_format(), in_flight);
+                let target = Target::log(nats, need, reach, timeout, reconnect)?;
+                let prefix = nats.prefix.as_str().to_owned();
+                Way::Log(Arc::new(Hub::new(Arc::new(target))), prefix)
+            }
+            #[cfg(not(feature = "nats"))]
+            Kind::Nats(_) => return Err(TargetError::NoNats),
             Kind::Wav { directory } => Way::Wav(directory.clone()),
             Kind::Flac { directory } => Way::Flac(directory.clone()),
             Kind::Matroska { directory, fragment_ms } => {

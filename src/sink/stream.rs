@@ -137,6 +137,9 @@ impl Stream {
     }
 
     fn handle_letter(&mut self, Letter { at, control }: Letter) {
+        if let Control::Language(tag) = &control {
+            self.link.tell_language(tag);
+        }
         let note = match &control {
             Control::Pause => Some(Note::Paused),
             Control::Resume => Some(Note::Resumed),
@@ -144,7 +147,7 @@ impl Stream {
             Control::Unmute(track) => Some(Note::Unmuted(*track)),
             Control::Held(track) => Some(Note::Held(*track)),
             Control::Unheld(track) => Some(Note::Unheld(*track)),
-            Control::Mark(_) | Control::Payloads(_) => None,
+            Control::Mark(_) | Control::Payloads(_) | Control::Language(_) => None,
         };
         self.assembler.handle_control(control, at);
         if let Some(note) = note {

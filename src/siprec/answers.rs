@@ -2,8 +2,10 @@
 
 use super::body::{self, SDP};
 use super::description::Remote;
+use super::metadata::DataMode;
 use super::recordings::Hands;
 use super::session::{Change, Inviting, RINGING, Session, State, Up};
+use super::timer::Due;
 use crate::sip::dialog::{Dialog, Resend, glare_wait};
 use crate::sip::transaction::ClientKey;
 use crate::sip::{Flow, Message, Method, Response, parse_datagram};
@@ -64,6 +66,7 @@ impl Session {
             return self.fail(reason, false, hands);
         };
         let up = Up::new(dialog, invite, (key, ack));
+        self.timer.settle(response, hands.desk.now);
         self.state = State::Up(Box::new(up));
         self.agree(&remote, hands);
     }
@@ -94,14 +97,22 @@ impl Session {
         flow: Flow,
         hands: &mut Hands<'_, '_>,
     ) {
-        let reason = match matches!(status, 401 | 407) {
-            true => match self.prove_invite(response, flow, hands) {
+        let reason = match status {
+            401 | 407 => match self.prove_invite(response, flow, hands) {
                 Ok(()) => return,
                 Err(reason) => reason,
             },
-            false => told(status, response),
+            422 if self.timer.lengthen(response) => return self.invite_longer(hands),
+            status => told(status, response),
         };
         self.fail(reason, status == 408, hands);
+    }
+
+    /// The INVITE again, with the session interval that the server demands.
+    fn invite_longer(&mut self, hands: &mut Hands<'_, '_>) {
+        let State::Inviting(Inviting { invite, begun, .. }) = &self.state else { return };
+        let (cseq, begun) = (invite.cseq().saturating_add(1), *begun);
+        self.invite(cseq, begun, hands);
     }
 
     /// The INVITE again, with the sink's account.
@@ -161,6 +172,7 @@ impl Session {
         }
         let ack = self.acknowledge(&mut up.dialog, response, hands);
         up.keep_ack(key, ack);
+        self.timer.settle(response, hands.desk.now);
         self.state = State::Up(up);
         // What it does not describe anew stays as it was.
         if let Some(remote) = description_of(response) {
@@ -193,6 +205,9 @@ impl Session {
             491 => {
                 let wait = glare_wait(true, |limit| hands.desk.tokens.below(limit));
                 up.not_before = Some(hands.desk.now + wait);
+                self.untold.get_or_insert(change.told);
+            }
+            422 if self.timer.lengthen(response) => {
                 self.untold.get_or_insert(change.told);
             }
             408 | 481 => {
@@ -251,18 +266,32 @@ impl Session {
                 self.fail(format!("it did not answer within {waited} ms"), true, hands);
             }
             State::Up(up) => {
-                let Some(unconfirmed) = &mut up.unconfirmed else { return };
-                match unconfirmed.resend.handle_timeout(now) {
-                    Resend::Wait => {}
-                    Resend::Send(bytes) => {
+                let resend = up.unconfirmed.as_mut().map(|it| it.resend.handle_timeout(now));
+                match resend {
+                    None | Some(Resend::Wait) => {}
+                    Some(Resend::Send(bytes)) => {
                         let flow = up.dialog.destination();
                         hands.put(super::RecordingOutput::Send { flow, bytes });
                     }
                     // RFC 3261 §13.3.1.4.
-                    Resend::GiveUp => self.part("it did not acknowledge our answer", hands),
+                    Some(Resend::GiveUp) => {
+                        return self.part("it did not acknowledge our answer", hands);
+                    }
                 }
+                self.handle_session_timer(hands);
             }
             State::Inviting(_) | State::Over => {}
+        }
+    }
+
+    /// A refresh is a re-INVITE that changes nothing and tells what there is to be told.
+    fn handle_session_timer(&mut self, hands: &mut Hands<'_, '_>) {
+        match self.timer.poll_due(hands.desk.now) {
+            Some(Due::Refresh) => {
+                self.untold.get_or_insert(DataMode::Partial);
+            }
+            Some(Due::End) => self.part("its session timer ran out", hands),
+            None => {}
         }
     }
 }

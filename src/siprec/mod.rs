@@ -24,5 +24,6 @@ mod session;
 mod taking;
 #[cfg(test)]
 mod tests;
+mod timer;
 
 pub use recordings::{Desk, RecordingOutput, Recordings};

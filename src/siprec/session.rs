@@ -22,12 +22,13 @@ use super::body;
 use super::description::{Own, Remote};
 use super::metadata::{About, DataMode, Metadata};
 use super::recordings::{Client, Hands};
+use super::timer::SessionTimer;
 use crate::call::{RecordingPlan, Standing};
 use crate::id::{CallId, TerminalId};
 use crate::sdp::Origin;
 use crate::sip::dialog::{Dialog, Retransmit};
 use crate::sip::transaction::ClientKey;
-use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Transport, parse_datagram};
+use crate::sip::{Flow, Message, Method, Request, RequestBuilder, Transport, Uri, parse_datagram};
 use crate::time::{Duration, Instant};
 use crate::trunk::Credentials;
 
@@ -39,6 +40,9 @@ const ACKS_KEPT: usize = 8;
 
 /// The methods that a server may use in a session.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";
+
+/// The extensions that we know, beside what a session requires.
+pub(super) const SUPPORTED: &str = "timer";
 
 /// The bodies that it may send.
 pub(super) const ACCEPT: &str = "application/sdp, application/rs-metadata-request";
@@ -54,6 +58,7 @@ pub(super) struct Session {
     local_tag: String,
     metadata: Metadata,
     origin: Origin,
+    pub(super) timer: SessionTimer,
     /// What the terminal wants sent.
     pub(super) sending: [bool; 2],
     /// What was said last that we send.
@@ -148,6 +153,7 @@ impl Session {
             local_tag: desk.tokens.tag(),
             metadata,
             origin: Origin { session_id: desk.tokens.session_id(), version: 1 },
+            timer: SessionTimer::new(desk.settings.session),
             sending: plan.sending,
             offered: plan.sending,
             agreed: [false; 2],
@@ -157,11 +163,12 @@ impl Session {
             state: State::Over,
             plan,
         };
-        session.invite(hands);
+        session.invite(1, hands.desk.now, hands);
         session
     }
 
-    fn invite(&mut self, hands: &mut Hands<'_, '_>) {
+    /// Sends the INVITE: for the first time, or longer than a server found too short.
+    pub(super) fn invite(&mut self, cseq: u32, begun: Instant, hands: &mut Hands<'_, '_>) {
         let desk = &mut *hands.desk;
         let (branch, boundary) = (desk.tokens.branch(), desk.tokens.tag());
         let Flow { local, .. } = self.flow;
@@ -170,8 +177,8 @@ impl Session {
             .header("From", format!("<sip:{local}>;tag={}", self.local_tag))
             .header("To", format!("<{}>", self.plan.server))
             .header("Call-ID", &self.call_id)
-            .header("CSeq", "1 INVITE")
-            .header("Contact", contact(&self.flow));
+            .header("CSeq", format!("{cseq} INVITE"))
+            .header("Contact", self.contact(&self.flow));
         let invite = named(invite, &desk.settings.agent);
         let bytes = self.with_body(invite, DataMode::Complete, &boundary).build();
         let Ok(Message::Request(invite)) = parse_datagram(bytes.clone()) else {
@@ -180,7 +187,6 @@ impl Session {
         };
         let key = desk.transactions.request(Method::Invite, &branch, bytes, self.flow, desk.now);
         self.await_response(key, hands);
-        let begun = hands.desk.now;
         let deadline = begun + self.plan.patience;
         self.state = State::Inviting(Inviting { key, invite, tries: 0, begun, deadline });
     }
@@ -190,8 +196,10 @@ impl Session {
         let (sdp, metadata) =
             (self.own().offer(self.sending), self.metadata.document(mode, self.sending));
         let (content_type, body) = body::with_metadata(&sdp, &metadata, boundary);
-        request
+        self.timer
+            .write_offer(request)
             .header("Require", "siprec")
+            .header("Supported", SUPPORTED)
             .header("Allow", ALLOW)
             .header("Accept", ACCEPT)
             .header("MIME-Version", "1.0")
@@ -210,6 +218,18 @@ impl Session {
     /// The description changes: RFC 3264 §8 counts it.
     pub(super) fn count_description(&mut self) {
         self.origin.version += 1;
+    }
+
+    /// Our Contact with the feature tag of a recording client, RFC 7866 §6.1.1; of the scheme of the server's URI, RFC 3261 §8.1.1.8.
+    pub(super) fn contact(&self, flow: &Flow) -> String {
+        let (local, transport) = (flow.local, flow.transport);
+        let is_sips = Uri::parse(&self.plan.server).is_ok_and(|server| server.is_sips());
+        let uri = match transport {
+            _ if is_sips => format!("<sips:{local}>"),
+            Transport::Udp => format!("<sip:{local}>"),
+            transport => format!("<sip:{local};transport={}>", transport.as_param()),
+        };
+        format!("{uri};+sip.src")
     }
 
     /// Its Call-ID and our tag.
@@ -260,7 +280,10 @@ impl Session {
             State::Inviting(inviting) => Some(inviting.deadline),
             State::Up(up) => {
                 let resend = up.unconfirmed.as_ref().map(|it| it.resend.poll_timeout());
-                [resend, up.not_before].into_iter().flatten().min()
+                // Whoever waits for something else to end goes on with that, and not by the clock.
+                let is_free = up.unconfirmed.is_none() && up.change.is_none();
+                let again = up.not_before.filter(|_| is_free);
+                [resend, again, self.timer.deadline()].into_iter().flatten().min()
             }
             State::Over => None,
         }
@@ -353,15 +376,6 @@ impl Up {
         }
         self.acks.push_back((key, ack));
     }
-}
-
-/// Our Contact with the feature tag of a recording client, RFC 7866 §6.1.1.
-pub(super) fn contact(flow: &Flow) -> String {
-    let uri = match flow.transport {
-        Transport::Udp => format!("<sip:{}>", flow.local),
-        transport => format!("<sip:{};transport={}>", flow.local, transport.as_param()),
-    };
-    format!("{uri};+sip.src")
 }
 
 fn named(request: RequestBuilder, agent: &str) -> RequestBuilder {

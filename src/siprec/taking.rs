@@ -4,7 +4,7 @@ use super::body::{self, METADATA_REQUEST, SDP};
 use super::description::Remote;
 use super::metadata::DataMode;
 use super::recordings::Hands;
-use super::session::{ACCEPT, ALLOW, Session, State, Unconfirmed, Up, contact};
+use super::session::{ACCEPT, ALLOW, SUPPORTED, Session, State, Unconfirmed, Up};
 use crate::sip::dialog::Retransmit;
 use crate::sip::transaction::{ServerKey, Transactions};
 use crate::sip::{Flow, Method, Request};
@@ -84,6 +84,12 @@ impl Session {
             return;
         }
         let offer = offer.flatten();
+        if let Err(min_se_s) = self.timer.accept(request, hands.desk.now) {
+            hands.answer(key, request, flow, 422, |response| {
+                response.header("Min-SE", min_se_s.to_string())
+            });
+            return;
+        }
         if let Some(contact) = request.contact() {
             up.dialog.refresh_target(contact.uri);
         }
@@ -96,10 +102,12 @@ impl Session {
             None if is_invite => Some(self.description(|own, sending| own.offer(sending))),
             None => None,
         };
-        let contact = contact(flow);
+        let (contact, timer) = (self.contact(flow), self.timer);
         let bytes = hands.answer(key, request, flow, 200, |response| {
-            let response = response
+            let response = timer
+                .write_answer(response)
                 .header("Contact", &contact)
+                .header("Supported", SUPPORTED)
                 .header("Allow", ALLOW)
                 .header("Accept", ACCEPT);
             match &text {

@@ -26,8 +26,8 @@ use crate::registrar::{Change, Stored};
 use record::Record;
 use writer::Order;
 
-/// The registrations, by user and contact. Another layout gets another name.
-const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("registrations.1");
+/// The registrations, by user, contact and flow. Another layout gets another name.
+const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("registrations.2");
 
 /// Changes that may wait for the disk: more than a house registers in the time that a disk takes. Of one that comes too much the
 /// next refresh of the phone tells again.

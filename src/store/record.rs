@@ -28,10 +28,14 @@ pub(super) struct Record {
     cseq: u32,
 }
 
-/// What names a record: a user has a contact once.
-pub(super) fn key(user: &UserName, contact: &str) -> Vec<u8> {
-    // Neither holds a line end.
-    [user.as_str().as_bytes(), b"\n", contact.as_bytes()].concat()
+/// What names a record: a user has a contact once, or once for each phone and flow of RFC 5626.
+pub(super) fn key(user: &UserName, contact: &str, outbound: Option<&Outbound>) -> Vec<u8> {
+    // None of them holds a line end.
+    let mut key = format!("{}\n{contact}", user.as_str());
+    if let Some(Outbound { instance, reg_id }) = outbound {
+        key += &format!("\n{instance}\n{reg_id}");
+    }
+    key.into_bytes()
 }
 
 impl Record {

@@ -38,6 +38,30 @@ fn reopen(settings: &Settings) -> (Store, Vec<Stored>) {
     }
 }
 
+fn forget(user: &str, contact: &str, outbound: Option<Outbound>) -> Change {
+    Change::Forget { user: user.into(), contact: contact.to_owned(), outbound }
+}
+
+#[test]
+fn two_phones_with_one_contact_behind_different_nats_are_kept_and_forgotten_each_for_itself() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let settings = Settings { path: directory.path().join("registrations.redb") };
+    let clock = Clock::start();
+    let (store, _) = open(&settings, clock).expect("a new store");
+    let flow = |reg_id| Some(Outbound { instance: "<urn:uuid:1>".to_owned(), reg_id });
+    for reg_id in 1..=3 {
+        let phone = stored("alice", "sip:a@192.168.1.7", clock, 60);
+        store.keep(Change::Put(Stored { outbound: flow(reg_id), ..phone }));
+    }
+    store.keep(forget("alice", "sip:a@192.168.1.7", flow(2)));
+    assert!(store.flush());
+    drop(store);
+    let (_store, after) = reopen(&settings);
+    let mut left: Vec<_> = after.into_iter().map(|phone| phone.outbound).collect();
+    left.sort_by_key(|outbound| outbound.as_ref().map(|outbound| outbound.reg_id));
+    assert_eq!(left, [flow(1), flow(3)]);
+}
+
 #[test]
 fn what_was_kept_is_there_after_a_restart_and_what_was_forgotten_is_not() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -49,8 +73,9 @@ fn what_was_kept_is_there_after_a_restart_and_what_was_forgotten_is_not() {
     store.keep(Change::Put(alice.clone()));
     store.keep(Change::Put(stored("alice", "sip:b@192.0.2.8", clock, 60)));
     store.keep(Change::Put(stored("bob", "sip:a@192.0.2.7", clock, 60)));
-    store.keep(Change::Forget { user: "bob".into(), contact: "sip:a@192.0.2.7".to_owned() });
-    store.keep(Change::Forget { user: "alice".into(), contact: "sip:b@192.0.2.8".to_owned() });
+    for (user, contact) in [("bob", "sip:a@192.0.2.7"), ("alice", "sip:b@192.0.2.8")] {
+        store.keep(forget(user, contact, None));
+    }
     assert!(store.flush());
     assert_eq!((store.figures().written(), store.figures().dropped()), (5, 0));
     drop(store);

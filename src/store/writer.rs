@@ -42,11 +42,12 @@ impl Writer {
                     // Of several changes of one phone the last counts.
                     Order::Keep(Change::Put(stored)) => {
                         let record = Record::new(&stored, self.clock);
-                        batch.insert(key(&stored.user, &stored.contact), Some(record));
+                        let outbound = stored.outbound.as_ref();
+                        batch.insert(key(&stored.user, &stored.contact, outbound), Some(record));
                         count += 1;
                     }
-                    Order::Keep(Change::Forget { user, contact }) => {
-                        batch.insert(key(&user, &contact), None);
+                    Order::Keep(Change::Forget { user, contact, outbound }) => {
+                        batch.insert(key(&user, &contact, outbound.as_ref()), None);
                         count += 1;
                     }
                     Order::Flush(done) => flushed.push(done),

@@ -120,7 +120,10 @@ impl Switch {
                     trunk.login.as_ref().is_some_and(|(name, _)| *name == user)
                 };
                 if let Some(trunk) = self.settings.trunks.iter().find(of_trunk) {
-                    return Ok(called_by(trunk, request));
+                    let address = flow.remote.ip();
+                    let is_at_home = trunk.networks.is_empty()
+                        || trunk.networks.iter().any(|network| network.contains(address));
+                    return if is_at_home { Ok(called_by(trunk, request)) } else { Err(false) };
                 }
                 let known = self.settings.users.iter().find(|known| known.name == user);
                 Ok(Known::User(Party {

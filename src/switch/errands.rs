@@ -1,6 +1,6 @@
 //! What trunks want done: their requests are sent here, and what becomes of them comes back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Figures, Output, Switch};
 use crate::call::Farewell;
@@ -13,7 +13,7 @@ use crate::trunk::{Errand, ErrandId, Fresh, Outline, again};
 /// Requests of ours that belong to trunks and to no call.
 #[derive(Debug, Default)]
 pub(super) struct Errands {
-    requests: HashMap<ClientKey, ErrandId>,
+    requests: BTreeMap<ClientKey, ErrandId>,
     /// One for each trunk at most: the next waits for the answer.
     lookups: HashMap<LookupId, ErrandId>,
 }
@@ -29,6 +29,7 @@ impl Switch {
                     self.locate(lookup, &uri, now);
                 }
                 Errand::Send { id, flow, request } => self.send_errand(id, flow, request, now),
+                Errand::Abandon { id } => self.abandon_errand(id),
             }
             self.drain_transactions(now);
         }
@@ -45,6 +46,14 @@ impl Switch {
     pub(super) fn handle_errand_located(&mut self, lookup: LookupId, flows: &[Flow], now: Instant) {
         if let Some(id) = self.errands.lookups.remove(&lookup) {
             self.trunks.handle_located(id, flows, now);
+        }
+    }
+
+    fn abandon_errand(&mut self, id: ErrandId) {
+        let known = self.errands.requests.iter().find(|(_, known)| **known == id);
+        if let Some(key) = known.map(|(key, _)| *key) {
+            self.errands.requests.remove(&key);
+            self.transactions.abandon(key);
         }
     }
 

@@ -392,6 +392,7 @@ impl Switch {
                 TransactionOutput::Locate { name, uri, host } => {
                     self.locate_name(name, uri, host, now);
                 }
+                TransactionOutput::PlaceFailed { flow } => self.failures.failed(&flow, now),
                 TransactionOutput::TimedOut { key } => self.handle_client_failure(key, true, now),
                 TransactionOutput::Unreachable { key } => {
                     self.handle_client_failure(key, false, now)
@@ -450,4 +451,5 @@ fn transactions(settings: &Settings) -> Transactions {
     let tcp = tcp.map(|listener| listener.address).collect();
     Transactions::new(settings.call.timers)
         .with_large_requests_over_tcp(settings.call.largest_udp_request, tcp)
+        .with_hop_timeout(settings.call.attempt_timeout)
 }

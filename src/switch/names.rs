@@ -83,7 +83,7 @@ impl Switch {
         let counts = |flow: &&Flow| host.is_none_or(|host| host == flow.remote.ip());
         let mut flows: Vec<Flow> = flows.iter().filter(counts).copied().collect();
         self.failures.sort(&mut flows, now);
-        self.transactions.handle_located(name, flows.first().copied(), now);
+        self.transactions.handle_located(name, &flows, now);
         self.names.remember(uri, flows);
         true
     }

@@ -22,6 +22,11 @@ pub enum Errand {
         /// What.
         request: Outline,
     },
+    /// Forget a request: its answer comes too late.
+    Abandon {
+        /// The request's.
+        id: ErrandId,
+    },
 }
 
 /// A request without its Via.

@@ -211,7 +211,8 @@ impl Headers {
                 headers.retain(|(present, _)| !present.eq_ignore_ascii_case(name));
             }
             let filled = value.map(|value| placeholders.fill(value));
-            if let Some(filled) = filled.filter(|filled| filled.len() <= LONGEST_VALUE) {
+            // A caller's number may hold what was escaped in its URI.
+            if let Some(filled) = filled.filter(|filled| check_value(name, filled).is_ok()) {
                 headers.push((name.clone(), filled));
             }
         }
@@ -312,6 +313,10 @@ mod tests {
             pass: vec![],
         };
         assert_eq!(headers.made_of(&[], places), owned(&[("X-A", "{number}{trunk}")]));
+        for caller in ["1\r\nVia: x", "1\u{b}2", &"1".repeat(2_000)] {
+            let places = Placeholders { caller, ..PLACES };
+            assert!(headers.made_of(&[], places).is_empty(), "{caller:?}");
+        }
     }
 
     #[test]

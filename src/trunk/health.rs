@@ -1,5 +1,5 @@
 //! Whether a trunk is there, found out by OPTIONS. It takes several failures in a row to be down, and several answers to be up
-//! again.
+//! again. Over UDP a closed port is nothing but silence, so each place has a time to answer that is shorter than Timer F.
 
 use super::asking::{Asking, Next};
 use super::chance::Chance;
@@ -40,10 +40,15 @@ impl Health {
         }
     }
 
-    /// It is time to ask.
-    pub(super) fn begin(&mut self, addresses: &[String], chance: &mut Chance) -> Step {
+    /// How long a place that was asked may be silent.
+    pub(super) const fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
+    /// It is time to ask, or the place that was asked has been silent for too long.
+    pub(super) fn handle_due(&mut self, addresses: &[String], chance: &mut Chance) -> Step {
         if self.asking.is_some() {
-            return Step::Nothing;
+            return self.failed(true, chance);
         }
         let (asking, next) = Asking::begin(addresses);
         self.asking = Some(asking);

@@ -61,8 +61,11 @@ pub struct Privacy {
 impl Privacy {
     /// What the Privacy header of a request asks.
     pub fn of(request: &Request) -> Privacy {
+        Privacy::in_values(&request.header_values("Privacy"))
+    }
+
+    fn in_values(values: &[&str]) -> Privacy {
         let mut privacy = Privacy::default();
-        let values = request.header_values("Privacy");
         for token in values.iter().flat_map(|value| value.split([';', ','])).map(str::trim) {
             match token.to_ascii_lowercase().as_str() {
                 // `header` asks to hide what tells of the caller in other headers: a B2BUA does that always.
@@ -113,6 +116,33 @@ pub struct Presented {
 }
 
 impl Presented {
+    /// A party in a dialog of ours that proved to be of this number.
+    pub fn vouched(number: String) -> Presented {
+        Presented { vouched: Some(number), ..Presented::default() }
+    }
+
+    /// A party in a dialog with a side of the trust domain, by the values of P-Asserted-Identity and Privacy there; `None` when
+    /// nobody is asserted.
+    pub fn asserted(asserted: &[&str], privacy: &[&str]) -> Option<Presented> {
+        let address = asserted.iter().find_map(|value| Address::parse(value).ok())?;
+        Some(Presented {
+            vouched: Some(number_of(address.uri)?),
+            vouched_display: address.display.as_deref().map(str::to_owned),
+            privacy: Privacy::in_values(privacy),
+            ..Presented::default()
+        })
+    }
+
+    /// What outlives the INVITE of a caller: who it is, and what of that is to be withheld.
+    pub fn lasting(&self) -> Presented {
+        Presented {
+            vouched: self.vouched.clone(),
+            vouched_display: self.vouched_display.clone(),
+            privacy: self.privacy,
+            ..Presented::default()
+        }
+    }
+
     /// Reads a caller's INVITE. `proved` is the user that proved itself by digest; `believed` is whether its P-Asserted-Identity
     /// counts; `rewrite` is what becomes of numbers that come from there.
     pub fn of(

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::headers::{Headers, Placeholders};
-use super::identity::{Identity, Presented};
+use super::identity::{Assert, Identity, Presented};
 use crate::sip::Uri;
 
 /// How requests to a trunk look; the default one is how they look to phones.
@@ -62,6 +62,17 @@ impl Line {
         let placeholders = Placeholders { number, caller: caller_shown, trunk: &self.name };
         headers.extend(self.headers.made_of(&caller.passed, placeholders));
         Dress { from, headers }
+    }
+
+    /// The headers of a response, or of a request inside a dialog, that tell this side who is at the other end: nothing where nobody
+    /// vouches for that. `host` is our own address as this side sees it.
+    pub fn connected(&self, party: &Presented, host: &str) -> Vec<(String, String)> {
+        // RFC 3325 §9.2: P-Preferred-Identity is for requests to a proxy that asserts.
+        if self.identity.assert != Assert::Asserted || party.vouched.is_none() {
+            return Vec::new();
+        }
+        let domain = self.from.domain.as_deref().unwrap_or(host);
+        self.identity.headers(party, "", domain)
     }
 }
 

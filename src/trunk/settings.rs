@@ -95,6 +95,8 @@ pub struct RegistrationSettings {
 pub struct HealthSettings {
     /// How often it is asked by OPTIONS.
     pub every: Duration,
+    /// How long one place may be silent before the next is asked, or, when there is none, the trunk has failed to answer.
+    pub timeout: Duration,
     /// So many failures in a row make it down.
     pub failures: u32,
     /// So many answers in a row make it up again.

@@ -37,7 +37,8 @@ fn settings() -> Settings {
 }
 
 fn healthy() -> Settings {
-    let health = HealthSettings { every: Duration::from_secs(30), failures: 2, successes: 2 };
+    let (every, timeout) = (Duration::from_secs(30), Duration::from_secs(4));
+    let health = HealthSettings { every, timeout, failures: 2, successes: 2 };
     Settings { registration: None, health: Some(health), ..settings() }
 }
 
@@ -266,6 +267,28 @@ fn a_trunk_is_down_after_several_failures_and_up_after_several_answers() {
         bench.wait();
     }
     assert_eq!(seen, [true, true, true, true, false, false, false, false, true]);
+}
+
+#[test]
+fn a_silent_place_is_left_for_the_next_after_its_time_and_a_late_answer_counts_no_more() {
+    let mut bench = Bench::new(healthy());
+    bench.wait();
+    let mut seen = Vec::new();
+    for round in 0..2 {
+        bench.locate("sip:one.example", &[ONE]);
+        let (first, _, _) = bench.sent();
+        assert_eq!(bench.wait(), Duration::from_secs(4));
+        assert_eq!(bench.trunks.poll_errand(), Some(Errand::Abandon { id: first }));
+        bench.locate("sip:two.example", &[TWO]);
+        bench.answer(first, 200, "");
+        let (second, _, _) = bench.sent();
+        assert_eq!(bench.wait(), Duration::from_secs(4), "round {round}");
+        assert_eq!(bench.trunks.poll_errand(), Some(Errand::Abandon { id: second }));
+        seen.push(bench.status().is_up);
+        bench.wait();
+    }
+    assert_eq!(seen, [true, false]);
+    assert_eq!(bench.status().last_error.as_deref(), Some("it does not answer"));
 }
 
 #[test]

@@ -96,7 +96,10 @@ impl Trunks {
             let step = match purpose {
                 Purpose::Register => trunk.registration.as_mut().map(|it| it.begin(addresses)),
                 Purpose::Health => {
-                    trunk.health.as_mut().map(|it| it.begin(addresses, &mut self.chance))
+                    let late =
+                        trunk.options.map(|serial| ErrandId { trunk: index, purpose, serial });
+                    self.errands.extend(late.map(|id| Errand::Abandon { id }));
+                    trunk.health.as_mut().map(|it| it.handle_due(addresses, &mut self.chance))
                 }
             };
             self.follow(index, purpose, step, now);
@@ -176,6 +179,7 @@ impl Trunks {
             self.timers.cancel(&(index, Purpose::Register));
             self.timers.cancel(&(index, Purpose::Health));
             let Some(trunk) = self.trunks.get_mut(index) else { continue };
+            trunk.options = None;
             let step = trunk.registration.as_mut().map(|it| it.leave(now));
             self.follow(index, Purpose::Register, step, now);
         }
@@ -215,10 +219,14 @@ impl Trunks {
         match step.unwrap_or(Step::Nothing) {
             Step::Locate(uri) => {
                 *awaited = Some(id.serial);
+                self.timers.cancel(&(index, purpose));
                 self.errands.push_back(Errand::Locate { id, uri });
             }
             Step::Send(flow, request) => {
                 *awaited = Some(id.serial);
+                if let (Purpose::Health, Some(health)) = (purpose, &trunk.health) {
+                    self.timers.set((index, purpose), now + health.timeout());
+                }
                 trunk.remember(&[flow]);
                 self.errands.push_back(Errand::Send { id, flow, request });
             }

@@ -51,7 +51,8 @@ fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
         let path = entry.expect("an entry").path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() {
-            if !name.starts_with('.') && name != "target" && name != "node_modules" {
+            let is_built = path == root().join("target") || name == "node_modules";
+            if !name.starts_with('.') && !is_built {
                 found.extend(files(&path, extension));
             }
         } else if path.extension().is_some_and(|found| found == extension) {

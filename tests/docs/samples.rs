@@ -218,7 +218,7 @@ pub(crate) fn sink() -> SinkView {
         addresses: vec![SinkAddressView {
             address: "asr.example:443".into(),
             circuit: "closed",
-            last_failure: None,
+            last_failure: Some("no connection: Connection refused (os error 111)".into()),
         }],
         sample_rate: 8_000,
         encoding: "l16",

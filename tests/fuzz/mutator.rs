@@ -17,8 +17,8 @@ impl Chance {
     }
 }
 
-/// A seed with one to six changes; `pieces` are words of its grammar, for where they do not belong.
-pub(crate) fn mutation(seeds: &[Vec<u8>], pieces: &[&str], chance: &mut Chance) -> Vec<u8> {
+/// A seed with one to six changes; `words` are those of its grammar, for where they do not belong.
+pub(crate) fn mutation(seeds: &[Vec<u8>], words: &[Vec<u8>], chance: &mut Chance) -> Vec<u8> {
     let mut bytes = seeds[chance.below(seeds.len())].clone();
     for _ in 0..=chance.below(6) {
         let at = chance.below(bytes.len() + 1);
@@ -40,9 +40,9 @@ pub(crate) fn mutation(seeds: &[Vec<u8>], pieces: &[&str], chance: &mut Chance) 
                 bytes.extend_from_slice(&other[chance.below(other.len() + 1)..]);
             }
             4 if at < bytes.len() => bytes[at] ^= 1 << chance.below(8),
-            5 | 6 if !pieces.is_empty() => {
-                let piece = pieces[chance.below(pieces.len())];
-                bytes.splice(at..at, piece.bytes());
+            5 | 6 if !words.is_empty() => {
+                let word = &words[chance.below(words.len())];
+                bytes.splice(at..at, word.iter().copied());
             }
             _ if at < bytes.len() => bytes[at] = chance.below(256) as u8,
             _ => bytes.push(chance.below(256) as u8),

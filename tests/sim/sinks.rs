@@ -10,6 +10,7 @@ use sidestream::media::{Assembler, AssemblyPlan, Encoding, Frame, Item};
 use sidestream::time::{Duration, Instant};
 
 use crate::ledger::Ledger;
+use crate::tapes::{Tapes, Turn};
 
 const TICK: Duration = Duration::from_millis(10);
 
@@ -84,6 +85,8 @@ pub struct Sinks {
     pub manners: BTreeMap<String, Manners>,
     open: BTreeMap<TerminalId, Open>,
     pub given: BTreeMap<TerminalId, Given>,
+    /// Those that are recording servers.
+    pub tapes: Tapes,
     pub events: Vec<SinkEvent>,
     pub violations: Vec<String>,
 }
@@ -111,6 +114,11 @@ impl Sinks {
                     gaps_as_silence: false,
                     reorder_window: AssemblyPlan::REORDER_WINDOW,
                 };
+                let connected = SinkEvent::Connected { terminal };
+                let first = match plan.sink.as_str() {
+                    "recorder" => self.tapes.open(&plan),
+                    _ => Some(connected),
+                };
                 let assembler = Assembler::new(plan_of_assembly, plan.reader);
                 self.open.insert(
                     terminal,
@@ -125,19 +133,27 @@ impl Sinks {
                     },
                 );
                 self.given.insert(terminal, Given::default());
-                self.events.push(SinkEvent::Connected { terminal });
+                self.events.extend(first);
             }
             SinkCommand::Control { terminal, at, control } => {
+                self.events.extend(self.tapes.handle_control(terminal, &control));
                 if let Some(open) = self.open.get_mut(&terminal) {
                     open.assembler.handle_control(control, at);
                 }
             }
-            SinkCommand::Recording { .. } => {}
+            SinkCommand::Recording { terminal, news } => {
+                match self.tapes.handle_news(terminal, news) {
+                    Turn::Tell(event) => self.events.push(event),
+                    Turn::GiveUp => self.close(terminal, now, Cause::SinkLost),
+                    Turn::Nothing => {}
+                }
+            }
             SinkCommand::Close { terminal, at, cause } => self.close(terminal, at, cause),
         }
     }
 
     fn close(&mut self, terminal: TerminalId, at: Instant, cause: Cause) {
+        self.tapes.close(terminal);
         let Some(mut open) = self.open.remove(&terminal) else { return };
         open.assembler.stop(at);
         self.drain(terminal, &mut open, at);

@@ -12,7 +12,7 @@ use sidestream::locate::{LookupId, Search};
 use sidestream::media::{MediaCommand, MediaEvent, PortFigures};
 use sidestream::sip::digest;
 use sidestream::sip::{ConnectionId, Flow, Transport};
-use sidestream::switch::{Holdings, Input, Output, Settings, Switch, Ticket};
+use sidestream::switch::{Figures, Holdings, Input, Output, Settings, Switch, Ticket};
 use sidestream::time::{Duration, Instant};
 
 use crate::text::{Text, sdp};
@@ -32,6 +32,8 @@ pub struct Wire {
     pub lookups: Vec<(LookupId, Search)>,
     /// Bytes that were sent to each address.
     pub weights: BTreeMap<SocketAddr, usize>,
+    /// Whether each trunk is up, as was told last.
+    trunks: BTreeMap<String, bool>,
     answer: Option<Result<Accepted, Denied>>,
     commands: u32,
 }
@@ -189,6 +191,7 @@ impl Wire {
             controls: Vec::new(),
             lookups: Vec::new(),
             weights: BTreeMap::new(),
+            trunks: BTreeMap::new(),
             answer: None,
             commands: 0,
         }
@@ -247,12 +250,23 @@ impl Wire {
 
     /// Registers a phone of a user whose password is its name, with this preference if it is not empty.
     pub fn register(&mut self, phone: &Party, user: &str, q: &str) {
+        let q = if q.is_empty() { String::new() } else { format!(";q={q}") };
+        self.register_contact(phone, user, &q, &[]);
+    }
+
+    /// The same with more headers.
+    pub fn register_with(&mut self, phone: &Party, user: &str, headers: &[(&str, &str)]) {
+        self.register_contact(phone, user, "", headers);
+    }
+
+    fn register_contact(&mut self, phone: &Party, user: &str, q: &str, more: &[(&str, &str)]) {
         let uri = format!("sip:{}", phone.flow.local);
         let address = format!("<sip:{user}@{}>", phone.flow.local);
-        let q = if q.is_empty() { String::new() } else { format!(";q={q}") };
         let tag = phone.local.split("tag=").nth(1).unwrap_or_default();
         let attempt = |cseq: u32| {
-            Text::request("REGISTER", &uri)
+            let register = Text::request("REGISTER", &uri);
+            more.iter()
+                .fold(register, |text, (name, value)| text.with(name, *value))
                 .with(
                     "Via",
                     format!("SIP/2.0/UDP {};branch=z9hG4bK-{tag}-r{cseq}", phone.flow.remote),
@@ -365,6 +379,11 @@ impl Wire {
         self.events.iter().filter(|event| wanted(&event.kind)).count()
     }
 
+    /// Whether calls go to this trunk, as was told last.
+    pub fn trunk_is_up(&self, name: &str) -> bool {
+        self.trunks[name]
+    }
+
     pub fn is_ending(&self) -> bool {
         self.told(|kind| matches!(kind, Kind::CallEnded { .. })) > 0
     }
@@ -415,6 +434,9 @@ impl Wire {
                 Output::Reply { answer, .. } => self.answer = Some(answer),
                 Output::Event(event) => self.events.push(event),
                 Output::Locate { lookup, search } => self.lookups.push((lookup, search)),
+                Output::Figures(Figures::Trunk { status, .. }) => {
+                    self.trunks.insert(status.name, status.is_up);
+                }
                 Output::Figures(_)
                 | Output::Registration(_)
                 | Output::Delivery(_)

@@ -22,6 +22,7 @@ use sidestream::time::{Duration, Instant};
 use crate::ladder::Ladder;
 use crate::link::{Link, Weather};
 use crate::phone::{Phone, Stage};
+use crate::recorder::Recorder;
 use crate::sinks::Sinks;
 use crate::text::Text;
 
@@ -44,6 +45,7 @@ pub struct World {
     pub switch: Switch,
     pub relay: Relay,
     pub phones: Vec<Phone>,
+    pub recorders: Vec<Recorder>,
     pub sinks: Sinks,
     pub link: LinkOf,
     pub ladder: Ladder,
@@ -87,7 +89,7 @@ struct Grammar {
 }
 
 pub fn settings() -> Settings {
-    let sinks = ["good", "silent", "dies", "asks", "one", "sleeps", "slow"];
+    let sinks = ["good", "silent", "dies", "asks", "one", "sleeps", "slow", "recorder"];
     let sinks = sinks.map(|name| {
         let max_streams = if name == "one" { 1 } else { 100_000 };
         (SinkName::new(name), SinkLimits::of(max_streams))
@@ -155,6 +157,7 @@ impl World {
             switch: Switch::new(settings, key, 1_700_000_000_000),
             relay: Relay::new(media::Settings::default(), seed),
             phones: Vec::new(),
+            recorders: Vec::new(),
             sinks: Sinks::default(),
             link: LinkOf(Link::new(weather, seed)),
             ladder: Ladder::default(),
@@ -183,6 +186,20 @@ impl World {
         self.phones.push(Phone::new(name, number, sip, rtp, SWITCH.parse().unwrap()));
         self.wakes.push(None);
         self.phones.len() - 1
+    }
+
+    /// Adds a session recording server at 10.0.2.N; the sink `recorder` asks them in their order.
+    pub fn recorder(&mut self, name: &str) -> usize {
+        let sip = format!("10.0.2.{}:5060", self.recorders.len() + 1).parse().unwrap();
+        self.recorders.push(Recorder::new(name, sip));
+        self.sinks.tapes.servers.push(sip);
+        self.recorders.len() - 1
+    }
+
+    /// Lets a recording server do something.
+    pub fn tape(&mut self, place: usize, act: impl FnOnce(&mut Recorder)) {
+        act(&mut self.recorders[place]);
+        self.flush_recorder(place);
     }
 
     /// Lets a phone do something.
@@ -350,6 +367,10 @@ impl World {
                     self.phones[place].handle(&bytes, self.now);
                     self.flush(place);
                 }
+                if let Some(place) = self.recorders.iter().position(|it| it.sip == to) {
+                    self.recorders[place].handle(&bytes);
+                    self.flush_recorder(place);
+                }
             }
             Parcel::RtpToRelay { from, to, bytes } => {
                 let Some(port) = self.ports.get(&to.port()).copied() else { return };
@@ -364,6 +385,15 @@ impl World {
                     phone.handle_rtp(&bytes);
                 }
             }
+        }
+    }
+
+    fn flush_recorder(&mut self, place: usize) {
+        let recorder = &mut self.recorders[place];
+        while let Some(bytes) = recorder.outbox.pop_front() {
+            self.ladder.add(&recorder.name, "switch", summary(&bytes));
+            let parcel = Parcel::ToSwitch { from: recorder.sip, bytes: bytes.into() };
+            self.link.0.send(ParcelBox(parcel), self.now);
         }
     }
 
@@ -422,6 +452,9 @@ impl World {
                     && let Some(phone) = self.phones.iter().find(|phone| phone.sip == flow.remote)
                 {
                     self.ladder.add("switch", &phone.name.clone(), summary(&bytes));
+                }
+                if let Some(it) = self.recorders.iter().find(|it| it.sip == flow.remote) {
+                    self.ladder.add("switch", &it.name.clone(), summary(&bytes));
                 }
                 if let Some(phone) = self.phones.iter_mut().find(|phone| phone.sip == flow.remote) {
                     phone.foresee(&bytes, self.now);

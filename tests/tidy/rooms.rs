@@ -67,7 +67,7 @@ pub(crate) const ROOMS: &[Room] = &[
     shell(
         "sink",
         Imports::Rooms(
-            "id time command event sip codec media dialect matroska trunk call net fragments",
+            "id time command event sip codec media dialect matroska trunk locate call net fragments",
         ),
     ),
     shell("notary", Imports::Rooms("id event dialect control")),

@@ -1,26 +1,23 @@
 //! The switch and what surrounds it: two phones that are only names, a media plane and sinks that only close what was opened.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use sidestream::call::{
-    self, MediaAddress, SinkCommand, SinkEvent, SinkLimits, Streaming, TransferRights,
-};
-use sidestream::command::{Command, Origin, StartStream, Verb};
-use sidestream::dialplan::{Pattern, Route};
+use sidestream::call::{SinkCommand, SinkEvent};
+use sidestream::command::{Command, Origin, Verb};
 use sidestream::event::Kind;
-use sidestream::id::{CallId, PortId, RequestId, TerminalId, Tracks};
+use sidestream::id::{CallId, PortId, RequestId, TerminalId};
 use sidestream::locate::{LookupId, Place};
 use sidestream::media::{MediaCommand, MediaEvent, PortFigures};
-use sidestream::registrar;
-use sidestream::sip::digest::Secret;
 use sidestream::sip::{Address, ConnectionId, Flow, Transport, Uri, parse_datagram};
-use sidestream::switch::{Holdings, Input, Listener, Output, Peer, Settings, Switch, Ticket, User};
+use sidestream::switch::{Holdings, Input, Output, Settings, Switch, Ticket};
 use sidestream::time::{Duration, Instant};
 
 use super::names::Names;
+use super::settings::settings;
 
-const SWITCH: SocketAddr = address(1, 0, 5060);
+pub(super) const SWITCH: SocketAddr = address(1, 0, 5060);
 pub(super) const CALLER: Flow = udp(address(1, 1, 5060));
 pub(super) const CALLEE: Flow = udp(address(2, 1, 5060));
 pub(super) const STRANGER: Flow =
@@ -58,11 +55,16 @@ const fn udp(remote: SocketAddr) -> Flow {
 }
 
 pub(super) struct House {
-    switch: Switch,
-    now: Instant,
+    pub(super) switch: Switch,
+    pub(super) now: Instant,
     call: Option<CallId>,
     caller: Names,
     callee: Names,
+    strangers: BTreeMap<IpAddr, Names>,
+    /// Who has said anything.
+    spoken: BTreeSet<IpAddr>,
+    /// What was sent since the last look, and to whom.
+    pub(super) sent: Vec<(Flow, usize)>,
     ports: Vec<PortId>,
     terminals: Vec<TerminalId>,
     /// Who recorded its route in a message: RFC 3261 §12.1 sends the requests of the dialog there.
@@ -73,20 +75,29 @@ pub(super) struct House {
 }
 
 impl House {
-    /// A switch, and a call from one phone to the other that was answered.
-    pub(super) fn with_a_call() -> House {
-        let mut house = House {
-            switch: Switch::new(settings(), [7; 32], 1_700_000_000_000),
+    /// A switch where nobody calls.
+    pub(super) fn new(settings: Settings) -> House {
+        House {
+            switch: Switch::new(settings, [7; 32], 1_700_000_000_000),
             now: Instant::from_millis(1_000),
             call: None,
             caller: Names::default(),
             callee: Names::default(),
+            strangers: BTreeMap::new(),
+            // It is in the dial plan.
+            spoken: [CALLEE.remote.ip()].into(),
+            sent: Vec::new(),
             ports: Vec::new(),
             terminals: Vec::new(),
             proxies: Vec::new(),
             serial: 0,
             malformed: false,
-        };
+        }
+    }
+
+    /// A switch, and a call from one phone to the other that was answered.
+    pub(super) fn with_a_call() -> House {
+        let mut house = House::new(settings());
         for (flow, text) in [(CALLER, INVITE), (CALLEE, ANSWER), (CALLER, ACK)] {
             house.message(flow, text);
         }
@@ -95,17 +106,33 @@ impl House {
         house
     }
 
-    pub(super) fn message(&mut self, flow: Flow, text: &[u8]) {
+    /// The names of what the switch has said to somebody. The caller's over TCP and from strange addresses are those of its call.
+    fn names(&mut self, flow: &Flow) -> &mut Names {
+        let address = flow.remote.ip();
+        match address {
+            _ if address == CALLEE.remote.ip() => &mut self.callee,
+            _ if address == CALLER.remote.ip() || address == STRANGER.remote.ip() => {
+                &mut self.caller
+            }
+            _ => self.strangers.entry(address).or_default(),
+        }
+    }
+
+    /// A message; returns how many bytes it has.
+    pub(super) fn message(&mut self, flow: Flow, text: &[u8]) -> usize {
         self.serial += 1;
-        let names = if flow == CALLEE { &self.callee } else { &self.caller };
-        let bytes = names.fill(text, self.serial);
+        let serial = self.serial;
+        let bytes = self.names(&flow).fill(text, serial);
+        self.spoken.insert(flow.remote.ip());
         if let Ok(message) = parse_datagram(bytes.clone()) {
             let routes = message.headers().record_route();
             let uris = routes.into_iter().filter_map(|route| Some(Address::parse(route).ok()?.uri));
             let hosts = uris.filter_map(|uri| Uri::parse(uri).ok()?.socket_addr(5060));
             self.proxies.extend(hosts.map(|address| address.ip()));
         }
+        let length = bytes.len();
         self.input(Input::Message { flow, bytes });
+        length
     }
 
     pub(super) fn command(&mut self, verb: Verb) {
@@ -204,25 +231,24 @@ impl House {
     /// of a message counts.
     fn sent(&mut self, flow: &Flow, bytes: Bytes) {
         let to = flow.remote.ip();
-        let hosts = [CALLER, CALLEE, STRANGER].map(|flow| flow.remote.ip());
-        assert!(hosts.contains(&to) || self.proxies.contains(&to), "sent to {}", flow.remote);
+        let known = self.spoken.contains(&to) || self.proxies.contains(&to);
+        assert!(known, "sent to {}", flow.remote);
+        self.sent.push((*flow, bytes.len()));
         let message = match parse_datagram(bytes.clone()) {
             Ok(message) => message,
             // RFC 3261 §8.2.6: the answer has the headers of its request, and this one lacked some.
             Err(_) if self.malformed && bytes.starts_with(b"SIP/2.0 ") => return,
             Err(why) => panic!("{:?}: {:?}", why.reason, String::from_utf8_lossy(&bytes)),
         };
-        let headers = message.headers();
-        if flow.remote == CALLEE.remote {
-            self.callee.note(&message);
-            if self.callee.tag.is_empty() {
-                self.callee.learn_dialog(headers, headers.from_tag());
-            }
-        } else if flow.remote == CALLER.remote {
-            self.caller.note(&message);
-            if self.caller.tag.is_empty() {
-                self.caller.learn_dialog(headers, headers.to_tag());
-            }
+        let (headers, is_callee) = (message.headers(), flow.remote == CALLEE.remote);
+        let names = match flow.remote.ip() {
+            ip if ip == STRANGER.remote.ip() => return,
+            _ => self.names(flow),
+        };
+        names.note(&message);
+        if names.tag.is_empty() {
+            let ours = if is_callee { headers.from_tag() } else { headers.to_tag() };
+            names.learn_dialog(headers, ours);
         }
     }
 
@@ -251,65 +277,5 @@ impl House {
             | SinkCommand::Control { .. }
             | SinkCommand::Recording { .. } => {}
         }
-    }
-}
-
-fn settings() -> Settings {
-    let route = Route::new(Pattern::parse("2*").expect("a pattern"))
-        .to("sip:{number}@10.0.1.2:5060".parse().expect("a goal"));
-    let record = StartStream {
-        sinks: "good".into(),
-        tracks: Tracks::Both,
-        label: Some("record".into()),
-        ..StartStream::default()
-    };
-    Settings {
-        realm: "fuzz".into(),
-        digest: sidestream::sip::digest::DigestSettings::default(),
-        listeners: vec![
-            Listener { transport: Transport::Udp, address: SWITCH },
-            Listener { transport: Transport::Tcp, address: SWITCH },
-        ],
-        users: vec![User {
-            name: "alice".into(),
-            secret: Secret::from_password("alice", "fuzz", "alice"),
-            may_control_streams: true,
-            transfer: TransferRights {
-                may_transfer: true,
-                may_pick_up: true,
-                ..TransferRights::USER
-            },
-        }],
-        peers: vec![Peer {
-            name: "lab".into(),
-            networks: vec!["10.0.0.0/8".parse().expect("a network")],
-            may_control_streams: true,
-            transfer: TransferRights {
-                may_transfer: true,
-                may_pick_up: true,
-                ..TransferRights::USER
-            },
-        }],
-        trunks: Vec::new(),
-        routes: vec![route],
-        test_numbers: true,
-        reaching: Default::default(),
-        max_calls: 10,
-        ports: 20_000..=20_099,
-        guard: Default::default(),
-        registrar: registrar::Settings::default(),
-        acd: Default::default(),
-        hours: Default::default(),
-        star_codes: Default::default(),
-        call: call::Settings {
-            media_addresses: vec![MediaAddress::of(SWITCH.ip())],
-            streaming: Streaming {
-                default_sink: Some("good".into()),
-                sinks: [("good".into(), SinkLimits::of(10))].into(),
-                record: Some(record),
-                ..Streaming::default()
-            },
-            ..call::Settings::default()
-        },
     }
 }

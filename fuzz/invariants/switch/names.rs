@@ -1,7 +1,10 @@
 //! What a script's `$NAME`s stand for: the tags, branches and numbers of the live call.
 
 use bytes::Bytes;
+use sidestream::sip::digest::authorize;
 use sidestream::sip::{Headers, Message};
+
+use super::settings::{PASSWORD, USER};
 
 /// The last request that the switch sent to a phone, and the dialog that it has with it.
 #[derive(Debug, Default)]
@@ -16,13 +19,21 @@ pub(super) struct Names {
     to: String,
     cseq: String,
     call_of_request: String,
+    /// The last challenge of the switch.
+    challenge: String,
 }
 
 impl Names {
     /// Takes note of a message that the switch sent to this phone.
     pub(super) fn note(&mut self, message: &Message) {
-        let Message::Request(request) = message else {
-            return;
+        let request = match message {
+            Message::Request(request) => request,
+            Message::Response(response) => {
+                if let Some(challenge) = response.header("WWW-Authenticate") {
+                    self.challenge = challenge.to_owned();
+                }
+                return;
+            }
         };
         let value = |name: &str| request.header(name).unwrap_or_default().to_owned();
         self.via = value("Via");
@@ -47,7 +58,7 @@ impl Names {
             match *first {
                 b'$' if length > 0 => {
                     let (name, after) = following.split_at(length);
-                    self.write(name, serial, &mut out);
+                    self.write(name, serial, text, &mut out);
                     rest = after;
                     continue;
                 }
@@ -59,7 +70,17 @@ impl Names {
         with_length(out)
     }
 
-    fn write(&self, name: &[u8], serial: u64, out: &mut Vec<u8>) {
+    /// Authorization for the request that begins this text, with the user's password or with none that would do.
+    fn credentials(&self, text: &[u8], password: &str, serial: u64) -> Option<String> {
+        let mut words =
+            std::str::from_utf8(text.split(|byte| *byte == b'\n').next()?).ok()?.split(' ');
+        let (method, uri) = (words.next()?, words.next()?);
+        let nc = u32::try_from(serial).unwrap_or(1);
+        authorize(&self.challenge, method, uri, USER, password, "c", nc)
+    }
+
+    fn write(&self, name: &[u8], serial: u64, text: &[u8], out: &mut Vec<u8>) {
+        let credentials = |password| self.credentials(text, password, serial).unwrap_or_default();
         let value = match name {
             b"CALL" => &self.call,
             b"TAG" => &self.tag,
@@ -69,6 +90,8 @@ impl Names {
             b"CSEQ" => &self.cseq,
             b"CID" => &self.call_of_request,
             b"N" => &serial.to_string(),
+            b"RIGHT" => &credentials(PASSWORD),
+            b"WRONG" => &credentials("wrong"),
             _ => {
                 out.push(b'$');
                 return out.extend_from_slice(name);

@@ -55,6 +55,14 @@ def two_way(text, minimum="100"):
         assert leg["figures"]["forwarded"] >= int(minimum) and leg["figures"]["sent"] >= int(minimum), leg
 
 
+def early(text, minimum="50"):
+    """The last ended call was never answered, and yet each leg heard and was heard."""
+    call = json.loads(text)["calls"][-1]
+    assert call["outcome"] == "cancelled", call
+    for leg in call["legs"]:
+        assert leg["figures"]["forwarded"] >= int(minimum) and leg["figures"]["sent"] >= int(minimum), leg
+
+
 def report(text, *wanted):
     """The sink's reports: each stream complete, its manifest holds, and every wanted KIND was seen (KIND:TRACK for one track)."""
     lines = [json.loads(line) for line in text.splitlines()]
@@ -97,4 +105,4 @@ def heard(text, lost="0"):
     assert call["media"]["received"] > 0, call["media"]
 
 
-{function.__name__: function for function in (relayed, unhurt, back_channel, outcome, holding, two_way, report, spans, stream, heard)}[sys.argv[1]](sys.stdin.read(), *sys.argv[2:])
+{function.__name__: function for function in (relayed, unhurt, back_channel, outcome, holding, two_way, early, report, spans, stream, heard)}[sys.argv[1]](sys.stdin.read(), *sys.argv[2:])

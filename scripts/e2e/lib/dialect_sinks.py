@@ -105,6 +105,7 @@ RULES = {
     "paused": {},
     "resumed": STRETCH,
     "discarded": STRETCH,
+    "update": {"language": lambda tag: tag == "de-DE"},
     "ping": {"rtt?": DURATION.fullmatch},
     "error": {"code": lambda code: 400 <= code < 600, "message": lambda text: isinstance(text, str)},
     "close": {"reason": lambda reason: reason in ("end", "error", "disconnect", "reconnect")},

@@ -9,6 +9,9 @@ own=$1 server=$2 user=$3 password=$4 port=$5
 export HOME="$own" XDG_RUNTIME_DIR="$own" XDG_CONFIG_HOME="$own/config" XDG_DATA_HOME="$own/data" XDG_CACHE_HOME="$own/cache"
 # Without a sound card: silence goes out in time, what comes is dropped.
 printf 'pcm.!default { type null }\nctl.!default { type null }\n' >"$own/.asoundrc"
+# A session that is ended from outside leaves its bus behind: whoever started this one ends that by its id.
+gdbus call --session --dest org.freedesktop.DBus --object-path / --method org.freedesktop.DBus.GetConnectionUnixProcessID \
+    org.freedesktop.DBus | tr -cd '0-9 ' | awk '{print $NF}' >"$own/bus.pid"
 /usr/libexec/jamid -p -c >"$own/jamid.log" 2>&1 &
 echo "$!" >"$own/pid"
 trap 'kill "$(cat "$own/pid")" 2>/dev/null; wait' EXIT

@@ -178,7 +178,7 @@ def main():
     missing = sum(len(set(range(10, sender.sequence)) - receiver.seen) for sender, receiver in pairs)
     delays = [delay for end in (end for pair in ends for end in pair) for delay in end.delays]
     print(json.dumps({
-        "calls": calls, "streams": calls if sinks else 0, "sent": sent, "missing": missing, "delay_ms": told(delays),
+        "calls": calls, "seconds": seconds, "streams": calls if sinks else 0, "sent": sent, "missing": missing, "delay_ms": told(delays),
         "sender_late_ms": told(lags), "hang_up_ms": told(hang_ups), "memory_kib": memory,
     }))
 

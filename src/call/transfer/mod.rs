@@ -47,7 +47,7 @@ pub use replacing::Replacement;
 pub(super) use referrals::Referrals;
 
 use super::context::{Context, Effect};
-use super::leg::{Leg, Seat};
+use super::leg::{Leg, Purpose, Seat};
 use super::renegotiation::{Renegotiated, Why};
 use super::target::{Destination, Hunt};
 use super::{Call, Phase, Timer};
@@ -235,6 +235,18 @@ impl Call {
         self.report(cx, 200);
         for leg in leaving {
             self.timers.set(Timer::Farewell(leg), cx.now + FAREWELL);
+        }
+    }
+
+    /// A transferor has had its time to say BYE. The outcome is told in the dialog that ours ends: it is to arrive before.
+    pub(super) fn bid_farewell(&mut self, cx: &mut Context<'_>, id: LegId) {
+        let is_told = self.leg(id).is_none_or(|leg| {
+            leg.request_of(|purpose| matches!(purpose, Purpose::Referral)).is_none()
+        });
+        if is_told {
+            self.dismiss(cx, id);
+        } else {
+            self.timers.set(Timer::Farewell(id), cx.now + FAREWELL);
         }
     }
 

@@ -75,11 +75,22 @@ pub(in crate::config) fn missing_files(sinks: &[sink::Settings]) -> Vec<Flaw> {
     let mut flaws = Vec::new();
     for (index, sink) in sinks.iter().enumerate() {
         let place = Place::at("sinks").index(index);
-        let Kind::WebSocket(socket) = &sink.kind else { continue };
-        if let Some(files) = &socket.client_certificate {
+        let (files, ca) = match &sink.kind {
+            Kind::WebSocket(socket) => (&socket.client_certificate, &socket.extra_ca),
+            Kind::Nats(nats) => (&nats.client_certificate, &nats.extra_ca),
+            Kind::AudioSocket(_)
+            | Kind::Rtp(_)
+            | Kind::Siprec(_)
+            | Kind::Wav { .. }
+            | Kind::Flac { .. }
+            | Kind::Matroska { .. }
+            | Kind::Store(_)
+            | Kind::Scope => continue,
+        };
+        if let Some(files) = files {
             flaws.extend(flaw(place.key("client_certificate"), tls::inspect(files)));
         }
-        if let Some(ca) = &socket.extra_ca {
+        if let Some(ca) = ca {
             flaws.extend(flaw(place.key("extra_ca"), tls::inspect_authorities(ca)));
         }
     }

@@ -37,6 +37,7 @@ impl Builder {
                 | Kind::AudioSocket(_)
                 | Kind::Rtp(_)
                 | Kind::Siprec(_)
+                | Kind::Nats(_)
                 | Kind::Scope => return None,
             };
             let place = Place::at("sinks").index(index).key("directory");

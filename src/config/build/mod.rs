@@ -7,6 +7,7 @@ mod dialplan;
 mod directories;
 mod guard;
 mod http;
+mod logs;
 mod notary;
 mod reaching;
 mod recorders;

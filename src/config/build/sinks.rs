@@ -17,6 +17,7 @@ use crate::dialect::{DialectKind, Format};
 use crate::fragments;
 use crate::id::{SinkName, Track};
 use crate::media;
+use crate::net::tls::CertificateFiles;
 use crate::sink::{
     self, AudioSocket, Carrier, Credentials, Destinations, Header, HostPort, Key, Kind, Mercy,
     QUEUE_MS_LIMIT, Rtp, Secret, Settings, Url, WebSocket,
@@ -150,7 +151,7 @@ impl Builder {
         let Some(kind) = sink.kind else {
             self.wrong(
                 place.key("kind"),
-                "a sink is of kind \"websocket\", \"audiosocket\", \"rtp\", \"siprec\", \"wav\", \"flac\", \"matroska\", \"store\" or \"scope\"",
+                "a sink is of kind \"websocket\", \"audiosocket\", \"rtp\", \"siprec\", \"nats\", \"wav\", \"flac\", \"matroska\", \"store\" or \"scope\"",
             );
             return None;
         };
@@ -162,6 +163,7 @@ impl Builder {
             }
             SinkKind::Rtp => self.rtp(place, sink, destinations).map(Kind::Rtp),
             SinkKind::Siprec => self.siprec(place, sink, destinations).map(Kind::Siprec),
+            SinkKind::Nats => self.nats(place, sink, destinations).map(Kind::Nats),
             SinkKind::Wav => Some(Kind::Wav { directory: self.directory(place, sink)? }),
             SinkKind::Flac => Some(Kind::Flac { directory: self.directory(place, sink)? }),
             SinkKind::Matroska => {
@@ -179,22 +181,29 @@ impl Builder {
         let is_audiosocket = kind == SinkKind::Audiosocket;
         let is_rtp = kind == SinkKind::Rtp;
         let is_siprec = kind == SinkKind::Siprec;
+        let is_nats = kind == SinkKind::Nats;
         let (is_matroska, is_store) = (kind == SinkKind::Matroska, kind == SinkKind::Store);
         for (key, is_given, is_known) in [
-            ("url", sink.url.is_some(), is_websocket),
-            ("urls", !sink.urls.is_empty(), is_websocket),
+            ("url", sink.url.is_some(), is_websocket || is_nats),
+            ("urls", !sink.urls.is_empty(), is_websocket || is_nats),
             ("dialect", sink.dialect.is_some(), is_websocket),
             ("bearer", sink.bearer.is_some(), is_websocket),
-            ("basic", sink.basic.is_some(), is_websocket),
+            ("basic", sink.basic.is_some(), is_websocket || is_nats),
             ("signing", sink.signing.is_some(), is_websocket),
             ("twilio_token", sink.twilio_token.is_some(), is_websocket),
             ("headers", !sink.headers.is_empty(), is_websocket),
-            ("extra_ca", sink.extra_ca.is_some(), is_websocket),
-            ("client_certificate", sink.client_certificate.is_some(), is_websocket),
-            ("client_key", sink.client_key.is_some(), is_websocket),
+            ("extra_ca", sink.extra_ca.is_some(), is_websocket || is_nats),
+            ("client_certificate", sink.client_certificate.is_some(), is_websocket || is_nats),
+            ("client_key", sink.client_key.is_some(), is_websocket || is_nats),
             ("address", sink.address.is_some(), is_audiosocket || is_rtp || is_siprec),
             ("addresses", !sink.addresses.is_empty(), is_audiosocket || is_siprec),
             ("account", sink.account.is_some(), is_siprec),
+            ("stream", sink.stream.is_some(), is_nats),
+            ("subject", sink.subject.is_some(), is_nats),
+            ("create", sink.create.is_some(), is_nats),
+            ("token", sink.token.is_some(), is_nats),
+            ("nkey", sink.nkey.is_some(), is_nats),
+            ("creds", sink.creds.is_some(), is_nats),
             ("track", sink.track.is_some(), is_audiosocket),
             ("payload_type", sink.payload_type.is_some(), is_rtp || is_siprec),
             (
@@ -273,24 +282,31 @@ impl Builder {
             Some(Dialect::Jambonz) => DialectKind::Jambonz,
             Some(Dialect::Audiohook) => DialectKind::AudioHook,
         };
-        let client_certificate = self.pair(
-            place,
-            ["client_certificate", "client_key"],
-            [&sink.client_certificate, &sink.client_key],
-        );
         let is_plain = !urls.iter().any(Url::is_secure);
-        for (key, is_given) in [
-            ("extra_ca", sink.extra_ca.is_some()),
-            ("client_certificate", client_certificate.is_some()),
-        ] {
-            if is_given && is_plain && !urls.is_empty() {
-                self.wrong(place.key(key), "without wss:// there is no TLS and so no certificate");
-            }
-        }
+        let plain = is_plain.then_some("wss://").filter(|_| !urls.is_empty());
+        let (extra_ca, client_certificate) = self.certificates(place, sink, plain);
         let credentials = self.credentials(place, sink);
-        let extra_ca = sink.extra_ca.as_ref().map(PathBuf::from);
         let is_usable = !urls.is_empty();
         is_usable.then_some(WebSocket { urls, dialect, credentials, extra_ca, client_certificate })
+    }
+
+    /// Whom the sink believes, and what it shows; `plain` is the scheme that it lacks.
+    pub(super) fn certificates(
+        &mut self,
+        place: &Place,
+        sink: &Sink,
+        plain: Option<&str>,
+    ) -> (Option<PathBuf>, Option<CertificateFiles>) {
+        let keys = ["client_certificate", "client_key"];
+        let own = self.pair(place, keys, [&sink.client_certificate, &sink.client_key]);
+        let given = [("extra_ca", sink.extra_ca.is_some()), ("client_certificate", own.is_some())];
+        for (key, is_given) in given {
+            if let (true, Some(scheme)) = (is_given, plain) {
+                let message = format!("without {scheme} there is no TLS and so no certificate");
+                self.wrong(place.key(key), message);
+            }
+        }
+        (sink.extra_ca.as_ref().map(PathBuf::from), own)
     }
 
     fn credentials(&mut self, place: &Place, sink: &Sink) -> Credentials {

@@ -31,6 +31,7 @@ impl Builder {
                 DialectKind::Native | DialectKind::Twilio | DialectKind::Telnyx => true,
                 DialectKind::Jambonz | DialectKind::AudioHook => false,
             },
+            Some(Kind::Nats(_)) => true,
             Some(
                 Kind::AudioSocket(_)
                 | Kind::Rtp(_)
@@ -46,7 +47,7 @@ impl Builder {
         if !has_positions {
             self.wrong(
                 place.key("delivery"),
-                "\"complete\" needs a sink that is told positions: a websocket in the dialect \"native\", \"twilio\" or \"telnyx\"",
+                "\"complete\" needs a sink that is told positions: a websocket in the dialect \"native\", \"twilio\" or \"telnyx\", or a \"nats\"",
             );
         }
         Policy::Complete(limits)

@@ -59,6 +59,7 @@ impl Builder {
             let place = place.key("health");
             HealthSettings {
                 every: self.wait(place.key("every_s"), health.every_s, 5..=3_600),
+                timeout: self.wait(place.key("timeout_s"), health.timeout_s, 1..=32),
                 failures: self.few(place.key("failures"), health.failures),
                 successes: self.few(place.key("successes"), health.successes),
             }

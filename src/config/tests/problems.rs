@@ -33,7 +33,8 @@ fn an_unknown_key_is_told_with_its_line_and_the_nearest_known_one() {
               x test.toml has a problem
 
             Error:
-              x unknown variant `websockets`, expected one of `websocket`, `audiosocket`, `rtp`, `siprec`, `wav`, `flac`, `matroska`, `store`, `scope`
+              x unknown variant `websockets`, expected one of `websocket`, `audiosocket`, `rtp`, `siprec`, `nats`, `wav`, `flac`, `matroska`, `store`,
+              | `scope`
                ,-[test.toml:3:8]
              2 | name = "a"
              3 | kind = "websockets"

@@ -65,6 +65,12 @@ fn the_sample_shows_every_key() {
                             | "account"
                             | "track"
                             | "payload_type"
+                            | "stream"
+                            | "subject"
+                            | "create"
+                            | "token"
+                            | "nkey"
+                            | "creds"
                     ) | (Some("routes"), "targets")
                         | (Some("routes" | "streaming"), "sink" | "sinks")
                         | (Some("routes" | "trunks"), "replace" | "strip" | "prefix")
@@ -102,7 +108,9 @@ fn collect_sections(value: &Value, way: &mut Vec<String>, sections: &mut Vec<Vec
 
 #[test]
 fn everything_that_the_sample_shows_is_accepted() {
-    let text = uncommented().replace("${file:secrets/1000}", "${env:PHONE}");
+    let text = uncommented()
+        .replace("${file:secrets/1000}", "${env:PHONE}")
+        .replace("${file:secrets/log.creds}", "${env:LOG_CREDS}");
     let secrets = [
         ("SIDESTREAM_API_SECRET", "f3b0c1d2e3f4a5b6c7d8e9f0"),
         ("ASR_TOKEN", "t0k3n"),
@@ -114,9 +122,10 @@ fn everything_that_the_sample_shows_is_accepted() {
         ("ACME_LOGIN", "s3cret-for-acme-32"),
         ("SRS_PASSWORD", "s3cret-of-srs-33"),
         ("PHONE", "correct-horse-battery"),
+        ("LOG_CREDS", "a JWT and the seed of its key"),
     ];
     let config = read(&text, &secrets).unwrap_or_else(|error| panic!("{}", report(&error)));
-    assert_eq!(config.sinks.len(), 9);
+    assert_eq!(config.sinks.len(), 10);
     assert!(
         matches!(&config.sinks[0].kind, Kind::WebSocket(socket) if socket.urls[0].is_secure() && socket.credentials.authorization.is_some())
     );

@@ -23,10 +23,29 @@ pub enum HResult {
     NotStopped = 0x8004_0041,
     MaxTerminals = 0x8004_0042,
     InvalidStream = 0x8004_0043,
-    Timeout = 0x8004_0044,
 }
 
 impl HResult {
+    /// All of them.
+    pub const ALL: [HResult; 16] = [
+        HResult::Ok,
+        HResult::NotImplemented,
+        HResult::InvalidArgument,
+        HResult::NotSupported,
+        HResult::InvalidMediaType,
+        HResult::OperationFailed,
+        HResult::CallUnavailable,
+        HResult::InvalidPrivilege,
+        HResult::InvalidDirection,
+        HResult::InvalidTerminal,
+        HResult::MaxStreams,
+        HResult::NoTerminalSelected,
+        HResult::TerminalInUse,
+        HResult::NotStopped,
+        HResult::MaxTerminals,
+        HResult::InvalidStream,
+    ];
+
     /// The name in the header file.
     pub const fn name(self) -> &'static str {
         match self {
@@ -46,7 +65,6 @@ impl HResult {
             HResult::NotStopped => "TAPI_E_NOTSTOPPED",
             HResult::MaxTerminals => "TAPI_E_MAXTERMINALS",
             HResult::InvalidStream => "TAPI_E_INVALIDSTREAM",
-            HResult::Timeout => "TAPI_E_TIMEOUT",
         }
     }
 

@@ -101,6 +101,8 @@ pub struct AudioHook {
     /// When the state began; None before its first moment is known.
     since: Option<Instant>,
     session: Session,
+    /// What the customer speaks, if that is known.
+    language: Option<String>,
     /// Chosen by the server; None before, or when it wants no audio.
     media: Option<Media>,
     joiner: Joiner,
@@ -127,6 +129,7 @@ impl AudioHook {
             organization: names::hashed_uuid(&["organization", info.sink.as_str()]),
             conversation: names::hashed_uuid(&["conversation", &info.call.to_string()]),
             now: info.start,
+            language: info.language(),
             info,
             state: State::Closed,
             since: None,
@@ -167,11 +170,26 @@ impl AudioHook {
                 dnis: info.to.clone(),
             },
             media: self.offers(),
-            language: info.language(),
+            language: self.language.clone(),
             continued_sessions: self.session.continued().to_vec(),
             custom_config: info.parameters(),
         };
         vec![self.telling(Told::Open(Box::new(open)))]
+    }
+
+    /// The customer speaks another language. A session that is there is told by `update`, a later one by `open`.
+    pub(super) fn set_language(&mut self, tag: &str) {
+        let is_new = self.language.as_deref() != Some(tag) && !tag.is_empty();
+        if !is_new {
+            return;
+        }
+        self.language = Some(tag.to_owned());
+        let is_update =
+            |waiting: &Outgoing| matches!(waiting, Outgoing::Answer(Told::Update { .. }));
+        self.outgoing.retain(|waiting| !is_update(waiting));
+        if let State::Opening | State::Open = self.state {
+            self.outgoing.push_back(Outgoing::Answer(Told::Update { language: tag.to_owned() }));
+        }
     }
 
     fn enter(&mut self, state: State) {

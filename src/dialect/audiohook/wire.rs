@@ -46,6 +46,11 @@ pub enum Told {
     Resumed(Stretch),
     /// Audio that is left out.
     Discarded(Stretch),
+    /// The customer speaks another language.
+    Update {
+        /// A BCP 47 tag.
+        language: String,
+    },
     /// Are you there?
     Ping {
         /// How long the last answer took.

@@ -54,28 +54,11 @@ impl Native {
     pub(super) fn greet(&mut self, resume: [u64; 2]) -> Vec<Message> {
         self.connection += 1;
         self.last_end = [None; 2];
-        let info = &self.info;
-        let hello = Hello {
-            protocol: PROTOCOL.to_owned(),
-            version: VERSION,
-            call: info.call.to_string(),
-            stream: info.stream.to_string(),
-            sink: info.sink.to_string(),
-            label: info.label.clone(),
-            tracks: info.tracks.iter().collect(),
-            sample_rate: info.format.sample_rate,
-            encoding: encoding_name(info.format.encoding).to_owned(),
-            frame_ms: info.frame_ms,
-            started_at: info.started_at_unix_ms,
-            from: info.from.clone(),
-            to: info.to.clone(),
-            attributes: info.attributes.clone(),
-            connection: self.connection,
-            resume: Resume {
-                from_customer: resume[Track::FromCustomer.index()],
-                to_customer: resume[Track::ToCustomer.index()],
-            },
+        let resume = Resume {
+            from_customer: resume[Track::FromCustomer.index()],
+            to_customer: resume[Track::ToCustomer.index()],
         };
+        let hello = hello(&self.info, self.connection, resume);
         vec![Telling::Hello(Box::new(hello)).message()]
     }
 
@@ -123,15 +106,7 @@ impl Native {
     }
 
     pub(super) fn note(&self, note: Note, position: u64) -> Message {
-        match note {
-            Note::Paused => Telling::Paused { position },
-            Note::Resumed => Telling::Resumed { position },
-            Note::Muted(track) => Telling::Muted { track, position },
-            Note::Unmuted(track) => Telling::Unmuted { track, position },
-            Note::Held(track) => Telling::Held { track, position },
-            Note::Unheld(track) => Telling::Unheld { track, position },
-        }
-        .message()
+        telling(note, position).message()
     }
 
     pub(super) fn heard(&self, name: &str) -> Message {
@@ -144,6 +119,40 @@ impl Native {
 
     pub(super) fn farewell(&self, cause: Cause, manifest: &Manifest) -> Message {
         Telling::last(cause, manifest).message()
+    }
+}
+
+/// The first words on a connection.
+pub(super) fn hello(info: &StreamInfo, connection: u32, resume: Resume) -> Hello {
+    Hello {
+        protocol: PROTOCOL.to_owned(),
+        version: VERSION,
+        call: info.call.to_string(),
+        stream: info.stream.to_string(),
+        sink: info.sink.to_string(),
+        label: info.label.clone(),
+        tracks: info.tracks.iter().collect(),
+        sample_rate: info.format.sample_rate,
+        encoding: encoding_name(info.format.encoding).to_owned(),
+        frame_ms: info.frame_ms,
+        started_at: info.started_at_unix_ms,
+        from: info.from.clone(),
+        to: info.to.clone(),
+        attributes: info.attributes.clone(),
+        connection,
+        resume,
+    }
+}
+
+/// A change of state at sample `position`.
+pub(super) const fn telling(note: Note, position: u64) -> Telling {
+    match note {
+        Note::Paused => Telling::Paused { position },
+        Note::Resumed => Telling::Resumed { position },
+        Note::Muted(track) => Telling::Muted { track, position },
+        Note::Unmuted(track) => Telling::Unmuted { track, position },
+        Note::Held(track) => Telling::Held { track, position },
+        Note::Unheld(track) => Telling::Unheld { track, position },
     }
 }
 

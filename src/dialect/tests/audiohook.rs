@@ -413,3 +413,27 @@ fn a_pause_that_is_denied_costs_the_second_that_was_waited_for_it() {
          3 resumed PT0S {\"discarded\":\"PT1S\",\"start\":\"PT0S\"}\naudio 50 x320\n"
     );
 }
+
+#[test]
+fn another_language_is_told_once_in_a_session_and_by_the_next_opening() {
+    let mut bench = Bench::new(Encoding::Pcmu, Channels::Stereo);
+    bench.connect();
+    // The session is not open yet: the update waits, and the last word counts.
+    bench.dialect.set_language("fr-FR");
+    bench.dialect.set_language("de-DE");
+    assert_eq!(sketch(&bench.drain(Duration::ZERO)), "");
+    bench.open(STEREO_PCMU);
+    bench.dialect.set_language("de-DE");
+    let told = sketch(&bench.drain(Duration::ZERO));
+    assert_eq!(told, "2 update PT0S {\"language\":\"de-DE\"}\n");
+    assert_eq!(bench.hear("updated", "{}"), SinkSays::Noted);
+    // What a lost session was not told is told by the next one's opening, and not again.
+    bench.dialect.set_language("it-IT");
+    let opening = bench.connect();
+    let Message::Text(text) = &opening[0] else { panic!("a text") };
+    let telling: Telling = serde_json::from_str(text).expect("a message of ours");
+    let Told::Open(open) = telling.told else { panic!("{text}") };
+    assert_eq!(open.language.as_deref(), Some("it-IT"));
+    bench.open(STEREO_PCMU);
+    assert_eq!(sketch(&bench.drain(Duration::ZERO)), "");
+}

@@ -2,6 +2,7 @@
 
 mod audiohook;
 mod jambonz;
+mod jetstream;
 mod telnyx;
 
 use bytes::Bytes;

@@ -89,6 +89,17 @@ fn nothing_that_came_after_the_stop_is_given() {
 }
 
 #[test]
+fn terminals_that_read_at_different_moments_change_and_end_at_the_same_sample() {
+    // The source runs 15 ms ahead of its first packet, so that frames lie beyond the moments of the changes.
+    let script =
+        "59 from 1\n 60 from 2\n 65 from 3*20\n 112 pause\n 172 resume\n 212 stop".to_owned();
+    let (_, awake) = play(plan(), RING, &script);
+    assert_eq!(describe(&awake.tracks[0]), "silence 20, audio 100, paused 60, audio 40");
+    let (_, asleep) = play(plan(), RING, &format!("0 stall 1000\n {script}"));
+    assert_eq!((asleep.clock, &asleep.tracks[0].spans), (awake.clock, &awake.tracks[0].spans));
+}
+
+#[test]
 fn a_stop_does_not_wait_for_holes() {
     check("20 from 1*2\n 80 from 4\n 90 stop", "audio 40, lost 20, audio 20, silence 10");
 }

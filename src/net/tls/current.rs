@@ -26,6 +26,15 @@ impl Current {
     pub fn client(&self) -> Arc<rustls::ClientConfig> {
         Arc::clone(&self.0.borrow().client)
     }
+
+    /// The same for a client that dials an address by itself: the server has to be `host` all the same. `None` when we trust nobody, or
+    /// no certificate can be for such a host.
+    #[cfg(feature = "nats")]
+    pub fn client_for(&self, host: &str) -> Option<rustls::ClientConfig> {
+        let Identity { client, judge, .. } = self.identity();
+        let name = rustls::pki_types::ServerName::try_from(host.to_owned()).ok()?;
+        Some(super::pinned::pinned(&client, judge?, name))
+    }
 }
 
 /// Looks at the files and renews the identity when they change.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::client::verify_server_name;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::ServerName;
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
@@ -19,6 +20,12 @@ pub(in crate::net) struct Identity {
     pub(in crate::net) server: Option<Arc<ServerConfig>>,
     /// As a client.
     pub(in crate::net) client: Arc<ClientConfig>,
+    /// Who judges servers; `None` when there is no authority that we trust, and so nobody is believed.
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(dead_code, reason = "for clients that dial by themselves")
+    )]
+    pub(in crate::net) judge: Option<Arc<dyn ServerCertVerifier>>,
 }
 
 impl Identity {
@@ -28,7 +35,8 @@ impl Identity {
     /// With the first file that is missing, broken or does not fit; not for a certificate whose time is over, for that is the peers'
     /// to judge.
     pub(in crate::net) fn load(settings: &TlsSettings) -> Result<Identity, TlsFileError> {
-        Ok(Identity { server: server(settings)?, client: client(settings)? })
+        let (client, judge) = client(settings)?;
+        Ok(Identity { server: server(settings)?, client, judge })
     }
 }
 
@@ -85,7 +93,9 @@ fn server(settings: &TlsSettings) -> Result<Option<Arc<ServerConfig>>, TlsFileEr
     Ok(Some(Arc::new(builder.with_cert_resolver(Arc::new(ByName { first, keys })))))
 }
 
-fn client(settings: &TlsSettings) -> Result<Arc<ClientConfig>, TlsFileError> {
+type Client = (Arc<ClientConfig>, Option<Arc<dyn ServerCertVerifier>>);
+
+fn client(settings: &TlsSettings) -> Result<Client, TlsFileError> {
     let mut roots = RootCertStore::empty();
     if settings.trust_system {
         let native = rustls_native_certs::load_native_certs();
@@ -97,16 +107,19 @@ fn client(settings: &TlsSettings) -> Result<Arc<ClientConfig>, TlsFileError> {
     if let Some(path) = &settings.trusted_ca {
         files::authorities(path, &mut roots)?;
     }
+    let roots = Arc::new(roots);
     let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .map_err(setup)?
-        .with_root_certificates(roots);
+        .with_root_certificates(Arc::clone(&roots));
+    let judge = WebPkiServerVerifier::builder_with_provider(roots, Arc::new(provider())).build();
+    let judge = judge.ok().map(|judge| judge as Arc<dyn ServerCertVerifier>);
     let Some(own) = &settings.own_certificate else {
-        return Ok(Arc::new(builder.with_no_client_auth()));
+        return Ok((Arc::new(builder.with_no_client_auth()), judge));
     };
     let key = files::certified_key(own, &provider())?;
     let resolver = rustls::sign::SingleCertAndKey::from(key);
-    Ok(Arc::new(builder.with_client_cert_resolver(Arc::new(resolver))))
+    Ok((Arc::new(builder.with_client_cert_resolver(Arc::new(resolver))), judge))
 }
 
 fn setup(error: impl std::fmt::Display) -> TlsFileError {

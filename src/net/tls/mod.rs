@@ -7,6 +7,8 @@ mod current;
 mod files;
 mod identity;
 mod names;
+#[cfg(feature = "nats")]
+mod pinned;
 mod settings;
 
 pub use current::{Current, Renewal};

@@ -3,22 +3,20 @@
 //! Nobody tells whether anybody listens. What can fail is the name, the rules for destinations, and our own network: that is sought
 //! again like a lost connection.
 
-use backon::ExponentialBackoff;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::net::UdpSocket;
-use tokio::time::{Interval, Sleep, sleep};
+use tokio::time::{Instant as Moment, Interval};
 
+use super::Happening;
+use super::search::{Search, Wait};
 use super::sources::{Look, Sources, report_times};
-use super::{Happening, delays};
-use crate::event::Cause;
 use crate::id::Track;
 use crate::media::Item;
 use crate::net::Clock;
@@ -38,7 +36,7 @@ pub(super) const BATCH: usize = 50;
 enum State {
     Locating(BoxFuture<'static, Result<Way, ConnectError>>),
     Up(Way),
-    Waiting(Pin<Box<Sleep>>),
+    Waiting(Wait),
     Over,
 }
 
@@ -47,21 +45,20 @@ struct Way {
     rtp: UdpSocket,
     rtcp: UdpSocket,
     to: SocketAddr,
+    since: Moment,
 }
 
 /// See the module.
 pub(in crate::sink) struct DatagramLink {
     target: Arc<Target>,
     sources: Sources,
-    reconnect: Reconnect,
-    delays: ExponentialBackoff,
+    search: Search,
     state: State,
     reports: Interval,
     /// What the socket did not take yet; it goes before the outbox.
     unsent: Option<(SocketAddr, Bytes)>,
     rest: std::vec::IntoIter<(SocketAddr, Bytes)>,
     failures: u32,
-    announced: bool,
 }
 
 impl DatagramLink {
@@ -76,13 +73,11 @@ impl DatagramLink {
             sources: Sources::new(look, clock),
             state: State::Locating(locate(&target)),
             target,
-            reconnect,
-            delays: delays(reconnect),
+            search: Search::new(reconnect),
             reports: report_times(),
             unsent: None,
             rest: Vec::new().into_iter(),
             failures: 0,
-            announced: false,
         }
     }
 
@@ -112,28 +107,17 @@ impl DatagramLink {
     fn handle_located(&mut self, way: Way, outbox: &mut Outbox) -> Happening {
         self.state = State::Up(way);
         self.failures = 0;
-        match std::mem::replace(&mut self.announced, true) {
-            false => Happening::Connected,
-            true => {
-                outbox.count_reconnect();
-                Happening::Back
-            }
-        }
+        self.search.handle_success(outbox)
     }
 
     fn handle_failure(&mut self, reason: String) -> Happening {
-        let was_up = matches!(self.state, State::Up(_));
-        match self.delays.next() {
-            Some(delay) => {
-                self.state = State::Waiting(Box::pin(sleep(delay)));
-                if was_up { Happening::Lost(reason) } else { Happening::NotYet(reason) }
-            }
-            None => {
-                self.state = State::Over;
-                let cause = if self.announced { Cause::SinkLost } else { Cause::ConnectFailed };
-                Happening::GaveUp(cause, reason)
-            }
-        }
+        let lasted = match &self.state {
+            State::Up(way) => Some(way.since.elapsed()),
+            State::Locating(_) | State::Waiting(_) | State::Over => None,
+        };
+        let (wait, happening) = self.search.handle_failure(lasted, reason);
+        self.state = wait.map_or(State::Over, State::Waiting);
+        happening
     }
 
     fn poll_up(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<Happening> {
@@ -148,10 +132,6 @@ impl DatagramLink {
                 Poll::Ready(Ok(_)) => {
                     outbox.count_bytes(packet.len());
                     self.failures = 0;
-                    // It works: the next loss begins its back-off anew.
-                    if sent == 0 {
-                        self.delays = delays(self.reconnect);
-                    }
                 }
                 Poll::Ready(Err(error)) => {
                     self.failures += 1;
@@ -227,7 +207,8 @@ fn locate(target: &Arc<Target>) -> BoxFuture<'static, Result<Way, ConnectError>>
     let locating = async move {
         let to = target.locate(PORTS).await?;
         let (rtp, rtcp) = (bind(to).await, bind(to).await);
-        Ok(Way { rtp: rtp.map_err(ConnectError::Tcp)?, rtcp: rtcp.map_err(ConnectError::Tcp)?, to })
+        let (rtp, rtcp) = (rtp.map_err(ConnectError::Tcp)?, rtcp.map_err(ConnectError::Tcp)?);
+        Ok(Way { rtp, rtcp, to, since: Moment::now() })
     };
     locating.boxed()
 }

@@ -6,27 +6,27 @@
 mod connection;
 mod datagram;
 mod file;
+#[cfg(feature = "nats")]
+mod log;
 mod memory;
 mod recorder;
 mod recording_session;
+mod search;
 mod socket;
 mod sources;
 
 pub(super) use connection::{Connection, WRITE_BUFFER_BYTES};
 pub(super) use datagram::DatagramLink;
 pub(super) use file::FileLink;
+#[cfg(feature = "nats")]
+pub(super) use log::{Asking, LogLink};
 pub(super) use memory::MemoryLink;
 pub(super) use recorder::RecorderLink;
 pub(super) use recording_session::{RecordingDesk, RecordingSession};
 pub(super) use socket::SocketLink;
 pub(super) use sources::Look;
 
-use std::time::Duration;
-
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-
 use super::outbox::Outbox;
-use super::settings::Reconnect;
 use crate::dialect::SinkSays;
 use crate::event::{Cause, Manifest};
 use crate::time::Instant;
@@ -39,6 +39,9 @@ pub(super) enum Link {
     Datagram(Box<DatagramLink>),
     /// RTP to a session recording server.
     Recorder(Box<RecorderLink>),
+    /// Messages to a durable log.
+    #[cfg(feature = "nats")]
+    Log(Box<LogLink>),
     /// A WAV file.
     File(Box<FileLink>),
     /// The scope.
@@ -73,6 +76,8 @@ impl Link {
             Link::Socket(socket) => socket.progress(outbox, now).await,
             Link::Datagram(datagram) => datagram.progress(outbox).await,
             Link::Recorder(recorder) => recorder.progress(outbox).await,
+            #[cfg(feature = "nats")]
+            Link::Log(log) => log.progress(outbox, now).await,
             Link::File(file) => file.progress(outbox).await,
             Link::Memory(memory) => memory.progress(outbox).await,
         }
@@ -84,6 +89,8 @@ impl Link {
             Link::Socket(socket) => socket.is_idle(),
             Link::Datagram(datagram) => datagram.is_idle(),
             Link::Recorder(recorder) => recorder.is_idle(),
+            #[cfg(feature = "nats")]
+            Link::Log(log) => log.is_idle(),
             Link::File(file) => file.is_idle(),
             Link::Memory(_) => true,
         }
@@ -94,6 +101,8 @@ impl Link {
         match self {
             Link::File(file) => file.hurry(),
             Link::Socket(_) | Link::Datagram(_) | Link::Recorder(_) | Link::Memory(_) => {}
+            #[cfg(feature = "nats")]
+            Link::Log(_) => {}
         }
     }
 
@@ -101,6 +110,8 @@ impl Link {
     pub(super) async fn farewell(&mut self, cause: Cause, manifest: &Manifest) -> bool {
         match self {
             Link::Socket(socket) => return socket.farewell(cause, manifest).await,
+            #[cfg(feature = "nats")]
+            Link::Log(log) => return log.farewell(cause, manifest).await,
             Link::Datagram(datagram) => datagram.farewell().await,
             Link::Recorder(recorder) => recorder.farewell().await,
             Link::File(file) => file.farewell(cause, manifest).await,
@@ -113,6 +124,8 @@ impl Link {
     pub(super) fn is_up(&self) -> bool {
         match self {
             Link::Socket(socket) => socket.is_up(),
+            #[cfg(feature = "nats")]
+            Link::Log(log) => log.is_up(),
             Link::Datagram(_) | Link::Recorder(_) | Link::File(_) | Link::Memory(_) => true,
         }
     }
@@ -122,6 +135,18 @@ impl Link {
         match self {
             Link::Socket(socket) => socket.tell_heard(name),
             Link::Datagram(_) | Link::Recorder(_) | Link::File(_) | Link::Memory(_) => {}
+            #[cfg(feature = "nats")]
+            Link::Log(_) => {}
+        }
+    }
+
+    /// Tells the sink that the customer speaks another language.
+    pub(super) fn tell_language(&mut self, tag: &str) {
+        match self {
+            Link::Socket(socket) => socket.tell_language(tag),
+            Link::Datagram(_) | Link::Recorder(_) | Link::File(_) | Link::Memory(_) => {}
+            #[cfg(feature = "nats")]
+            Link::Log(_) => {}
         }
     }
 
@@ -130,38 +155,8 @@ impl Link {
         match self {
             Link::Socket(socket) => socket.refuse(reason),
             Link::Datagram(_) | Link::Recorder(_) | Link::File(_) | Link::Memory(_) => {}
+            #[cfg(feature = "nats")]
+            Link::Log(_) => {}
         }
-    }
-}
-
-/// The waits before further attempts, each with chance added: a thousand streams that lost their sink at once do not come back at
-/// once.
-fn delays(reconnect: Reconnect) -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(u64::from(reconnect.first_delay_ms)))
-        .with_max_delay(Duration::from_millis(u64::from(reconnect.max_delay_ms)))
-        .with_max_times(reconnect.attempts as usize)
-        .build()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thousand_streams_that_lose_their_sink_at_once_come_back_spread_over_time() {
-        let reconnect = Reconnect::default();
-        let firsts: Vec<Duration> = (0..1_000).filter_map(|_| delays(reconnect).next()).collect();
-        let least = Duration::from_millis(reconnect.first_delay_ms.into());
-        assert!(firsts.iter().all(|delay| (least..2 * least).contains(delay)));
-        // In no hundredth of the spread come more than 50 of them; 10 are to be expected.
-        let mut hundredths = [0; 100];
-        for delay in &firsts {
-            let place = (*delay - least).as_nanos() * 100 / least.as_nanos();
-            hundredths[place as usize] += 1;
-        }
-        assert!(hundredths.iter().all(|count| *count <= 50), "{hundredths:?}");
-        assert_eq!(delays(reconnect).count(), reconnect.attempts as usize);
     }
 }

@@ -5,26 +5,23 @@
 //! sought. A server that ends the session is sought again, and so are the others of the list (RFC 7866 §6.1: a new recording session).
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use backon::ExponentialBackoff;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::Happening;
 use super::datagram::{BATCH, FAILURES_LIMIT};
 use super::recording_session::{RecordingDesk, RecordingSession};
-use super::socket::STEADY;
+use super::search::{Search, Wait};
 use super::sources::{Look, Sources, report_times};
-use super::{Happening, delays};
 use crate::call::{RecordingAsk, SinkEvent, Standing};
 use crate::command::PauseAs;
 use crate::dialect::Note;
-use crate::event::Cause;
 use crate::id::Track;
 use crate::media::Item;
 use crate::net::Clock;
@@ -42,7 +39,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 enum State {
     Calling(BoxFuture<'static, Result<RecordingSession, ConnectError>>),
     Up(Box<RecordingSession>),
-    Waiting(Pin<Box<Sleep>>),
+    Waiting(Wait),
     Over,
 }
 
@@ -52,8 +49,7 @@ pub(in crate::sink) struct RecorderLink {
     desk: RecordingDesk,
     sources: Sources,
     clock: Clock,
-    reconnect: Reconnect,
-    delays: ExponentialBackoff,
+    search: Search,
     state: State,
     /// When the pause began that goes on.
     paused: Option<Instant>,
@@ -63,7 +59,6 @@ pub(in crate::sink) struct RecorderLink {
     unsent: Option<(Track, Bytes)>,
     rest: std::vec::IntoIter<(Track, Bytes)>,
     failures: u32,
-    announced: bool,
 }
 
 impl RecorderLink {
@@ -83,15 +78,13 @@ impl RecorderLink {
             desk,
             sources: Sources::new(look, clock),
             clock,
-            reconnect,
-            delays: delays(reconnect),
+            search: Search::new(reconnect),
             paused: None,
             reports: report_times(),
             look: pulse,
             unsent: None,
             rest: Vec::new().into_iter(),
             failures: 0,
-            announced: false,
         }
     }
 
@@ -128,38 +121,18 @@ impl RecorderLink {
     fn handle_agreed(&mut self, session: RecordingSession, outbox: &mut Outbox) -> Happening {
         self.state = State::Up(Box::new(session));
         self.failures = 0;
-        match std::mem::replace(&mut self.announced, true) {
-            false => Happening::Connected,
-            true => {
-                outbox.count_reconnect();
-                Happening::Back
-            }
-        }
+        self.search.handle_success(outbox)
     }
 
     /// The session is over, or none came about.
     fn handle_failure(&mut self, reason: String) -> Happening {
-        let since = match &self.state {
-            State::Up(session) => Some(session.since),
+        let lasted = match &self.state {
+            State::Up(session) => Some(session.since.elapsed()),
             State::Calling(_) | State::Waiting(_) | State::Over => None,
         };
-        if since.is_some_and(|since| since.elapsed() >= STEADY) {
-            self.delays = delays(self.reconnect);
-        }
-        match self.delays.next() {
-            Some(delay) => {
-                self.state = State::Waiting(Box::pin(sleep(delay)));
-                match since {
-                    Some(_) => Happening::Lost(reason),
-                    None => Happening::NotYet(reason),
-                }
-            }
-            None => {
-                self.state = State::Over;
-                let cause = if self.announced { Cause::SinkLost } else { Cause::ConnectFailed };
-                Happening::GaveUp(cause, reason)
-            }
-        }
+        let (wait, happening) = self.search.handle_failure(lasted, reason);
+        self.state = wait.map_or(State::Over, State::Waiting);
+        happening
     }
 
     fn poll_up(

@@ -16,6 +16,7 @@ use crate::call::{
 };
 use crate::command::PauseAs;
 use crate::id::{CallId, TerminalId, Track, Tracks};
+use crate::locate::Place;
 use crate::sink::settings::SipServer;
 use crate::sink::target::ConnectError;
 use crate::trunk::Account;
@@ -86,9 +87,10 @@ impl RecordingDesk {
     pub(in crate::sink) async fn begin(
         &self,
         server: &SipServer,
-        remote: SocketAddr,
+        place: &Place,
         patience: Duration,
     ) -> Result<RecordingSession, ConnectError> {
+        let remote = place.remote;
         let mut sockets = [None, None];
         let mut tracks = Vec::new();
         for track in self.tracks.iter() {
@@ -114,8 +116,8 @@ impl RecordingDesk {
             customer: self.customer.clone(),
             agent: self.agent.clone(),
             server: server.uri().to_owned(),
-            host: server.at().host().to_owned(),
-            transport: server.transport(),
+            host: place.name.clone().unwrap_or_else(|| server.at().host().to_owned()),
+            transport: place.transport,
             remote,
             account: self.account.clone(),
             tracks,

@@ -15,14 +15,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use backon::ExponentialBackoff;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant as Moment, Sleep, sleep};
 use tracing::warn;
 
+use super::Happening;
 use super::connection::{Broken, Connection, News};
-use super::{Happening, delays};
+use super::search::{Search, Wait};
 use crate::dialect::{Dialect, Message, SinkSays};
 use crate::event::{Cause, Manifest};
 use crate::media::Item;
@@ -30,9 +30,6 @@ use crate::sink::outbox::{Entry, Outbox};
 use crate::sink::settings::Reconnect;
 use crate::sink::target::{ConnectError, Opening, Target};
 use crate::time::Instant;
-
-/// A connection that lasted this long was a real one: the next loss begins its back-off anew.
-pub(super) const STEADY: Duration = Duration::from_secs(1);
 
 /// How long a sink that said goodbye is kept before the stream ends by itself. The call closes it sooner.
 const RETIREMENT: Duration = Duration::from_secs(2);
@@ -49,7 +46,7 @@ const HEARD_LIMIT: usize = 512;
 enum State {
     Connecting(BoxFuture<'static, Result<Connection, ConnectError>>),
     Up(Up),
-    Waiting(Pin<Box<Sleep>>),
+    Waiting(Wait),
     Retired(Pin<Box<Sleep>>),
     Over,
 }
@@ -61,23 +58,14 @@ struct Up {
     unflushed: bool,
 }
 
-/// Whether there ever was a connection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Past {
-    Never,
-    Connected,
-}
-
 /// See the module.
 pub(in crate::sink) struct SocketLink {
     target: Arc<Target>,
     /// Told in every opening request.
     stream: String,
     dialect: Dialect,
-    reconnect: Reconnect,
-    delays: ExponentialBackoff,
+    search: Search,
     state: State,
-    past: Past,
     /// Messages that go before the outbox: the greeting, refusals. At most [`FIRST_LIMIT`].
     first: VecDeque<Message>,
     garbage: u32,
@@ -92,15 +80,12 @@ impl SocketLink {
         reconnect: Reconnect,
     ) -> Self {
         let state = State::Connecting(connect(&target, &stream, &mut dialect));
-        let delays = delays(reconnect);
         SocketLink {
             target,
             stream,
             dialect,
-            reconnect,
-            delays,
+            search: Search::new(reconnect),
             state,
-            past: Past::Never,
             first: VecDeque::new(),
             garbage: 0,
         }
@@ -161,40 +146,18 @@ impl SocketLink {
     fn handle_connected(&mut self, connection: Connection, outbox: &mut Outbox) -> Happening {
         self.first = self.dialect.greet(outbox.resume()).into();
         self.state = State::Up(Up { connection, since: Moment::now(), unflushed: false });
-        match std::mem::replace(&mut self.past, Past::Connected) {
-            Past::Never => Happening::Connected,
-            Past::Connected => {
-                outbox.count_reconnect();
-                Happening::Back
-            }
-        }
+        self.search.handle_success(outbox)
     }
 
     /// The connection is lost, or could not be made.
     fn handle_failure(&mut self, reason: String) -> Happening {
-        if let State::Up(up) = &self.state
-            && up.since.elapsed() >= STEADY
-        {
-            self.delays = delays(self.reconnect);
-        }
-        let was_up = matches!(self.state, State::Up(_));
-        match self.delays.next() {
-            Some(delay) => {
-                self.state = State::Waiting(Box::pin(sleep(delay)));
-                match was_up {
-                    true => Happening::Lost(reason),
-                    false => Happening::NotYet(reason),
-                }
-            }
-            None => {
-                self.state = State::Over;
-                let cause = match self.past {
-                    Past::Never => Cause::ConnectFailed,
-                    Past::Connected => Cause::SinkLost,
-                };
-                Happening::GaveUp(cause, reason)
-            }
-        }
+        let lasted = match &self.state {
+            State::Up(up) => Some(up.since.elapsed()),
+            State::Connecting(_) | State::Waiting(_) | State::Retired(_) | State::Over => None,
+        };
+        let (wait, happening) = self.search.handle_failure(lasted, reason);
+        self.state = wait.map_or(State::Over, State::Waiting);
+        happening
     }
 
     fn handle_garbage(&mut self, what: String) -> Happening {
@@ -244,6 +207,10 @@ impl SocketLink {
         if self.first.len() < HEARD_LIMIT && matches!(self.state, State::Up(_)) {
             self.first.extend(self.dialect.heard(name));
         }
+    }
+
+    pub(super) fn tell_language(&mut self, tag: &str) {
+        self.dialect.set_language(tag);
     }
 
     pub(super) fn refuse(&mut self, reason: &str) {

@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 
-use super::unsettled::Unsettled;
+use super::unsettled::{self, Unsettled};
 use super::{Delay, Entry};
 use crate::call::StreamFigures;
 use crate::dialect::Delivery;
@@ -143,7 +143,29 @@ impl Live {
         self.acknowledged[index] = Some(position);
         let all = self.acknowledged_by_all();
         self.unsettled.acknowledge(self.acknowledged, all);
+        self.forget_repeated(all);
         true
+    }
+
+    /// What waits to be sent again, and is there: a sink that was asked what it has says so when it is back.
+    fn forget_repeated(&mut self, all: Option<u64>) {
+        if !self.waiting.iter().any(|waiting| waiting.delivery == Delivery::Repeated) {
+            return;
+        }
+        for waiting in std::mem::take(&mut self.waiting) {
+            let is_repeated = waiting.delivery == Delivery::Repeated;
+            if !is_repeated || !unsettled::is_there(&waiting.entry, self.acknowledged, all) {
+                self.waiting.push_back(waiting);
+                continue;
+            }
+            match &waiting.entry {
+                Entry::Item(Item::Frame(frame)) => {
+                    self.waiting_samples[frame.track.index()] -= u64::from(frame.samples);
+                }
+                Entry::Item(_) | Entry::Note(..) => self.waiting_notes -= 1,
+            }
+            self.unsettled.settle(&waiting.entry);
+        }
     }
 
     /// The position up to which every track is acknowledged.

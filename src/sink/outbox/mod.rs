@@ -68,6 +68,15 @@ impl Outbox {
         }
     }
 
+    /// The same, as a sink that was asked tells it.
+    #[cfg(feature = "nats")]
+    pub(super) fn recall(&mut self, track: Track, position: u64) -> bool {
+        match self {
+            Outbox::Live(live) => live.acknowledge(track, position),
+            Outbox::Complete(spool) => spool.recall(track, position),
+        }
+    }
+
     /// The connection is lost.
     pub(super) fn handle_loss(&mut self, now: Instant) {
         match self {

@@ -59,16 +59,7 @@ impl Unsettled {
     /// The sink has every sample before these positions; `all` is the least of them.
     pub(super) fn acknowledge(&mut self, have: [Option<u64>; 2], all: Option<u64>) {
         for entry in std::mem::take(&mut self.entries) {
-            let done = match &entry {
-                Entry::Item(Item::Frame(frame)) => {
-                    let end = frame.position + u64::from(frame.samples);
-                    have[frame.track.index()].is_some_and(|have| end <= have)
-                }
-                Entry::Item(Item::Gap(_, span)) => all.is_some_and(|all| span.start < all),
-                Entry::Item(Item::Dtmf { position, .. } | Item::Mark { position, .. })
-                | Entry::Note(_, position) => all.is_some_and(|all| *position < all),
-            };
-            match done {
+            match is_there(&entry, have, all) {
                 true => self.forget(&entry),
                 false => self.entries.push_back(entry),
             }
@@ -91,5 +82,18 @@ impl Unsettled {
     /// The end of what is sent for good, by track.
     pub(super) fn settled(&self) -> [u64; 2] {
         self.settled
+    }
+}
+
+/// Whether a sink has `entry` that has every sample before these positions; `all` is the least of them.
+pub(super) fn is_there(entry: &Entry, have: [Option<u64>; 2], all: Option<u64>) -> bool {
+    match entry {
+        Entry::Item(Item::Frame(frame)) => {
+            let end = frame.position + u64::from(frame.samples);
+            have[frame.track.index()].is_some_and(|have| end <= have)
+        }
+        Entry::Item(Item::Gap(_, span)) => all.is_some_and(|all| span.start < all),
+        Entry::Item(Item::Dtmf { position, .. } | Item::Mark { position, .. })
+        | Entry::Note(_, position) => all.is_some_and(|all| *position < all),
     }
 }

@@ -2,10 +2,12 @@
 
 mod address;
 mod header;
+mod nats;
 mod server;
 
 pub use address::{HostPort, HostPortError, Url, UrlError};
 pub use header::{Header, HeaderError, Secret};
+pub use nats::{LogName, LogNameError, Login, Nats, NatsUrl, NatsUrlError, NewLog, Prefix};
 pub use server::{SipServer, SipServerError, Siprec};
 
 use std::path::PathBuf;
@@ -122,7 +124,7 @@ impl Settings {
     pub fn effective_format(&self) -> Format {
         match &self.kind {
             Kind::WebSocket(socket) => socket.dialect.format(self.format),
-            Kind::Rtp(_) | Kind::Siprec(_) => Format {
+            Kind::Rtp(_) | Kind::Siprec(_) | Kind::Nats(_) => Format {
                 channels: known(self.format.channels, self.kind.channels()),
                 ..self.format
             },

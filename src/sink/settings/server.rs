@@ -1,9 +1,11 @@
 //! A session recording server.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::HostPort;
+use crate::locate::{Reach, Search};
 use crate::sip::{Transport, Uri};
 use crate::trunk::Account;
 
@@ -60,6 +62,23 @@ impl SipServer {
     }
 }
 
+impl SipServer {
+    /// The search for the servers of its domain: NAPTR, SRV and addresses, RFC 3263 §4. `None` of an address or a port, which say all.
+    pub(in crate::sink) fn search(&self) -> Option<Search> {
+        let uri = Uri::parse(&self.uri).ok().filter(|uri| uri.port().is_none())?;
+        if self.at.host().parse::<IpAddr>().is_ok() {
+            return None;
+        }
+        // The families of our own listeners are the switch's business: a place that none of them reaches fails, and the next is tried.
+        let families = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
+        let spoken = [Transport::Udp, Transport::Tcp, Transport::Tls];
+        let ways = spoken.into_iter().flat_map(|transport| {
+            families.map(|family| (transport, (family, transport.default_port()).into()))
+        });
+        Some(Search::new(&uri, &Reach::new(ways)))
+    }
+}
+
 impl FromStr for SipServer {
     type Err = SipServerError;
 
@@ -99,6 +118,7 @@ impl fmt::Display for SipServer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::locate::Question;
 
     #[test]
     fn a_recording_server_is_a_sip_uri_with_a_transport_that_can_be_dialled() {
@@ -125,6 +145,25 @@ mod tests {
             ("sips:srs.example;transport=udp", SipServerError::Transport),
         ] {
             assert_eq!(text.parse::<SipServer>(), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_and_no_port_is_looked_up_by_its_services() {
+        for (text, first) in [
+            ("sip:srs.example", Some(Question::Naptr("srs.example".into()))),
+            ("sip:srs.example;transport=tcp", Some(Question::Srv("_sip._tcp.srs.example".into()))),
+            (
+                "sips:srs.example;transport=tcp",
+                Some(Question::Srv("_sips._tcp.srs.example".into())),
+            ),
+            ("sip:srs.example:5060", None),
+            ("sip:192.0.2.7", None),
+            ("sips:[2001:db8::7];transport=tls", None),
+        ] {
+            let server: SipServer = text.parse().expect(text);
+            let asked = server.search().map(|search| search.questions());
+            assert_eq!(asked.and_then(|questions| questions.into_iter().next()), first, "{text}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::segment::Place;
 use super::{Sent, Spool, range};
 
-use crate::dialect::{Delivery, DialectKind};
+use crate::dialect::Delivery;
 use crate::event::{Span, SpanKind};
 use crate::id::Track;
 use crate::media::Item;
@@ -51,13 +51,7 @@ impl Spool {
 
     /// Whether the dialect has acknowledgements.
     pub(super) fn acknowledges(&self) -> bool {
-        match self.identity.dialect {
-            DialectKind::Native => true,
-            DialectKind::Twilio
-            | DialectKind::Telnyx
-            | DialectKind::Jambonz
-            | DialectKind::AudioHook => false,
-        }
+        self.identity.spoken.acknowledges()
     }
 
     pub(super) fn is_acknowledged(&self, entry: &Entry) -> bool {
@@ -125,6 +119,17 @@ impl Spool {
         {}
         self.trim();
         true
+    }
+
+    #[cfg(feature = "nats")]
+    /// The sink itself tells that it has every sample of `track` before `position`, perhaps of an earlier process whose last notes say less.
+    /// False when that much was never taken in.
+    pub(in crate::sink) fn recall(&mut self, track: Track, position: u64) -> bool {
+        let given = &mut self.given_end[track.index()];
+        if position <= self.ledger.end(track) {
+            *given = position.max(*given);
+        }
+        self.acknowledge(track, position)
     }
 
     /// The position up to which every track is acknowledged.

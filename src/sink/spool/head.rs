@@ -39,7 +39,43 @@ pub(super) struct Head {
 pub(in crate::sink) struct Identity {
     pub(in crate::sink) terminal: TerminalId,
     pub(in crate::sink) info: StreamInfo,
-    pub(in crate::sink) dialect: DialectKind,
+    pub(in crate::sink) spoken: Spoken,
+}
+
+/// What a sink that is owed something is told in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sink) enum Spoken {
+    /// A dialect, over a WebSocket.
+    Dialect(DialectKind),
+    /// Messages of a durable log.
+    Log,
+}
+
+impl Spoken {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Spoken::Dialect(dialect) => dialect.as_str(),
+            Spoken::Log => "jetstream",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Spoken> {
+        let all = DialectKind::ALL.into_iter().map(Spoken::Dialect).chain([Spoken::Log]);
+        all.into_iter().find(|spoken| spoken.as_str() == name)
+    }
+
+    /// Whether it has acknowledgements.
+    pub(super) const fn acknowledges(self) -> bool {
+        match self {
+            Spoken::Dialect(DialectKind::Native) | Spoken::Log => true,
+            Spoken::Dialect(
+                DialectKind::Twilio
+                | DialectKind::Telnyx
+                | DialectKind::Jambonz
+                | DialectKind::AudioHook,
+            ) => false,
+        }
+    }
 }
 
 impl Head {
@@ -55,7 +91,7 @@ impl Head {
             stream: info.stream.to_string(),
             terminal: identity.terminal.number,
             sink: info.sink.to_string(),
-            dialect: identity.dialect.as_str().to_owned(),
+            dialect: identity.spoken.as_str().to_owned(),
             label: info.label.clone(),
             tracks: info.tracks.iter().map(|track| track as u8).collect(),
             sample_rate: info.format.sample_rate,
@@ -78,8 +114,7 @@ impl Head {
             Track::ALL.into_iter().filter(|track| self.tracks.contains(&(*track as u8))).collect();
         let encoding = Encoding::ALL.into_iter().find(|name| name.as_str() == self.encoding)?;
         let channels = Channels::ALL.into_iter().find(|name| name.as_str() == self.channels)?;
-        let dialect =
-            DialectKind::ALL.into_iter().find(|dialect| dialect.as_str() == self.dialect)?;
+        let spoken = Spoken::from_name(&self.dialect)?;
         let info = StreamInfo {
             call: self.call.parse().ok()?,
             stream: self.stream.parse().ok()?,
@@ -96,7 +131,7 @@ impl Head {
             attributes: self.attributes.clone(),
         };
         let terminal = TerminalId { stream: info.stream, number: self.terminal };
-        Some(Identity { terminal, info, dialect })
+        Some(Identity { terminal, info, spoken })
     }
 
     /// What was taken in before this segment.

@@ -170,7 +170,7 @@ mod tests {
     use crate::dialect::{DialectKind, Format, StreamInfo};
     use crate::id::{CallId, SinkName, StreamId, TerminalId, Tracks};
     use crate::sink::settings::Complete;
-    use crate::sink::spool::{Depot, Identity, SpoolSettings};
+    use crate::sink::spool::{Depot, Identity, Spoken, SpoolSettings};
     use crate::time::Instant;
 
     fn spool() -> Spool {
@@ -190,7 +190,8 @@ mod tests {
             attributes: Vec::new(),
         };
         let terminal = TerminalId { stream, number: 0 };
-        let identity = Identity { terminal, info, dialect: DialectKind::Twilio };
+        let spoken = Spoken::Dialect(DialectKind::Twilio);
+        let identity = Identity { terminal, info, spoken };
         let (depot, _) = Depot::open(&SpoolSettings::default()).expect("memory alone");
         Spool::new(identity, Complete::default(), Arc::new(depot))
     }

@@ -36,7 +36,7 @@ use tokio::task::JoinHandle;
 
 pub(super) use depot::{Depot, Doing, Left};
 pub use depot::{SpoolError, SpoolFigures, SpoolReport, SpoolSettings};
-pub(super) use head::Identity;
+pub(super) use head::{Identity, Spoken};
 pub(super) use recovery::recover;
 pub use seal::SpoolKey;
 

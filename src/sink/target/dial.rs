@@ -12,7 +12,12 @@ use tokio::time::{Instant as Moment, timeout_at};
 use tokio_tungstenite::tungstenite::{self, http};
 
 use super::destinations::{Carrier, Destinations, Refusal, is_localhost};
+use crate::locate::Place;
 use crate::net::{HostNameError, HostNames};
+#[cfg(feature = "nats")]
+use crate::sink::log::LogError;
+use crate::sink::settings::SipServer;
+use crate::sip::Transport;
 
 /// Why an attempt to connect failed.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +40,9 @@ pub(in crate::sink) enum ConnectError {
     Recorder(String),
     #[error("{0}")]
     RecorderLate(String),
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Log(#[from] LogError),
     #[error("every address failed too often and is left alone for a while")]
     Resting,
 }
@@ -54,7 +62,7 @@ impl Stage {
             Stage::Name => "the look-up of the name",
             Stage::Tcp => "the connection",
             Stage::Tls => "the TLS handshake",
-            Stage::Handshake => "the WebSocket handshake",
+            Stage::Handshake => "the handshake",
         }
     }
 }
@@ -77,9 +85,9 @@ pub enum Failure {
     Tls,
     /// TLS did not end in time.
     TlsLate,
-    /// Another answer than 101, or of a recording server than 2xx; a redirect, for instance.
+    /// Another answer than 101, or of a recording server than 2xx; a redirect, for instance. Of a log: it refuses us, or is not as it must be.
     Status,
-    /// What came is no WebSocket handshake.
+    /// What came is no handshake of what is spoken.
     Handshake,
     /// The handshake did not end in time.
     HandshakeLate,
@@ -135,6 +143,22 @@ impl ConnectError {
             ConnectError::Late(Stage::Tcp, _) => Failure::TcpLate,
             ConnectError::Late(Stage::Tls, _) => Failure::TlsLate,
             ConnectError::Late(Stage::Handshake, _) => Failure::HandshakeLate,
+            #[cfg(feature = "nats")]
+            ConnectError::Log(error) => match error {
+                LogError::Stranger(_) | LogError::Lost => Failure::Handshake,
+                LogError::Silent => Failure::HandshakeLate,
+                LogError::Untrusted => Failure::Tls,
+                LogError::Login
+                | LogError::Creds
+                | LogError::NoJetStream
+                | LogError::Missing { .. }
+                | LogError::NotMade { .. }
+                | LogError::Subjects { .. }
+                | LogError::Mute(_)
+                | LogError::Small { .. }
+                | LogError::Gone
+                | LogError::Refused(_) => Failure::Status,
+            },
             ConnectError::Resting => Failure::Resting,
         }
     }
@@ -150,6 +174,11 @@ pub(super) struct Deadline {
 impl Deadline {
     pub(super) fn within(within: Duration) -> Deadline {
         Deadline { within, at: Moment::now() + within }
+    }
+
+    /// The time that is left.
+    pub(super) fn left(self, now: Moment) -> Duration {
+        self.at.saturating_duration_since(now)
     }
 
     /// `what`, unless it is not done in time.
@@ -192,18 +221,36 @@ impl Dialer {
                 (Some(host), self.names.addresses(host).await?)
             }
         };
-        let mut allowed = Vec::new();
-        let mut refused = None;
-        for address in found.into_iter().map(|ip| SocketAddr::new(ip, port)) {
-            match self.destinations.judge(name, address, carrier) {
-                Ok(()) => allowed.push(address),
-                Err(refusal) => refused = Some(refusal),
+        let judged = found.into_iter().map(|ip| {
+            let address = SocketAddr::new(ip, port);
+            self.destinations.judge(name, address, carrier).map(|()| address)
+        });
+        allowed(judged)
+    }
+
+    /// The places of a SIP server that may be spoken to, the preferred first; never empty. Whatever its domain's records name is judged as
+    /// an address of that domain.
+    pub(super) async fn locate_server(
+        &self,
+        server: &SipServer,
+    ) -> Result<Vec<Place>, ConnectError> {
+        let (host, port, transport) = (server.at().host(), server.at().port(), server.transport());
+        if let Some(search) = server.search().filter(|_| !is_localhost(host)) {
+            self.destinations.judge_host(host, port, carrier(transport))?;
+            let found = self.names.places(search).await;
+            if !found.is_empty() {
+                let judged = found.into_iter().map(|place| {
+                    let carrier = carrier(place.transport);
+                    self.destinations.judge(Some(host), place.remote, carrier).map(|()| place)
+                });
+                return allowed(judged);
             }
         }
-        match (allowed.is_empty(), refused) {
-            (true, Some(refusal)) => Err(refusal.into()),
-            (_, _) => Ok(allowed),
-        }
+        // This machine's own table has no services.
+        let found = self.locate(host, port, carrier(transport)).await?;
+        let name = host.parse::<IpAddr>().is_err().then(|| host.to_owned());
+        let place = |remote| Place { transport, remote, name: name.clone() };
+        Ok(found.into_iter().map(place).collect())
     }
 
     /// Judges a place that whoever is at `host` names.
@@ -232,7 +279,7 @@ impl Dialer {
         let addresses = deadline.bound(Stage::Name, self.locate(host, port, Carrier::Tcp)).await?;
         let mut failure = ConnectError::Late(Stage::Tcp, deadline.within);
         for (address, rest) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
-            let share = deadline.at.saturating_duration_since(Moment::now()) / rest;
+            let share = deadline.left(Moment::now()) / rest;
             let part = Deadline { within: deadline.within, at: Moment::now() + share };
             let connecting = async { TcpStream::connect(address).await.map_err(ConnectError::Tcp) };
             match part.bound(Stage::Tcp, connecting).await {
@@ -241,5 +288,22 @@ impl Dialer {
             }
         }
         Err(failure)
+    }
+}
+
+/// What SIP over `transport` goes by.
+const fn carrier(transport: Transport) -> Carrier {
+    match transport {
+        Transport::Udp => Carrier::Udp,
+        Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => Carrier::Tcp,
+    }
+}
+
+/// Those that are allowed; why the last was refused when none is.
+fn allowed<T>(judged: impl Iterator<Item = Result<T, Refusal>>) -> Result<Vec<T>, ConnectError> {
+    let (allowed, refused): (Vec<_>, Vec<_>) = judged.partition(Result::is_ok);
+    match refused.into_iter().filter_map(Result::err).next_back() {
+        Some(refusal) if allowed.is_empty() => Err(refusal.into()),
+        Some(_) | None => Ok(allowed.into_iter().flatten().collect()),
     }
 }

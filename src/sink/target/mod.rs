@@ -4,10 +4,13 @@
 //!  attempt --> each address in order, those left alone passed over --> its turn --> name --> rules --> TCP --> TLS --> handshake
 //! ```
 
+mod attempt;
 mod breaker;
 mod credentials;
 mod destinations;
 mod dial;
+#[cfg(feature = "nats")]
+mod log;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,22 +29,22 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, client_async_with_config, tungstenite};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{info, warn};
 
 use super::link::{Connection, RecordingDesk, RecordingSession, WRITE_BUFFER_BYTES};
 use super::settings::{HostPort, Reconnect, SipServer, WebSocket};
 use crate::net::tls::{Current, Renewal, TlsFileError, TlsSettings};
 use crate::net::{Clock, Counters, HostNames};
-use crate::sip::Transport;
-use breaker::{Admission, Breaker, Turns};
+use attempt::Attempt;
+use breaker::{Breaker, Turns};
 pub use breaker::{Mercy, PlaceState};
 use credentials::Once;
 pub(in crate::sink) use credentials::Opening;
 pub use credentials::{Credentials, Key, Signing};
 pub use destinations::{Allowed, AllowedError, Carrier, Destinations, Own, Range, Refusal};
-pub(in crate::sink) use dial::ConnectError;
+pub(in crate::sink) use dial::{ConnectError, Stage};
+
 pub use dial::Failure;
-use dial::{Deadline, Dialer, Stage};
+use dial::{Deadline, Dialer};
 
 /// About two seconds of both tracks at 8000 Hz: what the kernel holds for a sink that does not read is audio that nobody can
 /// take back. (The kernel doubles the number for its own bookkeeping.)
@@ -70,6 +73,9 @@ pub enum TargetError {
         /// Why.
         source: Box<tungstenite::Error>,
     },
+    /// This program was built without a client for it.
+    #[error("this build has no NATS: take one with the cargo feature `nats`")]
+    NoNats,
     /// The directory of a stream store cannot be used.
     #[error(transparent)]
     Store(#[from] crate::fragments::OpenError),
@@ -105,6 +111,8 @@ pub(super) struct Target {
     failures: [AtomicU64; Failure::ALL.len()],
     credentials: Credentials,
     trust: Option<Trust>,
+    #[cfg(feature = "nats")]
+    log: Option<log::Wanted>,
 }
 
 /// One address, and what is known of it.
@@ -117,10 +125,18 @@ struct Place {
 
 /// What is spoken there.
 enum Speech {
-    WebSocket { request: Request, is_secure: bool },
+    WebSocket {
+        request: Request,
+        is_secure: bool,
+    },
     AudioSocket,
     Datagrams,
     Recording(SipServer),
+    /// Inside TLS and not otherwise, or as the server likes it.
+    #[cfg(feature = "nats")]
+    Log {
+        is_secure: bool,
+    },
 }
 
 /// The certificates, looked at again and again for as long as this lives.
@@ -199,6 +215,8 @@ impl Target {
             failures: Default::default(),
             credentials: Credentials::default(),
             trust: None,
+            #[cfg(feature = "nats")]
+            log: None,
         }
     }
 
@@ -263,17 +281,13 @@ impl Target {
         server: &SipServer,
         desk: &RecordingDesk,
     ) -> Result<RecordingSession, ConnectError> {
-        let carrier = match server.transport() {
-            Transport::Udp => Carrier::Udp,
-            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => Carrier::Tcp,
-        };
-        let HostPort { host, port } = server.at();
         let deadline = Deadline::within(self.timeout);
-        let found = deadline.bound(Stage::Name, self.dialer.locate(host, *port, carrier)).await?;
-        // Where a name leads to several addresses, each is a server that may take the session.
+        let found = deadline.bound(Stage::Name, self.dialer.locate_server(server)).await?;
+        // Where a name leads to several places, each is a server that may take the session.
+        let host = server.at().host();
         let mut failure = None;
-        for remote in found.into_iter().take(MOST_ADDRESSES) {
-            match desk.begin(server, remote, self.timeout).await {
+        for place in found.into_iter().take(MOST_ADDRESSES) {
+            match desk.begin(server, &place, self.timeout).await {
                 Ok(session) => match self.judge_recorders(host, &session) {
                     Ok(()) => return Ok(session),
                     Err(refusal) => {
@@ -284,7 +298,7 @@ impl Target {
                 Err(error) => failure = Some(error),
             }
         }
-        Err(failure.unwrap_or_else(|| Refusal::NotListed(host.clone()).into()))
+        Err(failure.unwrap_or_else(|| Refusal::NotListed(host.to_owned()).into()))
     }
 
     /// Whether the audio of a session may go where its server says: to its own name's addresses, and to whatever else is allowed.
@@ -360,6 +374,8 @@ impl Target {
             Speech::AudioSocket | Speech::Datagrams | Speech::Recording(_) => {
                 return Ok(Connection::audio_socket(stream));
             }
+            #[cfg(feature = "nats")]
+            Speech::Log { .. } => return Ok(Connection::audio_socket(stream)),
         };
         let stream = match self.trust.as_ref().filter(|_| is_secure) {
             Some(trust) => MaybeTlsStream::Rustls(
@@ -415,45 +431,6 @@ impl Place {
     fn new(at: HostPort, speech: Speech) -> Place {
         let breaker = Mutex::new(Breaker::CLOSED);
         Place { at, speech, breaker, last_failure: Mutex::default() }
-    }
-}
-
-/// One attempt at one address. Dropped without a verdict, it was given up by its own stream.
-struct Attempt<'p> {
-    place: &'p Place,
-    clock: Clock,
-    how: Option<Admission>,
-}
-
-impl<'p> Attempt<'p> {
-    fn at(place: &'p Place, clock: Clock) -> Option<Attempt<'p>> {
-        let how = held(&place.breaker).admit(clock.now())?;
-        Some(Attempt { place, clock, how: Some(how) })
-    }
-
-    fn handle_success(mut self) {
-        self.how = None;
-        held(&self.place.breaker).handle_success();
-        if held(&self.place.last_failure).take().is_some() {
-            info!(address = %self.place.at, "a sink's address answers again");
-        }
-    }
-
-    fn handle_failure(mut self, error: &ConnectError, mercy: Mercy) {
-        let Some(how) = self.how.take() else { return };
-        *held(&self.place.last_failure) = Some(error.to_string());
-        if held(&self.place.breaker).handle_failure(how, mercy, self.clock.now()) {
-            let address = &self.place.at;
-            warn!(%address, %error, "a sink's address fails and is left alone for a while");
-        }
-    }
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if let Some(how) = self.how {
-            held(&self.place.breaker).handle_abandoned(how, self.clock.now());
-        }
     }
 }
 

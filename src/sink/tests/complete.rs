@@ -82,7 +82,7 @@ fn no_files(directory: &Path) -> bool {
     !files.any(|file| file.file_name().to_string_lossy().ends_with(".spool"))
 }
 
-async fn gone(bench: &Bench, directory: &Path) {
+pub(super) async fn gone(bench: &Bench, directory: &Path) {
     let empty = async {
         while !no_files(directory) || !bench.handle.spools().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -5,6 +5,8 @@ mod complete;
 mod delivery;
 mod dialects;
 mod failures;
+#[cfg(feature = "nats")]
+mod log;
 mod misbehaviour;
 mod places;
 mod plain;

@@ -44,7 +44,9 @@ fn port_of(listener: &TcpListener) -> u16 {
 
 /// A nameserver that knows every name: the first question is answered with the first list of addresses, the last list is for all that
 /// follow. It counts the questions.
-async fn nameserver(answers: &'static [&'static [[u8; 4]]]) -> (SocketAddr, Arc<AtomicUsize>) {
+pub(super) async fn nameserver(
+    answers: &'static [&'static [[u8; 4]]],
+) -> (SocketAddr, Arc<AtomicUsize>) {
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
     let address = socket.local_addr().expect("bound");
     let (asked, count) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -71,7 +73,7 @@ async fn nameserver(answers: &'static [&'static [[u8; 4]]]) -> (SocketAddr, Arc<
     (address, count)
 }
 
-fn asking(nameserver: SocketAddr, allow: &str) -> Reaching {
+pub(super) fn asking(nameserver: SocketAddr, allow: &str) -> Reaching {
     let allowed = allow.split_whitespace().map(|text| text.parse().expect(text)).collect();
     Reaching {
         dns: DnsSettings { nameservers: vec![nameserver], ..DnsSettings::default() },
@@ -302,7 +304,7 @@ async fn each_attempt_is_signed_for_its_stream_with_a_nonce_of_its_own() {
 }
 
 /// An authority, and a way to have it sign.
-fn authority() -> (Issuer<'static, KeyPair>, rcgen::Certificate) {
+pub(super) fn authority() -> (Issuer<'static, KeyPair>, rcgen::Certificate) {
     let key = KeyPair::generate().expect("chance");
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -310,7 +312,10 @@ fn authority() -> (Issuer<'static, KeyPair>, rcgen::Certificate) {
     (Issuer::new(params, key), certificate)
 }
 
-fn issue(issuer: &Issuer<'static, KeyPair>, name: &str) -> (rcgen::Certificate, KeyPair) {
+pub(super) fn issue(
+    issuer: &Issuer<'static, KeyPair>,
+    name: &str,
+) -> (rcgen::Certificate, KeyPair) {
     let key = KeyPair::generate().expect("chance");
     let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
     (params.signed_by(&key, issuer).expect("a certificate"), key)

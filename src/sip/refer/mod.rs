@@ -121,8 +121,8 @@ fn plain(uri: &Uri<'_>) -> String {
     let whole = uri.as_str();
     let headers = uri.headers().map_or(0, |headers| headers.len() + 1);
     let text = whole.get(..whole.len() - headers).unwrap_or(whole);
-    // Semicolons in front of the @ belong to the user.
-    let (user, rest) = match text.rsplit_once('@') {
+    // Semicolons in front of the first @ belong to the user, as `Uri` reads it.
+    let (user, rest) = match text.split_once('@') {
         Some((user, rest)) => (Some(user), rest),
         None => (None, text),
     };
@@ -200,6 +200,8 @@ mod tests {
             Ok(("sip:c@h", Some("12@b;to-tag=7;from-tag=8"))),
         );
         check("Refer-To: <sip:x;method=y@h?Subject=s>\r\n", Ok(("sip:x;method=y@h", None)));
+        // A second @ is in a parameter: the method in front of it is one, too.
+        check("Refer-To: <sip:x@h;method=INVITE;a=b@c>\r\n", Ok(("sip:x@h;a=b@c", None)));
     }
 
     #[test]

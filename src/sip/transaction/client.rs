@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::ClientKey;
 use super::invite_client::{self, InviteClient};
 use super::large::Fallback;
 use super::machine::{ClientEffects as Effects, ClientTimer as Timer, Pace};
@@ -27,6 +28,8 @@ pub(super) enum Audience {
     User,
     /// The layer: the transaction of a CANCEL, whose outcome shows in the INVITE's (RFC 3261 §9.1).
     Layer,
+    /// The user, under another key: the request went on to another place, and what it left behind may be answered late.
+    Successor(ClientKey),
 }
 
 #[derive(Debug)]
@@ -58,11 +61,16 @@ impl Client {
 
     /// What to send over UDP now that TCP failed: not once the peer was heard, nor when the user wants its request back.
     pub(super) fn take_fallback(&mut self) -> Option<Fallback> {
-        let is_unheard = match &self.machine {
+        let is_unheard = self.is_unheard();
+        self.fallback.take().filter(|_| is_unheard)
+    }
+
+    /// Whether nothing was heard yet, and the user has not taken its request back.
+    pub(super) fn is_unheard(&self) -> bool {
+        match &self.machine {
             Machine::Invite(machine) => matches!(machine, InviteClient::Calling { .. }),
             Machine::NonInvite(machine) => matches!(machine, NonInviteClient::Trying { .. }),
-        };
-        self.fallback.take().filter(|_| is_unheard)
+        }
     }
 
     /// Whether nothing is owed to anybody when the transaction is forgotten: of an INVITE, as long as no response has come.

@@ -48,13 +48,17 @@ pub(super) fn overloaded(request: &Request, flow: &Flow) -> Bytes {
         .build()
 }
 
+/// A request of ours for another flow, under its own branch.
+pub(super) fn over_as_it_is(request: &Bytes, flow: &Flow) -> Option<Bytes> {
+    over(request, flow, read_again(request)?.branch()?)
+}
+
 /// A request of ours for another flow: its Via names the flow's transport and our end of it, and so does a Contact that named our end
 /// of the flow that it was made for.
-pub(super) fn over(request: &Bytes, flow: &Flow) -> Option<Bytes> {
+pub(super) fn over(request: &Bytes, flow: &Flow, branch: &str) -> Option<Bytes> {
     let parsed = read_again(request)?;
     let via = parsed.top_via();
     let made_for = SocketAddr::new(via.host.parse().ok()?, via.port?);
-    let branch = via.branch()?;
     let via = format!("Via: SIP/2.0/{} {};rport;branch={branch}", flow.transport, flow.local);
     let contact = parsed.header("Contact").map(|contact| moved_contact(contact, made_for, flow));
     let mut moved = Vec::with_capacity(request.len() + 32);

@@ -30,6 +30,20 @@ pub(super) enum ClientTimer {
     Cancelled,
 }
 
+impl ClientTimer {
+    /// Every timer.
+    pub(super) const ALL: [ClientTimer; 8] = [
+        ClientTimer::A,
+        ClientTimer::B,
+        ClientTimer::D,
+        ClientTimer::E,
+        ClientTimer::F,
+        ClientTimer::K,
+        ClientTimer::M,
+        ClientTimer::Cancelled,
+    ];
+}
+
 /// A timer of a server transaction, by its name in RFC 3261 Table 4 and RFC 6026 §8.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ServerTimer {

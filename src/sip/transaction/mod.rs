@@ -122,6 +122,11 @@ pub enum TransactionOutput {
         /// Only a place on this host counts.
         host: Option<std::net::IpAddr>,
     },
+    /// A place that a name led to cannot be reached, is silent or has no room: what was sent there goes to the next place.
+    PlaceFailed {
+        /// The place.
+        flow: Flow,
+    },
     /// No final response came in time (Timer B or F, or 64*T1 after CANCEL): as if 408 had come, RFC 3261 §8.1.3.1.
     TimedOut {
         /// The request.

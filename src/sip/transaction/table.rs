@@ -79,6 +79,21 @@ impl<K: Copy + Eq + Hash + Ord, T> Table<K, T> {
         self.by_path.entry(Path::from(&flow)).or_default().insert(key);
     }
 
+    /// Gives a transaction another key.
+    pub(super) fn rename(&mut self, key: K, new: K) {
+        let Some(entry) = self.entries.remove(&key) else {
+            return;
+        };
+        let path = Path::from(&entry.flow);
+        self.leave(&path, key);
+        self.by_path.entry(path).or_default().insert(new);
+        if let Some(found) = self.by_match.get_mut(&entry.matched_by).filter(|found| **found == key)
+        {
+            *found = new;
+        }
+        self.entries.insert(new, entry);
+    }
+
     pub(super) fn remove(&mut self, key: K) -> Option<T> {
         let entry = self.entries.remove(&key)?;
         // A second transaction under the same match key took the place of the first.

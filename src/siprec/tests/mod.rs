@@ -1,5 +1,7 @@
 //! Sessions with a server whose every message a test writes.
 
+mod timers;
+
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -176,18 +178,22 @@ impl Bench {
 
     /// The server answers the request that was sent as number `index`.
     fn answer(&mut self, index: usize, status: u16, sdp: Option<&str>) {
-        self.answer_with(index, status, sdp, "");
+        self.answer_with(index, status, sdp, &[]);
     }
 
-    fn answer_with(&mut self, index: usize, status: u16, sdp: Option<&str>, challenge: &str) {
+    fn answer_with(
+        &mut self,
+        index: usize,
+        status: u16,
+        sdp: Option<&str>,
+        headers: &[(&str, &str)],
+    ) {
         let request = self.request(index);
         let response = ResponseBuilder::new(&request, status, reason_phrase(status))
             .to_tag("srs")
             .header("Contact", "<sip:srs@10.0.0.9:5060>");
-        let response = match challenge {
-            "" => response,
-            challenge => response.header("WWW-Authenticate", challenge),
-        };
+        let response =
+            headers.iter().fold(response, |response, (name, value)| response.header(name, value));
         let response = match sdp {
             Some(sdp) => response.body("application/sdp", sdp.as_bytes()),
             None => response,
@@ -206,6 +212,17 @@ impl Bench {
 
     /// The server asks something in the dialog that `invite` opened.
     fn serve(&mut self, invite: &Request, method: Method, content_type: &str, body: &str) {
+        self.serve_with(invite, method, &[], content_type, body);
+    }
+
+    fn serve_with(
+        &mut self,
+        invite: &Request,
+        method: Method,
+        headers: &[(&str, &str)],
+        content_type: &str,
+        body: &str,
+    ) {
         self.asked += 1;
         let (asked, acks) = (self.asked, method == Method::Ack);
         let cseq = if acks { asked - 1 } else { asked };
@@ -216,6 +233,8 @@ impl Bench {
             .header("Call-ID", invite.call_id())
             .header("CSeq", format!("{cseq} {method}"))
             .header("Contact", "<sip:srs@10.0.0.9:5060>");
+        let builder =
+            headers.iter().fold(builder, |builder, (name, value)| builder.header(name, value));
         let bytes: Bytes = match body {
             "" => builder.build(),
             body => builder.body(content_type, body.as_bytes()).build(),
@@ -394,7 +413,7 @@ fn a_challenge_is_answered_for_the_accounts_realm_alone() {
     {
         let mut bench = Bench::begun(RecordingPlan { account: Some(account.clone()), ..plan() });
         let challenge = format!("Digest realm=\"{realm}\", nonce=\"n\", qop=\"auth\"");
-        bench.answer_with(0, 401, None, &challenge);
+        bench.answer_with(0, 401, None, &[("WWW-Authenticate", &challenge)]);
         assert_eq!(bench.methods(), expected);
         assert_eq!(bench.news.len(), usize::from(realm == "evil"));
         if realm != "evil" {
@@ -403,5 +422,25 @@ fn a_challenge_is_answered_for_the_accounts_realm_alone() {
             bench.answer(2, 200, Some(BOTH));
             assert!(bench.request(3).header("Authorization").is_some(), "so does its ACK");
         }
+    }
+}
+
+#[test]
+fn the_contact_has_the_scheme_of_the_servers_uri() {
+    let tls = RecordingPlan {
+        server: "sip:srs@10.0.0.9;transport=tls".into(),
+        transport: Transport::Tls,
+        ..plan()
+    };
+    let sips = RecordingPlan { server: "sips:srs@10.0.0.9".into(), ..tls.clone() };
+    let flow = Flow { transport: Transport::Tls, ..flow() };
+    for (plan, contact) in [
+        (tls, "<sip:10.0.0.1:5060;transport=tls>;+sip.src"),
+        (sips, "<sips:10.0.0.1:5060>;+sip.src"),
+    ] {
+        let mut bench = Bench::new();
+        let ask = RecordingAsk::Begin(Box::new(plan));
+        bench.with(|recordings, desk| recordings.handle_ask(TERMINAL, ask, Some(flow), desk));
+        assert_eq!(bench.request(0).header("Contact"), Some(contact));
     }
 }

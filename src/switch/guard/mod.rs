@@ -138,7 +138,8 @@ impl Guard {
             self.counters.rate_limited += 1;
             return false;
         }
-        if arrival.is_answered {
+        // What came over a connection earns nothing: its answers go back there, and a datagram may be somebody else's.
+        if arrival.is_answered && !arrival.flow.transport.is_reliable() {
             source.earn(arrival.bytes);
         }
         true

@@ -152,6 +152,8 @@ fn answers_over_udp_are_paid_for_and_a_connection_owes_nothing() {
     assert!(guard.spend(&udp, 150) && !guard.spend(&udp, 1));
     assert!(guard.spend(&tcp, 10_000));
     assert_eq!(guard.counters.amplification, 2);
+    // Nor is what came over a connection: whoever writes our answers' address under a datagram may be somebody else.
+    assert!(guard.lets_in(&arrival(&tcp), at(1)) && !guard.spend(&udp, 1));
     // What nobody answers is no reason to send anything.
     let ack = Arrival { is_answered: false, ..arrival(&udp) };
     assert!(guard.lets_in(&ack, at(1)) && !guard.spend(&udp, 1));

@@ -165,6 +165,24 @@ fn early_media_is_relayed_before_the_answer() {
 }
 
 #[test]
+fn what_the_caller_says_before_the_answer_is_heard_by_the_called_party_too() {
+    let mut world = alice_and_bob(|_| {});
+    world.phones[1].manner = Manner::EarlyMedia(s(2));
+    world.act(0, |alice, now| alice.invite("200", now));
+    world.run_for(ms(100));
+    world.act(0, |alice, now| alice.talk(0, true, now));
+    world.run_for(s(1));
+    assert_eq!(world.stage(0, 0), Stage::Ringing);
+    let heard = world.phones[1].heard.get(&1);
+    assert!(heard.is_some_and(|heard| *heard > 40), "{:?}", world.phones[1].heard);
+    // It never comes to an answer, and nothing is left of it.
+    world.act(0, |alice, now| alice.cancel(0, now));
+    world.run_for(s(1));
+    assert_eq!(ended(&world), (487, Outcome::Cancelled));
+    world.assert_empty();
+}
+
+#[test]
 fn an_offer_that_comes_in_the_answer_is_answered_in_the_ack() {
     let mut world = alice_and_bob(|_| {});
     world.act(0, |alice, now| {
@@ -294,6 +312,20 @@ fn a_call_without_any_rtp_ends_by_itself() {
     let end =
         world.events.iter().find(|event| matches!(event.kind, Kind::CallEnded { .. })).unwrap();
     assert_eq!(end.cause, Cause::MediaTimeout);
+    world.assert_empty();
+}
+
+#[test]
+fn a_call_that_nobody_ever_hangs_up_ends_at_its_longest_time() {
+    let mut world = alice_and_bob(|settings| settings.call.max_duration = s(60));
+    world.act(0, |alice, now| alice.invite("200", now));
+    world.run_for(s(58));
+    assert_eq!((world.stage(0, 0), world.stage(1, 0)), (Stage::Up, Stage::Up));
+    world.run_for(s(10));
+    assert_eq!((world.stage(0, 0), world.stage(1, 0)), (Stage::Down, Stage::Down));
+    let end =
+        world.events.iter().find(|event| matches!(event.kind, Kind::CallEnded { .. })).unwrap();
+    assert_eq!(end.cause, Cause::Timeout);
     world.assert_empty();
 }
 

@@ -356,6 +356,29 @@ fn a_name_that_leads_nowhere_is_503_and_an_answer_after_the_end_changes_nothing(
 }
 
 #[test]
+fn a_phone_behind_a_proxy_is_called_through_its_path() {
+    let mut settings = settings();
+    settings.users = vec![user("200", false)];
+    let mut wire = Wire::new(settings);
+    // The proxy's flow carries the REGISTER; the Path says where calls are to go.
+    let mut bob = Party::bob();
+    wire.register_with(
+        &bob,
+        "200",
+        &[("Supported", "path"), ("Path", "<sip:10.0.1.50:5070;lr;ob>")],
+    );
+    let mut alice = Party::alice();
+    let invite = alice.invite();
+    wire.send(&alice, &invite);
+    wire.take(&alice);
+    bob.flow = flow(Transport::Udp, "10.0.0.1:5060", "10.0.1.50:5070", None);
+    let offer = wire.ring(&mut bob);
+    assert_eq!(offer.header("Route"), "<sip:10.0.1.50:5070;lr;ob>");
+    assert_eq!(offer.start, "INVITE sip:bob@10.0.1.2:5060 SIP/2.0");
+    wire.assert_empty();
+}
+
+#[test]
 fn a_call_through_the_outbound_proxy_bears_its_route() {
     let (mut wire, _, _, lookup) = to_a_name(|settings| {
         settings.reaching.outbound_proxy = Some("sip:proxy.test;lr".into());

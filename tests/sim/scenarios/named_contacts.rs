@@ -3,7 +3,7 @@
 use super::*;
 
 use sidestream::locate::Place;
-use sidestream::sip::Transport;
+use sidestream::sip::{Flow, Transport};
 use sidestream::switch::{Input, Listener};
 
 use crate::text::Text;
@@ -13,6 +13,8 @@ use crate::world::user;
 const BOBS_NAME: &str = "sip:bob@node7.example";
 /// Where Bob's name leads.
 const NODE: &str = "10.0.1.7:5070";
+/// Where else it may lead.
+const OTHER: &str = "10.0.1.8:5060";
 
 /// The message with this Contact.
 fn from_name(mut text: Text, contact: &str) -> Text {
@@ -87,11 +89,10 @@ fn ack_reinvite_and_bye_go_where_the_name_of_a_contact_leads() {
     wire.send(&alice, &hold);
     wire.nothing();
     // The name has moved meanwhile.
-    let other = "10.0.1.8:5060";
-    locate(&mut wire, "node7.example", &[(Transport::Udp, other)]);
+    locate(&mut wire, "node7.example", &[(Transport::Udp, OTHER)]);
     let (to, carried) = next(&mut wire);
-    assert_eq!((to.as_str(), carried.method()), (other, "INVITE"));
-    let at_other = at(&bob, other);
+    assert_eq!((to.as_str(), carried.method()), (OTHER, "INVITE"));
+    let at_other = at(&bob, OTHER);
     wire.send(&at_other, &from_name(at_other.answer(&carried, 2, "recvonly"), BOBS_NAME));
     assert_eq!(wire.take(&alice).status(), Some(200));
     let ack = alice.request_with_cseq("ACK", hold.cseq());
@@ -284,5 +285,166 @@ fn a_name_that_nobody_can_find_is_not_looked_up() {
     wire.send(&bob, &from_name(bob.answer(&offer, 1, "sendrecv"), "sip:x@df7jal23ls0d.invalid"));
     assert_eq!(wire.take(&bob).method(), "ACK");
     assert!(wire.lookups.is_empty());
+    done(wire);
+}
+
+/// Two places that Bob's name leads to, in this order.
+const TWO: &[(Transport, &str)] = &[(Transport::Udp, NODE), (Transport::Udp, OTHER)];
+
+/// Bob's call is up with its ACK sent to the first of two places, and Alice offers something new, which waits for the DNS.
+fn offered(settings: Settings) -> (Wire, Party, Party, Text) {
+    let (mut wire, mut alice, bob) = answered(settings);
+    locate(&mut wire, "node7.example", TWO);
+    assert_eq!(next(&mut wire).0, NODE);
+    let hold = alice.offer("INVITE", 2, "sendonly");
+    wire.send(&alice, &hold);
+    locate(&mut wire, "node7.example", TWO);
+    let (to, carried) = next(&mut wire);
+    assert_eq!((to.as_str(), carried.method()), (NODE, "INVITE"));
+    (wire, alice, bob, carried)
+}
+
+fn branch(text: &Text) -> String {
+    text.header("Via").split("branch=").nth(1).unwrap().split(';').next().unwrap().to_owned()
+}
+
+/// The same request went to the other place, under a branch of its own.
+#[track_caller]
+fn went_on(wire: &mut Wire, before: &Text) -> Text {
+    let is_again = |(to, text): &(Flow, Text)| {
+        to.remote.to_string() == OTHER && text.method() == before.method()
+    };
+    let place = wire.sent.iter().position(is_again);
+    let again = wire.sent.remove(place.expect("nothing for the other place")).unwrap().1;
+    assert_eq!((again.method(), again.cseq()), (before.method(), before.cseq()));
+    assert_eq!(again.body, before.body);
+    assert_ne!(branch(&again), branch(before));
+    again
+}
+
+/// Bob, at the other place, takes the offer, and Alice has his answer.
+fn taken(wire: &mut Wire, alice: &Party, bob: &Party, again: &Text) {
+    let at_other = at(bob, OTHER);
+    wire.send(&at_other, &from_name(at_other.answer(again, 2, "recvonly"), BOBS_NAME));
+    let mut answer = wire.take(alice);
+    if answer.status() == Some(100) {
+        answer = wire.take(alice);
+    }
+    assert_eq!((answer.status(), answer.cseq()), (Some(200), 2));
+}
+
+#[test]
+fn a_request_goes_to_the_next_place_of_a_name_when_the_first_has_no_room() {
+    let (mut wire, mut alice, bob, offer) = offered(with_bob(|_| {}));
+    let at_node = at(&bob, NODE);
+    wire.send(&at_node, &bob.reply(&offer, 503));
+    let (to, ack) = next(&mut wire);
+    assert_eq!((to.as_str(), ack.method(), branch(&ack)), (NODE, "ACK", branch(&offer)));
+    let again = went_on(&mut wire, &offer);
+    // The 503 comes once more: it is acknowledged, and sends nothing anywhere.
+    wire.send(&at_node, &bob.reply(&offer, 503));
+    assert_eq!(next(&mut wire).1.method(), "ACK");
+    wire.nothing();
+    taken(&mut wire, &alice, &bob, &again);
+    // What comes next goes to the place that served at once.
+    let ack = alice.request_with_cseq("ACK", 2);
+    wire.send(&alice, &ack);
+    let bye = alice.request("BYE");
+    wire.send(&alice, &bye);
+    locate(&mut wire, "node7.example", TWO);
+    let to_bob: Vec<_> =
+        wire.sent.iter().filter(|(to, _)| to.remote.to_string() == OTHER).collect();
+    assert_eq!(to_bob.iter().map(|(_, text)| text.method()).collect::<Vec<_>>(), ["ACK", "BYE"]);
+    done(wire);
+}
+
+#[test]
+fn a_request_goes_to_the_next_place_of_a_name_when_the_first_is_silent_or_broken() {
+    for broken in [false, true] {
+        let (mut wire, alice, bob, offer) = offered(with_bob(|_| {}));
+        match broken {
+            true => {
+                let flow = flow(Transport::Udp, "10.0.0.1:5060", NODE, None);
+                wire.input(Input::FlowFailed { flow });
+                // The ACK of the first INVITE was lost with the flow, as far as anybody knows.
+                let acks = wire.sent.iter().filter(|(_, text)| text.method() == "ACK");
+                assert_eq!(acks.map(|(to, _)| to.remote.to_string()).collect::<Vec<_>>(), [OTHER]);
+            }
+            false => {
+                wire.pass(ms(3_900));
+                assert!(wire.sent.iter().all(|(to, _)| to.remote.to_string() != OTHER));
+                wire.pass(ms(200));
+            }
+        }
+        let again = went_on(&mut wire, &offer);
+        taken(&mut wire, &alice, &bob, &again);
+        done(wire);
+    }
+}
+
+#[test]
+fn a_bye_goes_to_the_next_place_too_and_its_late_answer_ends_it() {
+    let (mut wire, mut alice, bob, _) = offered(with_bob(|_| {}));
+    let bye = alice.request("BYE");
+    wire.send(&alice, &bye);
+    locate(&mut wire, "node7.example", TWO);
+    let to_bob = wire.sent.iter().rfind(|(to, _)| to.remote.to_string() == NODE);
+    let bye = to_bob.unwrap().1.clone();
+    assert_eq!(bye.method(), "BYE");
+    wire.sent.clear();
+    wire.pass(ms(4_100));
+    went_on(&mut wire, &bye);
+    wire.sent.clear();
+    let at_node = at(&bob, NODE);
+    wire.send(&at_node, &bob.reply(&bye, 200));
+    wire.pass(s(40));
+    let byes = wire.sent.iter().filter(|(_, text)| text.method() == "BYE").count();
+    assert_eq!(byes, 0, "an answered BYE was sent again");
+    done(wire);
+}
+
+#[test]
+fn a_late_answer_of_a_place_that_was_left_is_the_answer() {
+    let (mut wire, alice, bob, offer) = offered(with_bob(|_| {}));
+    wire.pass(ms(4_100));
+    went_on(&mut wire, &offer);
+    wire.sent.clear();
+    let at_node = at(&bob, NODE);
+    wire.send(&at_node, &from_name(at_node.answer(&offer, 2, "recvonly"), BOBS_NAME));
+    assert_eq!(wire.take(&alice).status(), Some(200));
+    // The other place is not asked again.
+    wire.pass(s(2));
+    assert!(wire.sent.iter().all(|(to, _)| to.remote.to_string() != OTHER));
+    done(wire);
+}
+
+#[test]
+fn an_offer_that_is_taken_back_goes_to_no_other_place() {
+    let (mut wire, _, _, _) = offered(with_bob(|_| {}));
+    wire.input(Input::HangUpAll);
+    wire.pass(s(5));
+    let elsewhere = wire.sent.iter().filter(|(to, _)| to.remote.to_string() == OTHER);
+    assert!(elsewhere.clone().all(|(_, text)| text.method() == "BYE"), "{:?}", wire.sent);
+    done(wire);
+}
+
+#[test]
+fn an_ack_goes_to_the_next_place_when_its_answer_comes_again() {
+    let mut wire = Wire::new(with_bob(|_| {}));
+    let (mut alice, mut bob) = (Party::alice(), Party::bob());
+    let invite = alice.invite();
+    wire.send(&alice, &invite);
+    wire.take(&alice);
+    let offer = wire.ring(&mut bob);
+    let answer = from_name(bob.answer(&offer, 1, "sendrecv"), BOBS_NAME);
+    let mut acknowledged = Vec::new();
+    for _ in 0..3 {
+        wire.send(&bob, &answer);
+        locate(&mut wire, "node7.example", TWO);
+        let acks = wire.sent.iter().filter(|(_, text)| text.method() == "ACK");
+        acknowledged.extend(acks.map(|(to, _)| to.remote.to_string()));
+        wire.sent.clear();
+    }
+    assert_eq!(acknowledged, [NODE, OTHER, NODE]);
     done(wire);
 }

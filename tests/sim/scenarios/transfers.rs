@@ -117,6 +117,23 @@ fn a_blind_transfer_connects_the_customer_with_the_target_and_lets_the_transfero
 }
 
 #[test]
+fn a_transferor_hears_the_outcome_before_our_bye_even_where_the_network_loses_it() {
+    let (mut wire, alice, bob, carol, invite) = referred(four(|_| {}));
+    answered(&mut wire, &alice, &carol, &invite);
+    // The NOTIFY is lost, and lost again.
+    wire.sent.clear();
+    wire.pass(s(3));
+    let again: Vec<_> = wire.sent.drain(..).map(|(_, text)| text.method().to_owned()).collect();
+    assert_eq!(again, ["NOTIFY", "NOTIFY"]);
+    wire.pass(s(1));
+    assert_eq!(notified(&mut wire, &bob), "terminated 200");
+    wire.sent.clear();
+    wire.pass(s(3));
+    assert_eq!(wire.take_of(&bob).method(), "BYE");
+    wire.assert_empty();
+}
+
+#[test]
 fn a_transferor_that_says_bye_at_once_leaves_the_customer_with_a_ringing_tone() {
     let (mut wire, alice, mut bob, carol, invite) = referred(four(|_| {}));
     let bye = bob.request("BYE");

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use sidestream::call::Redirects;
 use sidestream::dialplan::{Pattern, Rewrite, Rewriting, Route};
+use sidestream::id::UserName;
 use sidestream::locate::Place;
 use sidestream::sip::Transport;
+use sidestream::sip::digest::{self, Secret};
 use sidestream::switch::Input;
 use sidestream::time::Duration;
 use sidestream::trunk::{
@@ -17,6 +19,7 @@ use sidestream::trunk::{
 
 use crate::text::Text;
 use crate::wire::{Party, Wire, flow};
+use crate::world::REALM;
 
 const CHALLENGE: &str = "Digest realm=\"acme.example\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
 
@@ -192,15 +195,35 @@ fn a_trunk_with_a_name_is_looked_up_and_its_second_place_is_tried_when_the_first
     wire.nothing();
 }
 
+/// Asked every so many seconds.
+fn health(every: u64, failures: u32) -> Option<HealthSettings> {
+    let timeout = Duration::from_secs(4);
+    Some(HealthSettings { every: Duration::from_secs(every), timeout, failures, successes: 1 })
+}
+
+#[test]
+fn a_trunk_whose_port_is_closed_is_down_soon_and_its_questions_end_with_their_time() {
+    let mut wire = Wire::new(with(Trunk { health: health(5, 2), ..trunk() }));
+    wire.pass(Duration::from_secs(8));
+    assert!(wire.trunk_is_up("acme"), "one silence is not enough");
+    // The next question comes 5 s after the first silence, ten per cent sooner or later.
+    wire.pass(Duration::from_secs(6));
+    assert!(!wire.trunk_is_up("acme"));
+    // Each was sent at 0, 0.5, 1.5 and 3.5 s, and no more after its time.
+    let sent = std::mem::take(&mut wire.sent);
+    let first: Vec<_> = sent.iter().filter(|(_, text)| text.cseq() == 1).collect();
+    assert_eq!(first.len(), 4);
+    assert!(wire.switch.holdings().transactions <= 1);
+}
+
 #[test]
 fn a_trunk_that_does_not_answer_is_passed_over_until_it_does() {
-    let health = HealthSettings { every: Duration::from_secs(30), failures: 1, successes: 1 };
-    let mut settings = with(Trunk { health: Some(health), ..trunk() });
+    let mut settings = with(Trunk { health: health(30, 1), ..trunk() });
     settings.users.clear();
     let mut wire = Wire::new(settings);
     let (mut alice, bob) = (Party::alice(), Party::bob());
-    // Timer F is over, and nobody has answered.
-    wire.pass(Duration::from_secs(40));
+    // Nobody has answered in time.
+    wire.pass(Duration::from_secs(10));
     let options = wire.take(&bob);
     assert_eq!(options.start, "OPTIONS sip:10.0.1.2:5060 SIP/2.0");
     wire.sent.clear();
@@ -209,7 +232,10 @@ fn a_trunk_that_does_not_answer_is_passed_over_until_it_does() {
     assert_eq!(wire.take(&alice).status(), Some(503));
     let ack = alice.request_with_cseq("ACK", invite.cseq());
     wire.send(&alice, &ack);
-    wire.pass(Duration::from_secs(30));
+    wire.sent.clear();
+    while !wire.sent.iter().any(|(_, text)| text.method() == "OPTIONS") {
+        wire.pass(s(1));
+    }
     let last =
         std::mem::take(&mut wire.sent).into_iter().rfind(|(_, text)| text.method() == "OPTIONS");
     wire.send(&bob, &bob.reply(&last.unwrap().1, 404));
@@ -359,6 +385,31 @@ fn a_trunks_second_address_is_called_when_the_first_has_no_room_and_not_when_som
 }
 
 #[test]
+fn a_silent_address_is_left_for_the_trunks_next_and_a_silent_server_for_the_next_stage() {
+    let acme = Trunk {
+        addresses: vec!["sip:10.0.1.2:5060".into(), "sip:10.0.1.3:5060".into()],
+        ..trunk()
+    };
+    let mut settings = with(acme);
+    let goals = vec!["sip:{number}@10.0.1.4".parse().unwrap()];
+    settings.routes[0].stages.push(sidestream::dialplan::Stage { goals, ring: None });
+    let (mut wire, alice, _, _) = called(settings);
+    let remotes = ["10.0.1.3:5060", "10.0.1.4:5060"];
+    for remote in remotes {
+        wire.pass(ms(3_800));
+        assert!(wire.sent.iter().all(|(to, _)| to.remote.to_string() != remote));
+        wire.pass(ms(300));
+        let offered = wire.sent.iter().find(|(to, _)| to.remote.to_string() == remote);
+        assert_eq!(offered.unwrap().1.method(), "INVITE");
+        wire.sent.clear();
+    }
+    // Nobody is left: the last one may be silent for as long as Timer B lasts.
+    wire.pass(s(10));
+    assert!(wire.sent.iter().all(|(to, _)| to.remote != alice.flow.remote));
+    wire.assert_empty();
+}
+
+#[test]
 fn whoever_a_redirection_leads_to_is_told_who_redirected_where_policy_says_so() {
     for tells in [true, false] {
         let mut settings = with(trunk());
@@ -420,6 +471,58 @@ fn what_a_trunk_is_told_is_what_its_line_says() {
     assert_eq!(offer.header("X-Tenant"), "+49alice>+100");
     assert_eq!(offer.header("User-Agent"), "Sidestream");
     assert!(offer.find("Subject").is_none());
+}
+
+#[test]
+fn a_trunk_is_known_by_its_networks_or_its_login_or_both_and_its_numbers_are_rewritten() {
+    let here: Vec<sidestream::trunk::Network> = vec!["10.0.1.1/32".parse().unwrap()];
+    let elsewhere = vec!["10.0.1.9/32".parse().unwrap()];
+    for (networks, has_login, is_let_in) in [
+        (here.clone(), false, true),
+        (elsewhere.clone(), false, false),
+        (Vec::new(), true, true),
+        (here, true, true),
+        (elsewhere, true, false),
+    ] {
+        let case = format!("{networks:?} {has_login}");
+        let secret = Secret::from_password("acme-in", REALM, "wonder");
+        let front = |text: &str| Rewrite::front(Pattern::parse("00*").unwrap(), 2, text);
+        let carrier = Trunk {
+            networks,
+            login: has_login.then(|| (UserName::new("acme-in"), secret)),
+            called_in: Rewriting::new(vec![front("2")]),
+            callers_in: Rewriting::new(vec![front("+")]),
+            ..Trunk::new("carrier", "sip:10.0.1.5")
+        };
+        let mut settings = with_bob(|_| {});
+        settings.peers.clear();
+        settings.trunks = vec![carrier];
+        let mut wire = Wire::new(settings);
+        let (mut alice, mut bob) = (Party::alice(), Party::bob());
+        alice.target = "sip:0077@10.0.0.1:5060".into();
+        alice.local = "<sip:0049123@10.0.1.1>;tag=alice".into();
+        let mut invite = alice.invite();
+        wire.send(&alice, &invite);
+        if has_login || !is_let_in {
+            let challenged = wire.take(&alice);
+            assert_eq!(challenged.status(), Some(401), "{case}");
+            let challenge = challenged.header("WWW-Authenticate");
+            let uri = alice.target.clone();
+            let proof = digest::authorize(challenge, "INVITE", &uri, "acme-in", "wonder", "c0", 1);
+            invite = alice.invite().with("Authorization", proof.unwrap());
+            wire.sent.clear();
+            wire.send(&alice, &invite);
+        }
+        if !is_let_in {
+            assert_eq!(wire.take(&alice).status(), Some(401), "{case}");
+            continue;
+        }
+        assert_eq!(wire.take(&alice).status(), Some(100), "{case}");
+        let offer = wire.ring(&mut bob);
+        assert_eq!(offer.start, "INVITE sip:277@10.0.1.2:5060 SIP/2.0", "{case}");
+        assert!(offer.header("From").starts_with("<sip:+49123@"), "{offer:?}");
+        wire.assert_empty();
+    }
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl Transactions {
     pub(super) fn send_ack(&mut self, ack: Bytes, flow: Flow, now: Instant) {
         while self.large_acks.pop_front_if(|(_, ack)| ack.until <= now).is_some() {}
         let moved = self.large.carrier(&flow, ack.len(), now);
-        let moved = moved.and_then(|tcp| Some((derived::over(&ack, &tcp)?, tcp)));
+        let moved = moved.and_then(|tcp| Some((derived::over_as_it_is(&ack, &tcp)?, tcp)));
         let (bytes, over) = match moved {
             None => (ack, flow),
             Some((moved, tcp)) => {
@@ -128,7 +128,7 @@ impl Transactions {
         now: Instant,
     ) {
         let moved = self.large.carrier(&flow, bytes.len(), now);
-        let moved = moved.and_then(|tcp| Some((derived::over(&bytes, &tcp)?, tcp)));
+        let moved = moved.and_then(|tcp| Some((derived::over(&bytes, &tcp, branch)?, tcp)));
         let Some((moved, tcp)) = moved else {
             return self.start_client(key, &method, branch, bytes, flow, Audience::User, now);
         };

@@ -41,6 +41,7 @@ impl Transactions {
         let audience = client.audience;
         if client.is_terminated() {
             self.clients.remove(key);
+            self.stay(key);
         }
         self.execute_client(key, effects, flow, audience, response, now)
     }

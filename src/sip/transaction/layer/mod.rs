@@ -1,6 +1,7 @@
 //! The transaction layer: finds the machine for a message, lets it step, and executes its effects.
 
 mod carriage;
+mod elsewhere;
 mod execute;
 mod named;
 
@@ -21,7 +22,8 @@ use super::{
     TransactionTimers,
 };
 use crate::sip::{ConnectionId, Flow, Heading, Method, Request, Response};
-use crate::time::{Instant, Timers};
+use crate::time::{Duration, Instant, Timers};
+use elsewhere::{Journey, Leaving, SentAck};
 use named::{Held, Names};
 
 /// How many transactions one side may have at once: 64 seconds' worth of 2,000 calls a second, each with its INVITE and BYE.
@@ -30,6 +32,8 @@ const MAX_TRANSACTIONS: usize = 1 << 18;
 /// How many bytes the server transactions may keep together. Each keeps its request until it is answered, and then its answer,
 /// which repeats the request's headers: what came, and as much again as [`ANSWER_BYTES`] for what is ours in it.
 const MAX_KEPT_BYTES: usize = 1 << 28;
+/// How long a place may be silent while there is another.
+const HOP_TIMEOUT: Duration = Duration::from_secs(4);
 /// How many bytes of a refusal go out for how many of the request that finds the table full.
 const MOST_AMPLIFIED: [usize; 2] = [3, 2];
 /// What an answer of ours may be longer than its request: headers and a session description of our own.
@@ -42,6 +46,8 @@ enum Due {
     Server(ServerKey, ServerTimer),
     /// A name that messages wait for.
     Name(NameKey),
+    /// The first sign of life from the place that a request was sent to.
+    Hop(ClientKey),
 }
 
 /// Every transaction of one switch.
@@ -60,6 +66,11 @@ pub struct Transactions {
     first_arrivals: HashMap<Arc<[u8]>, ServerKey>,
     deadlines: Timers<Due>,
     names: Names,
+    hop_timeout: Duration,
+    /// The requests that have places left to go to.
+    journeys: HashMap<ClientKey, Journey>,
+    /// ACKs that could go elsewhere, the oldest first.
+    acks: VecDeque<SentAck>,
     large: LargeRequests,
     /// ACKs that went over TCP for their size alone, by the flow that they took.
     large_acks: VecDeque<(Flow, LargeAck)>,
@@ -87,6 +98,9 @@ impl Transactions {
             first_arrivals: HashMap::new(),
             deadlines: Timers::new(),
             names: Names::default(),
+            hop_timeout: HOP_TIMEOUT,
+            journeys: HashMap::new(),
+            acks: VecDeque::new(),
             large: LargeRequests::never(),
             large_acks: VecDeque::new(),
             connections: HashSet::new(),
@@ -107,6 +121,12 @@ impl Transactions {
     /// The same with room for so many bytes of requests that were received instead of 256 MiB.
     pub fn with_byte_limit(mut self, byte_limit: usize) -> Self {
         self.byte_limit = byte_limit;
+        self
+    }
+
+    /// The same with so long for a place to be silent while there is another, instead of 4 s.
+    pub fn with_hop_timeout(mut self, hop_timeout: Duration) -> Self {
+        self.hop_timeout = hop_timeout;
         self
     }
 
@@ -184,14 +204,28 @@ impl Transactions {
             self.clients.move_to(key, flow);
         }
         let status = response.status();
+        if status == 503 && self.go_elsewhere(key, Leaving::NoRoom(&response), now) {
+            return None;
+        }
+        self.stay(key);
+        let for_user = match audience {
+            Audience::Successor(successor) => successor,
+            Audience::User | Audience::Layer => key,
+        };
         if matches!(status, 401 | 407) {
             let request = self.clients.get(key).and_then(|(client, _)| client.request().cloned());
-            self.challenged = request.map(|request| (key, request));
+            self.challenged = request.map(|request| (for_user, request));
         }
         let passed = self.step_client(key, Some(&response), now, |client, pace, effects| {
             client.handle_response(status, pace, effects);
         });
-        (passed && audience == Audience::User).then_some((key, response, flow))
+        let is_heard = passed
+            && match audience {
+                Audience::User => true,
+                Audience::Layer => false,
+                Audience::Successor(successor) => self.takes_over(successor, &response),
+            };
+        is_heard.then_some((for_user, response, flow))
     }
 
     /// The request that was challenged by the 401 or 407 which has just been passed up.
@@ -255,6 +289,9 @@ impl Transactions {
             return true;
         }
         let is_open = self.clients.get(key).is_some_and(|(client, _)| client.is_forgettable());
+        if is_open {
+            self.stay(key);
+        }
         is_open && self.clients.remove(key).is_some()
     }
 
@@ -283,8 +320,9 @@ impl Transactions {
             self.connections.remove(&connection);
         }
         self.acknowledge_over_udp(flow, now);
+        self.acknowledge_elsewhere(flow, now);
         for key in self.clients.on_flow(flow) {
-            if self.fall_back(key, now) {
+            if self.fall_back(key, now) || self.go_elsewhere(key, Leaving::Broken, now) {
                 continue;
             }
             self.step_client(key, None, now, |client, pace, effects| {
@@ -316,7 +354,10 @@ impl Transactions {
                         server.handle_expired(timer, pace, effects);
                     });
                 }
-                Due::Name(name) => self.handle_located(name, None, now),
+                Due::Name(name) => self.handle_located(name, &[], now),
+                Due::Hop(key) => {
+                    self.go_elsewhere(key, Leaving::Silent, now);
+                }
             }
         }
     }
@@ -439,6 +480,7 @@ impl Transactions {
     pub(super) fn holds_nothing(&self) -> bool {
         self.clients.is_empty()
             && self.names.len() == 0
+            && self.journeys.is_empty()
             && self.servers.is_empty()
             && self.first_arrivals.is_empty()
             && self.deadlines.is_empty()

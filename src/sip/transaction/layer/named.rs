@@ -1,7 +1,7 @@
 //! Messages to a name: they wait, in order, until it is known where the name leads (RFC 3263).
 //!
 //! ```text
-//!   request, acknowledge --> waiting --- handle_located: a flow ----> over that flow
+//!   request, acknowledge --> waiting --- handle_located: places ----> to the first of them, and on from there
 //!                               |------- handle_located: nowhere ---> to where the peer was heard
 //!                               +------- PATIENCE is over ----------> the same
 //! ```
@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use super::elsewhere::Journey;
 use super::{Due, Transactions};
-use crate::sip::transaction::{ClientKey, NameKey, TransactionOutput, derived};
+use crate::sip::transaction::{ClientKey, NameKey, TransactionOutput};
 use crate::sip::{Flow, Heading, Method};
 use crate::time::{Duration, Instant};
 
@@ -93,7 +94,7 @@ impl Transactions {
     /// Keeps a message back until it is known where it goes.
     pub(super) fn hold(&mut self, heading: Heading, held: Held, now: Instant) {
         let Heading::Name { uri, host, otherwise } = &heading else {
-            return self.release(held, heading.flow(), heading.flow(), now);
+            return self.release(held, heading.flow(), &[heading.flow()], now);
         };
         let has_room = self.names.held < MOST_HELD;
         let has_room_for_name = has_room && self.names.waiting.len() < MOST_NAMES;
@@ -109,42 +110,33 @@ impl Transactions {
             }
             Some(_) | None => {
                 let otherwise = *otherwise;
-                return self.release(held, otherwise, otherwise, now);
+                return self.release(held, otherwise, &[otherwise], now);
             }
         }
         self.names.held += 1;
     }
 
-    /// A name leads to `flow`, or nowhere: what waited for it goes.
-    pub fn handle_located(&mut self, name: NameKey, flow: Option<Flow>, now: Instant) {
+    /// A name leads to these places, the preferred one first, or nowhere: what waited for it goes.
+    pub fn handle_located(&mut self, name: NameKey, places: &[Flow], now: Instant) {
         // The DNS may answer after its time.
         let Some(Waiting { heading, messages }) = self.names.waiting.remove(&name) else { return };
         self.deadlines.cancel(&Due::Name(name));
         self.names.held -= messages.len();
         let written_for = heading.flow();
+        let places = if places.is_empty() { &[written_for] } else { places };
         for held in messages {
-            self.release(held, written_for, flow.unwrap_or(written_for), now);
+            self.release(held, written_for, places, now);
         }
     }
 
-    /// Sends a message that waited: rewritten when it takes another transport than it was written for.
-    fn release(&mut self, held: Held, written_for: Flow, flow: Flow, now: Instant) {
-        let is_alike = (written_for.transport, written_for.local) == (flow.transport, flow.local);
-        let fitted = |bytes: Bytes| match is_alike {
-            true => (bytes, flow),
-            false => match derived::over(&bytes, &flow) {
-                Some(moved) => (moved, flow),
-                None => (bytes, written_for),
-            },
-        };
+    /// Sends a message that waited.
+    fn release(&mut self, held: Held, written_for: Flow, places: &[Flow], now: Instant) {
         match held {
-            Held::Ack(bytes) => {
-                let (bytes, flow) = fitted(bytes);
-                self.send_ack(bytes, flow, now);
-            }
+            Held::Ack(bytes) => self.acknowledge_at(bytes, written_for, places, now),
             Held::Request { key, method, branch, bytes, is_cancelled } => {
-                let (bytes, flow) = fitted(bytes);
-                self.carry(key, method, &branch, bytes, flow, now);
+                let places = places.iter().copied().collect();
+                let journey = Journey { method, branch, bytes, written_for, places, left: 0 };
+                self.set_out(key, journey, now);
                 if is_cancelled {
                     self.cancel(key, now);
                 }

@@ -132,6 +132,7 @@ impl Bench {
                 TransactionOutput::Unreachable { .. } => "unreachable".into(),
                 TransactionOutput::Unacknowledged { .. } => "unacknowledged".into(),
                 TransactionOutput::ServerEnded { .. } => "ended".into(),
+                TransactionOutput::PlaceFailed { .. } => "place failed".into(),
             })
             .collect()
     }
