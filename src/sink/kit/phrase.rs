@@ -27,6 +27,9 @@ const EVENTS: usize = 256;
 /// How long a sink has, beyond the phrase and its own times for connecting and for the end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long the stream has for its last frames.
+const SETTLE: Duration = Duration::from_millis(500);
+
 /// What a stream told of itself.
 #[derive(Default)]
 struct Told {
@@ -110,6 +113,13 @@ async fn speak(sinks: &SinkHandle, pool: &Pool, name: &SinkName) -> Told {
             Ok(event) => told.note(event, begun.elapsed()),
             Err(_) => break,
         }
+    }
+    // The last frames leave before the end: what is judged is the sink, and not how busy this machine is.
+    let settled = Moment::now() + SETTLE;
+    while told.finished.is_none()
+        && let Ok(event) = timeout_at(settled, events.recv()).await
+    {
+        told.note(event, begun.elapsed());
     }
     apart.send(SinkCommand::Close { terminal, at: speech.now(), cause: Cause::Request });
     let end = Moment::now() + settings.drain() + PATIENCE;
