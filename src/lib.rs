@@ -34,6 +34,8 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod fragments;
 #[cfg(feature = "server")]
+pub mod functions;
+#[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]
 pub mod net;

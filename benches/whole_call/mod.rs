@@ -141,7 +141,7 @@ impl House {
                     Output::Dialog { call, call_id } => self.trace.attribute(call, &call_id),
                     Output::Locate { .. } | Output::Sink(_) | Output::Reply { .. } => {}
                     Output::Event(_) | Output::Delivery(_) | Output::Name { .. } => {}
-                    Output::Figures(_) | Output::Registration(_) => {}
+                    Output::Figures(_) | Output::Registration(_) | Output::Job { .. } => {}
                 }
             }
             let Some(event) = self.relay.poll_event() else { return };
@@ -209,6 +209,7 @@ pub(crate) fn settings() -> Settings {
         acd: Default::default(),
         hours: Default::default(),
         star_codes: Default::default(),
+        flows: Default::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of("10.0.0.1".parse().expect("an address"))],
             hang_up_on_media_timeout: false,

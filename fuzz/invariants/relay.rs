@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use sidestream::codec::Codec;
-use sidestream::id::{PortId, StreamId, TerminalId, Tracks};
+use sidestream::id::{PlayId, PortId, StreamId, TerminalId, Tracks};
 use sidestream::media::{
     Forward, LocalPort, MediaCommand, MediaEvent, PayloadMap, PortFigures, Prompt, Relay, Settings,
     TapReader, ring,
@@ -179,16 +179,18 @@ impl House {
             duration: Duration::from_millis(u64::from(script.byte()) * 10),
         };
         let digits = String::from_utf8_lossy(script.take(4)).into_owned();
-        let prompt = match script.byte() % 5 {
+        let prompt = match script.byte() % 6 {
             0 => Prompt::Music,
             1 => Prompt::Speech,
             2 => Prompt::Digits(digits),
             3 => Prompt::Sequence(vec![tone, Prompt::Digits(digits)]),
+            4 => Prompt::Recording(vec![1_000; usize::from(script.byte())].into()),
             _ => tone,
         };
         let (codec, flags) = (script.choose(&CODECS), script.byte());
         self.command(MediaCommand::Play {
             port,
+            play: PlayId(0),
             prompt,
             codec,
             payload_type: script.byte(),

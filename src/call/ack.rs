@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::builtin::TestNumber;
+use super::builtin::Builtin;
 use super::context::{Context, Effect};
 use super::exchange::{Exchange, Stage};
 use super::media_path::read_description;
@@ -76,8 +76,8 @@ impl Call {
             Some(Exchange { from, stage: Stage::AnswerInAck { to, cseq } }) if from == id => {
                 self.handle_answer_in_ack(cx, id, to, cseq, request);
             }
-            Some(Exchange { from, stage: Stage::AnswerForTest { number } }) if from == id => {
-                self.handle_answer_for_test(cx, id, number, request);
+            Some(Exchange { from, stage: Stage::AnswerForOurs { party } }) if from == id => {
+                self.handle_answer_for_ours(cx, id, party, request);
             }
             Some(Exchange { from, stage: Stage::AnswerOfNewcomer }) if from == id => {
                 self.handle_answer_of_newcomer(cx, id, request);
@@ -85,6 +85,7 @@ impl Call {
             other => self.exchange = other,
         }
         self.begin_renegotiation(cx);
+        self.begin_flow(cx);
     }
 
     fn handle_answer_in_ack(
@@ -115,11 +116,11 @@ impl Call {
         self.open_waiting_streams(cx);
     }
 
-    fn handle_answer_for_test(
+    fn handle_answer_for_ours(
         &mut self,
         cx: &mut Context<'_>,
         from: LegId,
-        number: TestNumber,
+        party: Builtin,
         request: &Request,
     ) {
         let Ok(remote) = read_description(cx, request.body()) else {
@@ -128,10 +129,7 @@ impl Call {
         let payloads =
             remote.description.audio().map(|audio| audio.payloads.clone()).unwrap_or_default();
         self.apply_remote(cx, from, remote);
-        let port = self.leg(from).and_then(|leg| leg.port);
-        if let Some(command) = port.and_then(|port| number.begin(port.id, &payloads)) {
-            cx.effects.push_back(Effect::Media(command));
-        }
+        self.begin_own_party(cx, from, party, &payloads);
         self.open_waiting_streams(cx);
     }
 

@@ -1,10 +1,32 @@
-//! The parties that live in the switch itself: the test numbers.
+//! The parties that live in the switch itself: the test numbers, and contact flows.
 
 use crate::codec::Codec;
-use crate::id::PortId;
+use crate::id::{PlayId, PortId};
 use crate::media::{MediaCommand, Prompt};
 use crate::sdp::Payload;
 use crate::time::Duration;
+
+/// A party of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Builtin {
+    /// A test number.
+    Test(TestNumber),
+    /// A contact flow; the leg's party has its id.
+    Flow,
+}
+
+impl Builtin {
+    /// The codecs that it can speak, best first.
+    pub(super) const fn codecs(self) -> &'static [Codec] {
+        match self {
+            Builtin::Test(number) => number.codecs(),
+            Builtin::Flow => PROMPT_CODECS,
+        }
+    }
+}
+
+/// What prompts are offered and answered in.
+const PROMPT_CODECS: &[Codec] = &[Codec::Pcmu, Codec::Pcma, Codec::G722];
 
 /// A number that the switch answers by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,11 +62,11 @@ impl TestNumber {
     }
 
     /// The codecs that it can speak, best first. An echo speaks whatever it hears.
-    pub(super) const fn codecs(self) -> &'static [Codec] {
+    const fn codecs(self) -> &'static [Codec] {
         match self {
             TestNumber::Echo => &[Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma],
             TestNumber::ToneAndDigits | TestNumber::Music | TestNumber::TalkingAgent => {
-                &[Codec::Pcmu, Codec::Pcma, Codec::G722]
+                PROMPT_CODECS
             }
         }
     }
@@ -70,16 +92,35 @@ pub(super) fn play(
     prompt: Prompt,
     repeat: bool,
 ) -> Option<MediaCommand> {
-    let number_of = |wanted: fn(Codec) -> bool| {
-        payloads.iter().find_map(|payload| {
-            payload.codec.filter(|codec| wanted(*codec)).map(|codec| (codec, payload.number))
-        })
-    };
-    let (codec, payload_type) =
-        number_of(|codec| !matches!(codec, Codec::TelephoneEvent { .. } | Codec::ComfortNoise))?;
+    play_as(port, PlayId::default(), payloads, prompt, repeat)
+}
+
+/// The same under a name that its end is told by.
+pub(super) fn play_as(
+    port: PortId,
+    play: PlayId,
+    payloads: &[Payload],
+    prompt: Prompt,
+    repeat: bool,
+) -> Option<MediaCommand> {
+    let (codec, payload_type) = format_of(payloads)?;
     let telephone_event =
-        number_of(|codec| matches!(codec, Codec::TelephoneEvent { .. })).map(|(_, number)| number);
-    Some(MediaCommand::Play { port, prompt, codec, payload_type, telephone_event, repeat })
+        number_of(payloads, |codec| matches!(codec, Codec::TelephoneEvent { .. }))
+            .map(|(_, number)| number);
+    Some(MediaCommand::Play { port, play, prompt, codec, payload_type, telephone_event, repeat })
+}
+
+/// The first of the agreed formats that carries audio which we can make, and its payload type.
+pub(super) fn format_of(payloads: &[Payload]) -> Option<(Codec, u8)> {
+    number_of(payloads, |codec| {
+        !matches!(codec, Codec::TelephoneEvent { .. } | Codec::ComfortNoise)
+    })
+}
+
+fn number_of(payloads: &[Payload], wanted: fn(Codec) -> bool) -> Option<(Codec, u8)> {
+    payloads.iter().find_map(|payload| {
+        payload.codec.filter(|codec| wanted(*codec)).map(|codec| (codec, payload.number))
+    })
 }
 
 /// One second of the ITU reference tone, then every key that a telephone has.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use super::in_flow::Cue;
 use super::owners::Owners;
 use super::redirect::{Contact, Redirector};
 use super::settings::{Settings, SinkLimits};
@@ -85,6 +86,8 @@ pub enum Effect {
         /// The new party: the user part of its address.
         agent: String,
     },
+    /// Tell the flow that has the customer.
+    Cue(Cue),
     /// Tell the world.
     Event(Event),
     /// Count a session description that was refused because of the address that it names.

@@ -70,6 +70,7 @@ impl Call {
         cause: Cause,
         origin: Origin,
     ) {
+        self.end_flow(cx);
         // The call's last event follows those of its legs, so the streams end before the phase lets it be told.
         self.stop_all_streams(
             cx,
@@ -113,7 +114,7 @@ impl Call {
             State::Outgoing { .. } => self.withdraw_leg(cx, id, Cause::HangUp),
             State::Talking { .. } => self.say_bye(cx, id),
             State::Withdrawn | State::Leaving { .. } | State::Gone => {}
-            State::Builtin => self.drop_leg(cx, id),
+            State::Builtin(_) => self.drop_leg(cx, id),
         }
     }
 

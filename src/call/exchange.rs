@@ -16,9 +16,9 @@
 
 use bytes::Bytes;
 
-use super::builtin::TestNumber;
+use super::builtin::Builtin;
 use super::carried::Offered;
-use super::context::{Context, Effect};
+use super::context::Context;
 use super::leg::{Remote, State};
 use super::media_path::read_description;
 use super::renegotiation::{Renegotiation, Step};
@@ -45,8 +45,8 @@ pub(super) enum Stage {
     AnswerInAck { to: LegId, cseq: Option<u32> },
     /// A fork of the other leg offered in a reliable response, whose PRACK waits for the answer in the PRACK of `from`.
     AnswerInPrack { to: LegId, tag: String, rack: RAck },
-    /// The switch offered for a test number; the ACK brings the answer.
-    AnswerForTest { number: TestNumber },
+    /// The switch offered for a party of its own; the ACK brings the answer.
+    AnswerForOurs { party: Builtin },
     /// A newcomer was offered what the party that stays can do; the ACK brings its answer.
     AnswerOfNewcomer,
     /// Nobody asked: the switch has two legs agree anew.
@@ -60,10 +60,10 @@ impl Call {
             Some(Exchange { from: LegId::CUSTOMER, stage: Stage::AnswerInAck { to, cseq } });
     }
 
-    /// We offered on behalf of a test number.
-    pub(super) fn await_answer_for(&mut self, number: TestNumber) {
+    /// We offered on behalf of a party of ours.
+    pub(super) fn await_answer_for(&mut self, party: Builtin) {
         self.exchange =
-            Some(Exchange { from: LegId::CUSTOMER, stage: Stage::AnswerForTest { number } });
+            Some(Exchange { from: LegId::CUSTOMER, stage: Stage::AnswerForOurs { party } });
     }
 
     /// A re-INVITE or UPDATE from a leg's peer.
@@ -82,7 +82,7 @@ impl Call {
             State::Incoming { .. } | State::Outgoing { .. } => {
                 return self.respond(cx, id, key, &request, 491);
             }
-            State::Leaving { .. } | State::Withdrawn | State::Builtin | State::Gone => {
+            State::Leaving { .. } | State::Withdrawn | State::Builtin(_) | State::Gone => {
                 return self.respond(cx, id, key, &request, 491);
             }
         };
@@ -118,7 +118,7 @@ impl Call {
         match self
             .other_leg(id)
             .and_then(|to| self.leg(to))
-            .map(|to| (to.id, matches!(to.state, State::Builtin)))
+            .map(|to| (to.id, matches!(to.state, State::Builtin(_))))
         {
             Some((_, true)) => self.answer_offer_ourselves(cx, id, key, &request, offer),
             Some((to, false)) => self.carry_offer(cx, id, to, key, request, offer),
@@ -175,14 +175,14 @@ impl Call {
         request: &Request,
         offer: Option<Remote>,
     ) {
-        let number =
-            self.other_leg(id).and_then(|other| self.leg(other)).and_then(|leg| leg.test_number());
-        let (Some(number), Some(leg)) = (number, self.leg_mut(id)) else {
+        let ours =
+            self.other_leg(id).and_then(|other| self.leg(other)).and_then(|leg| leg.own_party());
+        let (Some(ours), Some(leg)) = (ours, self.leg_mut(id)) else {
             return self.refuse_offer(cx, id, key, request, 488);
         };
         let Some(offer) = offer else {
-            let text = leg.local.offer(number.codecs());
-            self.await_answer_for(number);
+            let text = leg.local.offer(ours.codecs());
+            self.await_answer_for(ours);
             return self.accept_offer(cx, id, key, request, Some(&text));
         };
         if let Some(off) = &offer.switched_off {
@@ -190,14 +190,11 @@ impl Call {
             self.apply_remote(cx, id, offer);
             return self.accept_offer(cx, id, key, request, Some(&text));
         }
-        match leg.local.answer(&offer.description, number.codecs()) {
+        match leg.local.answer(&offer.description, ours.codecs()) {
             Err(_) => self.refuse_offer(cx, id, key, request, 488),
             Ok((text, payloads)) => {
-                let port = leg.port;
                 self.apply_remote(cx, id, offer);
-                if let Some(command) = port.and_then(|port| number.begin(port.id, &payloads)) {
-                    cx.effects.push_back(Effect::Media(command));
-                }
+                self.begin_own_party(cx, id, ours, &payloads);
                 self.accept_offer(cx, id, key, request, Some(&text));
             }
         }

@@ -13,7 +13,7 @@ use super::settings::Settings;
 use super::transfer::ReferRequest;
 use super::warning::warning;
 use crate::command::Origin;
-use crate::event::{Cause, Kind, Outcome};
+use crate::event::{Cause, Outcome};
 use crate::id::LegId;
 use crate::sip::dialog::Way;
 use crate::sip::transaction::{ClientKey, ServerKey};
@@ -113,7 +113,9 @@ impl Call {
                 self.handle_branch_failure(cx, id, failure);
             }
             Some(State::Withdrawn) => {}
-            Some(State::Talking { .. } | State::Leaving { .. } | State::Builtin | State::Gone)
+            Some(
+                State::Talking { .. } | State::Leaving { .. } | State::Builtin(_) | State::Gone,
+            )
             | None => {
                 self.drop_leg(cx, id);
                 self.handle_leg_left(cx, id, Cause::HangUp);
@@ -300,7 +302,7 @@ impl Call {
         digit: char,
         duration_ms: u32,
     ) {
-        self.tell(cx, Kind::Dtmf { leg, digit, duration_ms }, Cause::Request, Origin::Leg(leg));
+        self.handle_key(cx, leg, digit, duration_ms);
     }
 
     /// Whether the party at the other end of this leg has a dialog that an INFO could be carried to.

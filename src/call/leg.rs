@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::ack::Unacknowledged;
 use super::answered::AnsweredInvites;
-use super::builtin::TestNumber;
+use super::builtin::Builtin;
 use super::context::{Context, Effect};
 use super::early::EarlyDialogs;
 use super::proof::Proofs;
@@ -103,7 +103,7 @@ pub(super) enum State {
     /// It is to be ended, but its 2xx has no ACK yet (RFC 3261 §15).
     Leaving { dialog: Dialog },
     /// A built-in party has no dialog.
-    Builtin,
+    Builtin(Builtin),
     /// Over.
     Gone,
 }
@@ -187,26 +187,17 @@ impl Leg {
     }
 
     /// A party that lives in the switch, for a peer on `flow`.
-    pub(super) fn builtin(id: LegId, number: TestNumber, flow: Flow) -> Leg {
+    pub(super) fn builtin(id: LegId, builtin: Builtin, name: &str, flow: Flow) -> Leg {
         let party = Party {
-            name: number.number().into(),
+            name: name.into(),
             user: None,
             may_control_streams: false,
             transfer: Default::default(),
         };
         let none = String::new();
         let mut leg = Leg::new(id, party, flow, none.clone(), none, SessionTimer::default());
-        leg.state = State::Builtin;
+        leg.state = State::Builtin(builtin);
         leg
-    }
-
-    /// The test number that lives here.
-    pub(super) fn test_number(&self) -> Option<TestNumber> {
-        match self.state {
-            State::Builtin => TestNumber::from_dialled(&self.party.name),
-            State::Incoming { .. } | State::Outgoing { .. } | State::Withdrawn => None,
-            State::Talking { .. } | State::Leaving { .. } | State::Gone => None,
-        }
     }
 
     /// What stands for a leg that has moved to another call.
@@ -222,7 +213,7 @@ impl Leg {
             | State::Talking { dialog }
             | State::Leaving { dialog } => Some(dialog),
             State::Outgoing { early, .. } => early.current_mut().map(|fork| &mut fork.dialog),
-            State::Withdrawn | State::Builtin | State::Gone => None,
+            State::Withdrawn | State::Builtin(_) | State::Gone => None,
         }
     }
 
@@ -233,7 +224,7 @@ impl Leg {
             | State::Talking { dialog }
             | State::Leaving { dialog } => Some(dialog),
             State::Outgoing { early, .. } => early.current().map(|fork| &fork.dialog),
-            State::Withdrawn | State::Builtin | State::Gone => None,
+            State::Withdrawn | State::Builtin(_) | State::Gone => None,
         }
     }
 
@@ -245,7 +236,7 @@ impl Leg {
             | State::Talking { dialog }
             | State::Leaving { dialog } => Some(dialog).filter(|d| d.id().remote_tag == tag),
             State::Outgoing { early, .. } => early.of_mut(tag).map(|fork| &mut fork.dialog),
-            State::Withdrawn | State::Builtin | State::Gone => None,
+            State::Withdrawn | State::Builtin(_) | State::Gone => None,
         }
     }
 
@@ -258,7 +249,7 @@ impl Leg {
             State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => {
                 &mut self.offers
             }
-            State::Withdrawn | State::Builtin | State::Gone => &mut self.offers,
+            State::Withdrawn | State::Builtin(_) | State::Gone => &mut self.offers,
         }
     }
 
@@ -271,7 +262,7 @@ impl Leg {
             State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => {
                 &mut self.offers
             }
-            State::Withdrawn | State::Builtin | State::Gone => &mut self.offers,
+            State::Withdrawn | State::Builtin(_) | State::Gone => &mut self.offers,
         }
     }
 
@@ -293,7 +284,7 @@ impl Leg {
             State::Outgoing { early, .. } => {
                 early.current().is_some_and(|fork| fork.allows_update && fork.offers.is_stable())
             }
-            State::Leaving { .. } | State::Withdrawn | State::Builtin | State::Gone => false,
+            State::Leaving { .. } | State::Withdrawn | State::Builtin(_) | State::Gone => false,
         };
         early_too && self.request_of(|purpose| matches!(purpose, Purpose::Exchange)).is_none()
     }
@@ -320,7 +311,7 @@ impl Leg {
     pub(super) fn has_joined(&self) -> bool {
         match self.state {
             State::Incoming { .. } | State::Talking { .. } | State::Leaving { .. } => true,
-            State::Builtin => true,
+            State::Builtin(_) => true,
             State::Outgoing { .. } | State::Withdrawn | State::Gone => false,
         }
     }

@@ -200,19 +200,13 @@ impl Call {
             MediaEvent::Silent { .. } => self.handle_silent(cx, leg),
             MediaEvent::Recovered { .. } => self.handle_recovered(cx, leg),
             MediaEvent::Dtmf { digit, duration_ms, .. } => {
-                self.tell(
-                    cx,
-                    Kind::Dtmf { leg, digit, duration_ms },
-                    Cause::Request,
-                    Origin::Leg(leg),
-                );
+                self.handle_key(cx, leg, digit, duration_ms);
             }
+            MediaEvent::PromptDone { play, .. } => self.handle_prompt_done(cx, leg, play),
             MediaEvent::Figures { figures, .. } | MediaEvent::Closed { figures, .. } => {
                 cx.effects.push_back(Effect::PortFigures { leg, figures });
             }
-            MediaEvent::Latched { .. }
-            | MediaEvent::FirstMedia { .. }
-            | MediaEvent::PromptDone { .. } => {}
+            MediaEvent::Latched { .. } | MediaEvent::FirstMedia { .. } => {}
         }
     }
 

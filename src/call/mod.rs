@@ -21,6 +21,7 @@ mod exchange;
 mod failure;
 mod hunt;
 mod in_dialog;
+mod in_flow;
 mod late_answers;
 mod leg;
 mod media_path;
@@ -52,6 +53,7 @@ pub use crate::trunk::{Line, ReferPolicy, TransferRights};
 pub use builtin::TestNumber;
 pub use context::{Context, Effect, SinkPool};
 pub use in_dialog::{Errand, InfoRequest};
+pub use in_flow::Cue;
 pub use late_answers::LateAnswers;
 pub use owners::{Estate, Farewell, Owners};
 pub use recorder_port::{
@@ -70,6 +72,7 @@ pub use transfer::{Meeting, Movers, ReferRequest, Replacement, TransferPlan};
 
 use exchange::Exchange;
 use hunt::Hunting;
+use in_flow::InFlow;
 use leg::{Leg, Seat};
 use renegotiation::Renegotiation;
 use requests_seen::RequestsSeen;
@@ -125,6 +128,7 @@ pub struct Call {
     requests: RequestsSeen,
     /// What is known of the contact.
     attributes: Attributes,
+    in_flow: InFlow,
     seq: u64,
     timers: Timers<Timer>,
 }
@@ -178,6 +182,11 @@ impl Call {
     /// The call's id.
     pub fn id(&self) -> CallId {
         self.id
+    }
+
+    /// The customer, and whom it called: the user parts of their addresses.
+    pub fn ends(&self) -> (&str, &str) {
+        (&self.from, &self.to)
     }
 
     /// Whether nothing of the call is left, so that its owner may drop it.

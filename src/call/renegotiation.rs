@@ -16,6 +16,7 @@
 
 use bytes::Bytes;
 
+use super::builtin::Builtin;
 use super::context::{Context, Effect};
 use super::exchange::{Exchange, Stage};
 use super::leg::{Remote, State};
@@ -23,6 +24,7 @@ use super::{Call, Timer};
 use crate::command::Origin;
 use crate::event::Cause;
 use crate::id::LegId;
+use crate::sdp::Payload;
 use crate::sip::dialog::glare_wait;
 use crate::sip::{Method, Response};
 use crate::time::{Duration, Instant};
@@ -147,7 +149,7 @@ impl Call {
         let is_free = |id: LegId| {
             self.leg(id).is_some_and(|leg| match leg.state {
                 State::Talking { .. } => !leg.is_negotiating() && leg.offers.is_stable(),
-                State::Builtin => true,
+                State::Builtin(_) => true,
                 State::Incoming { .. } | State::Outgoing { .. } => false,
                 State::Leaving { .. } | State::Withdrawn | State::Gone => false,
             })
@@ -166,14 +168,14 @@ impl Call {
 
     fn ask_or_show(&mut self, cx: &mut Context<'_>, one: Renegotiation) {
         let said = self.leg(one.b).and_then(|leg| leg.remote.clone());
-        let number = self.leg(one.b).and_then(|leg| leg.test_number());
+        let ours = self.leg(one.b).and_then(|leg| leg.own_party());
         let Some(leg) = self.leg_mut(one.a).filter(|leg| leg.is_talking()) else {
             return self.finish_renegotiation(cx, one, Renegotiated::Done);
         };
         let before = leg.local.last().cloned();
         let (step, text) = match (one.plan, said) {
-            (_, None) if let Some(number) = number => {
-                (Step::Shown { before }, Some(leg.local.offer(number.codecs())))
+            (_, None) if let Some(ours) = ours => {
+                (Step::Shown { before }, Some(leg.local.offer(ours.codecs())))
             }
             (Plan::Show, Some(said)) => {
                 let text = match one.why {
@@ -226,7 +228,7 @@ impl Call {
                 }
                 self.apply_remote(cx, leg, answer);
                 self.bridge_media(cx);
-                self.begin_test_number(cx, one.a, one.b);
+                self.begin_party_met(cx, one.a, one.b);
                 self.finish_renegotiation(cx, one, Renegotiated::Done);
             }
             (step, Err(_)) => {
@@ -238,14 +240,32 @@ impl Call {
         }
     }
 
-    /// A test number that a leg has agreed with begins.
-    fn begin_test_number(&self, cx: &mut Context<'_>, id: LegId, with: LegId) {
-        let number = self.leg(with).and_then(|leg| leg.test_number());
-        let (Some(number), Some(leg)) = (number, self.leg(id)) else { return };
+    /// A party of ours that a leg has agreed with begins.
+    fn begin_party_met(&mut self, cx: &mut Context<'_>, id: LegId, with: LegId) {
+        let ours = self.leg(with).and_then(|leg| leg.own_party());
+        let (Some(ours), Some(leg)) = (ours, self.leg(id)) else { return };
         let audio = leg.remote.as_ref().and_then(|remote| remote.description.audio());
         let payloads = audio.map(|audio| audio.payloads.clone()).unwrap_or_default();
-        let begin = leg.port.and_then(|port| number.begin(port.id, &payloads));
-        cx.effects.extend(begin.map(Effect::Media));
+        self.begin_own_party(cx, id, ours, &payloads);
+    }
+
+    /// A party of ours may be heard on a leg that has agreed on `payloads` with it.
+    pub(super) fn begin_own_party(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LegId,
+        ours: Builtin,
+        payloads: &[Payload],
+    ) {
+        match ours {
+            Builtin::Test(number) => {
+                let port = self.leg(id).and_then(|leg| leg.port);
+                let begin = port.and_then(|port| number.begin(port.id, payloads));
+                cx.effects.extend(begin.map(Effect::Media));
+            }
+            // It begins when its customer is there for good.
+            Builtin::Flow => self.play_on(cx),
+        }
     }
 
     /// The offer that `a` made goes to `b`.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::builtin::TestNumber;
-use super::context::{Context, Effect};
+use super::builtin::Builtin;
+use super::context::Context;
+use super::in_flow::InFlow;
 use super::leg::{INFO_PACKAGE, Leg, State, contact_of};
 use super::media_path::read_description;
 use super::provisional::Provisionals;
@@ -94,6 +95,7 @@ impl Call {
             start_on_answer: start_on_answer.map(Box::new),
             requests: Default::default(),
             attributes: Default::default(),
+            in_flow: InFlow::default(),
             seq: 0,
             timers: Timers::new(),
         };
@@ -138,33 +140,32 @@ impl Call {
             self.apply_remote(cx, LegId::CUSTOMER, offer);
         }
         match destination {
-            Destination::Test(number) => self.answer_by_test_number(cx, number),
+            Destination::Test(number) => {
+                self.answer_ourselves(cx, Builtin::Test(number), number.number());
+            }
+            Destination::Flow(flow) => self.answer_ourselves(cx, Builtin::Flow, &flow),
             Destination::Hunt(hunt) => self.hunt(cx, invite, hunt),
         }
     }
 
-    fn answer_by_test_number(&mut self, cx: &mut Context<'_>, number: TestNumber) {
+    fn answer_ourselves(&mut self, cx: &mut Context<'_>, ours: Builtin, name: &str) {
         let id = LegId(1);
         let customer = self.customer_mut();
         let flow = customer.flow;
         let offer = customer.remote.as_ref().map(|remote| remote.description.clone());
         let (text, payloads) = match offer {
-            Some(offer) => match customer.local.answer(&offer, number.codecs()) {
+            Some(offer) => match customer.local.answer(&offer, ours.codecs()) {
                 Ok((text, payloads)) => (text, Some(payloads)),
                 Err(_) => return self.refuse(cx, 488, Outcome::Failed),
             },
-            None => (customer.local.offer(number.codecs()), None),
+            None => (customer.local.offer(ours.codecs()), None),
         };
-        self.legs.push(Leg::builtin(id, number, flow));
-        let kind = Kind::LegAdded { leg: id, party: number.number().into() };
+        self.legs.push(Leg::builtin(id, ours, name, flow));
+        let kind = Kind::LegAdded { leg: id, party: name.into() };
         self.tell(cx, kind, Cause::Request, Origin::Switch);
-        match (payloads, self.customer().port) {
-            (Some(payloads), Some(port)) => {
-                if let Some(command) = number.begin(port.id, &payloads) {
-                    cx.effects.push_back(Effect::Media(command));
-                }
-            }
-            _ => self.await_answer_for(number),
+        match payloads {
+            Some(payloads) => self.begin_own_party(cx, self.customer, ours, &payloads),
+            None => self.await_answer_for(ours),
         }
         self.answer_customer(cx, Some(&text), Origin::Leg(id));
     }

@@ -14,6 +14,8 @@ use crate::trunk::Line;
 pub enum Destination {
     /// A party that lives in the switch.
     Test(TestNumber),
+    /// The contact flow of this id, which the owner of the call runs.
+    Flow(String),
     /// Phones or other servers.
     Hunt(Hunt),
 }

@@ -49,7 +49,7 @@ impl Call {
             Stage::AnswerInAck { to, .. } | Stage::AnswerInPrack { to, .. } => {
                 exchange.from == id || *to == id
             }
-            Stage::AnswerForTest { .. } | Stage::AnswerOfNewcomer => exchange.from == id,
+            Stage::AnswerForOurs { .. } | Stage::AnswerOfNewcomer => exchange.from == id,
         });
         if waits {
             self.give_up_exchange(cx);
@@ -75,7 +75,7 @@ impl Call {
             }
             Some(Exchange { stage, .. }) => match stage {
                 Stage::Offered(_) | Stage::AnswerInAck { .. } | Stage::AnswerInPrack { .. } => {}
-                Stage::AnswerForTest { .. } | Stage::AnswerOfNewcomer | Stage::Third(..) => {}
+                Stage::AnswerForOurs { .. } | Stage::AnswerOfNewcomer | Stage::Third(..) => {}
             },
             None => {}
         }

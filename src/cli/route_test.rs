@@ -40,7 +40,7 @@ pub(super) fn run(args: &RouteTestArgs) -> anyhow::Result<()> {
     let from = args.from.as_deref();
     let caller = from.map_or(Ok(Caller::User("")), |from| caller(&config, from))?;
     let name = match caller {
-        Caller::User(name) | Caller::Trunk(name) | Caller::Peer(name) => name,
+        Caller::User(name) | Caller::Trunk(name) | Caller::Peer(name) | Caller::Flow(name) => name,
     };
     let question = Question {
         dialled: &args.number,

@@ -40,6 +40,7 @@ section!(File {
     sinks: Vec<Sink> = Vec::new(),
     spool: Spool = Spool::default(),
     acd: Acd = Acd::default(),
+    flows: Flows = Flows::default(),
     hours: BTreeMap<String, Hours> = BTreeMap::new(),
     queues: BTreeMap<String, Queue> = BTreeMap::new(),
     routing_profiles: BTreeMap<String, RoutingProfile> = BTreeMap::new(),
@@ -418,6 +419,28 @@ section!(Reconnect {
     failures: u64 = 5,
     rest_ms: u64 = 2_000,
     connects_per_s: u64 = 200,
+});
+
+section!(Flows {
+    directory: Option<String> = None,
+    prompts: Option<String> = None,
+    numbers: BTreeMap<String, String> = BTreeMap::new(),
+    streaming: bool = true,
+    allow_unsupported: bool = false,
+    speech: Option<Speech> = None,
+    functions: BTreeMap<String, Function> = BTreeMap::new(),
+});
+
+section!(Speech {
+    command: Vec<String> = ["espeak-ng", "--stdin", "--stdout"].map(str::to_owned).into(),
+    timeout_s: u64 = 10,
+    at_once: u64 = 4,
+});
+
+section!(Function {
+    url: String = String::new(),
+    key_id: String = String::new(),
+    secret: String = String::new(),
 });
 
 section!(Acd {

@@ -18,11 +18,13 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 
+pub use build::FlowFiles;
 pub use development::{Development, DevelopmentPorts, development};
 pub use error::{ConfigError, Problem};
 
 use std::path::Path;
 
+use crate::functions;
 use crate::http;
 use crate::net::NetSettings;
 use crate::notary;
@@ -46,6 +48,10 @@ pub struct Config {
     pub sinks: Vec<sink::Settings>,
     /// How they are reached, and where they may be.
     pub reaching: sink::Reaching,
+    /// Where the documents and prompts of flows are.
+    pub flows: FlowFiles,
+    /// What flows have done outside.
+    pub functions: functions::Settings,
     /// Where what sinks are owed is kept.
     pub spool: sink::SpoolSettings,
     /// Where registrations are kept over a restart.
@@ -98,9 +104,10 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
     let directory = path.parent().unwrap_or(Path::new(""));
     let name = path.display().to_string();
-    let config = parse(&name, &text, directory, std::env::vars().collect())?;
+    let mut config = parse(&name, &text, directory, std::env::vars().collect())?;
     let mut flaws = build::missing_files(&config.net.tls);
     flaws.extend(build::missing_files_of_sinks(&config.sinks));
+    flaws.extend(build::load_flows(&mut config));
     match flaws.is_empty() {
         true => Ok(config),
         false => Err(Source::new(&name, &text).error(flaws)),

@@ -11,9 +11,11 @@ pub enum Caller<'a> {
     Trunk(&'a str),
     /// A peer that is known by its address, by its name.
     Peer(&'a str),
+    /// A contact flow that calls a third party, by its id.
+    Flow(&'a str),
 }
 
-/// One of the callers that a route is for: `user:1000`, `trunk:acme`, `peer:lab`, or `user:*`, every one of a kind.
+/// One of the callers that a route is for: `user:1000`, `trunk:acme`, `peer:lab`, `flow:inbound`, or `user:*`, every one of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallerRule {
     kind: Kind,
@@ -25,11 +27,12 @@ enum Kind {
     User,
     Trunk,
     Peer,
+    Flow,
 }
 
 /// Why a text names no caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not user:NAME, trunk:NAME or peer:NAME, with * for every name")]
+#[error("`{0}` is not user:NAME, trunk:NAME, peer:NAME or flow:NAME, with * for every name")]
 pub struct CallerError(String);
 
 impl CallerRule {
@@ -39,6 +42,7 @@ impl CallerRule {
             Caller::User(name) => (Kind::User, name),
             Caller::Trunk(name) => (Kind::Trunk, name),
             Caller::Peer(name) => (Kind::Peer, name),
+            Caller::Flow(name) => (Kind::Flow, name),
         };
         self.kind == kind && self.name.as_deref().is_none_or(|wanted| wanted == name)
     }
@@ -59,6 +63,7 @@ impl FromStr for CallerRule {
             "user" => Kind::User,
             "trunk" => Kind::Trunk,
             "peer" => Kind::Peer,
+            "flow" => Kind::Flow,
             _ => return Err(error()),
         };
         match name {

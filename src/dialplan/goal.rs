@@ -14,6 +14,8 @@ pub enum Goal {
     Trunk(String),
     /// A number that the switch answers itself: `test:9196`.
     Test(String),
+    /// A contact flow by its id or name: `flow:inbound`.
+    Flow(String),
     /// Another server: `sip:{number}@192.0.2.7`.
     Uri(UriTemplate),
 }
@@ -23,7 +25,7 @@ pub enum Goal {
 pub enum GoalError {
     /// Neither a kind that is known nor a SIP URI.
     #[error(
-        "`{0}` is not user:NAME, trunk:NAME, test:NUMBER or a SIP URI like sip:{{number}}@192.0.2.7:5060"
+        "`{0}` is not user:NAME, trunk:NAME, flow:NAME, test:NUMBER or a SIP URI like sip:{{number}}@192.0.2.7:5060"
     )]
     Unknown(String),
     /// A SIP URI that cannot be read.
@@ -36,7 +38,7 @@ impl Goal {
     pub fn leads_out(&self) -> bool {
         match self {
             Goal::Trunk(_) | Goal::Uri(_) => true,
-            Goal::User(_) | Goal::Test(_) => false,
+            Goal::User(_) | Goal::Test(_) | Goal::Flow(_) => false,
         }
     }
 
@@ -57,6 +59,7 @@ impl FromStr for Goal {
             "user" => Ok(Goal::User(rest.to_owned())),
             "trunk" => Ok(Goal::Trunk(rest.to_owned())),
             "test" => Ok(Goal::Test(rest.to_owned())),
+            "flow" => Ok(Goal::Flow(rest.to_owned())),
             "sip" | "sips" => UriTemplate::parse(text).map(Goal::Uri),
             _ => Err(unknown()),
         }
@@ -69,6 +72,7 @@ impl fmt::Display for Goal {
             Goal::User(name) => write!(f, "user:{name}"),
             Goal::Trunk(name) => write!(f, "trunk:{name}"),
             Goal::Test(number) => write!(f, "test:{number}"),
+            Goal::Flow(name) => write!(f, "flow:{name}"),
             Goal::Uri(template) => f.write_str(&template.template),
         }
     }

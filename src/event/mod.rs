@@ -108,6 +108,24 @@ pub enum Kind {
         /// The names that have a new value, with that.
         attributes: Attributes,
     },
+    /// A contact flow begins to run.
+    FlowStarted {
+        /// Its id.
+        flow: String,
+        /// Its type, as the contact API names it.
+        flow_type: &'static str,
+    },
+    /// A block of it was left.
+    FlowStep(Box<FlowStep>),
+    /// It is over.
+    FlowEnded {
+        /// The flow that it ended in.
+        flow: String,
+        /// How, in words.
+        result: String,
+        /// Whether it could not go on.
+        failed: bool,
+    },
     /// The call is over; nothing of it follows.
     CallEnded {
         /// The final SIP status towards the customer; 200 for an answered call.
@@ -175,6 +193,21 @@ pub enum Kind {
         /// One account of every sample for each terminal that was opened, in their order.
         manifests: Vec<Arc<Manifest>>,
     },
+}
+
+/// A block that a flow ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowStep {
+    /// The flow, by its id.
+    pub flow: String,
+    /// The block's identifier in the document.
+    pub block: String,
+    /// The block's type.
+    pub block_type: &'static str,
+    /// The branch that was taken.
+    pub branch: String,
+    /// What it came to, in words. Stored input never shows here.
+    pub result: String,
 }
 
 /// How a call ended, in the field's words.

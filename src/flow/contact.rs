@@ -12,10 +12,8 @@ use super::kinds::{Channel, Hook};
 use super::library::Library;
 use super::path::Path;
 use super::streaming::Streams;
+use crate::command::Attributes;
 use crate::id::StreamId;
-
-/// All keys and values of a contact's attributes together, as Connect limits them.
-const ATTRIBUTE_BYTES: usize = 32 * 1024;
 
 /// One contact as flows see it.
 #[derive(Clone, Debug)]
@@ -30,8 +28,8 @@ pub struct Contact {
     pub customer: Endpoint,
     /// The number or address that the customer used.
     pub system: Endpoint,
-    /// What people and functions said of it.
-    pub attributes: BTreeMap<String, String>,
+    /// What people and functions said of it: of a call the call's own, which its owner lends for as long as blocks are run.
+    pub attributes: Attributes,
     /// The queue that it is meant for, or waits in.
     pub queue: Option<QueueFacts>,
     /// The agent it is with.
@@ -138,7 +136,7 @@ impl Contact {
             initiation: "INBOUND",
             customer: Endpoint::default(),
             system: Endpoint::default(),
-            attributes: BTreeMap::new(),
+            attributes: Attributes::default(),
             queue: None,
             agent: None,
             hooks: BTreeMap::new(),
@@ -169,6 +167,11 @@ impl Contact {
         &self.library
     }
 
+    /// Its language, like `en-US`, and the voice that texts are spoken to it with.
+    pub fn manner(&self) -> (&str, &str) {
+        (&self.language, &self.voice)
+    }
+
     /// The number that it is to be called back at.
     pub fn callback(&self) -> Option<&str> {
         self.callback.as_deref()
@@ -183,25 +186,13 @@ impl Contact {
         }
     }
 
-    /// Sets attributes, all or none of them: `false` when they would be too much.
-    pub fn set_attributes(&mut self, attributes: Vec<(String, String)>) -> bool {
-        let mut all = self.attributes.clone();
-        all.extend(attributes);
-        let bytes: usize = all.iter().map(|(key, value)| key.len() + value.len()).sum();
-        let fits = bytes <= ATTRIBUTE_BYTES;
-        if fits {
-            self.attributes = all;
-        }
-        fits
-    }
-
     /// What a reference names, as a text.
     pub(super) fn lookup(&self, path: &Path) -> Option<String> {
         let names = path.names();
         let (root, rest) = names.split_first()?;
         let some = |text: &str| Some(text.to_owned());
         match (*root, rest) {
-            ("Attributes", [..]) => self.attributes.get(&rest.join(".")).cloned(),
+            ("Attributes", [..]) => self.attributes.get(&rest.join(".")).map(str::to_owned),
             ("FlowAttributes", [..]) => self.flow_attributes.get(&rest.join(".")).cloned(),
             ("External", [..]) => within(&self.external, rest),
             ("ContactId" | "InitialContactId", []) => some(&self.id),
@@ -228,7 +219,7 @@ impl Contact {
     /// What a function is told of the contact: `Details.ContactData`.
     pub(super) fn as_event_data(&self) -> Json {
         let attributes: Map<String, Json> =
-            self.attributes.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+            self.attributes.iter().map(|(key, value)| (key.to_owned(), json!(value))).collect();
         let audio = &self.media;
         let queue = self.queue.as_ref().map(
             |queue| json!({"ARN": queue.id, "Name": queue.name, "OutboundCallerId": queue.caller}),

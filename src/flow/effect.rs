@@ -10,7 +10,7 @@ use crate::command::{Accepted, Denied, Verb};
 /// What a run wants done. Those that are answered say by which [`Input`]; a run waits for one answer at a time.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Change the contact's streams; answered by [`Input::Commanded`].
+    /// Change the contact's streams or attributes; answered by [`Input::Commanded`].
     Command(Verb),
     /// Let the participant hear something, in the place of what it hears; answered by [`Input::Played`] or [`Input::NotPlayed`].
     Play(Spoken),

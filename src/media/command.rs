@@ -1,17 +1,21 @@
 //! What the relay is told, and what it tells.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::codec::Codec;
-use crate::id::{PortId, TerminalId, Tracks};
+use crate::id::{PlayId, PortId, TerminalId, Tracks};
 use crate::time::Duration;
 
 use super::{Hearer, LocalPort, PayloadMap, PortFigures, TapWriter, VoiceReader};
 
 /// Bytes of a packet of ours that are kept without an allocation: 20 ms of G.711 or Opus with the RTP header.
 pub(super) const INLINE_BYTES: usize = 256;
+
+/// Samples per second of recorded prompts.
+pub const PROMPT_RATE_HZ: u32 = 8_000;
 
 /// How a relay behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +86,8 @@ pub enum MediaCommand {
     Play {
         /// The port.
         port: PortId,
+        /// Comes back with [`MediaEvent::PromptDone`].
+        play: PlayId,
         /// What is heard.
         prompt: Prompt,
         /// The negotiated codec.
@@ -158,6 +164,8 @@ pub enum Prompt {
     Music,
     /// A talking agent: a recorded sample of speech.
     Speech,
+    /// Recorded sound: samples at [`PROMPT_RATE_HZ`].
+    Recording(Arc<[i16]>),
     /// Key presses: `0`–`9`, `*`, `#`, `A`–`D`; anything else is a short pause.
     Digits(String),
     /// One after the other.
@@ -209,6 +217,8 @@ pub enum MediaEvent {
     PromptDone {
         /// The port.
         port: PortId,
+        /// Which.
+        play: PlayId,
     },
     /// What the port counted so far.
     Figures {
@@ -236,7 +246,7 @@ impl MediaEvent {
             | MediaEvent::Silent { port }
             | MediaEvent::Recovered { port }
             | MediaEvent::Dtmf { port, .. }
-            | MediaEvent::PromptDone { port }
+            | MediaEvent::PromptDone { port, .. }
             | MediaEvent::Figures { port, .. }
             | MediaEvent::Closed { port, .. } => *port,
         }

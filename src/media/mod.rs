@@ -45,7 +45,7 @@ mod voice;
 pub use assembly::Assembler;
 pub use channels::{Channels, encoded, linear};
 use command::INLINE_BYTES;
-pub use command::{Forward, MediaCommand, MediaEvent, Prompt, Settings, Transmit};
+pub use command::{Forward, MediaCommand, MediaEvent, PROMPT_RATE_HZ, Prompt, Settings, Transmit};
 pub use figures::{Drops, PortFigures, RelayFigures};
 pub use joiner::{Joined, JoinedFrame, Joiner};
 pub use payload_map::{Payload, PayloadMap};

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::codec::{Codec, CodecError};
+use crate::id::PlayId;
 use crate::rtp::telephone_event::{self, EventPacket};
 use crate::time::Instant;
 
@@ -15,6 +16,7 @@ use super::speaker::{Origin, OwnPacket, PACKETS_PER_SECOND, Pace, Speaker};
 /// What to play and as what.
 #[derive(Debug)]
 pub(super) struct Program {
+    pub(super) play: PlayId,
     pub(super) prompt: Prompt,
     pub(super) codec: Codec,
     pub(super) payload_type: u8,
@@ -24,6 +26,7 @@ pub(super) struct Program {
 
 /// A prompt on its way to one port.
 pub(super) struct Player {
+    play: PlayId,
     steps: Vec<Step>,
     repeat: bool,
     speaker: Speaker,
@@ -50,6 +53,7 @@ impl Player {
     ) -> Result<Self, CodecError> {
         let events = program.telephone_event.is_some();
         Ok(Player {
+            play: program.play,
             steps: score(&program.prompt, events, speech),
             repeat: program.repeat,
             speaker: Speaker::new(program.codec, program.payload_type, SAMPLE_RATE, origin)?,
@@ -60,6 +64,11 @@ impl Player {
             press_timestamp: 0,
             pace: Pace::new(now),
         })
+    }
+
+    /// Which prompt it is.
+    pub(super) fn play(&self) -> PlayId {
+        self.play
     }
 
     /// When its packets are due.

@@ -95,8 +95,17 @@ impl Relay {
             MediaCommand::Bridge { a, b } => self.bridge(a, b),
             MediaCommand::Unbridge { port } => self.set_route(port, Route::Nowhere),
             MediaCommand::Echo { port } => self.set_route(port, Route::Echo),
-            MediaCommand::Play { port, prompt, codec, payload_type, telephone_event, repeat } => {
-                let program = Program { prompt, codec, payload_type, telephone_event, repeat };
+            MediaCommand::Play {
+                port,
+                play,
+                prompt,
+                codec,
+                payload_type,
+                telephone_event,
+                repeat,
+            } => {
+                let program =
+                    Program { play, prompt, codec, payload_type, telephone_event, repeat };
                 self.play(port, &program, now)
             }
             MediaCommand::Tap { terminal, port, tracks, writer } => {
@@ -259,7 +268,7 @@ impl Relay {
                 self.timers.set((port, Timer::Prompt), now);
             }
             // A codec that carries no audio has nothing to play.
-            Err(_) => self.events.push_back(MediaEvent::PromptDone { port }),
+            Err(_) => self.events.push_back(MediaEvent::PromptDone { port, play: program.play }),
         }
         Some(())
     }
@@ -382,8 +391,9 @@ impl Relay {
                 return;
             };
             let Some(bytes) = player.next_packet() else {
+                let play = player.play();
                 port.route = Route::Nowhere;
-                self.events.push_back(MediaEvent::PromptDone { port: id });
+                self.events.push_back(MediaEvent::PromptDone { port: id, play });
                 return;
             };
             if let Ok(to) = port.deliver(&bytes, now) {

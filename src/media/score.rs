@@ -3,10 +3,10 @@
 use std::f64::consts::TAU;
 use std::sync::Arc;
 
-use super::Prompt;
+use super::{PROMPT_RATE_HZ, Prompt};
 
 /// Samples per second of every step.
-pub(super) const SAMPLE_RATE: u32 = 8000;
+pub(super) const SAMPLE_RATE: u32 = PROMPT_RATE_HZ;
 /// 20 ms.
 pub(super) const FRAME_SAMPLES: usize = 160;
 /// About 12 dB below full scale.
@@ -116,6 +116,7 @@ pub(super) fn score(prompt: &Prompt, events: bool, speech: &Arc<[i16]>) -> Vec<S
         }],
         Prompt::Music => MELODY.iter().map(|(tone, eighths)| note(*tone, *eighths)).collect(),
         Prompt::Speech => vec![Step::Recording(Arc::clone(speech))],
+        Prompt::Recording(samples) => vec![Step::Recording(Arc::clone(samples))],
         Prompt::Digits(digits) => digits.chars().flat_map(|digit| key(digit, events)).collect(),
         Prompt::Sequence(prompts) => {
             let steps = prompts.iter().map(|prompt| score(prompt, events, speech));

@@ -23,7 +23,7 @@ use crate::event::{Delivery, Event};
 use crate::media::MediaEvent;
 use crate::registrar::Change;
 use crate::sip::{Flow, Transport};
-use crate::switch::{Figures, Input, Output, Switch, Ticket};
+use crate::switch::{Done, Figures, Input, Job, JobId, Output, Switch, Ticket};
 use crate::time::{Duration, Instant};
 use crate::trace::Direction;
 
@@ -32,10 +32,12 @@ const BATCH: usize = 64;
 /// How soon a media worker that is behind is tried again.
 const WORKER_RETRY: Duration = Duration::from_millis(1);
 
-/// Where the switch's outputs go that are not the sockets' business. Neither function may block.
+/// Where the switch's outputs go that are not the sockets' business. None of them may block.
 pub struct Outlets {
     /// What the sinks are told.
     pub sinks: Box<dyn FnMut(SinkCommand) + Send>,
+    /// What flows have done outside.
+    pub jobs: Box<dyn FnMut(JobId, Job) + Send>,
     /// What everybody is told.
     pub told: Box<dyn FnMut(Told) + Send>,
 }
@@ -59,6 +61,7 @@ pub(super) struct Inputs {
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) media: mpsc::Receiver<MediaEvent>,
     pub(super) sinks: mpsc::Receiver<SinkEvent>,
+    pub(super) done: mpsc::Receiver<(JobId, Done)>,
     pub(super) located: mpsc::Receiver<Located>,
 }
 
@@ -115,6 +118,10 @@ impl Driver {
                 Some(event) = inputs.sinks.recv() => {
                     begun = self.clock.now();
                     self.input(Input::Sink(event));
+                }
+                Some((id, done)) = inputs.done.recv(), if open => {
+                    begun = self.clock.now();
+                    self.input(Input::Done { id, done });
                 }
                 () = sleep.as_mut(), if timed => begun = self.clock.now(),
                 () = stop.cancelled() => break,
@@ -203,6 +210,12 @@ impl Driver {
                 let is_known = self.switch.present(&agent, presence, self.clock.now());
                 let _ = known.send(is_known);
             }
+            Ask::Library(sender) => drop(sender.send(self.switch.library())),
+            Ask::KeepFlow(flow, kept) => {
+                self.switch.keep_flow(*flow);
+                let _ = kept.send(());
+            }
+            Ask::RemoveFlow(id, removed) => drop(removed.send(self.switch.remove_flow(&id))),
             Ask::LiftBan { address, lifted } => drop(lifted.send(self.switch.lift_ban(address))),
         }
     }
@@ -260,6 +273,7 @@ impl Driver {
             Output::Media { call, command } => self.workers.send(call, command),
             Output::Name { remote, name } => self.connections.learn(remote, &name),
             Output::Sink(command) => (self.outlets.sinks)(command),
+            Output::Job { id, job } => (self.outlets.jobs)(id, job),
             Output::Reply { ticket, answer } => self.tickets.settle(ticket, answer),
             Output::Event(event) => (self.outlets.told)(Told::Event(event)),
             Output::Delivery(delivery) => (self.outlets.told)(Told::Delivery(delivery)),

@@ -11,6 +11,7 @@ use super::stream::Admission;
 use super::tap::Tap;
 use crate::acd::{Floor, Presence};
 use crate::command::{Accepted, Command, Denied};
+use crate::flow::{Flow, Library};
 use crate::id::{AgentName, CallId, UserName};
 use crate::registrar::Binding;
 use crate::switch::{self, Ban};
@@ -40,6 +41,12 @@ pub(super) enum Ask {
     Floor(oneshot::Sender<Floor>),
     /// Let an agent be something else.
     Present { agent: AgentName, presence: Presence, known: oneshot::Sender<bool> },
+    /// Which flows there are.
+    Library(oneshot::Sender<Arc<Library>>),
+    /// Add a flow, or put it in the place of one of its id.
+    KeepFlow(Box<Flow>, oneshot::Sender<()>),
+    /// Take a flow away.
+    RemoveFlow(String, oneshot::Sender<bool>),
     /// Take no new calls.
     Drain,
     /// End every call.
@@ -154,6 +161,27 @@ impl NetHandle {
         let (sender, known) = oneshot::channel();
         self.asks.send(Ask::Present { agent, presence, known: sender }).await.ok()?;
         known.await.ok()
+    }
+
+    /// The flows that contacts may be given; `None` when the switch is gone.
+    pub async fn library(&self) -> Option<Arc<Library>> {
+        let (sender, library) = oneshot::channel();
+        self.asks.send(Ask::Library(sender)).await.ok()?;
+        library.await.ok()
+    }
+
+    /// Adds a flow, in place of one of the same id, for contacts that come from here on; `None` when the switch is gone.
+    pub async fn keep_flow(&self, flow: Flow) -> Option<()> {
+        let (sender, kept) = oneshot::channel();
+        self.asks.send(Ask::KeepFlow(Box::new(flow), sender)).await.ok()?;
+        kept.await.ok()
+    }
+
+    /// Takes a flow away; returns whether it was there, `None` when the switch is gone. Contacts that are in it stay in it.
+    pub async fn remove_flow(&self, id: String) -> Option<bool> {
+        let (sender, removed) = oneshot::channel();
+        self.asks.send(Ask::RemoveFlow(id, sender)).await.ok()?;
+        removed.await.ok()
     }
 
     /// Reads the certificates again, whether or not their files changed. Connections that are open keep theirs; files that are broken

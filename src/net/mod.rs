@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::SinkEvent;
 use crate::sip::Transport;
-use crate::switch::{Listener, Switch};
+use crate::switch::{Done, JobId, Listener, Switch};
 pub use clock::Clock;
 pub use counters::{Counter, Counters};
 pub use driver::{Outlets, Told};
@@ -149,8 +149,16 @@ impl Bound {
     }
 }
 
-/// Sets `switch` on the bound ports. `seen` is how peers see them, in the same order; `sinks` is where the sinks' events
-/// come from; `seed` feeds the relays' SSRCs.
+/// What comes to the switch beside the network.
+#[derive(Debug)]
+pub struct Feeds {
+    /// What sinks tell.
+    pub sinks: mpsc::Receiver<SinkEvent>,
+    /// What was done for flows.
+    pub done: mpsc::Receiver<(JobId, Done)>,
+}
+
+/// Sets `switch` on the bound ports. `seen` is how peers see them, in the same order; `seed` feeds the relays' SSRCs.
 #[expect(
     clippy::too_many_arguments,
     reason = "each is a room's own end; a struct would be built once and taken apart here"
@@ -162,7 +170,7 @@ pub fn start(
     switch: Switch,
     clock: Clock,
     seed: u64,
-    sinks: mpsc::Receiver<SinkEvent>,
+    feeds: Feeds,
     outlets: Outlets,
 ) -> io::Result<NetHandle> {
     let counters = Arc::new(Counters::default());
@@ -243,6 +251,7 @@ pub fn start(
         load: load::LoadMeter::new(clock.now()),
         _ended: ended.drop_guard(),
     };
-    tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks, located }, stop));
+    let Feeds { sinks, done } = feeds;
+    tokio::spawn(driver.run(driver::Inputs { inbound, asks, media, sinks, done, located }, stop));
     Ok(handle)
 }

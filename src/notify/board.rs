@@ -183,7 +183,10 @@ impl Board {
             Kind::CallInitiated { .. }
             | Kind::TransferStarted { .. }
             | Kind::TransferCompleted { .. }
-            | Kind::TransferFailed { .. } => {}
+            | Kind::TransferFailed { .. }
+            | Kind::FlowStarted { .. }
+            | Kind::FlowStep(_)
+            | Kind::FlowEnded { .. } => {}
             Kind::CallRinging => call.state = CallState::Ringing,
             Kind::CallEarlyMedia => call.state = CallState::EarlyMedia,
             Kind::CallAnswered => {

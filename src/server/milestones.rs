@@ -3,7 +3,7 @@
 use tracing::{debug, info, warn};
 
 use crate::control::json::{TrunkView, outcome_name};
-use crate::event::{Cause, Delivery, DeliveryOutcome, Event, Kind};
+use crate::event::{Cause, Delivery, DeliveryOutcome, Event, FlowStep, Kind};
 
 /// Logs an event by who should be woken.
 pub(super) fn log(event: &Event) {
@@ -19,6 +19,15 @@ pub(super) fn log(event: &Event) {
         Kind::TransferCompleted { leg } => info!(%call, %leg, "transfer completed"),
         Kind::TransferFailed { status } => info!(%call, status, "transfer failed"),
         Kind::AttributesChanged { .. } => debug!(%call, "attributes changed"),
+        Kind::FlowStarted { flow, flow_type } => info!(%call, flow, flow_type, "flow started"),
+        Kind::FlowStep(step) => {
+            let FlowStep { flow, block, branch, .. } = step.as_ref();
+            debug!(%call, flow, block, branch, "flow step");
+        }
+        Kind::FlowEnded { flow, result, failed: true } => {
+            warn!(%call, flow, result, "flow failed")
+        }
+        Kind::FlowEnded { flow, result, .. } => info!(%call, flow, result, "flow ended"),
         Kind::StreamArmed { sinks, .. } => info!(%call, stream, ?sinks, "stream armed"),
         Kind::TerminalSelected { sink, .. } => info!(%call, stream, %sink, "terminal selected"),
         Kind::TerminalEnded { sink, .. } if is_trouble(event.cause) => {

@@ -37,16 +37,17 @@ use recording::Recording;
 use crate::config::Config;
 use crate::control::json::{SinkTestView, Timestamp};
 use crate::event;
+use crate::functions::{self, Functions};
 use crate::http::{
     self, BanView, CommandDoor, Gateway, PhoneList, Role, Sessions, SinkTest, TraceReader,
 };
 use crate::id::{SinkName, UserName};
-use crate::net::{self, Bound, Clock, NetHandle, Outlets, Told};
+use crate::net::{self, Bound, Clock, Feeds, NetHandle, Outlets, Told};
 use crate::notary::{self, Notary};
 use crate::notify::Notify;
 use crate::records::Records;
 use crate::registrar::Binding;
-use crate::sink::kit::{Check, examine, say_phrase};
+use crate::sink::kit::{Check, Subject, examine, say_phrase};
 use crate::sink::{self, SinkHandle};
 use crate::store::{self, Store};
 use crate::switch::{Ban, Figures, Switch};
@@ -100,10 +101,11 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     let notary = notary::start(&config.notary)?;
     let recording = config.records.as_ref().map(|it| Recording::start(it, &notify)).transpose()?;
     let records = recording.as_ref().map(|it| it.records().clone());
-    let outlets = outlets(&sinks, &notify, notary.clone(), store.clone(), recording);
+    let (functions, done) = functions::start(&config.functions)?;
+    let outlets = outlets(&sinks, &functions, &notify, notary.clone(), store.clone(), recording);
     let seen = &config.switch.listeners;
-    let net =
-        net::start(bound, seen, &config.net, switch, clock, chance.random(), sink_events, outlets)?;
+    let feeds = Feeds { sinks: sink_events, done };
+    let net = net::start(bound, seen, &config.net, switch, clock, chance.random(), feeds, outlets)?;
 
     figures::attach(&notify.metrics, &net, &sinks);
     figures::attach_stream_stores(&notify.metrics, &sinks);
@@ -264,14 +266,16 @@ impl Running {
 /// Where the switch's outputs go.
 fn outlets(
     sinks: &SinkHandle,
+    functions: &Functions,
     notify: &Arc<Notify>,
     notary: Notary,
     store: Option<Store>,
     mut recording: Option<Recording>,
 ) -> Outlets {
-    let (sinks, notify) = (sinks.clone(), Arc::clone(notify));
+    let (sinks, functions, notify) = (sinks.clone(), functions.clone(), Arc::clone(notify));
     Outlets {
         sinks: Box::new(move |command| sinks.send(command)),
+        jobs: Box::new(move |id, job| functions.send(id, job)),
         told: Box::new(move |told| match told {
             Told::Event(event) => {
                 milestones::log(&event);
@@ -319,7 +323,7 @@ async fn test_sink(
 ) -> Option<Result<SinkTestView, String>> {
     let report = match test {
         SinkTest::Phrase => say_phrase(&sinks, &name).await?,
-        SinkTest::Conformance => match sinks.subject(&name)? {
+        SinkTest::Conformance => match Subject::of(&sinks, &name)? {
             Ok(subject) => examine(&subject, &Check::ALL, |_| {}).await,
             Err(error) => return Some(Err(error.to_string())),
         },

@@ -10,7 +10,6 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 
-use super::kit::{Subject, Unfit};
 use super::life::{run, take_over};
 #[cfg(feature = "nats")]
 use super::link::{Asking, LogLink};
@@ -181,11 +180,6 @@ impl SinkHandle {
 
     pub(super) fn clock(&self) -> Clock {
         self.0.clock
-    }
-
-    /// A sink as the conformance kit examines it; `None` when there is none of this name.
-    pub fn subject(&self, name: &SinkName) -> Option<Result<Subject, Unfit>> {
-        self.pool(name).map(|pool| Subject::of_pool(&pool, self.clock()))
     }
 
     /// The built-in scope.

@@ -74,7 +74,7 @@ fn what_was_kept_is_there_after_a_restart_and_what_was_forgotten_is_not() {
     store.keep(Change::Put(stored("alice", "sip:b@192.0.2.8", clock, 60)));
     store.keep(Change::Put(stored("bob", "sip:a@192.0.2.7", clock, 60)));
     for (user, contact) in [("bob", "sip:a@192.0.2.7"), ("alice", "sip:b@192.0.2.8")] {
-        store.keep(forget(user, contact, None));
+        store.keep(forget(user, contact, alice.outbound.clone()));
     }
     assert!(store.flush());
     assert_eq!((store.figures().written(), store.figures().dropped()), (5, 0));

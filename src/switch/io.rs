@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use super::flows::{Done, Job, JobId};
 use super::guard::{GuardCounters, Load};
 use crate::call::{SinkCommand, SinkEvent, StreamFigures};
 use crate::command::{Accepted, Command, Denied};
@@ -55,6 +56,13 @@ pub enum Input {
     Media(MediaEvent),
     /// A sink tells something.
     Sink(SinkEvent),
+    /// A job is done.
+    Done {
+        /// Which.
+        id: JobId,
+        /// What has become of it.
+        done: Done,
+    },
     /// How busy the signalling task is.
     Load(Load),
     /// Take no new calls.
@@ -104,6 +112,13 @@ pub enum Output {
         remote: SocketAddr,
         /// Its name.
         name: String,
+    },
+    /// Do this for a flow, and give back what has become of it as [`Input::Done`], once.
+    Job {
+        /// Comes back with it.
+        id: JobId,
+        /// What is to be done.
+        job: Job,
     },
     /// Change a sink.
     Sink(SinkCommand),
@@ -202,6 +217,8 @@ pub struct Holdings {
     pub streams: usize,
     /// Sessions at recording servers.
     pub recordings: usize,
+    /// Contacts that flows know, and what they have done outside.
+    pub flows: usize,
     /// Look-ups that calls wait for.
     pub lookups: usize,
     /// Deadlines of calls.

@@ -100,6 +100,7 @@ impl Switch {
         }
         self.channels.settle(id, |_| false);
         self.timers.cancel(&id);
+        self.flows.forget(id);
     }
 
     /// Puts a call back, or forgets it when nothing of it is left.
@@ -108,6 +109,7 @@ impl Switch {
         self.channels.settle(id, |leg| call.has_leg(leg));
         if call.is_over() {
             self.timers.cancel(&id);
+            self.flows.forget(id);
             self.ended.remember(id, call.final_statuses());
             return;
         }
@@ -139,10 +141,17 @@ impl Switch {
                     self.new_agents.push_back((terminal, agent));
                     continue;
                 }
+                Effect::Cue(cue) => {
+                    self.flows.hear_cue(call, cue);
+                    continue;
+                }
                 Effect::Send { flow, bytes } => Output::Send { flow, bytes },
                 Effect::Media(command) => Output::Media { call, command },
                 Effect::Sink(command) => Output::Sink(command),
-                Effect::Event(event) => Output::Event(event),
+                Effect::Event(event) => {
+                    self.flows.hear_event(&event);
+                    Output::Event(event)
+                }
                 Effect::PortFigures { leg, figures } => {
                     Output::Figures(Figures::Port { call, leg, figures })
                 }

@@ -120,7 +120,8 @@ impl Switch {
             let query = Query { dialled: &user, caller, at: self.wall_time(now) };
             return match finder.find_way(&query) {
                 Ok(Way { destination: Destination::Hunt(hunt), .. }) => hunt.stages,
-                Ok(Way { destination: Destination::Test(_), .. }) | Err(_) => Vec::new(),
+                Ok(Way { destination: Destination::Test(_) | Destination::Flow(_), .. })
+                | Err(_) => Vec::new(),
             };
         }
         let domains = &self.settings.reaching.redirect_domains;

@@ -10,6 +10,7 @@ mod commands;
 mod dialled;
 mod ended_calls;
 mod errands;
+mod flows;
 mod guard;
 mod info;
 mod io;
@@ -26,6 +27,7 @@ mod settings;
 mod tests;
 mod transfers;
 
+pub use flows::{Done, FlowSettings, Job, JobId, Prompts, Utterance};
 pub use guard::{
     Ban, BanSettings, GuardCounters, GuardSettings, Load, PressureSettings, ScannerPolicy,
 };
@@ -54,6 +56,7 @@ use crate::time::{Instant, Timers};
 use crate::trunk::{Channels, Trunks};
 use ended_calls::EndedCalls;
 use errands::Errands;
+use flows::Flows;
 use guard::Guard;
 use lookups::Wish;
 use names::Names;
@@ -72,6 +75,7 @@ pub struct Switch {
     transactions: Transactions,
     registrar: Registrar,
     acd: Acd,
+    flows: Flows,
     /// OPTIONS to phones behind a NAT that wait for their answer: at most one per binding.
     pings: HashMap<ClientKey, BindingId>,
     trunks: Trunks,
@@ -114,6 +118,7 @@ impl Switch {
             transactions: transactions(&settings),
             registrar: Registrar::new(settings.registrar),
             acd: Acd::new(settings.acd.clone(), Instant::ZERO),
+            flows: Flows::new(&settings.flows),
             pings: HashMap::new(),
             channels: Channels::new(&settings.trunks),
             errands: Errands::default(),
@@ -180,6 +185,7 @@ impl Switch {
                     self.with_call(call, now, |call, cx| call.handle_sink(cx, event));
                 }
             }
+            Input::Done { id, done } => self.handle_done(id, done, now),
             Input::Load(load) => self.guard.handle_load(load),
             Input::Drain => {
                 self.draining = true;
@@ -208,6 +214,7 @@ impl Switch {
             self.with_call(call, now, |call, cx| call.handle_timeout(cx));
             self.settle(now);
         }
+        self.handle_flow_timeouts(now);
         self.run_recordings(now);
         self.settle(now);
         self.trunks.handle_timeout(now);
@@ -217,8 +224,14 @@ impl Switch {
     /// Carries on until nobody inside has anything more to say to anybody inside.
     fn settle(&mut self, now: Instant) {
         self.drain_transactions(now);
-        while !self.questions.is_empty() {
-            self.drain_questions(now);
+        loop {
+            while !self.questions.is_empty() {
+                self.drain_questions(now);
+                self.drain_transactions(now);
+            }
+            if !self.run_flows(now) {
+                return;
+            }
             self.drain_transactions(now);
         }
     }
@@ -232,6 +245,7 @@ impl Switch {
             self.acd.poll_timeout(),
             self.trunks.poll_timeout(),
             self.recordings.poll_timeout(),
+            self.flows.poll_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -300,13 +314,20 @@ impl Switch {
             channels: self.channels.held(),
             streams: self.sinks.live().max(streams),
             recordings: self.recordings.len(),
+            flows: self.flows.len(),
             lookups: lookups + self.names.len(),
             timers: self.timers.len(),
         }
     }
 
     fn finder(&self, now: Instant) -> Finder<'_> {
-        Finder { settings: &self.settings, registrar: &self.registrar, trunks: &self.trunks, now }
+        Finder {
+            settings: &self.settings,
+            registrar: &self.registrar,
+            trunks: &self.trunks,
+            library: &self.flows.library,
+            now,
+        }
     }
 
     /// Milliseconds since 1970.

@@ -56,7 +56,7 @@ pub fn preview(settings: &Settings, question: &Question<'_>) -> Preview {
     let trunk_of = |name: &str| settings.trunks.iter().find(|trunk| trunk.name() == name);
     let calling = match question.caller {
         Caller::Trunk(name) => trunk_of(name),
-        Caller::User(_) | Caller::Peer(_) => None,
+        Caller::User(_) | Caller::Peer(_) | Caller::Flow(_) => None,
     };
     let dialled = calling
         .map_or(question.dialled.to_owned(), |trunk| trunk.called_in.apply(question.dialled));
@@ -78,8 +78,11 @@ pub fn preview(settings: &Settings, question: &Question<'_>) -> Preview {
         Some(route) => route.stages.iter().map(|stage| goals(&stage.goals)).collect(),
         None => {
             let is_test = settings.test_numbers && TestNumber::from_dialled(&number).is_some();
-            let goal =
-                if is_test { Goal::Test(number.clone()) } else { Goal::User(number.clone()) };
+            let goal = match settings.flows.numbers.get(&number) {
+                Some(flow) => Goal::Flow(flow.clone()),
+                None if is_test => Goal::Test(number.clone()),
+                None => Goal::User(number.clone()),
+            };
             vec![goals(&[goal])]
         }
     };
@@ -112,6 +115,10 @@ fn leg(settings: &Settings, goal: &Goal, number: &str, caller: &Presented) -> Le
         Goal::Test(number) => {
             let is_known = TestNumber::from_dialled(number).is_some();
             leg.trouble = (!is_known).then_some("there is no such test number");
+        }
+        Goal::Flow(name) => {
+            let is_known = settings.flows.library.find(name).is_some();
+            leg.trouble = (!is_known).then_some("there is no such flow");
         }
         Goal::Uri(template) => {
             leg.uri = Some(template.uri(number));

@@ -8,6 +8,7 @@ use super::settings::{Listener, Settings};
 use crate::call::{Destination, Hop, Hunt, Party, Stage, Target, TestNumber, TransferRights};
 use crate::command::StartStream;
 use crate::dialplan::{self, Goal, Query, Route};
+use crate::flow::Library;
 use crate::id::UserName;
 use crate::registrar::{Binding, Reach, Registrar};
 use crate::sip::{Flow, Transport, Uri};
@@ -27,6 +28,7 @@ pub(super) struct Finder<'a> {
     pub(super) settings: &'a Settings,
     pub(super) registrar: &'a Registrar,
     pub(super) trunks: &'a Trunks,
+    pub(super) library: &'a Library,
     pub(super) now: Instant,
 }
 
@@ -45,8 +47,11 @@ impl Finder<'_> {
         Ok(Way { destination, start })
     }
 
-    /// A test number or a user of ours.
+    /// A flow, a test number or a user of ours.
     fn at_home(&self, number: &str) -> Result<Destination, u16> {
+        if let Some(name) = self.settings.flows.numbers.get(number) {
+            return self.flow(name).ok_or(404);
+        }
         let test = TestNumber::from_dialled(number).filter(|_| self.settings.test_numbers);
         match test {
             Some(test) => Ok(Destination::Test(test)),
@@ -66,11 +71,11 @@ impl Finder<'_> {
             let mut waves: Vec<Vec<Target>> = Vec::new();
             for goal in &stage.goals {
                 match self.goal(goal, number) {
-                    Ok(Found::Test(test)) if stages.is_empty() && waves.is_empty() => {
-                        return Ok(Destination::Test(test));
+                    Ok(Found::Ours(ours)) if stages.is_empty() && waves.is_empty() => {
+                        return Ok(ours);
                     }
                     // The switch itself answers at once: nothing after it would be tried.
-                    Ok(Found::Test(_)) => {}
+                    Ok(Found::Ours(_)) => {}
                     Ok(Found::Waves(found)) => merge(&mut waves, found),
                     Err(status) => refused = refused.or(Some(status)),
                 }
@@ -83,7 +88,10 @@ impl Finder<'_> {
     fn goal(&self, goal: &Goal, number: &str) -> Result<Found, u16> {
         match goal {
             Goal::User(template) => self.user(&Goal::user_name(template, number)).map(Found::Waves),
-            Goal::Test(number) => TestNumber::from_dialled(number).map(Found::Test).ok_or(404),
+            Goal::Test(number) => TestNumber::from_dialled(number)
+                .map(|number| Found::Ours(Destination::Test(number)))
+                .ok_or(404),
+            Goal::Flow(name) => self.flow(name).map(Found::Ours).ok_or(404),
             Goal::Trunk(name) => {
                 let trunk = self.settings.trunks.iter().find(|trunk| trunk.name() == name);
                 let trunk = trunk.ok_or(404u16)?;
@@ -99,6 +107,11 @@ impl Finder<'_> {
                 Ok(Found::Waves(vec![vec![target]]))
             }
         }
+    }
+
+    fn flow(&self, name: &str) -> Option<Destination> {
+        let flow = self.library.find(name)?;
+        Some(Destination::Flow(flow.id().to_owned()))
     }
 
     /// The phones of a user: those of the same preference at once.
@@ -164,7 +177,8 @@ impl Finder<'_> {
 
 /// What a goal came to.
 enum Found {
-    Test(TestNumber),
+    /// The switch itself answers.
+    Ours(Destination),
     /// Targets of the same preference ring at once, one wave after the other.
     Waves(Vec<Vec<Target>>),
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
+use super::flows::FlowSettings;
 use super::guard::GuardSettings;
 use crate::acd::{self, Presence};
 use crate::call::{self, Redirects};
@@ -47,6 +48,8 @@ pub struct Settings {
     pub acd: acd::Settings,
     /// Hours that queues and flows name.
     pub hours: BTreeMap<String, Hours>,
+    /// Contact flows.
+    pub flows: FlowSettings,
     /// What an agent dials at its phone, and what it is then.
     pub star_codes: BTreeMap<String, Presence>,
     /// The calls and their streams.

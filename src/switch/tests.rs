@@ -41,6 +41,7 @@ fn switch() -> Switch {
         acd: Default::default(),
         hours: Default::default(),
         star_codes: Default::default(),
+        flows: Default::default(),
         call: crate::call::Settings {
             streaming: Streaming { sinks: sinks.into_iter().collect(), ..Streaming::default() },
             ..Default::default()

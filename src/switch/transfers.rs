@@ -220,7 +220,7 @@ impl Switch {
         });
         let recall = match recall.flatten() {
             Some(Destination::Hunt(hunt)) => Some(hunt),
-            Some(Destination::Test(_)) | None => None,
+            Some(Destination::Test(_) | Destination::Flow(_)) | None => None,
         };
         let to = number.to_owned();
         Ok(TransferPlan { transferor: leg, destination, to, recall, headers })

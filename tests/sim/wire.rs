@@ -439,6 +439,7 @@ impl Wire {
                 }
                 Output::Figures(_)
                 | Output::Registration(_)
+                | Output::Job { .. }
                 | Output::Delivery(_)
                 | Output::Name { .. }
                 | Output::Dialog { .. } => {}

@@ -15,7 +15,8 @@ use sidestream::registrar;
 use sidestream::sip::digest::{DigestSettings, Secret};
 use sidestream::sip::{Flow, Transport};
 use sidestream::switch::{
-    Figures, Holdings, Input, Listener, Output, Peer, Settings, Switch, Ticket, User,
+    Figures, FlowSettings, Holdings, Input, Job, JobId, Listener, Output, Peer, Settings, Switch,
+    Ticket, User,
 };
 use sidestream::time::{Duration, Instant};
 
@@ -57,6 +58,8 @@ pub struct World {
     /// Draw ladders and keep events; off in swarms, where they would only be memory.
     pub detailed: bool,
     pub violations: Vec<String>,
+    /// What flows want done outside.
+    pub jobs: Vec<(JobId, Job)>,
     /// Calls that have begun, and who called; a swarm takes them away.
     pub new_calls: Vec<(CallId, String)>,
     pub event_count: u64,
@@ -116,6 +119,7 @@ pub fn settings() -> Settings {
         acd: Default::default(),
         hours: Default::default(),
         star_codes: Default::default(),
+        flows: FlowSettings::default().with_demo(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of("10.0.0.1".parse().unwrap())],
             streaming: Streaming {
@@ -167,6 +171,7 @@ impl World {
             told: BTreeMap::new(),
             detailed: true,
             violations: Vec::new(),
+            jobs: Vec::new(),
             new_calls: Vec::new(),
             event_count: 0,
             told_of: BTreeMap::new(),
@@ -470,6 +475,7 @@ impl World {
                 self.relay.handle_command(command, self.now);
             }
             Output::Sink(command) => self.sinks.handle(command, self.now),
+            Output::Job { id, job } => self.jobs.push((id, job)),
             Output::Reply { ticket, answer } => {
                 self.replies.insert(ticket.0, answer);
             }

@@ -62,6 +62,7 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("siprec", "id time sip sdp trunk call"),
     Room { name: "switch", pure: true, imports: Imports::Pure, to_come: false },
     shell("net", Imports::Pure),
+    shell("functions", Imports::Rooms("id codec media flow switch")),
     shell("store", Imports::Rooms("id time sip registrar net")),
     shell("fragments", Imports::Rooms("id matroska net")),
     shell(
@@ -74,7 +75,10 @@ pub(crate) const ROOMS: &[Room] = &[
     shell("records", Imports::Rooms("id event control")),
     shell("notify", Imports::Rooms("id time command event media control call switch")),
     shell("http", Imports::Rooms("id time command event acd control notary notify net fragments")),
-    shell("config", Imports::PureAnd("net store fragments sink notary records notify http")),
+    shell(
+        "config",
+        Imports::PureAnd("net functions store fragments sink notary records notify http"),
+    ),
     to_come(shell("cluster", Imports::Rooms("id command event control"))),
     shell("phone", Imports::Rooms("id codec net")),
     shell("server", Imports::All),

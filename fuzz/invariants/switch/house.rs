@@ -214,7 +214,7 @@ impl House {
                 Output::Reply { .. } | Output::Figures(_) | Output::Delivery(_) => {}
                 Output::Registration(_) | Output::Dialog { .. } => {}
                 Output::Locate { lookup, .. } => self.locate(lookup),
-                Output::Name { .. } => {}
+                Output::Name { .. } | Output::Job { .. } => {}
             }
         }
         assert_eq!(self.switch.counters().bugs, 0, "a call was ended by an error");

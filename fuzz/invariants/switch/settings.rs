@@ -67,6 +67,7 @@ pub(super) fn settings() -> Settings {
         acd: Default::default(),
         hours: Default::default(),
         star_codes: Default::default(),
+        flows: Default::default(),
         call: call::Settings {
             media_addresses: vec![MediaAddress::of(SWITCH.ip())],
             streaming: Streaming {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Stage, Transfer};
 use crate::call::Call;
-use crate::call::builtin::TestNumber;
+use crate::call::builtin::Builtin;
 use crate::call::context::Context;
 use crate::call::leg::{Leg, Seat};
 use crate::call::renegotiation::Why;
@@ -30,18 +30,19 @@ impl Call {
     }
 
     /// The target lives in the switch: it is there at once, and the party is asked to agree with it.
-    pub(super) fn bring_test_number(
+    pub(super) fn bring_own_party(
         &mut self,
         cx: &mut Context<'_>,
         party: LegId,
-        number: TestNumber,
+        ours: Builtin,
+        name: &str,
     ) {
         let Some(flow) = self.leg(party).map(|leg| leg.flow) else { return };
         let id = self.next_leg_id();
-        let mut leg = Leg::builtin(id, number, flow);
+        let mut leg = Leg::builtin(id, ours, name, flow);
         leg.seat = Seat::Aside;
         self.legs.push(leg);
-        let kind = Kind::LegAdded { leg: id, party: number.number().into() };
+        let kind = Kind::LegAdded { leg: id, party: name.into() };
         self.tell(cx, kind, Cause::Request, Origin::Switch);
         self.handle_target_answered(cx, id);
     }

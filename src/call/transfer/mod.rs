@@ -46,6 +46,7 @@ pub use replacing::Replacement;
 
 pub(super) use referrals::Referrals;
 
+use super::builtin::Builtin;
 use super::context::{Context, Effect};
 use super::leg::{Leg, Purpose, Seat};
 use super::renegotiation::{Renegotiated, Why};
@@ -175,7 +176,10 @@ impl Call {
         });
         match destination {
             Destination::Hunt(hunt) => self.call_for_party(cx, party, hunt),
-            Destination::Test(number) => self.bring_test_number(cx, party, number),
+            Destination::Test(number) => {
+                self.bring_own_party(cx, party, Builtin::Test(number), number.number());
+            }
+            Destination::Flow(flow) => self.bring_own_party(cx, party, Builtin::Flow, &flow),
         }
     }
 
@@ -234,8 +238,11 @@ impl Call {
         self.tell_recorders_of_agent(cx);
         self.report(cx, 200);
         for leg in leaving {
-            self.timers.set(Timer::Farewell(leg), cx.now + FAREWELL);
+            if !self.is_kept_for_customer(leg) {
+                self.timers.set(Timer::Farewell(leg), cx.now + FAREWELL);
+            }
         }
+        self.begin_flow(cx);
     }
 
     /// A transferor has had its time to say BYE. The outcome is told in the dialog that ours ends: it is to arrive before.
@@ -273,7 +280,11 @@ impl Call {
     }
 
     /// The streams are told of what changed with the party at the other end.
-    fn retell_streams(&mut self, cx: &mut Context<'_>, before: crate::media::PayloadMap) {
+    pub(super) fn retell_streams(
+        &mut self,
+        cx: &mut Context<'_>,
+        before: crate::media::PayloadMap,
+    ) {
         let payloads = self.stream_payloads();
         if payloads != before {
             self.control_all(cx, &Control::Payloads(payloads));
@@ -329,6 +340,9 @@ impl Call {
     /// A leg is gone that nobody sent away: whether the call goes on without it.
     pub(super) fn handle_leg_left(&mut self, cx: &mut Context<'_>, id: LegId, cause: Cause) {
         let origin = Origin::Leg(id);
+        if self.take_back(cx, id) {
+            return;
+        }
         if self.is_ending() || !self.can_do_without(id) {
             return self.hang_up(cx, cause, origin);
         }

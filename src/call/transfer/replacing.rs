@@ -13,7 +13,7 @@
 //! caller has its 200.
 
 use super::{Stage, Succession, Transfer};
-use crate::call::context::{Context, Effect};
+use crate::call::context::Context;
 use crate::call::exchange::{Exchange, Stage as Answered, read_offer};
 use crate::call::leg::{Leg, Remote, Seat, State, contact_of};
 use crate::call::renegotiation::Why;
@@ -73,7 +73,7 @@ impl Call {
             State::Outgoing { .. } | State::Incoming { .. } => Err(481),
             // The dialog has ended.
             State::Leaving { .. } => Err(603),
-            State::Withdrawn | State::Builtin | State::Gone => Err(481),
+            State::Withdrawn | State::Builtin(_) | State::Gone => Err(481),
         }
     }
 
@@ -140,8 +140,8 @@ impl Call {
     /// What a leg's peer, or a party of ours, can speak.
     pub(in crate::call) fn codecs_of(&self, id: LegId) -> Option<Vec<Codec>> {
         let leg = self.leg(id)?;
-        if let Some(number) = leg.test_number() {
-            return Some(number.codecs().to_vec());
+        if let Some(ours) = leg.own_party() {
+            return Some(ours.codecs().to_vec());
         }
         let audio = leg.remote.as_ref()?.description.audio()?;
         Some(audio.payloads.iter().filter_map(|payload| payload.codec).collect())
@@ -254,13 +254,12 @@ impl Call {
         let payloads =
             remote.description.audio().map(|audio| audio.payloads.clone()).unwrap_or_default();
         self.apply_remote(cx, id, remote);
-        let number = self.leg(party).and_then(|leg| leg.test_number());
-        match (number, self.leg(id).and_then(|leg| leg.port)) {
-            (Some(number), Some(port)) => {
-                cx.effects.extend(number.begin(port.id, &payloads).map(Effect::Media));
+        match self.leg(party).and_then(|leg| leg.own_party()) {
+            Some(ours) => {
+                self.begin_own_party(cx, id, ours, &payloads);
                 self.complete_transfer(cx, party, id);
             }
-            _ => self.renegotiate(cx, party, id, Why::Join),
+            None => self.renegotiate(cx, party, id, Why::Join),
         }
     }
 

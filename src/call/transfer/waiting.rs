@@ -15,7 +15,7 @@ const REST: Duration = Duration::from_secs(4);
 
 impl Call {
     /// The transferor has gone, the target has not answered: the party hears that it is being connected.
-    pub(super) fn entertain(&self, cx: &mut Context<'_>, party: LegId) {
+    pub(in crate::call) fn entertain(&self, cx: &mut Context<'_>, party: LegId) {
         let prompt = match cx.settings.transfer.tone {
             WaitingTone::Silence => return,
             WaitingTone::Music => Prompt::Music,
@@ -26,9 +26,8 @@ impl Call {
             ]),
         };
         let Some(leg) = self.leg(party) else { return };
-        let payloads = leg.remote.as_ref().and_then(|remote| remote.description.audio());
-        let payloads = payloads.map(|audio| &audio.payloads[..]).unwrap_or_default();
-        let play = leg.port.and_then(|port| builtin::play(port.id, payloads, prompt, true));
+        let payloads = self.agreed_payloads(party).unwrap_or_default();
+        let play = leg.port.and_then(|port| builtin::play(port.id, &payloads, prompt, true));
         cx.effects.extend(play.map(Effect::Media));
     }
 }

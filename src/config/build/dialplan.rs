@@ -152,7 +152,7 @@ impl Builder {
             let goals = route.stages.iter().flat_map(|stage| &stage.goals);
             let to = goals.filter_map(|goal| match goal {
                 Goal::Trunk(name) => Some(name.as_str()),
-                Goal::User(_) | Goal::Test(_) | Goal::Uri(_) => None,
+                Goal::User(_) | Goal::Test(_) | Goal::Flow(_) | Goal::Uri(_) => None,
             });
             let named = to.chain(route.callers.iter().filter_map(CallerRule::trunk));
             for name in named.filter(|name| !trunks.iter().any(|trunk| trunk.name() == *name)) {

@@ -5,6 +5,7 @@ mod acd;
 mod destinations;
 mod dialplan;
 mod directories;
+mod flows;
 mod guard;
 mod http;
 mod logs;
@@ -37,6 +38,8 @@ use crate::notify::BoardLimits;
 use crate::sink::Reaching;
 use crate::store;
 pub(super) use destinations::missing_files as missing_files_of_sinks;
+pub use flows::FlowFiles;
+pub(super) use flows::load as load_flows;
 pub(super) use transports::missing_files;
 
 /// Whom the configuration is for.
@@ -78,6 +81,8 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
     let records = builder.records(&file.cdr);
     let board = builder.board(&file.http);
     let http = builder.http(&file.http);
+    let flows = FlowFiles::of(&file.flows);
+    let functions = builder.functions(&file.flows);
     let switch = builder.switch(&file, streaming, &names, &listeners);
     let log = LogSettings { level: file.log.level, format: file.log.format };
     builder.check_log(&log);
@@ -93,6 +98,8 @@ pub(super) fn build(file: File, rules: Rules) -> Result<Config, Vec<Flaw>> {
                 net,
                 sinks,
                 reaching,
+                flows,
+                functions,
                 spool,
                 store,
                 notary,

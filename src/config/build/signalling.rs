@@ -75,6 +75,7 @@ impl Builder {
             registrar: self.registrar(&sip.registrar),
             acd: self.acd(file),
             hours: self.named_hours(file),
+            flows: self.flows(file),
             star_codes: self.star_codes(file),
             call: self.calls(file, streaming)?,
         })

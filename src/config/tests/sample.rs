@@ -121,6 +121,7 @@ fn everything_that_the_sample_shows_is_accepted() {
         ("ACME_PASSWORD", "s3cret-of-acme-31"),
         ("ACME_LOGIN", "s3cret-for-acme-32"),
         ("SRS_PASSWORD", "s3cret-of-srs-33"),
+        ("LOOKUP_KEY", "s3cret-of-lookup-34"),
         ("PHONE", "correct-horse-battery"),
         ("LOG_CREDS", "a JWT and the seed of its key"),
     ];

@@ -48,6 +48,9 @@ pub fn notice(event: &Event) -> Option<Vec<u8>> {
         | Kind::TransferFailed { .. }
         | Kind::Dtmf { .. }
         | Kind::AttributesChanged { .. }
+        | Kind::FlowStarted { .. }
+        | Kind::FlowStep(_)
+        | Kind::FlowEnded { .. }
         | Kind::CallEnded { .. }
         | Kind::StreamDenied(_) => return None,
     };

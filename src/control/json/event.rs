@@ -8,7 +8,7 @@ use super::stream::one_or_list;
 use super::{ErrorView, ManifestView, Timestamp};
 use crate::command::Origin;
 use crate::control::{tables, tapi};
-use crate::event::{Event, Kind, Outcome};
+use crate::event::{Event, FlowStep, Kind, Outcome};
 use crate::id::Tracks;
 
 /// One event, on every socket and webhook.
@@ -101,6 +101,22 @@ pub enum KindView {
         leg: u32,
         digit: char,
         duration_ms: u32,
+    },
+    FlowStarted {
+        flow: String,
+        flow_type: &'static str,
+    },
+    FlowStep {
+        flow: String,
+        block: String,
+        block_type: &'static str,
+        branch: String,
+        result: String,
+    },
+    FlowEnded {
+        flow: String,
+        result: String,
+        failed: bool,
     },
     CallEnded {
         status: u16,
@@ -197,6 +213,9 @@ impl KindView {
             KindView::TransferFailed { .. } => "transfer_failed",
             KindView::AttributesChanged { .. } => "attributes_changed",
             KindView::Dtmf { .. } => "dtmf",
+            KindView::FlowStarted { .. } => "flow_started",
+            KindView::FlowStep { .. } => "flow_step",
+            KindView::FlowEnded { .. } => "flow_ended",
             KindView::CallEnded { .. } => "call_ended",
             KindView::StreamArmed { .. } => "stream_armed",
             KindView::StreamActive => "stream_active",
@@ -241,6 +260,16 @@ impl From<&Kind> for KindView {
             }
             Kind::Dtmf { leg, digit, duration_ms } => {
                 KindView::Dtmf { leg: leg.0, digit: *digit, duration_ms: *duration_ms }
+            }
+            Kind::FlowStarted { flow, flow_type } => {
+                KindView::FlowStarted { flow: flow.clone(), flow_type }
+            }
+            Kind::FlowStep(step) => {
+                let FlowStep { flow, block, block_type, branch, result } = step.as_ref().clone();
+                KindView::FlowStep { flow, block, block_type, branch, result }
+            }
+            Kind::FlowEnded { flow, result, failed } => {
+                KindView::FlowEnded { flow: flow.clone(), result: result.clone(), failed: *failed }
             }
             Kind::CallEnded { status, outcome } => {
                 KindView::CallEnded { status: *status, outcome: outcome_name(*outcome) }

@@ -106,7 +106,10 @@ pub fn media_event(event: &Event) -> Option<MediaEvent> {
         Kind::TransferStarted { .. }
         | Kind::TransferCompleted { .. }
         | Kind::TransferFailed { .. } => return None,
-        Kind::AttributesChanged { .. } => return None,
+        Kind::AttributesChanged { .. }
+        | Kind::FlowStarted { .. }
+        | Kind::FlowStep(_)
+        | Kind::FlowEnded { .. } => return None,
         Kind::Dtmf { .. } | Kind::CallEnded { .. } => return None,
     };
     Some(MediaEvent { event, cause })

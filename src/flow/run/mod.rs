@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use super::block::Action;
+use super::block::{Action, Block};
 use super::condition::{ActionIndex, NO_MATCHING_ERROR, Outcome};
 use super::contact::Contact;
 use super::document::Flow;
@@ -172,6 +172,13 @@ impl Run {
             return None;
         };
         self.flow.actions.get(*at).map(|action| action.identifier.as_str())
+    }
+
+    /// Whether the keys that are pressed now are stored: nobody else is to know them.
+    pub fn hides_keys(&self) -> bool {
+        let State::Waiting { at, on: Waiting::Gather(_) } = &self.state else { return false };
+        let block = self.flow.actions.get(*at).map(|action| &action.block);
+        matches!(block, Some(Block::Gather(gather)) if gather.store.is_some())
     }
 
     /// Enters the block at `at`, and goes on from there.

@@ -32,6 +32,10 @@ impl Run {
                     Err(denied) => Next::error(denied.to_string()),
                 }
             }
+            (Waiting::Attributes { names }, Input::Commanded(answer, _)) => match answer {
+                Ok(_) => Next::success(format!("set {names}")),
+                Err(denied) => Next::error(denied.to_string()),
+            },
             (Waiting::Message, Input::Played) => Next::success("heard"),
             (Waiting::Message, Input::NotPlayed(why)) => Next::error(why),
             (Waiting::MessageLoop, Input::Timer) => {

@@ -1,7 +1,9 @@
 //! Blocks that only set something of the contact.
 
 use super::steps::resolved;
+use super::waiting::Waiting;
 use super::{Next, Run};
+use crate::command::Verb;
 use crate::flow::block::Block;
 use crate::flow::condition::Outcome;
 use crate::flow::contact::{Contact, QueueFacts};
@@ -13,11 +15,10 @@ impl Run {
         match block {
             Block::SetAttributes(pairs) => {
                 let pairs = resolved(contact, pairs);
-                let names: Vec<String> = pairs.iter().map(|(key, _)| key.clone()).collect();
-                if !contact.set_attributes(pairs) {
-                    return Next::error("the attributes would be more than 32 KiB");
-                }
-                Next::success(format!("set {}", names.join(", ")))
+                let names: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
+                let waiting = Waiting::Attributes { names: names.join(", ") };
+                let verb = Verb::SetAttributes(pairs.into_iter().collect());
+                self.ask(Effect::Command(verb), waiting)
             }
             Block::SetFlowAttributes(pairs) => {
                 let pairs = resolved(contact, pairs);

@@ -15,6 +15,10 @@ pub(super) enum Waiting {
         change: Change,
         rest: VecDeque<Change>,
     },
+    /// The door's answer to attributes of these names.
+    Attributes {
+        names: String,
+    },
     /// The end of a prompt.
     Message,
     /// The end of a stretch of looped prompts.

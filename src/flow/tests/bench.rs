@@ -43,6 +43,9 @@ impl Bench {
             self.asked.push(shown(&effect));
             if let Effect::Command(verb) = effect {
                 let answer = self.answer(&verb);
+                if let Verb::SetAttributes(more) = &verb {
+                    self.contact.attributes = self.contact.attributes.with(more).expect("few");
+                }
                 self.run.handle_input(&mut self.contact, answer, self.now);
             }
         }

@@ -3,7 +3,7 @@
 use super::relay::{A, B, events, relay, remote, tap};
 use super::{at, rtp};
 use crate::codec::{Codec, Decoder};
-use crate::id::{Track, Tracks};
+use crate::id::{PlayId, Track, Tracks};
 use crate::media::{MediaCommand, MediaEvent, Prompt, Relay, Transmit};
 use crate::rtp::Packet;
 use crate::rtp::telephone_event::{self, Detector};
@@ -12,6 +12,7 @@ use crate::time::{Duration, Instant};
 fn play(relay: &mut Relay, prompt: Prompt, repeat: bool, now: Instant) {
     let command = MediaCommand::Play {
         port: A,
+        play: PlayId(7),
         prompt,
         codec: Codec::Pcmu,
         payload_type: 0,
@@ -60,7 +61,7 @@ fn a_prompt_leaves_every_twenty_milliseconds_as_one_continuous_source() {
     let markers: Vec<bool> = parsed.iter().map(Packet::marker).collect();
     assert_eq!(markers.iter().filter(|marker| **marker).count(), 1);
     assert!(markers[0]);
-    let done = |event: &MediaEvent| *event == MediaEvent::PromptDone { port: A };
+    let done = |event: &MediaEvent| *event == MediaEvent::PromptDone { port: A, play: PlayId(7) };
     assert_eq!(events(&mut relay).into_iter().filter(done).count(), 1);
 }
 
@@ -85,7 +86,7 @@ fn a_prompt_that_repeats_goes_on_until_it_is_replaced() {
     assert_eq!(run(&mut relay, at(999)).len(), 50);
     relay.handle_command(MediaCommand::Bridge { a: A, b: B }, at(1000));
     assert_eq!(run(&mut relay, at(2000)).len(), 0);
-    assert!(!events(&mut relay).contains(&MediaEvent::PromptDone { port: A }));
+    assert!(!events(&mut relay).contains(&MediaEvent::PromptDone { port: A, play: PlayId(7) }));
 }
 
 #[test]
@@ -104,7 +105,7 @@ fn digits_are_heard_as_these_keys_each_once() {
         }
     }
     assert_eq!(heard, "1234567890*#");
-    assert!(events(&mut relay).contains(&MediaEvent::PromptDone { port: A }));
+    assert!(events(&mut relay).contains(&MediaEvent::PromptDone { port: A, play: PlayId(7) }));
 }
 
 #[test]
@@ -121,6 +122,7 @@ fn the_agent_speaks_in_every_codec_that_has_audio() {
         let (prompt, payload_type) = (Prompt::Speech, 96);
         let command = MediaCommand::Play {
             port: A,
+            play: PlayId(7),
             prompt,
             codec,
             payload_type,
@@ -179,6 +181,7 @@ fn a_codec_without_audio_has_nothing_to_play() {
     let mut relay = relay(&[A]);
     let command = MediaCommand::Play {
         port: A,
+        play: PlayId(7),
         prompt: Prompt::Music,
         codec: Codec::ComfortNoise,
         payload_type: 13,
@@ -186,6 +189,6 @@ fn a_codec_without_audio_has_nothing_to_play() {
         repeat: true,
     };
     relay.handle_command(command, at(0));
-    assert_eq!(events(&mut relay), [MediaEvent::PromptDone { port: A }]);
+    assert_eq!(events(&mut relay), [MediaEvent::PromptDone { port: A, play: PlayId(7) }]);
     assert_eq!(run(&mut relay, at(1000)).len(), 0);
 }

@@ -135,7 +135,7 @@ impl Session {
             Control::Unmute(track) => Some(Note::Unmuted(*track)),
             Control::Held(track) => Some(Note::Held(*track)),
             Control::Unheld(track) => Some(Note::Unheld(*track)),
-            Control::Mark(_) | Control::Payloads(_) => None,
+            Control::Mark(_) | Control::Payloads(_) | Control::Language(_) => None,
         };
         self.timeline.handle_control(control, self.speech.now());
         self.give().await?;

@@ -10,7 +10,7 @@ use super::close;
 use crate::dialect::{Dialect, DialectKind, Format, StreamInfo};
 use crate::id::{CallId, SinkName, StreamId, Tracks};
 use crate::net::{Clock, HostNames};
-use crate::sink::handle::{FRAME_MS, Reaching};
+use crate::sink::handle::{FRAME_MS, Reaching, SinkHandle};
 use crate::sink::kind::Kind;
 use crate::sink::link::Connection;
 use crate::sink::pool::{Pool, Way};
@@ -64,8 +64,15 @@ impl Subject {
         Ok(Subject::with(settings, target, socket.dialect, clock))
     }
 
-    /// A sink of a running server.
-    pub(in crate::sink) fn of_pool(pool: &Pool, clock: Clock) -> Result<Subject, Unfit> {
+    /// A sink of a running server; `None` when there is none of this name.
+    ///
+    /// # Errors
+    /// It is of another kind.
+    pub fn of(sinks: &SinkHandle, name: &SinkName) -> Option<Result<Subject, Unfit>> {
+        sinks.pool(name).map(|pool| Subject::of_pool(&pool, sinks.clock()))
+    }
+
+    fn of_pool(pool: &Pool, clock: Clock) -> Result<Subject, Unfit> {
         let settings = &pool.settings;
         match &pool.way {
             Way::Socket(target, dialect) => {
@@ -78,6 +85,7 @@ impl Subject {
             | Way::Flac(_)
             | Way::Matroska(..)
             | Way::Store(_)
+            | Way::Log(..)
             | Way::Scope => Err(Unfit::Kind(settings.name.clone(), settings.kind.as_str())),
         }
     }

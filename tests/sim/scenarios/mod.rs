@@ -6,6 +6,7 @@ mod complaints;
 mod confirmation;
 mod doors;
 mod early_dialogs;
+mod flows;
 mod forgery;
 mod forks;
 mod holds;
