@@ -19,7 +19,7 @@ use super::target::{Destinations, Reach, TargetError};
 use crate::call::{RecordingNews, SinkCommand, SinkEvent, StreamPlan};
 use crate::event::Cause;
 use crate::fragments::StreamStore;
-use crate::id::TerminalId;
+use crate::id::{SinkName, TerminalId};
 use crate::media::Control;
 use crate::net::{Clock, DnsSettings, HostNames, Turn};
 use crate::time::Instant;
@@ -140,6 +140,30 @@ impl SinkHandle {
     /// The driver of the switch notes its turns here.
     pub fn turn(&self) -> Arc<Turn> {
         Arc::clone(&self.0.turn)
+    }
+
+    /// The same sinks, places and spools for streams of nobody's call, which tell `events` what befalls them.
+    pub(super) fn apart(&self, events: mpsc::Sender<SinkEvent>) -> SinkHandle {
+        let Room { pools, depot, scope, runtime, clock, .. } = &*self.0;
+        SinkHandle(Arc::new(Room {
+            pools: pools.clone(),
+            depot: Arc::clone(depot),
+            scope: scope.clone(),
+            terminals: DashMap::new(),
+            runtime: runtime.clone(),
+            clock: *clock,
+            turn: Arc::default(),
+            events,
+        }))
+    }
+
+    /// A sink by its name.
+    pub(super) fn pool(&self, name: &SinkName) -> Option<Arc<Pool>> {
+        self.0.pool(name)
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.0.clock
     }
 
     /// The built-in scope.

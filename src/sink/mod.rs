@@ -14,6 +14,7 @@ mod arrears;
 mod handle;
 mod joining;
 mod kind;
+pub mod kit;
 mod life;
 mod link;
 pub mod listener;

@@ -35,7 +35,7 @@ use crate::matroska::Head;
 use crate::media::{Assembler, AssemblyPlan, Encoding, Standing};
 
 /// Milliseconds of audio in a frame.
-const FRAME_MS: u32 = 20;
+pub(super) const FRAME_MS: u32 = 20;
 
 /// What Amazon Connect calls the house: there is one here.
 const INSTANCE: &str = "sidestream";

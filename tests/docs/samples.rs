@@ -9,8 +9,8 @@ use serde_json::Value;
 use sidestream::command::{Accepted, Denied, Origin, StreamState, StreamStatus};
 use sidestream::control::json::{
     CallState, CallView, DeliveryView, LegFiguresView, LegView, MessageView, MessagesView,
-    ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView, StreamFiguresView,
-    StreamView, TerminalView, Timestamp,
+    ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkCheckView, SinkTestView,
+    SinkView, StreamFiguresView, StreamView, TerminalView, Timestamp,
 };
 use sidestream::event::{
     Cause, Delivery, DeliveryOutcome, Event, FlowStep, Kind, Manifest, Outcome, Span, SpanKind,
@@ -235,6 +235,23 @@ pub(crate) fn sink() -> SinkView {
         channels: "separate",
         max_streams: 1_000,
         live_streams: 1,
+    }
+}
+
+/// A sink that was tested.
+pub(crate) fn sink_test() -> SinkTestView {
+    let check = SinkCheckView {
+        check: "connects",
+        verdict: "failed",
+        text: "no connection".into(),
+        mend: Some("start the sink".into()),
+        took_ms: 3,
+    };
+    SinkTestView {
+        sink: "asr".into(),
+        address: "asr.example:443".into(),
+        ok: false,
+        checks: vec![check],
     }
 }
 

@@ -9,6 +9,7 @@ mod manifest;
 mod message;
 mod phone;
 mod sink;
+mod sink_test;
 mod stream;
 mod timestamp;
 mod trunk;
@@ -21,6 +22,7 @@ pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use message::{MessageView, MessagesView};
 pub use phone::PhoneView;
 pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView, SpoolView};
+pub use sink_test::{SinkCheckView, SinkTestView};
 pub use stream::{
     AcceptedView, SpanSamplesView, StoredView, StreamFiguresView, StreamStatusView, StreamView,
     TerminalView,
