@@ -20,6 +20,7 @@ pub struct FlowView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     /// The blocks that were left, in order.
+    #[cfg_attr(feature = "server", schema(value_type = Vec<FlowStepView>))]
     pub steps: VecDeque<FlowStepView>,
     /// How many older ones made room.
     pub dropped: u64,

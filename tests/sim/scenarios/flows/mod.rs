@@ -125,6 +125,22 @@ fn the_demo_starts_and_stops_a_stream_by_key() {
 }
 
 #[test]
+fn the_demo_pauses_and_resumes_a_stream_by_key() {
+    let mut world = world_with(&[], |_| {});
+    call_flow(&mut world, "5000");
+    press(&mut world, "1");
+    world.run_for(s(1));
+    press(&mut world, "3");
+    world.run_for(s(1));
+    press(&mut world, "4");
+    world.run_for(s(1));
+    assert_eq!(count(&world, |kind| matches!(kind, Kind::StreamPaused)), 1, "{:?}", steps(&world));
+    assert_eq!(count(&world, |kind| matches!(kind, Kind::StreamActive)), 2, "{:?}", steps(&world));
+    press(&mut world, "9");
+    world.assert_empty();
+}
+
+#[test]
 fn a_stream_goes_on_across_flows_and_a_third_party_until_its_stop() {
     let dial = json!({"ThirdPartyPhoneNumber": "200", "ThirdPartyConnectionTimeLimitSeconds": "20",
         "ContinueFlowExecution": "True"});
