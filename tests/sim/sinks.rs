@@ -144,7 +144,7 @@ impl Sinks {
         let mut others = self.open.iter_mut();
         let other = others.find(|(id, open)| id.stream == stream && open.manners.is_awake());
         match other.filter(|_| plan.begin > plan.start) {
-            None => self.begin(*plan, now, |plan, reader| Assembler::new(plan, reader)),
+            None => self.begin(*plan, now, Assembler::new),
             Some((other, open)) => {
                 open.assembler.handle_joining(plan.begin + JOINS_AFTER);
                 self.joining.push(Joining { plan, other: *other, changes: Vec::new() });
@@ -156,7 +156,7 @@ impl Sinks {
     fn join_alone(&mut self, which: impl Fn(&Joining) -> bool, now: Instant) {
         while let Some(place) = self.joining.iter().position(&which) {
             let joining = self.joining.remove(place);
-            self.join(joining, now, |plan, reader| Assembler::new(plan, reader));
+            self.join(joining, now, Assembler::new);
         }
     }
 

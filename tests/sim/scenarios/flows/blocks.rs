@@ -45,7 +45,7 @@ fn a_third_party_that_does_not_answer_or_refuses_takes_its_branch() {
 #[test]
 fn a_third_party_that_the_flow_hands_over_to_ends_the_call_with_itself() {
     let mut world = block(dial(false), FlowType::Contact, |_| {});
-    assert_eq!(world.run_until(s(5), |world| flow_end(world).is_some()), true);
+    assert!(world.run_until(s(5), |world| flow_end(world).is_some()));
     assert_eq!(flow_end(&world), Some(("handed over".to_owned(), false)));
     world.run_for(s(5));
     assert_eq!(count(&world, |kind| matches!(kind, Kind::CallEnded { .. })), 0, "they talk");
