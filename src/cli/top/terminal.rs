@@ -36,10 +36,12 @@ impl Terminal {
 
     /// Asked for each time: people resize windows.
     pub(super) fn size(&self) -> Size {
-        let size = tcgetwinsize(std::io::stdout());
+        // A line without a window says 0 by 0.
+        let size = tcgetwinsize(std::io::stdout()).ok();
+        let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 0);
         size.map_or(Size { columns: 80, rows: 24 }, |size| Size {
-            columns: size.ws_col.max(1).into(),
-            rows: size.ws_row.max(1).into(),
+            columns: size.ws_col.into(),
+            rows: size.ws_row.into(),
         })
     }
 }
