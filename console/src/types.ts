@@ -117,6 +117,12 @@ export interface Sink {
   live_streams: number;
 }
 
+export interface SinkTest {
+  sink: string;
+  ok: boolean;
+  checks: { check: string; verdict: "passed" | "failed" | "skipped"; text: string; mend?: string; took_ms: number }[];
+}
+
 export interface Spool {
   call: string;
   stream: string;

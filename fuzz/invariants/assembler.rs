@@ -34,13 +34,14 @@ pub fn assembler(data: &[u8]) {
 }
 
 fn plan(script: &mut Script<'_>) -> AssemblyPlan {
-    AssemblyPlan {
+    let plan = AssemblyPlan {
         call: CallId::from_u128(1),
         terminal: TerminalId::first(StreamId::from_u128(2)),
         sink: "bench".into(),
         start: START,
         begin: START + Duration::from_millis(script.choose(&[0, 0, 10, 3_000])),
         tracks: script.choose(&[Tracks::From, Tracks::To, Tracks::Both, Tracks::Both]),
+        given: Tracks::Both,
         payloads: payloads(0),
         sample_rate: script.choose(&[8000, 16_000, 24_000, 48_000]),
         encoding: script.choose(&[Encoding::L16, Encoding::Pcmu, Encoding::Pcma]),
@@ -49,7 +50,8 @@ fn plan(script: &mut Script<'_>) -> AssemblyPlan {
         redact_dtmf: script.flag(),
         gaps_as_silence: script.flag(),
         reorder_window: AssemblyPlan::REORDER_WINDOW,
-    }
+    };
+    AssemblyPlan { given: plan.tracks, ..plan }
 }
 
 /// What is negotiated, and what is after a re-INVITE.

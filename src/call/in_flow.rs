@@ -3,6 +3,8 @@
 //!
 //! The flow itself runs with the owner of the call, who is told what it waits for by [`Cue`]s.
 
+use std::ops::{Deref, DerefMut};
+
 use super::builtin::{self, Builtin};
 use super::context::{Context, Effect};
 use super::leg::{Leg, Seat, State};
@@ -32,9 +34,12 @@ pub enum Cue {
     Back,
 }
 
-/// How a call stands with its flow.
+/// How a call stands with its flow. Most calls have none, and weigh no more than a pointer for it.
 #[derive(Debug, Default)]
-pub(super) struct InFlow {
+pub(super) struct InFlow(Option<Box<Standing>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Standing {
     /// The leg whose flow was told to begin.
     begun: Option<LegId>,
     /// The flow that runs, by its id.
@@ -45,6 +50,29 @@ pub(super) struct InFlow {
     takes_back: bool,
     plays: u64,
     playing: Option<Playing>,
+}
+
+static OUTSIDE: Standing = Standing {
+    begun: None,
+    running: None,
+    hides_keys: false,
+    takes_back: false,
+    plays: 0,
+    playing: None,
+};
+
+impl Deref for InFlow {
+    type Target = Standing;
+
+    fn deref(&self) -> &Standing {
+        self.0.as_deref().unwrap_or(&OUTSIDE)
+    }
+}
+
+impl DerefMut for InFlow {
+    fn deref_mut(&mut self) -> &mut Standing {
+        self.0.get_or_insert_default()
+    }
 }
 
 /// What the customer hears of the flow.
@@ -123,6 +151,9 @@ impl Call {
 
     /// The call ends: a flow that runs ends with it.
     pub(super) fn end_flow(&mut self, cx: &mut Context<'_>) {
+        if self.in_flow.running.is_none() {
+            return;
+        }
         if let Some(flow) = self.in_flow.running.take() {
             let result = "the contact is over".to_owned();
             self.tell_of_flow(cx, Kind::FlowEnded { flow, result, failed: false });
@@ -213,8 +244,9 @@ impl Call {
 
     /// A prompt has been sent to its end.
     pub(super) fn handle_prompt_done(&mut self, cx: &mut Context<'_>, leg: LegId, play: PlayId) {
-        let is_played = |playing: &mut Playing| playing.play == play;
-        if leg == self.customer && self.in_flow.playing.take_if(is_played).is_some() {
+        let is_played = self.in_flow.playing.as_ref().is_some_and(|playing| playing.play == play);
+        if leg == self.customer && is_played {
+            self.in_flow.playing = None;
             cx.effects.push_back(Effect::Cue(Cue::Heard(play)));
         }
     }

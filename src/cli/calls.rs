@@ -1,16 +1,10 @@
 //! `sidestream calls`: the calls as they stand, once or again and again.
 
-use std::io::{IsTerminal, Write};
-use std::time::Duration;
-
 use clap::Args;
 use serde_json::Value;
 
 use super::client::{Request, ServerArgs};
-use super::table;
-
-/// How often `--watch` looks.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
+use super::{table, watch};
 
 const COLUMNS: &[(&str, &str)] = &[
     ("CALL", "call"),
@@ -38,34 +32,11 @@ pub(super) struct CallsArgs {
 
 /// Runs the command.
 pub(super) async fn run(args: CallsArgs) -> anyhow::Result<()> {
-    let client = args.server.client()?;
     let request = Request::get(if args.all { "/v1/calls?state=all" } else { "/v1/calls" });
-    if args.server.curl {
-        println!("{}", client.curl(&request));
-        return Ok(());
-    }
-    loop {
-        let answer = client.send(&request).await?;
-        show(&answer, &args)?;
-        if !args.watch {
-            return Ok(());
-        }
-        tokio::time::sleep(WATCH_EVERY).await;
-    }
+    watch::look(&args.server, &request, args.watch, |answer| table::of(rows(answer), COLUMNS)).await
 }
 
-/// A pipe gets one line of JSON a look, a terminal a table that stands still.
-fn show(answer: &Value, args: &CallsArgs) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    if args.server.json {
-        writeln!(out, "{answer}")?;
-        return Ok(());
-    }
-    if args.watch && out.is_terminal() {
-        // Clear the screen and go to its first column.
-        write!(out, "\x1b[2J\x1b[H")?;
-    }
-    let rows = answer.get("calls").unwrap_or(answer).as_array().map_or(&[][..], Vec::as_slice);
-    writeln!(out, "{}", table::of(rows, COLUMNS)?)?;
-    Ok(())
+/// The calls of an answer.
+pub(super) fn rows(answer: &Value) -> &[Value] {
+    answer.get("calls").unwrap_or(answer).as_array().map_or(&[][..], Vec::as_slice)
 }

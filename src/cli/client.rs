@@ -84,6 +84,12 @@ impl Request {
 }
 
 impl Client {
+    /// The same server, which may take so long for an answer.
+    pub(super) fn patient(self, time: Duration) -> anyhow::Result<Client> {
+        let http = reqwest::Client::builder().timeout(time).no_proxy().build()?;
+        Ok(Client { http, ..self })
+    }
+
     /// Sends the request. An answer of 400 and above is an error that tells what the server said.
     pub(super) async fn send(&self, request: &Request) -> anyhow::Result<Value> {
         let text = self.bytes(request).await?;

@@ -8,16 +8,23 @@ mod client;
 mod console;
 mod demo;
 mod doctor;
+mod flow;
 mod hash_password;
+mod junit;
+mod load;
 mod log;
 mod manifest;
 mod route_test;
 mod serve;
 mod sink;
+mod sinks;
 mod stream;
+mod streams;
 mod table;
+mod top;
 mod trace;
 mod transfer;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -46,14 +53,22 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Make one call with the built-in phone.
     Call(phone::cli::CallArgs),
+    /// Make calls at a rate, with speech, and judge what came of them.
+    Load(Box<load::LoadArgs>),
     /// Receive streams: a WebSocket sink in one command.
     Sink(sink::SinkArgs),
+    /// List the configured sinks, or test one: a conformance kit for your own.
+    Sinks(sinks::SinksArgs),
     /// Control the streams of a call.
     Stream(stream::StreamArgs),
     /// Verify signed manifests, or fetch those of a stream.
     Manifest(manifest::ManifestArgs),
     /// List calls.
     Calls(calls::CallsArgs),
+    /// List the streams of every call.
+    Streams(streams::StreamsArgs),
+    /// Watch calls, the ladder of one of them, streams and sinks.
+    Top(top::TopArgs),
     /// Print a link into the web console; it works once.
     Console(console::ConsoleArgs),
     /// Read a password and print its hash, for `[[http.users]]`.
@@ -64,6 +79,8 @@ enum Command {
     Transfer(transfer::TransferArgs),
     /// Check a configuration file.
     Check(check::CheckArgs),
+    /// Look at contact flows.
+    Flow(flow::FlowArgs),
     /// Show which way a number would go, and why not the others.
     RouteTest(route_test::RouteTestArgs),
     /// Look for what would keep a server from working here.
@@ -91,15 +108,20 @@ async fn run(command: Command) -> ExitCode {
         Command::Serve(args) => told(serve::run(args).await),
         Command::Demo(args) => demo::run(args).await.unwrap_or_else(|error| told(Err(error))),
         Command::Call(args) => call(args).await,
+        Command::Load(args) => told(load::run(*args).await),
         Command::Sink(args) => told(sink::run(args).await),
+        Command::Sinks(args) => told(sinks::run(args).await),
         Command::Stream(args) => told(stream::run(args).await),
         Command::Manifest(args) => told(manifest::run(args).await),
         Command::Calls(args) => told(calls::run(args).await),
+        Command::Streams(args) => told(streams::run(args).await),
+        Command::Top(args) => told(top::run(args).await),
         Command::Console(args) => told(console::run(args).await),
         Command::HashPassword => told(hash_password::run()),
         Command::Trace(args) => told(trace::run(args).await),
         Command::Transfer(args) => told(transfer::run(args).await),
         Command::Check(args) => told(check::check(&args)),
+        Command::Flow(args) => told(flow::run(&args)),
         Command::RouteTest(args) => told(route_test::run(&args)),
         Command::Doctor(args) => ExitCode::from(u8::from(!doctor::run(&args))),
         Command::PrintConfig(args) => told(check::print_config(&args)),

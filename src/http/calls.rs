@@ -11,7 +11,7 @@ use super::request::Body;
 use super::{Shared, request};
 use crate::command::{Command, Denied, Origin, Verb};
 use crate::control;
-use crate::control::json::{AcceptedView, CallState, CallView};
+use crate::control::json::{AcceptedView, CallState, CallView, FlowView};
 
 /// Which calls are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -64,6 +64,17 @@ pub(super) async fn show(
     Path(call): Path<String>,
 ) -> Result<Json<CallView>, ApiError> {
     let view = shared.gateway.notify.board.call(request::call(&call)?);
+    Ok(Json(view.ok_or(Denied::NoSuchCall)?))
+}
+
+/// What a call has gone through in its contact flows, block by block, also for a while after its end.
+#[utoipa::path(get, path = "/v1/calls/{call}/flow", tag = "calls", params(("call" = String, Path, description = "The call's id")),
+    responses((status = 200, body = FlowView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody, description = "No such call, or it was in no flow")))]
+pub(super) async fn flow(
+    State(shared): State<Shared>,
+    Path(call): Path<String>,
+) -> Result<Json<FlowView>, ApiError> {
+    let view = shared.gateway.notify.board.flow(request::call(&call)?);
     Ok(Json(view.ok_or(Denied::NoSuchCall)?))
 }
 

@@ -56,6 +56,8 @@ pub(super) enum ApiError {
     NoScope,
     #[error("there is no such trunk")]
     NoSuchTrunk,
+    #[error("another sink is being tested: try again when that is over")]
+    TestRuns,
     #[error("this source is not banned")]
     NotBanned,
     #[error("as many listeners as may are listening to the events")]
@@ -88,6 +90,7 @@ impl ApiError {
             ApiError::NoManifest => (404, "no_manifest"),
             ApiError::NoScope => (404, "no_scope"),
             ApiError::NoSuchTrunk => (404, "no_such_trunk"),
+            ApiError::TestRuns => (409, "test_runs"),
             ApiError::NotBanned => (404, "not_banned"),
             ApiError::TooManyListeners => (503, "too_many_listeners"),
             ApiError::NotAcceptable => (406, "not_acceptable"),

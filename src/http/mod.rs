@@ -30,6 +30,7 @@ mod session;
 mod sessions;
 mod settings;
 mod sigv4;
+mod sink_tests;
 mod streams;
 mod tapi;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use password::{BadHash, PasswordHash, Unhashable};
 pub use phones::PhoneList;
 pub use sessions::Sessions;
 pub use settings::{Role, Scope, Secret, Settings, Token, User};
+pub use sink_tests::{SinkTest, SinkTester};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -162,6 +164,8 @@ pub struct Gateway {
     pub recording: Option<StartStream>,
     /// Where the configured sinks come from; `live_streams` is filled in.
     pub sinks: SinkReader,
+    /// What tests one of them.
+    pub test_sink: SinkTester,
     /// Where what is kept for them is told.
     pub spools: SpoolReader,
     /// The stream stores.
@@ -182,6 +186,7 @@ struct Shared {
     gateway: Gateway,
     listeners: Arc<Semaphore>,
     sign_ins: Arc<Semaphore>,
+    sink_tests: Arc<Semaphore>,
     audit: Arc<Audit>,
     replays: Arc<Replays>,
     openapi: Arc<str>,
@@ -218,6 +223,7 @@ pub fn router(gateway: Gateway) -> Router {
         gateway,
         listeners,
         sign_ins: Arc::new(Semaphore::new(SIGN_INS)),
+        sink_tests: Arc::new(Semaphore::new(1)),
         audit: Arc::default(),
         replays: Arc::default(),
         openapi: openapi.into(),
@@ -241,6 +247,7 @@ fn viewing() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))
+        .routes(routes!(calls::flow))
         .routes(routes!(messages::list))
         .routes(routes!(messages::pcap))
         .routes(routes!(streams::list))
@@ -266,6 +273,7 @@ fn operating() -> OpenApiRouter<Shared> {
         .routes(routes!(calls::transfer))
         .routes(routes!(streams::start))
         .routes(routes!(streams::change))
+        .routes(routes!(sink_tests::test))
         .routes(routes!(tapi::of_call))
         .routes(routes!(tapi::of_stream))
 }

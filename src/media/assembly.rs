@@ -9,13 +9,14 @@ use std::collections::VecDeque;
 
 use crate::event::{KeyPress, Manifest, SpanKind, TrackManifest};
 use crate::id::Track;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
-use super::clock::Clock;
+use super::clock::{Clock, Scale};
 use super::conditions::Condition;
 use super::source::{Press, Source};
-use super::timeline::Timeline;
-use super::{AssemblyPlan, Control, Frame, Item, PayloadMap, REDACTED, TapReader};
+use super::standing::Standing;
+use super::timeline::{Stand, Timeline};
+use super::{AssemblyPlan, Control, Frame, Item, REDACTED, TapReader};
 
 /// So many marks and key presses wait at most for a sink that takes nothing.
 const MAX_NOTES: usize = 256;
@@ -26,19 +27,39 @@ const MAX_KEYS: usize = 1000;
 ///
 /// Audio in sequence is given with the [`poll`](Self::poll) that reads it; a hole waits for the plan's reorder window; where
 /// nothing comes, the timeline follows 100 ms behind the clock.
+///
+/// Packets, changes and the end take effect in the order of their moments, each at its moment, whenever somebody polls. So all terminals of a
+/// stream make the same of them, as long as none is polled up to a moment of which a change is still to come.
 #[derive(Debug)]
 pub struct Assembler {
     plan: AssemblyPlan,
     clock: Clock,
     reader: TapReader,
-    /// Negotiated later; each counts for packets that came from its moment on. As many as there are re-INVITEs in a poll.
-    upcoming_payloads: VecDeque<(Instant, PayloadMap)>,
+    /// What arrived before is not this terminal's.
+    since: Instant,
+    /// In order of their moments, until the ring was read up to there. They come at the pace of people.
+    upcoming: VecDeque<(Instant, Upcoming)>,
     lanes: Vec<Lane>,
     /// Key presses and marks with their positions.
     notes: VecDeque<(u64, Item)>,
     untold: u64,
-    /// Where the clock was stopped.
+    standings: VecDeque<Standing>,
+    /// Where the clock was stopped, in ticks.
     end: Option<u64>,
+}
+
+/// What happens at a moment beside the packets.
+#[derive(Debug)]
+enum Upcoming {
+    Control(Control),
+    Standing,
+}
+
+impl Upcoming {
+    /// Whether it comes before a packet of the same moment, which was recorded before it and is sent by what was agreed then.
+    const fn is_first(&self) -> bool {
+        matches!(self, Upcoming::Control(Control::Payloads(_)))
+    }
 }
 
 /// One track.
@@ -54,19 +75,36 @@ struct Lane {
 impl Assembler {
     /// A timeline that starts at `plan.start`.
     pub fn new(plan: AssemblyPlan, reader: TapReader) -> Self {
-        let lane = |track| Lane {
-            source: Source::new(&plan),
-            line: Timeline::new(&plan, track),
-            keys: Vec::new(),
-            keys_left_out: 0,
+        let clock = Clock::new(&plan);
+        let since = clock.moment(clock.next_frame(clock.position(plan.begin)));
+        let lane = |track| Lane::new(Source::new(&plan), Timeline::new(&plan, track));
+        let lanes = plan.tracks.iter().map(lane).collect();
+        Assembler::with(plan, reader, since, lanes)
+    }
+
+    /// A timeline that goes on from where another terminal of the stream stands: both make the same of what comes from then on. The terminal
+    /// begins with the next whole frame behind that. The ring has to hold everything that arrived later.
+    pub fn join(mut plan: AssemblyPlan, reader: TapReader, standing: &Standing) -> Self {
+        let begin = standing.begin(Clock::new(&plan));
+        plan.payloads = standing.payloads;
+        let lane = |(track, source, stand): &(Track, Source, Stand)| {
+            Lane::new(source.join(&plan), Timeline::join(&plan, *track, stand, begin))
         };
+        let lanes = standing.lanes.iter().map(lane).collect();
+        let since = standing.at + Duration::from_nanos(1);
+        Assembler::with(plan, reader, since, lanes)
+    }
+
+    fn with(plan: AssemblyPlan, reader: TapReader, since: Instant, lanes: Vec<Lane>) -> Self {
         Assembler {
             clock: Clock::new(&plan),
             reader,
-            upcoming_payloads: VecDeque::new(),
-            lanes: plan.tracks.iter().map(lane).collect(),
+            since,
+            upcoming: VecDeque::new(),
+            lanes,
             notes: VecDeque::new(),
             untold: 0,
+            standings: VecDeque::new(),
             end: None,
             plan,
         }
@@ -75,33 +113,31 @@ impl Assembler {
     /// Changes the stream from moment `at` on. What came before that moment is not concerned, whether it was read yet or not: all
     /// terminals of a stream change at the same sample. Nothing changes after the stop.
     pub fn handle_control(&mut self, control: Control, at: Instant) {
-        if self.end.is_some() {
-            return;
-        }
-        self.drain(Some(at));
-        let position = self.clock.position(at);
-        match control {
-            Control::Pause => self.change(Track::ALL, position, Condition::Paused(true)),
-            Control::Resume => self.change(Track::ALL, position, Condition::Paused(false)),
-            Control::Mute(track) => self.change([track], position, Condition::Muted(true)),
-            Control::Unmute(track) => self.change([track], position, Condition::Muted(false)),
-            Control::Held(track) => self.change([track], position, Condition::Held(true)),
-            Control::Unheld(track) => self.change([track], position, Condition::Held(false)),
-            Control::Mark(name) => self.note(position, Item::Mark { name, position }),
-            Control::Payloads(payloads) => self.upcoming_payloads.push_back((at, payloads)),
-            Control::Language(_) => {}
-        }
+        self.plan_for(at, Upcoming::Control(control));
     }
 
-    /// Drains the ring and lets the clock go on to `now`.
+    /// Wants to know where the stream stands at moment `at`, which is still to come.
+    pub fn handle_joining(&mut self, at: Instant) {
+        self.plan_for(at, Upcoming::Standing);
+    }
+
+    /// What [`handle_joining`](Self::handle_joining) asked for, in the order of asking; nothing for a moment behind the stop.
+    pub fn poll_standing(&mut self) -> Option<Standing> {
+        self.standings.pop_front()
+    }
+
+    /// Drains the ring and lets the clock go on to `now`. What arrived later stays in the ring.
     pub fn poll(&mut self, now: Instant) {
+        self.poll_decided(now, now);
+    }
+
+    /// The same where every change up to `decided` was handed in, and later ones may be missing: what arrived later has to wait for them.
+    pub fn poll_decided(&mut self, now: Instant, decided: Instant) {
         if self.end.is_some() {
             return;
         }
-        self.drain(None);
-        for lane in &mut self.lanes {
-            lane.source.handle_timeout(now, &mut lane.line);
-        }
+        self.go_on(decided);
+        self.pass_time(now.min(decided));
         self.collect_presses();
     }
 
@@ -160,11 +196,11 @@ impl Assembler {
     /// What came of the tracks together so far: RTP packets, and samples of each kind of span in the order of [`SpanKind::ALL`].
     pub fn sums(&self) -> (u64, [u64; SpanKind::ALL.len()]) {
         let mut samples = [0; SpanKind::ALL.len()];
-        for lane in &self.lanes {
+        for lane in self.given() {
             let of_lane = lane.line.account.sums();
             samples.iter_mut().zip(of_lane).for_each(|(sum, more)| *sum += more);
         }
-        (self.lanes.iter().map(|lane| lane.source.counts.packets).sum(), samples)
+        (self.given().map(|lane| lane.source.counts.packets).sum(), samples)
     }
 
     /// Key presses and marks that were given up because the sink took nothing.
@@ -175,13 +211,13 @@ impl Assembler {
     /// Ends the clock at `at`: nothing that came later is given, the last frame is cut short there, nothing is waited for.
     /// Drain [`next`](Self::next), then call [`finish`](Self::finish).
     ///
-    /// When whole frames of a later position came before, the clock ends behind them: another terminal may have been given them, and
-    /// all of a stream end at the same sample.
+    /// Frames of a later position may be full by then, of audio that came early: the clock ends behind them.
     pub fn stop(&mut self, at: Instant) {
         if self.end.is_some() {
             return;
         }
-        self.drain(Some(at));
+        self.go_on(at);
+        self.pass_time(at);
         self.lanes.iter_mut().for_each(|lane| lane.source.flush(&mut lane.line));
         let whole = self.lanes.iter().map(|lane| lane.line.sealed_end());
         let end = whole.fold(self.clock.position(at), u64::max);
@@ -197,44 +233,109 @@ impl Assembler {
     /// [`next`](Self::next) are `discarded`.
     pub fn finish(&mut self, at: Instant) -> Manifest {
         self.stop(at);
-        let tracks = self.lanes.iter_mut().map(Lane::account);
+        let given = self.lanes.iter_mut().filter(|lane| lane.line.is_given());
+        let tracks = given.map(Lane::account).collect();
+        let scale = Scale::of(self.plan.sample_rate);
         Manifest {
             call: self.plan.call,
             stream: self.plan.terminal.stream,
             terminal: self.plan.terminal.number,
             sink: self.plan.sink.clone(),
             sample_rate: self.plan.sample_rate,
-            tracks: tracks.collect(),
-            clock: self.end.unwrap_or_default(),
+            tracks,
+            clock: scale.samples(self.end.unwrap_or_default()),
         }
     }
 
-    /// Places what is in the ring, but for what came after `until`.
-    fn drain(&mut self, until: Option<Instant>) {
-        let begin = self.clock.moment(self.clock.begin());
-        while let Some(tapped) = self.reader.read_until(until) {
-            let arrival = tapped.arrival;
-            if arrival < begin {
-                continue;
-            }
-            while let Some((from, payloads)) = self.upcoming_payloads.front()
-                && *from <= arrival
-            {
-                self.plan.payloads = *payloads;
-                self.upcoming_payloads.pop_front();
-                self.lanes.iter_mut().for_each(|lane| lane.source.handle_payloads());
-            }
-            let lane = self.lanes.iter_mut().find(|lane| lane.line.track() == tapped.track);
-            if let Some(Lane { source, line, .. }) = lane {
-                source.handle_packet(tapped, &self.plan.payloads, line);
+    fn plan_for(&mut self, at: Instant, what: Upcoming) {
+        if self.end.is_some() {
+            return;
+        }
+        let place = self.upcoming.partition_point(|(other, _)| *other <= at);
+        self.upcoming.insert(place, (at, what));
+    }
+
+    /// Lets everything take effect that happened up to `until`.
+    fn go_on(&mut self, until: Instant) {
+        loop {
+            let packet = self.reader.next_arrival().filter(|arrival| *arrival <= until);
+            let other = self.upcoming.front().filter(|(at, _)| *at <= until);
+            match (packet, other) {
+                (None, None) => break,
+                (None, Some(_)) => self.take_upcoming(),
+                (Some(_), None) => self.take_packet(),
+                (Some(arrival), Some((at, what))) => {
+                    if arrival < *at || arrival == *at && !what.is_first() {
+                        self.take_packet();
+                    } else {
+                        self.take_upcoming();
+                    }
+                }
             }
         }
+    }
+
+    fn pass_time(&mut self, now: Instant) {
+        for lane in &mut self.lanes {
+            lane.source.handle_timeout(now, &mut lane.line);
+        }
+    }
+
+    fn take_packet(&mut self) {
+        let Some(tapped) = self.reader.read() else { return };
+        let lane = self.lanes.iter_mut().find(|lane| lane.line.track() == tapped.track);
+        if let Some(Lane { source, line, .. }) = lane
+            && tapped.arrival >= self.since
+        {
+            source.handle_packet(tapped, &self.plan.payloads, line);
+        }
+    }
+
+    fn take_upcoming(&mut self) {
+        let Some((at, what)) = self.upcoming.pop_front() else { return };
+        self.pass_time(at);
+        let position = self.clock.position(at);
+        match what {
+            Upcoming::Control(control) => self.take_control(control, position),
+            Upcoming::Standing => {
+                let stand = |lane: &Lane| {
+                    (lane.line.track(), lane.source.join(&self.plan), lane.line.stand())
+                };
+                let lanes = self.lanes.iter().map(stand).collect();
+                self.standings.push_back(Standing { at, payloads: self.plan.payloads, lanes });
+            }
+        }
+    }
+
+    fn take_control(&mut self, control: Control, position: u64) {
+        match control {
+            Control::Pause => self.change(Track::ALL, position, Condition::Paused(true)),
+            Control::Resume => self.change(Track::ALL, position, Condition::Paused(false)),
+            Control::Mute(track) => self.change([track], position, Condition::Muted(true)),
+            Control::Unmute(track) => self.change([track], position, Condition::Muted(false)),
+            Control::Held(track) => self.change([track], position, Condition::Held(true)),
+            Control::Unheld(track) => self.change([track], position, Condition::Held(false)),
+            Control::Mark(name) => {
+                let position = Scale::of(self.plan.sample_rate).samples(position);
+                self.note(position, Item::Mark { name, position });
+            }
+            // The sink's own affair.
+            Control::Language(_) => {}
+            Control::Payloads(payloads) => {
+                self.plan.payloads = payloads;
+                self.lanes.iter_mut().for_each(|lane| lane.source.handle_payloads());
+            }
+        }
+    }
+
+    fn given(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.iter().filter(|lane| lane.line.is_given())
     }
 
     fn change<const N: usize>(&mut self, tracks: [Track; N], position: u64, condition: Condition) {
         let concerned = |lane: &&mut Lane| tracks.contains(&lane.line.track());
         for lane in self.lanes.iter_mut().filter(concerned) {
-            lane.line.conditions.change(position, condition);
+            lane.line.change(position, condition);
         }
     }
 
@@ -242,6 +343,9 @@ impl Assembler {
         for place in 0..self.lanes.len() {
             while let Some((track, press)) = self.lanes.get_mut(place).and_then(Lane::poll_press) {
                 let Press { digit, duration_ms, position, samples } = press;
+                if !self.plan.given.contains(track) {
+                    continue;
+                }
                 let digit = if self.plan.redact_dtmf { REDACTED } else { digit };
                 if let Some(lane) = self.lanes.get_mut(place) {
                     lane.keep_key(KeyPress { digit, start: position, samples });
@@ -261,6 +365,10 @@ impl Assembler {
 }
 
 impl Lane {
+    fn new(source: Source, line: Timeline) -> Self {
+        Lane { source, line, keys: Vec::new(), keys_left_out: 0 }
+    }
+
     fn keep_key(&mut self, key: KeyPress) {
         match self.keys.len() < MAX_KEYS {
             true => self.keys.push(key),
@@ -272,7 +380,7 @@ impl Lane {
         self.line.give_up_rest();
         TrackManifest {
             drift_ppm: self.source.drift_ppm(),
-            sender_reports: self.source.sender_reports(),
+            sender_reports: self.source.sender_reports(&self.line),
             keys: std::mem::take(&mut self.keys),
             keys_left_out: self.keys_left_out,
             ..self.line.account.manifest(self.line.track(), self.source.counts)

@@ -1,4 +1,4 @@
-//! What a track's samples are subject to at each position: pause, mute, hold.
+//! What a track's samples are subject to at each position: pause, mute, hold. Positions are ticks, so that every terminal has the same.
 
 use std::collections::VecDeque;
 
@@ -35,10 +35,10 @@ impl State {
 
 /// The conditions now, and those that begin at a position not reached yet. Commands come at the pace of people, and every one
 /// is taken over as the clock reaches it, so the queue needs no limit of its own.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Conditions {
     state: State,
-    /// Up to here samples were withheld the last time.
+    /// Up to here audio was withheld the last time.
     withheld_until: u64,
     upcoming: VecDeque<(u64, Condition)>,
 }
@@ -64,7 +64,7 @@ impl Conditions {
         }
     }
 
-    /// How many samples from `position` on, `limit` at most, are subject to the same conditions.
+    /// How many ticks from `position` on, `limit` at most, are subject to the same conditions.
     pub(super) fn unchanged(&self, position: u64, limit: u64) -> u64 {
         let next = self.upcoming.front().map_or(u64::MAX, |(at, _)| *at);
         next.saturating_sub(position).min(limit)

@@ -25,8 +25,8 @@ const TOLERANCE_IN_PAUSES: Duration = Duration::from_millis(1);
 /// A drift is told when so many windows agree on it, which is a minute of audio.
 const MEASURED_WINDOWS: u32 = 6;
 
-/// One source's drift.
-#[derive(Debug)]
+/// One source's drift, in ticks.
+#[derive(Clone, Debug)]
 pub(super) struct Drift {
     clock: Clock,
     /// Since the source was anchored.
@@ -38,12 +38,12 @@ pub(super) struct Drift {
 }
 
 /// A stretch in which the sender's timestamps rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Run {
     since: Instant,
     /// What the first window showed: where the audio belongs.
     reference: Option<i64>,
-    /// Samples put in, less those taken out.
+    /// Ticks put in, less those taken out.
     moved: i64,
     /// By how much the audio was ahead, or behind, in the last window, until it is put right.
     deviation: i64,
@@ -90,7 +90,7 @@ impl Drift {
         let (seen, greatest) = run.window.greatest;
         let step = run.last.map_or(0, |last| greatest - last);
         // No clock does that: another route, or timestamps that jumped by a little. It shifts the audio and is no slope.
-        if self.clock.samples(TOLERANCE) <= step.unsigned_abs() {
+        if self.clock.ticks(TOLERANCE) <= step.unsigned_abs() {
             self.former = self.former.and(std::mem::take(&mut run.points));
         }
         run.last = Some(greatest);
@@ -100,7 +100,7 @@ impl Drift {
         run.window = Window::new(at, greatest);
     }
 
-    /// By how many samples the audio is to be put back (more than 0) or forth within speech.
+    /// By how many ticks the audio is to be put back (more than 0) or forth within speech.
     pub(super) fn due(&self) -> i64 {
         self.beyond(TOLERANCE, self.run.as_ref().map_or(0, |run| run.deviation))
     }
@@ -114,21 +114,21 @@ impl Drift {
     }
 
     const fn beyond(&self, tolerance: Duration, deviation: i64) -> i64 {
-        if deviation.unsigned_abs() < self.clock.samples(tolerance) { 0 } else { deviation }
+        if deviation.unsigned_abs() < self.clock.ticks(tolerance) { 0 } else { deviation }
     }
 
-    /// The audio was put forth by so many samples, or back.
-    pub(super) fn correct(&mut self, samples: i64) {
+    /// The audio was put forth by so many ticks, or back.
+    pub(super) fn correct(&mut self, ticks: i64) {
         if let Some(run) = &mut self.run {
-            run.moved += samples;
+            run.moved += ticks;
             run.deviation = 0;
         }
     }
 
-    /// What the timestamps say was put forth by so many samples, before it was observed.
-    pub(super) fn shift(&mut self, samples: i64) {
+    /// What the timestamps say was put forth by so many ticks, before it was observed.
+    pub(super) fn shift(&mut self, ticks: i64) {
         if let Some(run) = &mut self.run {
-            run.moved += samples;
+            run.moved += ticks;
         }
     }
 
@@ -138,7 +138,7 @@ impl Drift {
         let points = self.run.as_ref().map_or_else(Points::default, |run| run.points);
         let scatter = self.former.and(points);
         let slope = scatter.slope().filter(|_| scatter.points >= MEASURED_WINDOWS);
-        let second = self.clock.samples(Duration::from_secs(1)) as f64;
+        let second = self.clock.ticks(Duration::from_secs(1)) as f64;
         slope.map_or(self.told, |slope| Some((slope / second * 1e6).round() as i32))
     }
 }

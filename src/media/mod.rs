@@ -35,6 +35,7 @@ mod sequencer;
 mod slope;
 mod source;
 mod speaker;
+mod standing;
 mod tap;
 #[cfg(test)]
 mod tests;
@@ -52,5 +53,6 @@ pub use payload_map::{Payload, PayloadMap};
 pub use plan::{AssemblyPlan, Control, Encoding, Frame, Item, REDACTED};
 pub use ports::{LocalPort, PortPool, REST};
 pub use relay::Relay;
+pub use standing::Standing;
 pub use tap::{TapReader, TapWriter, Tapped, ring};
 pub use voice::{Hearer, VoiceReader, VoiceWriter, voice};

@@ -70,8 +70,10 @@ pub struct AssemblyPlan {
     /// From here on samples are given: the terminal was selected then. What lies before is a `paused` span, which ends with a whole
     /// frame.
     pub begin: Instant,
-    /// Which tracks there are.
+    /// Which tracks the stream has.
     pub tracks: Tracks,
+    /// Which of them the sink gets.
+    pub given: Tracks,
     /// What the payload types mean at the start.
     pub payloads: PayloadMap,
     /// Samples per second of every position and frame.

@@ -23,7 +23,7 @@ const ERROR_PPM: f64 = 10.0;
 const MEASURED_REPORTS: u32 = 5;
 
 /// The reports of one track's senders.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reports {
     run: Option<Run>,
     against_us: Scatter,
@@ -33,7 +33,7 @@ pub(super) struct Reports {
 }
 
 /// One source's reports since it began, or set its clock.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Run {
     first: Moment,
     last: Moment,
@@ -54,7 +54,7 @@ struct Moment {
 /// Where a report belongs, as the audio says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meant {
-    /// The position of its timestamp.
+    /// The position of its timestamp, in ticks.
     pub(super) position: u64,
     /// How far that is from the clock at its arrival.
     pub(super) off: Duration,

@@ -29,7 +29,7 @@ pub(super) enum Arrived {
 }
 
 /// The order of one source's packets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sequencer<T> {
     window: Duration,
     /// Extended number of the packet that is due.

@@ -33,7 +33,7 @@ pub(super) struct Press {
 }
 
 /// A packet that waits for its turn.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting {
     arrival: Instant,
     codec: Option<Codec>,
@@ -63,8 +63,8 @@ pub(super) struct Source {
     sequencer: Option<Sequencer<Waiting>>,
     placement: Placement,
     missing: Missing,
-    /// Samples of the last audio packet: what a missing one is taken to have held.
-    packet_samples: u64,
+    /// The length of the last audio packet: what a missing one is taken to have held.
+    packet_length: u64,
     /// Where the last audio ended: what follows on the timeline may still be explained as loss.
     heard_until: u64,
     refused: u64,
@@ -88,11 +88,32 @@ impl Source {
             sequencer: None,
             placement: Placement::new(clock),
             missing: Missing::default(),
-            packet_samples: clock.samples(Duration::from_millis(20)),
-            heard_until: clock.begin(),
+            packet_length: clock.ticks(Duration::from_millis(20)),
+            heard_until: clock.next_frame(clock.position(plan.begin)),
             refused: 0,
             detector: Detector::new(),
             event_rate: 8000,
+            presses: VecDeque::new(),
+        }
+    }
+
+    /// The same sender at the same place, for a terminal that was given nothing yet.
+    pub(super) fn join(&self, plan: &AssemblyPlan) -> Self {
+        Source {
+            clock: Clock::new(plan),
+            window: plan.reorder_window,
+            transcoder: Transcoder::new(plan.sample_rate, plan.encoding),
+            counts: PacketCounts::default(),
+            ssrc: self.ssrc,
+            former: self.former,
+            sequencer: self.sequencer.clone(),
+            placement: self.placement.clone(),
+            missing: self.missing,
+            packet_length: self.packet_length,
+            heard_until: self.heard_until,
+            refused: 0,
+            detector: self.detector.clone(),
+            event_rate: self.event_rate,
             presses: VecDeque::new(),
         }
     }
@@ -105,7 +126,8 @@ impl Source {
         line: &mut Timeline,
     ) {
         let arrival = tapped.arrival;
-        self.release(arrival, line);
+        // Whether or not somebody has looked since, so that it does not matter when somebody looks.
+        self.handle_timeout(arrival, line);
         if is_rtcp(tapped.packet) {
             return self.handle_report(tapped.packet, arrival);
         }
@@ -135,14 +157,14 @@ impl Source {
         if self.sequencer.as_ref().is_some_and(Sequencer::is_waiting) {
             return;
         }
-        let horizon = self.clock.position(now).saturating_sub(self.clock.samples(PATIENCE));
-        let frame = line.frame_samples();
+        let horizon = self.clock.position(now).saturating_sub(self.clock.ticks(PATIENCE));
+        let frame = self.clock.frame();
         line.put_absence(horizon / frame * frame, SpanKind::Silence);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(super) fn poll_timeout(&self, line: &Timeline) -> Instant {
-        let frame = line.frame_samples();
+        let frame = self.clock.frame();
         let absence = self.clock.moment((line.cursor() / frame + 1) * frame) + PATIENCE;
         // While a hole is waited for, the timeline does not go on without it.
         let hole = self.sequencer.as_ref().and_then(Sequencer::deadline);
@@ -155,7 +177,7 @@ impl Source {
         if let Some(digit) = self.detector.finish() {
             self.tell_press(digit, line);
         }
-        let unexplained = refused.saturating_sub(self.refused) * self.packet_samples;
+        let unexplained = refused.saturating_sub(self.refused) * self.packet_length;
         let until = end.min(self.heard_until.saturating_add(unexplained));
         if until > self.heard_until {
             line.explain(self.heard_until..until, SpanKind::Discarded);
@@ -173,8 +195,10 @@ impl Source {
     }
 
     /// What the senders reported of their clocks.
-    pub(super) fn sender_reports(&self) -> Option<SenderReports> {
-        self.placement.reports()
+    pub(super) fn sender_reports(&self, line: &Timeline) -> Option<SenderReports> {
+        let reports = self.placement.reports()?;
+        let in_samples = |(position, unix_ms)| (line.scale().samples(position), unix_ms);
+        Some(SenderReports { last: reports.last.map(in_samples), ..reports })
     }
 
     /// The key presses since the last call.
@@ -302,44 +326,52 @@ impl Source {
             timestamp: waiting.timestamp,
             clock_rate: codec.clock_rate(),
             timestamp_units: audio.timestamp_units,
-            samples: audio.samples,
+            length: line.scale().ticks(audio.samples),
             follows_loss: self.missing.packets > 0,
         };
         match self.placement.admit(arrival, line) {
             Admission::At(position) => {
                 self.explain_absence(position, line);
-                line.put_audio(self.transcoder.bytes(), waiting.arrival);
-                self.packet_samples = audio.samples;
-                self.heard_until = line.cursor();
+                self.packet_length = arrival.length;
+                self.put(0, arrival.at, line);
             }
-            Admission::Trimmed { position, samples } => {
+            Admission::Trimmed { position, lost } => {
                 self.explain_absence(position, line);
-                let mark = self.clock.samples(TRIM_MARK);
-                line.put_absence(position + mark, SpanKind::Discarded);
-                let bytes = self.transcoder.bytes();
-                let lost = bytes.len() / audio.samples as usize * samples as usize;
-                line.put_audio(bytes.get(lost..).unwrap_or_default(), waiting.arrival);
-                self.heard_until = line.cursor();
+                line.put_absence(position + self.clock.ticks(TRIM_MARK), SpanKind::Discarded);
+                self.put(lost, arrival.at, line);
+            }
+            Admission::Before(early) => {
+                self.missing = Missing::default();
+                self.packet_length = arrival.length;
+                self.put(early, arrival.at, line);
             }
             Admission::Late(place) => {
                 self.counts.late += 1;
-                let missing = std::mem::take(&mut self.missing).packets * self.packet_samples;
-                line.explain(place.saturating_sub(missing)..place + audio.samples, SpanKind::Lost);
+                let missing = std::mem::take(&mut self.missing).packets * self.packet_length;
+                line.explain(place.saturating_sub(missing)..place + arrival.length, SpanKind::Lost);
             }
             // A frame's length stands for all that is given up until the clock has caught up.
             Admission::Surplus { first: true } => {
-                line.put_absence(line.cursor() + line.frame_samples(), SpanKind::Discarded);
+                line.put_absence(line.cursor() + self.clock.frame(), SpanKind::Discarded);
             }
             Admission::Surplus { first: false } => {}
         }
+    }
+
+    /// Puts what was transcoded last at the line's cursor, but for its first `left_out` ticks.
+    fn put(&mut self, left_out: u64, arrival: Instant, line: &mut Timeline) {
+        let bytes = self.transcoder.bytes();
+        let from = self.transcoder.sample_bytes() * line.scale().samples(left_out) as usize;
+        line.put_audio(bytes.get(from..).unwrap_or_default(), arrival);
+        self.heard_until = line.cursor();
     }
 
     /// Types what lies between the last audio and `position`: what is known to be missing comes last.
     fn explain_absence(&mut self, position: u64, line: &mut Timeline) {
         let missing = std::mem::take(&mut self.missing);
         let absent = position.saturating_sub(self.heard_until);
-        let refused = (missing.refused * self.packet_samples).min(absent);
-        let lost = missing.packets.saturating_sub(missing.refused) * self.packet_samples;
+        let refused = (missing.refused * self.packet_length).min(absent);
+        let lost = missing.packets.saturating_sub(missing.refused) * self.packet_length;
         let lost = lost.min(absent - refused);
         let from = position - refused - lost;
         line.put_absence(from, SpanKind::Silence);
@@ -350,22 +382,23 @@ impl Source {
     /// A key went up. What is withheld as audio is withheld as a key, too.
     fn tell_press(&mut self, digit: Digit, line: &Timeline) {
         let rate = self.event_rate.max(1);
-        let samples = self.clock.scale(digit.duration.into(), rate);
-        let arrived = self.clock.position(digit.heard).saturating_sub(samples);
+        let length = self.clock.scale(digit.duration.into(), rate);
+        let arrived = self.clock.position(digit.heard).saturating_sub(length);
         // Its timestamp says when it went down; where that makes no sense, its arrival does.
         let down = self.placement.position_of(digit.timestamp, rate);
-        let tolerance = self.clock.samples(KEY_TOLERANCE);
+        let tolerance = self.clock.ticks(KEY_TOLERANCE);
         let down = down.filter(|down| down.abs_diff(arrived) <= tolerance).unwrap_or(arrived);
-        let up = down + samples;
-        if line.conditions.withheld_at(down) || line.conditions.withheld_at(up) {
+        let up = down + length;
+        if line.withheld_at(down) || line.withheld_at(up) {
             return;
         }
+        let scale = line.scale();
         let duration_ms = u64::from(digit.duration) * 1000 / u64::from(rate);
         self.presses.push_back(Press {
             digit: digit.digit,
             duration_ms: duration_ms as u32,
-            position: down,
-            samples,
+            position: scale.samples(down),
+            samples: scale.samples(length),
         });
     }
 }

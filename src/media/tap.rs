@@ -119,22 +119,15 @@ pub struct TapReader {
 }
 
 impl TapReader {
-    /// Takes the oldest packet.
-    pub fn read(&mut self) -> Option<Tapped<'_>> {
-        self.read_until(None)
+    /// When the oldest packet arrived.
+    pub fn next_arrival(&mut self) -> Option<Instant> {
+        self.front().map(|header| header.arrival)
     }
 
-    /// Takes the oldest packet, unless it came after `until`.
-    pub fn read_until(&mut self, until: Option<Instant>) -> Option<Tapped<'_>> {
+    /// Takes the oldest packet.
+    pub fn read(&mut self) -> Option<Tapped<'_>> {
+        let header = self.front()?;
         let mut bytes = [0; HEADER_BYTES];
-        copy_front(&mut self.consumer, &mut bytes)?;
-        let header = Header::parse(bytes);
-        if until.is_some_and(|until| header.arrival > until) {
-            return None;
-        }
-        if self.consumer.slots() < HEADER_BYTES + header.length {
-            return None;
-        }
         self.consumer.pop_entire_slice(&mut bytes).ok()?;
         self.packet.resize(header.length, 0);
         self.consumer.pop_entire_slice(&mut self.packet).ok()?;
@@ -144,6 +137,14 @@ impl TapReader {
             refused_before: header.refused_before,
             packet: &self.packet,
         })
+    }
+
+    /// The header of the oldest record, if that is whole.
+    fn front(&mut self) -> Option<Header> {
+        let mut bytes = [0; HEADER_BYTES];
+        copy_front(&mut self.consumer, &mut bytes)?;
+        let header = Header::parse(bytes);
+        (self.consumer.slots() >= HEADER_BYTES + header.length).then_some(header)
     }
 
     /// How many packets of `track` the full ring has refused in all.

@@ -98,6 +98,11 @@ impl Transcoder {
             )
     }
 
+    /// How many bytes a sample is.
+    pub(super) const fn sample_bytes(&self) -> usize {
+        self.encoding.sample_bytes()
+    }
+
     /// The samples of the payload transcoded last.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes

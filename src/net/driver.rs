@@ -17,6 +17,7 @@ use super::media::Workers;
 use super::resolver::{Located, Resolver};
 use super::stream::Connections;
 use super::tap::Tap;
+use super::turn::Turn;
 use super::udp::UdpListener;
 use crate::call::{SinkCommand, SinkEvent};
 use crate::event::{Delivery, Event};
@@ -40,6 +41,8 @@ pub struct Outlets {
     pub jobs: Box<dyn FnMut(JobId, Job) + Send>,
     /// What everybody is told.
     pub told: Box<dyn FnMut(Told) + Send>,
+    /// By this the sinks know whether they know of every decision.
+    pub turn: Arc<Turn>,
 }
 
 /// What the switch tells everybody.
@@ -160,8 +163,7 @@ impl Driver {
     fn take_timeouts(&mut self) {
         let now = self.clock.now();
         if self.switch.poll_timeout().is_some_and(|deadline| deadline <= now) {
-            self.switch.handle_timeout(now);
-            self.drain(now);
+            self.turn(|driver, now| driver.switch.handle_timeout(now));
         }
         for _ in 0..self.tickets.drop_late(now) {
             self.counters.commands_unanswered.count();
@@ -231,9 +233,16 @@ impl Driver {
     }
 
     fn input(&mut self, input: Input) {
+        self.turn(|driver, now| driver.switch.handle_input(input, now));
+    }
+
+    /// Lets the switch decide, and carries out what it decided.
+    fn turn(&mut self, decide: impl FnOnce(&mut Driver, Instant)) {
+        self.outlets.turn.begin(self.clock.now());
         let now = self.clock.now();
-        self.switch.handle_input(input, now);
+        decide(self, now);
         self.drain(now);
+        self.outlets.turn.end();
     }
 
     /// Carries outputs out until there are none. A message that cannot leave is told to the switch, which may answer with

@@ -21,6 +21,7 @@ mod stream;
 mod stun;
 mod tap;
 pub mod tls;
+mod turn;
 mod udp;
 
 use std::io;
@@ -43,6 +44,7 @@ pub use resolver::DnsSettings;
 pub use stream::{Origins, TcpLimits, WebSocketSettings};
 pub use tap::{HepSettings, Tallied, Tap, TapSettings};
 use tls::{ServerNames, TlsSettings};
+pub use turn::Turn;
 
 /// What the shell is built from.
 #[derive(Clone, Debug)]

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 
+use super::flows::Histories;
 use crate::control::json::{
-    CallState, CallView, LegFiguresView, LegView, StreamFiguresView, StreamView, TerminalView,
-    Timestamp, origin_name, outcome_name, track_names,
+    CallState, CallView, FlowView, LegFiguresView, LegView, StreamFiguresView, StreamView,
+    TerminalView, Timestamp, origin_name, outcome_name, track_names,
 };
 use crate::event::{Cause, Delivery, Event, Kind, Manifest};
 use crate::id::{CallId, LegId, SinkName, StreamId, TerminalId};
@@ -41,6 +42,7 @@ pub struct Board {
     limits: BoardLimits,
     calls: DashMap<CallId, CallView>,
     streams: DashMap<StreamId, KnownStream>,
+    flows: Histories,
     /// Ended calls, the longest ended first.
     ended: Mutex<VecDeque<(CallId, Timestamp)>>,
 }
@@ -54,7 +56,13 @@ struct KnownStream {
 impl Board {
     /// An empty board.
     pub fn new(limits: BoardLimits) -> Self {
-        Board { limits, calls: DashMap::new(), streams: DashMap::new(), ended: Mutex::default() }
+        Board {
+            limits,
+            calls: DashMap::new(),
+            streams: DashMap::new(),
+            flows: Histories::default(),
+            ended: Mutex::default(),
+        }
     }
 
     /// Reduces one event, which happened at `at`.
@@ -75,6 +83,7 @@ impl Board {
             Kind::StreamEnded { manifests } => self.keep_manifests(event, manifests),
             _ => {}
         }
+        self.flows.handle_event(event, at);
         if let Some(mut call) = self.calls.get_mut(&event.call) {
             self.reduce(&mut call, event, at);
         }
@@ -99,6 +108,11 @@ impl Board {
     /// One call.
     pub fn call(&self, call: CallId) -> Option<CallView> {
         self.calls.get(&call).map(|view| view.clone())
+    }
+
+    /// What a call has gone through in its flows; `None` when it was in none.
+    pub fn flow(&self, call: CallId) -> Option<FlowView> {
+        self.flows.of(call)
     }
 
     /// One stream.
@@ -274,6 +288,7 @@ impl Board {
                 return;
             }
             ended.pop_front();
+            self.flows.forget(call);
             if let Some((_, view)) = self.calls.remove(&call) {
                 for stream in view.streams.iter().filter_map(|stream| stream.stream.parse().ok()) {
                     self.streams.remove(&stream);

@@ -121,6 +121,9 @@ pub struct Metrics {
     streams: Counts,
     events: Counts,
     denied: Counts,
+    flows_running: Gauge,
+    flows: Counts,
+    flow_steps: Counts,
     rtp_packets: Counts,
     rtp_dropped: Counts,
     rtp_lost: Counter,
@@ -157,6 +160,9 @@ impl Metrics {
             streams: Family::default(),
             events: Family::default(),
             denied: Family::default(),
+            flows_running: Gauge::default(),
+            flows: Family::default(),
+            flow_steps: Family::default(),
             rtp_packets: Family::default(),
             rtp_dropped: Family::default(),
             rtp_lost: Counter::default(),
@@ -192,6 +198,13 @@ impl Metrics {
         registry.register("streams", "Streams that ended, by cause", self.streams.clone());
         registry.register("events", "Events told, by kind", self.events.clone());
         registry.register("commands_denied", "Commands denied, by reason", self.denied.clone());
+        registry.register("flows_running", "Contacts whose flow runs", self.flows_running.clone());
+        registry.register("flows", "Flows that ended, by outcome", self.flows.clone());
+        registry.register(
+            "flow_steps",
+            "Blocks that flows have left, by type",
+            self.flow_steps.clone(),
+        );
         registry.register(
             "rtp_packets",
             "RTP packets of the relay, by direction",
@@ -278,6 +291,17 @@ impl Metrics {
             Kind::CallEnded { outcome, .. } => {
                 self.calls_active.dec();
                 self.calls.get_or_create(&[("outcome", outcome_name(*outcome))]).inc();
+            }
+            Kind::FlowStarted { .. } => {
+                self.flows_running.inc();
+            }
+            Kind::FlowStep(step) => {
+                self.flow_steps.get_or_create(&[("type", step.block_type)]).inc();
+            }
+            Kind::FlowEnded { failed, .. } => {
+                self.flows_running.dec();
+                let outcome = if *failed { "failed" } else { "ended" };
+                self.flows.get_or_create(&[("outcome", outcome)]).inc();
             }
             Kind::StreamArmed { .. } => {
                 self.streams_active.inc();

@@ -3,6 +3,7 @@
 
 mod board;
 mod bus;
+mod flows;
 mod metrics;
 #[cfg(test)]
 mod tests;

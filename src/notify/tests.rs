@@ -4,7 +4,8 @@ use super::*;
 use crate::command::Origin;
 use crate::control::json::CallState;
 use crate::event::{
-    Cause, Delivery, DeliveryOutcome, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest,
+    Cause, Delivery, DeliveryOutcome, FlowStep, Kind, Manifest, Outcome, Span, SpanKind,
+    TrackManifest,
 };
 use crate::id::{SinkName, StreamId, TerminalId, Track, Tracks};
 use crate::time::MediaTime;
@@ -279,4 +280,41 @@ async fn the_outcome_of_a_delivery_is_told_behind_the_end_of_its_call() {
     assert_eq!(stream.terminals[0].delivery, Some("completed"));
     let text = notify.metrics.to_text();
     assert!(text.contains(r#"sidestream_events_total{kind="delivery_completed"} 1"#), "{text}");
+}
+
+#[test]
+fn the_board_keeps_what_a_contact_has_gone_through_as_long_as_its_call() {
+    let notify = notify(1);
+    let call = CallId::from_u128(1);
+    let step = |block: &str| {
+        Kind::FlowStep(Box::new(FlowStep {
+            flow: "demo".into(),
+            block: block.into(),
+            block_type: "Wait",
+            branch: "WaitCompleted".into(),
+            result: "WaitCompleted".into(),
+        }))
+    };
+    notify.handle_event(event(1, None, 0, initiated()));
+    assert_eq!(notify.board.flow(call), None);
+    let started = Kind::FlowStarted { flow: "demo".into(), flow_type: "CONTACT_FLOW" };
+    notify.handle_event(event(1, None, 10, started));
+    for number in 0..502 {
+        notify.handle_event(event(1, None, 20, step(&format!("b{number}"))));
+    }
+    let view = notify.board.flow(call).expect("it is in one");
+    assert_eq!((view.state, view.steps.len(), view.dropped), ("running", 500, 2));
+    assert_eq!(view.steps[0].block, "b2");
+    let ended_flow =
+        Kind::FlowEnded { flow: "demo".into(), result: "finished".into(), failed: false };
+    notify.handle_event(event(1, None, 30, ended_flow));
+    let view = notify.board.flow(call).expect("it was in one");
+    assert_eq!((view.state, view.result.as_deref()), ("ended", Some("finished")));
+    let text = notify.metrics.to_text();
+    assert!(text.contains("sidestream_flows_running 0\n"), "{text}");
+    assert!(text.contains("sidestream_flow_steps_total{type=\"Wait\"} 502\n"), "{text}");
+    notify.handle_event(event(1, None, 40, ended()));
+    notify.handle_event(event(2, None, 50, initiated()));
+    notify.handle_event(event(2, None, 60, ended()));
+    assert_eq!(notify.board.flow(call), None, "its call is forgotten");
 }

@@ -68,8 +68,16 @@ pub async fn run(args: CallArgs) -> ExitCode {
     if outcome.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// # Errors
-/// When the target's host name leads nowhere.
+impl CallArgs {
+    /// The same as a plan.
+    ///
+    /// # Errors
+    /// When the target's host name leads nowhere.
+    pub async fn plan(self) -> io::Result<CallPlan> {
+        plan(self).await
+    }
+}
+
 async fn plan(args: CallArgs) -> io::Result<CallPlan> {
     let server = match args.server {
         Some(server) => server,

@@ -27,6 +27,7 @@ mod error;
 mod framing;
 mod incoming;
 mod leg;
+pub mod load;
 pub mod measure;
 mod media;
 mod message;

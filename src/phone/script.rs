@@ -138,26 +138,38 @@ pub struct HeardOutcome {
 
 /// Carries the plan out.
 pub async fn run(plan: &CallPlan) -> CallOutcome {
-    match attempt(plan).await {
-        Ok(outcome) => outcome,
-        Err(error) => CallOutcome {
-            problem: Some(error.to_string()),
-            status: error.status(),
-            ..CallOutcome::default()
-        },
-    }
-}
-
-async fn attempt(plan: &CallPlan) -> Result<CallOutcome, PhoneError> {
-    let (play, length) = match &plan.play {
-        Some(path) => {
-            let samples = super::read_wav(path)?;
+    let played = plan.play.as_deref().map(super::read_wav).transpose();
+    let outcome = match played {
+        Ok(Some(samples)) => {
             let length =
                 Duration::from_secs_f64(samples.len() as f64 / f64::from(super::SAMPLE_RATE));
-            (AudioSource::Samples { samples: samples.into(), repeat: false }, Some(length))
+            let play = AudioSource::Samples { samples: samples.into(), repeat: false };
+            attempt(plan, play, Some(length)).await
         }
-        None => (AudioSource::Silence, None),
+        Ok(None) => attempt(plan, AudioSource::Silence, None).await,
+        Err(error) => Err(error),
     };
+    told(outcome)
+}
+
+/// Carries the plan out and says `play`, whatever the plan has to play: for many calls that say the same.
+pub async fn run_saying(plan: &CallPlan, play: AudioSource) -> CallOutcome {
+    told(attempt(plan, play, None).await)
+}
+
+fn told(outcome: Result<CallOutcome, PhoneError>) -> CallOutcome {
+    outcome.unwrap_or_else(|error| CallOutcome {
+        problem: Some(error.to_string()),
+        status: error.status(),
+        ..CallOutcome::default()
+    })
+}
+
+async fn attempt(
+    plan: &CallPlan,
+    play: AudioSource,
+    length: Option<Duration>,
+) -> Result<CallOutcome, PhoneError> {
     let phone = Phone::bind(PhoneConfig {
         server: plan.server,
         transport: plan.transport,

@@ -17,7 +17,10 @@ pub fn banner(file: &RuntimeFile, phones: &[String], console: &str) -> String {
         [first, .., last] => format!("{first}…{last}"),
     };
     line("Phones", &format!("{phones}   password  {}   (random, this run only)", file.password));
-    line("Dial", "9196 echo · 9197 tone and digits · 9664 music · 9000 talking agent");
+    line(
+        "Dial",
+        "9196 echo · 9197 tone and digits · 9664 music · 9000 talking agent · 5000 flow demo",
+    );
     line("Console", &format!("{console}   (works once; `sidestream console` makes another)"));
     line("API", &format!("{}/v1/calls?key={}", file.url, file.key));
     line("Docs", &format!("{url}/docs   metrics {url}/metrics", url = file.url));

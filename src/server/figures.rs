@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::fragments::{Figures as StoreFigures, StreamStore};
+use crate::functions::{Figures, Functions};
 use crate::net::{NetHandle, Status, Tallied};
 use crate::notary::Notary;
 use crate::notify::{Figure, FigureKind, LabelledSums, Metrics};
@@ -89,6 +90,21 @@ pub(super) fn attach(metrics: &Metrics, net: &NetHandle, sinks: &SinkHandle) {
     metrics.attach(FigureKind::Levels, Box::new(move || sink_levels(&pools.pools())));
     let pools = sinks.clone();
     metrics.attach_labelled(Box::new(move || vec![connect_failures(&pools.pools())]));
+}
+
+/// Attaches what was done outside for flows.
+pub(super) fn attach_functions(metrics: &Metrics, functions: &Functions) {
+    let functions = functions.clone();
+    let sums = move || {
+        let Figures { invoked, invocations_failed, spoken, speech_failed } = functions.figures();
+        vec![
+            figure("functions_answered", "Functions of flows that answered", invoked),
+            figure("functions_failed", "Functions of flows that did not", invocations_failed),
+            figure("texts_spoken", "Texts of flows that were spoken", spoken),
+            figure("texts_unspoken", "Texts of flows that could not be spoken", speech_failed),
+        ]
+    };
+    metrics.attach(FigureKind::Sums, Box::new(sums));
 }
 
 /// SIP messages by direction and kind.

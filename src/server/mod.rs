@@ -15,7 +15,7 @@ mod runtime_file;
 mod stop;
 #[cfg(test)]
 mod tests;
-mod views;
+pub mod views;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,16 +35,19 @@ pub use runtime_file::{Published, RuntimeFile};
 use recording::Recording;
 
 use crate::config::Config;
-use crate::control::json::Timestamp;
+use crate::control::json::{SinkTestView, Timestamp};
 use crate::event;
 use crate::functions::{self, Functions};
-use crate::http::{self, BanView, CommandDoor, Gateway, PhoneList, Role, Sessions, TraceReader};
-use crate::id::UserName;
+use crate::http::{
+    self, BanView, CommandDoor, Gateway, PhoneList, Role, Sessions, SinkTest, TraceReader,
+};
+use crate::id::{SinkName, UserName};
 use crate::net::{self, Bound, Clock, Feeds, NetHandle, Outlets, Told};
 use crate::notary::{self, Notary};
 use crate::notify::Notify;
 use crate::records::Records;
 use crate::registrar::Binding;
+use crate::sink::kit::{Check, Subject, examine, say_phrase};
 use crate::sink::{self, SinkHandle};
 use crate::store::{self, Store};
 use crate::switch::{Ban, Figures, Switch};
@@ -105,6 +108,12 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
     let net = net::start(bound, seen, &config.net, switch, clock, chance.random(), feeds, outlets)?;
 
     figures::attach(&notify.metrics, &net, &sinks);
+    figures::attach_functions(&notify.metrics, &functions);
+    for flow in config.switch.flows.library.flows() {
+        for problem in flow.remarks() {
+            tracing::warn!(flow = flow.id(), %problem, "flow");
+        }
+    }
     figures::attach_stream_stores(&notify.metrics, &sinks);
     figures::attach_notary(&notify.metrics, &notary);
     if let Some(store) = &store {
@@ -162,6 +171,10 @@ pub async fn run(mut config: Config) -> anyhow::Result<Running> {
                 let pools = sinks.pools();
                 settings.iter().zip(&pools).map(|(each, pool)| views::sink(each, pool)).collect()
             })
+        },
+        test_sink: {
+            let sinks = sinks.clone();
+            Arc::new(move |name, test| test_sink(sinks.clone(), name, test).boxed())
         },
         spools: {
             let sinks = sinks.clone();
@@ -267,6 +280,7 @@ fn outlets(
 ) -> Outlets {
     let (sinks, functions, notify) = (sinks.clone(), functions.clone(), Arc::clone(notify));
     Outlets {
+        turn: sinks.turn(),
         sinks: Box::new(move |command| sinks.send(command)),
         jobs: Box::new(move |id, job| functions.send(id, job)),
         told: Box::new(move |told| match told {
@@ -306,6 +320,22 @@ fn outlets(
             }
         }),
     }
+}
+
+/// Tests a sink as HTTP asks for it.
+async fn test_sink(
+    sinks: SinkHandle,
+    name: SinkName,
+    test: SinkTest,
+) -> Option<Result<SinkTestView, String>> {
+    let report = match test {
+        SinkTest::Phrase => say_phrase(&sinks, &name).await?,
+        SinkTest::Conformance => match Subject::of(&sinks, &name)? {
+            Ok(subject) => examine(&subject, &Check::ALL, |_| {}).await,
+            Err(error) => return Some(Err(error.to_string())),
+        },
+    };
+    Some(Ok(views::sink_test(report)))
 }
 
 /// The one door, as HTTP reaches it.

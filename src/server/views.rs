@@ -5,12 +5,13 @@ use std::time::SystemTime;
 use crate::call::StreamFigures;
 use crate::control::json::{
     LegFiguresView, MessageView, MessagesView, PhoneView, ScopeLevelView, ScopeTrackView,
-    ScopeView, SinkAddressView, SinkView, SpanSamplesView, SpoolView, StreamFiguresView, Timestamp,
-    TrunkRegistrationView, TrunkView,
+    ScopeView, SinkAddressView, SinkCheckView, SinkTestView, SinkView, SpanSamplesView, SpoolView,
+    StreamFiguresView, Timestamp, TrunkRegistrationView, TrunkView,
 };
 use crate::id::{CallId, StreamId, UserName};
 use crate::media::PortFigures;
 use crate::registrar::Binding;
+use crate::sink::kit::{Finding, Report};
 use crate::sink::{self, Kind, PlaceFigures, PoolFigures, Scope, SpoolReport};
 use crate::time::Instant;
 use crate::trace::{Recorded, Seen};
@@ -141,6 +142,28 @@ pub(super) fn sink(settings: &sink::Settings, pool: &PoolFigures) -> SinkView {
         channels: format.channels.as_str(),
         max_streams: settings.max_streams,
         live_streams: 0,
+    }
+}
+
+/// What came of a sink's test.
+pub fn sink_test(report: Report) -> SinkTestView {
+    let ok = report.is_good();
+    SinkTestView {
+        sink: report.sink,
+        address: report.address,
+        ok,
+        checks: report.findings.into_iter().map(sink_check).collect(),
+    }
+}
+
+/// One check of a sink.
+pub fn sink_check(finding: Finding) -> SinkCheckView {
+    SinkCheckView {
+        check: finding.check,
+        verdict: finding.verdict.as_str(),
+        text: finding.text,
+        mend: finding.mend,
+        took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
     }
 }
 

@@ -23,11 +23,14 @@ pub(super) async fn run(
     room: Arc<Room>,
     plan: StreamPlan,
     pool: Arc<Pool>,
-    inbox: Inbox,
+    mut inbox: Inbox,
     place: Place,
 ) {
     let terminal = plan.terminal;
-    let life = async { room.stream(plan, Arc::clone(&pool), inbox).run().await };
+    let life = async {
+        let standing = inbox.joining.standing().await;
+        room.stream(plan, Arc::clone(&pool), inbox, standing.as_ref()).run().await
+    };
     let ending = guard(life).await.unwrap_or_else(|| {
         error!(%terminal, "a terminal's task panicked");
         pool.counters.panicked();

@@ -12,13 +12,16 @@
 
 mod arrears;
 mod handle;
+mod joining;
 mod kind;
+pub mod kit;
 mod life;
 mod link;
 pub mod listener;
 #[cfg(feature = "nats")]
 mod log;
 mod matroska;
+mod opening;
 mod outbox;
 mod pool;
 mod recording;

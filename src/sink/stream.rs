@@ -1,9 +1,10 @@
 //! The task of one terminal of a stream: tap's ring -> timeline -> outbox -> link, on a tick of 10 ms.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant as Moment, MissedTickBehavior, interval, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
@@ -17,8 +18,8 @@ use crate::call::{SinkAsk, SinkEvent};
 use crate::dialect::{Note, SinkSays};
 use crate::event::{Cause, Delivery, Manifest};
 use crate::id::{TerminalId, Track, Tracks};
-use crate::media::{Assembler, Control};
-use crate::net::Clock;
+use crate::media::{Assembler, Control, Standing};
+use crate::net::{Clock, Turn};
 use crate::time::{Instant, MediaTime};
 
 /// Half a frame: a frame leaves at most this much after its packet came.
@@ -30,10 +31,12 @@ const SUMMARY: Duration = Duration::from_secs(1);
 /// What a sink may ask in one [`SUMMARY`]; more is passed over and counted.
 const ASKS_LIMIT: u32 = 20;
 
-/// A change from the switch, and the moment of it.
-pub(super) struct Letter {
-    pub(super) at: Instant,
-    pub(super) control: Control,
+/// What a terminal's task is told.
+pub(super) enum Letter {
+    /// A change from the switch, and the moment of it.
+    Change { at: Instant, control: Control },
+    /// Another terminal of the stream joins and wants to know where that stands then.
+    Joining { at: Instant, answer: oneshot::Sender<Standing> },
 }
 
 /// The end from the switch.
@@ -83,6 +86,9 @@ pub(super) struct Stream {
     pub(super) pool: Arc<Pool>,
     pub(super) depot: Arc<Depot>,
     pub(super) clock: Clock,
+    pub(super) turn: Arc<Turn>,
+    /// Who wants to know where the stream stands, in the order of asking.
+    pub(super) joining: VecDeque<oneshot::Sender<Standing>>,
     pub(super) told: Told,
 }
 
@@ -136,7 +142,17 @@ impl Stream {
         }
     }
 
-    fn handle_letter(&mut self, Letter { at, control }: Letter) {
+    fn handle_letter(&mut self, letter: Letter) {
+        match letter {
+            Letter::Change { at, control } => self.handle_change(at, control),
+            Letter::Joining { at, answer } => {
+                self.assembler.handle_joining(at);
+                self.joining.push_back(answer);
+            }
+        }
+    }
+
+    fn handle_change(&mut self, at: Instant, control: Control) {
         if let Control::Language(tag) = &control {
             self.link.tell_language(tag);
         }
@@ -159,12 +175,30 @@ impl Stream {
     /// Takes what the tap's ring holds.
     fn collect(&mut self) {
         let now = self.clock.now();
-        self.assembler.poll(now);
+        let decided = self.known_until(now);
+        self.assembler.poll_decided(now, decided);
+        while let Some(standing) = self.assembler.poll_standing() {
+            if let Some(answer) = self.joining.pop_front() {
+                // Who does not wait any longer has found its own way.
+                let _ = answer.send(standing);
+            }
+        }
         self.fill_outbox(now);
         self.outbox.advance(now);
         while let Some(name) = self.back_channel.as_mut().and_then(BackChannel::next_heard) {
             self.link.tell_heard(&name);
         }
+    }
+
+    /// Up to which moment the stream's changes are known here, so that all its terminals make the same of them.
+    fn known_until(&mut self, now: Instant) -> Instant {
+        // In this order: what was decided by then is in the mailbox.
+        let decided = self.turn.decided(now);
+        while let Ok(letter) = self.letters.try_recv() {
+            self.handle_letter(letter);
+        }
+        let close = *self.close.borrow();
+        close.map_or(decided, |close| decided.min(close.at))
     }
 
     fn fill_outbox(&mut self, now: Instant) {

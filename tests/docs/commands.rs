@@ -40,7 +40,7 @@ fn check_program(words: Vec<&str>) -> Result<(), String> {
     let depth = match words.first() {
         None => 0,
         Some(first) if first.starts_with('-') => 0,
-        Some(&("stream" | "manifest")) => 2,
+        Some(&("stream" | "manifest" | "flow" | "sinks")) => 2,
         Some(_) => 1,
     };
     let output = Command::new(env!("CARGO_BIN_EXE_sidestream"))

@@ -57,6 +57,7 @@ fn json(mark: &str, text: &str) -> Checked {
         "messages" => fits(shown, &samples::messages()),
         "stream" => fits(shown, &samples::stream()),
         "sink" => fits(shown, &samples::sink()),
+        "sink-test" => fits(shown, &samples::sink_test()),
         "scope" => fits(shown, &samples::scope()),
         "manifest" => fits(shown, &ManifestView::from(&samples::manifest())),
         "sealed" => value_fits(shown, &samples::sealed(), "payload"),

@@ -98,6 +98,7 @@ fn gateway() -> Gateway {
         custom_states: Arc::new([]),
         recording: Some(Default::default()),
         sinks: Arc::new(|| vec![samples::sink()]),
+        test_sink: Arc::new(|_, _| Box::pin(std::future::ready(Some(Ok(samples::sink_test()))))),
         spools: Arc::new(Vec::new),
         stores: Arc::new([]),
         wall: Arc::new(|| Timestamp::from_unix_millis(0)),

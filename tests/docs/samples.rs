@@ -9,11 +9,12 @@ use serde_json::Value;
 use sidestream::command::{Accepted, Denied, Origin, StreamState, StreamStatus};
 use sidestream::control::json::{
     CallState, CallView, DeliveryView, LegFiguresView, LegView, MessageView, MessagesView,
-    ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView, StreamFiguresView,
-    StreamView, TerminalView, Timestamp,
+    ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkCheckView, SinkTestView,
+    SinkView, StreamFiguresView, StreamView, TerminalView, Timestamp,
 };
 use sidestream::event::{
-    Cause, Delivery, DeliveryOutcome, Event, Kind, Manifest, Outcome, Span, SpanKind, TrackManifest,
+    Cause, Delivery, DeliveryOutcome, Event, FlowStep, Kind, Manifest, Outcome, Span, SpanKind,
+    TrackManifest,
 };
 use sidestream::id::{CallId, LegId, SinkName, StreamId, TerminalId, Track, Tracks};
 use sidestream::notary::{self, Notary};
@@ -126,6 +127,15 @@ pub(crate) fn kinds() -> Vec<Kind> {
         Kind::AttributesChanged {
             attributes: [("tier".to_owned(), "gold".to_owned())].into_iter().collect(),
         },
+        Kind::FlowStarted { flow: "demo".into(), flow_type: "CONTACT_FLOW" },
+        Kind::FlowStep(Box::new(FlowStep {
+            flow: "demo".into(),
+            block: "start".into(),
+            block_type: "UpdateContactMediaStreamingBehavior",
+            branch: "Success".into(),
+            result: "as asked".into(),
+        })),
+        Kind::FlowEnded { flow: "demo".into(), result: "disconnected".into(), failed: false },
         Kind::StreamEnded { manifests: vec![Arc::new(manifest())] },
         Kind::LegRemoved { leg },
         Kind::CallEnded { status: 200, outcome: Outcome::Completed },
@@ -225,6 +235,23 @@ pub(crate) fn sink() -> SinkView {
         channels: "separate",
         max_streams: 1_000,
         live_streams: 1,
+    }
+}
+
+/// A sink that was tested.
+pub(crate) fn sink_test() -> SinkTestView {
+    let check = SinkCheckView {
+        check: "connects",
+        verdict: "failed",
+        text: "no connection".into(),
+        mend: Some("start the sink".into()),
+        took_ms: 3,
+    };
+    SinkTestView {
+        sink: "asr".into(),
+        address: "asr.example:443".into(),
+        ok: false,
+        checks: vec![check],
     }
 }
 

@@ -1,11 +1,13 @@
 //! The audit: random calls with loss, hold, transfer, pause, mute and sinks that come and go or are too slow, all at once. For every track of every
 //! terminal the manifest's spans are the clock, and what the sink received is what the manifest says (`sinks` and `ledger` check
-//! that at every end). A failure prints its seed.
+//! that at every end); and all terminals of a stream that looked after their taps have the same spans to the sample. A failure prints its seed.
+
+use std::sync::Arc;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sidestream::command::{PauseAs, Sinks, StartStream, Target, Verb};
-use sidestream::event::{Kind, Manifest, SpanKind};
+use sidestream::event::{Kind, Manifest, SpanKind, TrackManifest};
 use sidestream::id::{CallId, StreamId, Track, Tracks};
 use sidestream::time::Duration;
 
@@ -30,6 +32,9 @@ struct Audit {
 #[derive(Debug, Default)]
 struct Tally {
     terminals: u64,
+    /// Pairs of terminals that were compared.
+    pairs: u64,
+    transfers: u64,
     by_kind: [u64; 7],
 }
 
@@ -64,6 +69,8 @@ impl Audit {
         world.sinks.manners.insert("asks".into(), Manners::Asks);
         world.sinks.manners.insert("sleeps".into(), Manners::Sleeps);
         world.sinks.manners.insert("slow".into(), Manners::GivesUp);
+        world.sinks.rates.insert("one".into(), 16_000);
+        world.sinks.rates.insert("asks".into(), 48_000);
         let (call, stream) = (CallId::from_u128(0), StreamId::from_u128(0));
         Audit { world, rng, call, stream, requests: 0 }
     }
@@ -156,11 +163,51 @@ impl Audit {
         self.ask(Verb::HangUp);
         self.world.assert_empty();
         for event in &self.world.events {
-            if let Kind::StreamEnded { manifests } = &event.kind {
-                manifests.iter().for_each(|manifest| tally.add(manifest));
+            match &event.kind {
+                Kind::StreamEnded { manifests } => {
+                    manifests.iter().for_each(|manifest| tally.add(manifest));
+                    tally.pairs += compare(manifests);
+                }
+                Kind::TransferCompleted { .. } => tally.transfers += 1,
+                _ => {}
             }
         }
     }
+}
+
+/// Holds the terminals that were there to the end, and gave up nothing by themselves, against the first of them. Returns how many.
+fn compare(manifests: &[Arc<Manifest>]) -> u64 {
+    let clock = |it: &Manifest| it.clock / u64::from(it.sample_rate / 8_000);
+    let end = manifests.iter().map(|it| clock(it)).max().unwrap_or(0);
+    let is_steady = |it: &&Arc<Manifest>| ["good", "one", "asks"].contains(&it.sink.as_str());
+    let mut steady = manifests.iter().filter(is_steady).filter(|it| clock(it) == end);
+    let Some(first) = steady.next() else { return 0 };
+    let others: Vec<_> = steady.collect();
+    for other in &others {
+        for (one, two) in first.tracks.iter().zip(&other.tracks) {
+            let begin = begin(one, first.sample_rate).max(begin(two, other.sample_rate));
+            let (one, two) =
+                (spans(one, first.sample_rate, begin), spans(two, other.sample_rate, begin));
+            assert_eq!(one, two, "{} and {} from {begin} on", first.sink, other.sink);
+        }
+    }
+    others.len() as u64
+}
+
+/// Behind the pause that the account begins with: the terminal was there by then.
+fn begin(account: &TrackManifest, sample_rate: u32) -> u64 {
+    let first = account.spans.first().filter(|span| span.kind == SpanKind::Paused);
+    first.map_or(0, |span| span.samples / u64::from(sample_rate / 8_000))
+}
+
+/// Kinds and lengths from `begin` on, in samples at 8000 Hz.
+fn spans(account: &TrackManifest, sample_rate: u32, begin: u64) -> Vec<(SpanKind, u64)> {
+    let scale = u64::from(sample_rate / 8_000);
+    let cut = account.spans.iter().map(|span| {
+        let (start, end) = (span.start / scale, (span.start + span.samples) / scale);
+        (span.kind, end.saturating_sub(start.max(begin)))
+    });
+    cut.filter(|(_, samples)| *samples > 0).collect()
 }
 
 #[test]
@@ -176,6 +223,8 @@ fn what_every_sink_received_is_what_its_manifest_says_in_random_calls() {
         }));
         let Ok(one) = audited else { panic!("the call of seed {seed}") };
         tally.terminals += one.terminals;
+        tally.pairs += one.pairs;
+        tally.transfers += one.transfers;
         for (sum, samples) in tally.by_kind.iter_mut().zip(one.by_kind) {
             *sum += samples;
         }
@@ -183,9 +232,17 @@ fn what_every_sink_received_is_what_its_manifest_says_in_random_calls() {
     let kinds = SpanKind::ALL.iter().map(|kind| kind.as_str());
     let sums: Vec<String> =
         kinds.zip(tally.by_kind).map(|(kind, samples)| format!("{kind} {samples}")).collect();
-    println!("{calls} calls, {} accounts, samples: {}", tally.terminals, sums.join(", "));
+    println!(
+        "{calls} calls, {} transfers, {} accounts, {} of them held against another of the stream, samples: {}",
+        tally.transfers,
+        tally.terminals,
+        tally.pairs,
+        sums.join(", ")
+    );
     assert!(tally.terminals > calls, "the calls are streamed");
     // Nothing is audited that never happens.
+    assert!(tally.transfers > calls / 10, "{} transfers in {calls} calls", tally.transfers);
+    assert!(tally.pairs > calls / 4, "{} pairs in {calls} calls", tally.pairs);
     for (kind, samples) in SpanKind::ALL.iter().zip(tally.by_kind) {
         assert!(samples > 0, "no {kind:?} in {calls} calls");
     }

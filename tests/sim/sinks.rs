@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sidestream::call::{SinkAsk, SinkCommand, SinkEvent};
+use sidestream::call::{SinkAsk, SinkCommand, SinkEvent, StreamPlan};
 use sidestream::event::{Cause, Span, SpanKind};
 use sidestream::id::{TerminalId, Track};
-use sidestream::media::{Assembler, AssemblyPlan, Encoding, Frame, Item};
+use sidestream::media::{Assembler, AssemblyPlan, Control, Encoding, Frame, Item, TapReader};
 use sidestream::time::{Duration, Instant};
 
 use crate::ledger::Ledger;
 use crate::tapes::{Tapes, Turn};
 
 const TICK: Duration = Duration::from_millis(10);
+/// A terminal that is selected beside others begins so much later.
+const JOINS_AFTER: Duration = Duration::from_millis(40);
 
 /// How a sink behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,11 @@ pub enum Manners {
 }
 
 impl Manners {
+    /// Whether it looks after its tap with every tick, as the tasks of the server do.
+    fn is_awake(self) -> bool {
+        !matches!(self, Manners::Sleeps | Manners::Stalls)
+    }
+
     /// When it looks after its tap again.
     fn next_look(self, opened: Instant, now: Instant) -> Instant {
         let age = now.since(opened);
@@ -66,6 +73,15 @@ struct Open {
     ledgers: [Ledger; 2],
 }
 
+/// A terminal that waits to be told where its stream stands.
+#[derive(Debug)]
+struct Joining {
+    plan: Box<StreamPlan>,
+    /// Who tells it.
+    other: TerminalId,
+    changes: Vec<(Instant, Control)>,
+}
+
 /// What one terminal was given.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
@@ -83,6 +99,9 @@ pub struct Given {
 #[derive(Debug, Default)]
 pub struct Sinks {
     pub manners: BTreeMap<String, Manners>,
+    /// Samples per second, where it is not 8000.
+    pub rates: BTreeMap<String, u32>,
+    joining: Vec<Joining>,
     open: BTreeMap<TerminalId, Open>,
     pub given: BTreeMap<TerminalId, Given>,
     /// Those that are recording servers.
@@ -94,51 +113,14 @@ pub struct Sinks {
 impl Sinks {
     pub fn handle(&mut self, command: SinkCommand, now: Instant) {
         match command {
-            SinkCommand::Open(plan) => {
-                let terminal = plan.terminal;
-                let manners =
-                    self.manners.get(plan.sink.as_str()).copied().unwrap_or(Manners::Good);
-                let plan_of_assembly = AssemblyPlan {
-                    call: plan.call,
-                    terminal,
-                    sink: plan.sink.clone(),
-                    start: plan.start,
-                    begin: plan.begin,
-                    tracks: plan.tracks,
-                    payloads: plan.payloads,
-                    sample_rate: 8_000,
-                    encoding: Encoding::Pcmu,
-                    frame_ms: 20,
-                    pause_as: plan.pause_as,
-                    redact_dtmf: plan.redact_dtmf,
-                    gaps_as_silence: false,
-                    reorder_window: AssemblyPlan::REORDER_WINDOW,
-                };
-                let connected = SinkEvent::Connected { terminal };
-                let first = match plan.sink.as_str() {
-                    "recorder" => self.tapes.open(&plan),
-                    _ => Some(connected),
-                };
-                let assembler = Assembler::new(plan_of_assembly, plan.reader);
-                self.open.insert(
-                    terminal,
-                    Open {
-                        assembler,
-                        manners,
-                        opened: now,
-                        flowing: false,
-                        asked: 0,
-                        next: manners.next_look(now, now),
-                        ledgers: Default::default(),
-                    },
-                );
-                self.given.insert(terminal, Given::default());
-                self.events.extend(first);
-            }
+            SinkCommand::Open(plan) => self.open(plan, now),
             SinkCommand::Control { terminal, at, control } => {
                 self.events.extend(self.tapes.handle_control(terminal, &control));
+                let joining = self.joining.iter_mut().find(|it| it.plan.terminal == terminal);
                 if let Some(open) = self.open.get_mut(&terminal) {
                     open.assembler.handle_control(control, at);
+                } else if let Some(joining) = joining {
+                    joining.changes.push((at, control));
                 }
             }
             SinkCommand::Recording { terminal, news } => {
@@ -148,8 +130,91 @@ impl Sinks {
                     Turn::Nothing => {}
                 }
             }
-            SinkCommand::Close { terminal, at, cause } => self.close(terminal, at, cause),
+            SinkCommand::Close { terminal, at, cause } => {
+                self.join_alone(|joining| joining.plan.terminal == terminal, at);
+                self.close(terminal, at, cause);
+                self.join_alone(|joining| joining.other == terminal, at);
+            }
         }
+    }
+
+    /// As the sink room does it: the oldest terminal of a running stream tells a new one where that stands.
+    fn open(&mut self, plan: Box<StreamPlan>, now: Instant) {
+        let stream = plan.terminal.stream;
+        let mut others = self.open.iter_mut();
+        let other = others.find(|(id, open)| id.stream == stream && open.manners.is_awake());
+        match other.filter(|_| plan.begin > plan.start) {
+            None => self.begin(*plan, now, Assembler::new),
+            Some((other, open)) => {
+                open.assembler.handle_joining(plan.begin + JOINS_AFTER);
+                self.joining.push(Joining { plan, other: *other, changes: Vec::new() });
+            }
+        }
+    }
+
+    /// Nobody will tell these any more: each finds its own way.
+    fn join_alone(&mut self, which: impl Fn(&Joining) -> bool, now: Instant) {
+        while let Some(place) = self.joining.iter().position(&which) {
+            let joining = self.joining.remove(place);
+            self.join(joining, now, Assembler::new);
+        }
+    }
+
+    fn join(
+        &mut self,
+        Joining { plan, changes, .. }: Joining,
+        now: Instant,
+        assembler: impl FnOnce(AssemblyPlan, TapReader) -> Assembler,
+    ) {
+        let terminal = plan.terminal;
+        self.begin(*plan, now, assembler);
+        let open = self.open.get_mut(&terminal).expect("just opened");
+        for (at, control) in changes {
+            open.assembler.handle_control(control, at);
+        }
+    }
+
+    fn begin(
+        &mut self,
+        plan: StreamPlan,
+        now: Instant,
+        assembler: impl FnOnce(AssemblyPlan, TapReader) -> Assembler,
+    ) {
+        let terminal = plan.terminal;
+        let manners = self.manners.get(plan.sink.as_str()).copied().unwrap_or(Manners::Good);
+        let assembly = AssemblyPlan {
+            call: plan.call,
+            terminal,
+            sink: plan.sink.clone(),
+            start: plan.start,
+            begin: plan.begin,
+            tracks: plan.tracks,
+            given: plan.tracks,
+            payloads: plan.payloads,
+            sample_rate: self.rates.get(plan.sink.as_str()).copied().unwrap_or(8_000),
+            encoding: Encoding::Pcmu,
+            frame_ms: 20,
+            pause_as: plan.pause_as,
+            redact_dtmf: plan.redact_dtmf,
+            gaps_as_silence: false,
+            reorder_window: AssemblyPlan::REORDER_WINDOW,
+        };
+        let first = match plan.sink.as_str() {
+            "recorder" => self.tapes.open(&plan),
+            _ => Some(SinkEvent::Connected { terminal }),
+        };
+        let open = Open {
+            assembler: assembler(assembly, plan.reader),
+            manners,
+            opened: now,
+            flowing: false,
+            asked: 0,
+            next: manners.next_look(now, now),
+            ledgers: Default::default(),
+        };
+        self.open.insert(terminal, open);
+        self.given.insert(terminal, Given::default());
+        self.events.extend(first);
     }
 
     fn close(&mut self, terminal: TerminalId, at: Instant, cause: Cause) {
@@ -231,12 +296,22 @@ impl Sinks {
             open.next = open.manners.next_look(open.opened, now);
             open.assembler.poll(now);
             self.drain(terminal, &mut open, now);
+            while let Some(standing) = open.assembler.poll_standing() {
+                let waits = |it: &Joining| it.other == terminal;
+                if let Some(place) = self.joining.iter().position(waits) {
+                    let joining = self.joining.remove(place);
+                    self.join(joining, now, |plan, reader| {
+                        Assembler::join(plan, reader, &standing)
+                    });
+                }
+            }
             let age = now.since(open.opened);
             self.behave(terminal, &mut open, age);
             let dies = open.manners == Manners::Dies && age >= Duration::from_secs(1);
             self.open.insert(terminal, open);
             if dies {
                 self.close(terminal, now, Cause::SinkLost);
+                self.join_alone(|joining| joining.other == terminal, now);
             }
         }
     }
@@ -255,7 +330,7 @@ impl Sinks {
     }
 
     pub fn open_count(&self) -> usize {
-        self.open.len()
+        self.open.len() + self.joining.len()
     }
 }
 

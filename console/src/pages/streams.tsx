@@ -1,3 +1,5 @@
+import { useSignal } from "@preact/signals";
+import { ask, may } from "../api";
 import { Panel } from "../parts/panel";
 import { State } from "../parts/state";
 import { Table } from "../parts/table";
@@ -6,16 +8,28 @@ import { liveCalls, turn } from "../live";
 import { usePoll } from "../poll";
 import { bytes, duration } from "../time";
 import { Figure } from "./calls";
-import type { Sink, Spool } from "../types";
+import type { Sink, SinkTest, Spool } from "../types";
 
 export function Streams() {
   void turn.value;
   const sinks = usePoll<{ sinks: Sink[] }>("/v1/sinks", 2000).value.value?.sinks ?? [];
   const spools = usePoll<{ spools: Spool[] }>("/v1/spools", 3000).value.value?.spools ?? [];
   const streams = liveCalls().flatMap((call) => call.streams.filter(isLive).map((stream) => ({ call, stream })));
+  const tested = useSignal<SinkTest | undefined>(undefined);
+  const testing = useSignal("");
+  const sendPhrase = async (sink: string) => {
+    testing.value = sink;
+    try {
+      tested.value = await ask<SinkTest>("POST", `/v1/sinks/${encodeURIComponent(sink)}/test`, { test: "phrase" });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      tested.value = { sink, ok: false, checks: [{ check: "test", verdict: "failed", text, took_ms: 0 }] };
+    }
+    testing.value = "";
+  };
   const places = sinks.flatMap((sink) => {
     const addresses: { address: string; circuit: string; last_failure?: string }[] = sink.addresses?.length ? sink.addresses : [{ address: "here", circuit: "closed" }];
-    return addresses.map((place) => ({ sink, place }));
+    return addresses.map((place, index) => ({ sink, place, isFirst: index === 0 }));
   });
   return (
     <>
@@ -38,6 +52,16 @@ export function Streams() {
               { name: "Format", width: "150px", cell: ({ sink }) => `${sink.encoding} ${sink.sample_rate / 1000} kHz ${sink.channels}` },
               { name: "Streams", width: "90px", numeric: true, cell: ({ sink }) => `${sink.live_streams} / ${sink.max_streams}` },
               {
+                name: "Test",
+                width: "150px",
+                cell: ({ sink, isFirst }) =>
+                  isFirst && (
+                    <button type="button" disabled={!may("operator") || testing.value !== ""} aria-label={`Send test phrase to ${sink.name}`} onClick={() => void sendPhrase(sink.name)}>
+                      {testing.value === sink.name ? "Speaking…" : "Send test phrase"}
+                    </button>
+                  ),
+              },
+              {
                 name: "Last error, and what mends it",
                 cell: ({ place }) =>
                   place.last_failure ? (
@@ -51,6 +75,30 @@ export function Streams() {
             ]}
           />
         </Panel>
+        {tested.value && (
+          <Panel
+            title={`Test of ${tested.value.sink}`}
+            aside={
+              <button type="button" onClick={() => (tested.value = undefined)}>
+                Close
+              </button>
+            }
+          >
+            <Table
+              label={`Test of ${tested.value.sink}`}
+              wrap
+              rows={tested.value.checks}
+              id={(check) => check.check}
+              empty="Nothing was checked."
+              columns={[
+                { name: "Verdict", width: "100px", cell: (check) => <State of={check.verdict} /> },
+                { name: "Check", width: "110px", cell: (check) => check.check },
+                { name: "Took", width: "90px", numeric: true, cell: (check) => `${check.took_ms} ms` },
+                { name: "What was seen, and what mends it", cell: (check) => (check.mend ? `${check.text}: ${check.mend}` : check.text) },
+              ]}
+            />
+          </Panel>
+        )}
         <Panel title="Live streams">
           <Table
             label="Live streams"

@@ -9,6 +9,7 @@ const MOODS: Record<string, Mood> = {
   live: "good",
   closed: "good",
   done: "good",
+  passed: "good",
   initiated: "busy",
   ringing: "busy",
   "early-media": "busy",

@@ -163,6 +163,20 @@ async function keysOpen(page, id) {
   step('the keyboard opened the call')
 }
 
+// The page of the streams: a phrase for the scope, and what came of it.
+async function sendsPhrase(page) {
+  await page.keyboard.press('g')
+  await page.keyboard.press('s')
+  await page.getByRole('button', { name: 'Send test phrase to scope' }).click()
+  const result = page.getByRole('region', { name: 'Test of scope' })
+  await result.locator('.state', { hasText: 'passed' }).nth(2).waitFor()
+  assert.match(await result.innerText(), /every sample is accounted for/)
+  await isAccessible(page, 'test of a sink')
+  await page.emulateMedia({ colorScheme: 'light' })
+  await result.getByRole('button', { name: 'Close' }).click()
+  step('a test phrase went to the scope')
+}
+
 async function hangsUp(page) {
   await page.getByRole('button', { name: 'Hang up' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Hang up' }).click()
@@ -186,6 +200,7 @@ async function main() {
     await ladderIsTheCapture(page, id)
     await hangsUp(page)
     await phone.over
+    await sendsPhrase(page)
     await pagesAreAccessible(page)
     assert.deepEqual(complaints, [])
   } catch (error) {

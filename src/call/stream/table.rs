@@ -142,10 +142,10 @@ pub(in crate::call) const fn may(origin: Origin, asked: Asked) -> bool {
         (Origin::ContactApi, Asked::Mute | Asked::Unmute | Asked::Mark) => false,
         (Origin::ContactApi, Asked::Transfer) => true,
         (Origin::ContactApi, Asked::Select | Asked::Unselect) => false,
-        // The Start and Stop media streaming blocks.
+        // The Start and Stop media streaming blocks; a Stop of one direction mutes it, and our own blocks pause and resume.
         (Origin::Flow, Asked::Start | Asked::Stop | Asked::Status) => true,
+        (Origin::Flow, Asked::Pause | Asked::Resume | Asked::Mute | Asked::Unmute) => true,
         (Origin::Flow, Asked::Attributes) => true,
-        (Origin::Flow, Asked::Pause | Asked::Resume | Asked::Mute | Asked::Unmute) => false,
         (Origin::Flow, Asked::Mark | Asked::Select | Asked::Unselect) => false,
         (Origin::Flow, Asked::Transfer | Asked::HangUp) => false,
         // A rule starts a stream with the call, and is gone.

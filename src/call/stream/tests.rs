@@ -146,7 +146,7 @@ fn every_door_lets_in_what_the_table_says() {
         info         start stop pause resume mute unmute mark status select unselect
         rest         start stop pause resume mute unmute mark status select unselect transfer attributes hangup
         contact api  start stop pause resume status transfer attributes hangup
-        flow         start stop status attributes
+        flow         start stop pause resume mute unmute status attributes
         dial plan    start
         sink         stop pause resume mark unselect
         leg          

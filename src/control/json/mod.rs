@@ -4,10 +4,12 @@
 mod call;
 mod delivery;
 mod event;
+mod flow;
 mod manifest;
 mod message;
 mod phone;
 mod sink;
+mod sink_test;
 mod stream;
 mod timestamp;
 mod trunk;
@@ -15,10 +17,12 @@ mod trunk;
 pub use call::{CallState, CallView, LegFiguresView, LegView};
 pub use delivery::{DeliveryView, delivery_kind};
 pub use event::{EventView, KindView, TapiView, origin_name, outcome_name, track_names};
+pub use flow::{FlowStepView, FlowView};
 pub use manifest::{ManifestView, SpanView, TrackManifestView};
 pub use message::{MessageView, MessagesView};
 pub use phone::PhoneView;
 pub use sink::{ScopeLevelView, ScopeTrackView, ScopeView, SinkAddressView, SinkView, SpoolView};
+pub use sink_test::{SinkCheckView, SinkTestView};
 pub use stream::{
     AcceptedView, SpanSamplesView, StoredView, StreamFiguresView, StreamStatusView, StreamView,
     TerminalView,

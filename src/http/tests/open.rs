@@ -39,6 +39,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
                 .replace("{call}", "x")
                 .replace("{stream}", "x")
                 .replace("{trunk}", "x")
+                .replace("{sink}", "x")
                 .replace("{source}", "192.0.2.1")
                 .replace("{verb}", "stop");
             let status = bench.send_with(&method.to_uppercase(), &url, "", &[]).await.0;
@@ -63,6 +64,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "GET /v1/bans",
         "GET /v1/calls",
         "GET /v1/calls/{call}",
+        "GET /v1/calls/{call}/flow",
         "GET /v1/calls/{call}/messages",
         "GET /v1/calls/{call}/messages.pcap",
         "GET /v1/calls/{call}/streams",
@@ -100,6 +102,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         "POST /v1/calls/{call}/transfer",
         "POST /v1/session",
         "POST /v1/session/links",
+        "POST /v1/sinks/{sink}/test",
         "PUT /users/{instance}/{user}/status",
     ];
     assert_eq!(described, expected);

@@ -38,6 +38,7 @@ pub(super) fn plan() -> AssemblyPlan {
         start: at(START),
         begin: at(START),
         tracks: Tracks::From,
+        given: Tracks::From,
         payloads: PayloadMap::from(&[
             (0, Codec::Pcmu),
             (8, Codec::Pcma),

@@ -1,5 +1,5 @@
 //! Scenarios of the whole room: the relay's in [`relay`], [`counts`], [`latch`], [`prompts`], [`voice`] and [`watch`], the timeline's in [`assembly`],
-//! [`breaks`], [`conditions`], [`drift`], [`keys`] and [`reports`], and chance in [`random`].
+//! [`breaks`], [`conditions`], [`drift`], [`keys`] and [`reports`], chance in [`random`], and several of them on one clock in [`terminals`].
 
 mod assembly;
 mod bench;
@@ -13,6 +13,7 @@ mod prompts;
 mod random;
 mod relay;
 mod reports;
+mod terminals;
 mod voice;
 mod watch;
 

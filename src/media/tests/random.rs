@@ -158,7 +158,7 @@ proptest! {
         silent in any::<bool>(),
     ) {
         let pause_as = if silent { PauseAs::Silence } else { PauseAs::Omit };
-        let plan = AssemblyPlan { tracks: Tracks::Both, pause_as, gaps_as_silence: silent, ..plan() };
+        let plan = AssemblyPlan { tracks: Tracks::Both, given: Tracks::Both, pause_as, gaps_as_silence: silent, ..plan() };
         let mut bench = Bench::new(plan, ring_packets * 187);
         let (mut life, end) = deeds(Track::FromCustomer, &customer);
         let (agents_life, agents_end) = deeds(Track::ToCustomer, &agent);

@@ -17,7 +17,7 @@
 mod doors;
 mod ear;
 mod report;
-mod speech;
+pub(super) mod speech;
 mod verdict;
 
 use std::net::SocketAddr;

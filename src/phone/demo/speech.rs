@@ -14,9 +14,9 @@ const CUSTOMER: &[u8] = include_bytes!("../../../config/prompts/customer.wav");
 const AGENT: &[u8] = include_bytes!("../../../config/prompts/agent.wav");
 
 /// A voice.
-pub(super) struct Speech {
+pub(in crate::phone) struct Speech {
     /// At 8000 Hz.
-    pub(super) samples: Arc<[i16]>,
+    pub(in crate::phone) samples: Arc<[i16]>,
     /// Where it comes from, for the story.
     pub(super) origin: String,
 }
@@ -28,7 +28,7 @@ impl Speech {
     }
 
     /// The samples that ship with the program.
-    pub(super) fn built_in() -> (Speech, Speech) {
+    pub(in crate::phone) fn built_in() -> (Speech, Speech) {
         let voice = |bytes, name: &str| Speech {
             samples: parse_wav(bytes).expect("the samples in config/prompts are WAV files").into(),
             origin: format!("{name} (built in)"),

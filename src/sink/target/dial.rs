@@ -130,7 +130,7 @@ impl Failure {
 }
 
 impl ConnectError {
-    pub(super) const fn failure(&self) -> Failure {
+    pub(in crate::sink) const fn failure(&self) -> Failure {
         match self {
             ConnectError::Name(_) => Failure::Name,
             ConnectError::Destination(_) => Failure::Destination,

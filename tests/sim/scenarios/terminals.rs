@@ -149,8 +149,8 @@ fn a_terminal_selected_later_begins_at_the_streams_clock() {
         let (manifests, _) = end(&world);
         let late = &manifests[1];
         assert_eq!((late.sink.as_str(), late.clock), ("one", 32_000), "4 s of the stream's clock");
-        // It begins with the next whole frame, muted or paused as the stream is.
-        let before = if pause { 24_000 } else { 16_160 };
+        // Beside another it begins with the next whole frame after 40 ms, muted or paused as the stream is.
+        let before = if pause { 24_000 } else { 16_480 };
         assert_eq!(samples(late, SpanKind::Paused), before);
         assert_eq!(samples(late, SpanKind::Muted), 24_000 - before);
         assert!(samples(late, SpanKind::Audio) > 7_500, "{late:?}");

@@ -1,5 +1,8 @@
 //! Contact flows on calls.
 
+mod blocks;
+mod table;
+
 use super::*;
 
 use serde_json::{Value as Json, json};
@@ -118,6 +121,22 @@ fn the_demo_starts_and_stops_a_stream_by_key() {
     ];
     assert_eq!(steps(&world)[..6], expected);
     assert_eq!(ended(&world), (200, Outcome::Completed));
+    world.assert_empty();
+}
+
+#[test]
+fn the_demo_pauses_and_resumes_a_stream_by_key() {
+    let mut world = world_with(&[], |_| {});
+    call_flow(&mut world, "5000");
+    press(&mut world, "1");
+    world.run_for(s(1));
+    press(&mut world, "3");
+    world.run_for(s(1));
+    press(&mut world, "4");
+    world.run_for(s(1));
+    assert_eq!(count(&world, |kind| matches!(kind, Kind::StreamPaused)), 1, "{:?}", steps(&world));
+    assert_eq!(count(&world, |kind| matches!(kind, Kind::StreamActive)), 2, "{:?}", steps(&world));
+    press(&mut world, "9");
     world.assert_empty();
 }
 
