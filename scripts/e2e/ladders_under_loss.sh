@@ -29,7 +29,7 @@ users() {
     local relay call name
     for relay in 0 1; do
         for call in "${!calls[@]}"; do
-            for name in 5 6; do
+            for name in 4 6; do
                 printf '[[users]]\nname = "%s%s%02d"\npassword = "%s"\n' "$name" "$relay" "$call" "$password"
             done
         done
