@@ -18,9 +18,9 @@ LADDERS = pathlib.Path(__file__).parents[2] / "sipp"
 class Call:
     def __init__(self, relay, own, suffix, names):
         self.names = names
-        numbers = {"7001": f"5{suffix}", "8001": f"6{suffix}", "7002": f"6{suffix}", "8002": f"6{suffix}"}
+        numbers = {"7001": f"4{suffix}", "8001": f"6{suffix}", "7002": f"6{suffix}", "8002": f"6{suffix}"}
         self.phones = [Phone(relay, own, numbers) for _ in names]
-        self.users = [None, f"5{suffix}", f"6{suffix}"]
+        self.users = [None, f"4{suffix}", f"6{suffix}"]
         self.errors = []
 
     def be_there(self, password):
