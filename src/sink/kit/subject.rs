@@ -86,8 +86,9 @@ impl Subject {
             | Way::Flac(_)
             | Way::Matroska(..)
             | Way::Store(_)
-            | Way::Log(..)
             | Way::Scope => Err(Unfit::Kind(settings.name.clone(), settings.kind.as_str())),
+            #[cfg(feature = "nats")]
+            Way::Log(..) => Err(Unfit::Kind(settings.name.clone(), settings.kind.as_str())),
         }
     }
 
