@@ -24,6 +24,7 @@ pub mod twilio;
 
 mod formats;
 mod names;
+mod note;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ use bytes::Bytes;
 use crate::event::{Cause, Manifest, SpanKind};
 use crate::id::{CallId, SinkName, StreamId, Track, Tracks};
 pub use formats::{SAMPLE_RATES_HZ, known};
+pub use note::Note;
 
 pub use crate::media::linear;
 use crate::media::{Channels, Encoding, Frame, Item};
@@ -198,23 +200,6 @@ impl Message {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
-
-/// A change of the stream's state, told to the sink in the order of the timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// Samples are withheld from here on.
-    Paused,
-    /// Samples are given again.
-    Resumed,
-    /// This track is withheld.
-    Muted(Track),
-    /// This track is given again.
-    Unmuted(Track),
-    /// A party put this track's sender on hold.
-    Held(Track),
-    /// The hold is over.
-    Unheld(Track),
 }
 
 /// What a sink said.

@@ -156,15 +156,7 @@ impl Stream {
         if let Control::Language(tag) = &control {
             self.link.tell_language(tag);
         }
-        let note = match &control {
-            Control::Pause => Some(Note::Paused),
-            Control::Resume => Some(Note::Resumed),
-            Control::Mute(track) => Some(Note::Muted(*track)),
-            Control::Unmute(track) => Some(Note::Unmuted(*track)),
-            Control::Held(track) => Some(Note::Held(*track)),
-            Control::Unheld(track) => Some(Note::Unheld(*track)),
-            Control::Mark(_) | Control::Payloads(_) | Control::Language(_) => None,
-        };
+        let note = Note::of(&control);
         self.assembler.handle_control(control, at);
         if let Some(note) = note {
             let position = MediaTime::between(self.start, at).as_samples(self.sample_rate);

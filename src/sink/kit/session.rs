@@ -128,15 +128,7 @@ impl Session {
 
     /// Changes the stream, and tells the sink as a stream would.
     pub(super) async fn change(&mut self, control: Control) -> Result<(), Fault> {
-        let note = match &control {
-            Control::Pause => Some(Note::Paused),
-            Control::Resume => Some(Note::Resumed),
-            Control::Mute(track) => Some(Note::Muted(*track)),
-            Control::Unmute(track) => Some(Note::Unmuted(*track)),
-            Control::Held(track) => Some(Note::Held(*track)),
-            Control::Unheld(track) => Some(Note::Unheld(*track)),
-            Control::Mark(_) | Control::Payloads(_) | Control::Language(_) => None,
-        };
+        let note = Note::of(&control);
         self.timeline.handle_control(control, self.speech.now());
         self.give().await?;
         let position = self.heard.sent.into_iter().max().unwrap_or_default();
